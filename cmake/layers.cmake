@@ -1,0 +1,65 @@
+# One static library per layer folder, wired by layers.txt and by nothing else.
+#
+# parley_read_layers()      parses layers.txt into PARLEY_LAYERS and PARLEY_LAYER_<name>_{DEPS,EXTERNALS}
+# parley_layer(name)        target parley_<name> from src/<name>/*.cc
+# parley_layer_tests(name)  target <name>_test from tests/unit/<name>/*_test.cc
+
+function(parley_read_layers)
+  set(file ${PROJECT_SOURCE_DIR}/cmake/layers.txt)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  file(STRINGS ${file} lines REGEX "^[a-z]+:")
+  set(names "")
+  foreach(line IN LISTS lines)
+    string(REGEX MATCH "^([a-z]+):([^|]*)\\|(.*)$" _ "${line}")
+    set(name ${CMAKE_MATCH_1})
+    separate_arguments(deps UNIX_COMMAND "${CMAKE_MATCH_2}")
+    separate_arguments(externals UNIX_COMMAND "${CMAKE_MATCH_3}")
+    list(REMOVE_ITEM externals "-")
+    list(APPEND names ${name})
+    set(PARLEY_LAYER_${name}_DEPS "${deps}" PARENT_SCOPE)
+    set(PARLEY_LAYER_${name}_EXTERNALS "${externals}" PARENT_SCOPE)
+  endforeach()
+  set(PARLEY_LAYERS "${names}" PARENT_SCOPE)
+endfunction()
+
+function(parley_layer name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cc)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/parley/${name}/*.h
+       ${PROJECT_SOURCE_DIR}/src/${name}/*.h)
+  if(NOT sources)
+    return()
+  endif()
+  add_library(parley_${name} STATIC ${sources} ${headers})
+  target_include_directories(parley_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_compile_features(parley_${name} PUBLIC cxx_std_20)
+  set_target_properties(parley_${name} PROPERTIES CXX_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(parley_${name} PRIVATE parley_warnings)
+  foreach(dep IN LISTS PARLEY_LAYER_${name}_DEPS)
+    if(TARGET parley_${dep})
+      target_link_libraries(parley_${name} PUBLIC parley_${dep})
+    endif()
+  endforeach()
+  foreach(external IN LISTS PARLEY_LAYER_${name}_EXTERNALS)
+    if(TARGET parley_external_${external})
+      target_link_libraries(parley_${name} PRIVATE parley_external_${external})
+    endif()
+  endforeach()
+endfunction()
+
+# Each gtest case is registered by itself, so `ctest -j` runs it in its own process (usrsctp keeps process-wide state).
+function(parley_layer_tests name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/unit/${name}/*_test.cc)
+  if(NOT sources OR NOT TARGET parley_${name})
+    return()
+  endif()
+  add_executable(${name}_test ${sources})
+  target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${name}_test PRIVATE
+    PARLEY_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/vectors")
+  target_link_libraries(${name}_test PRIVATE parley_${name} parley_test_support GTest::gtest_main GTest::gmock
+    parley_warnings)
+  gtest_discover_tests(${name}_test TEST_PREFIX "unit.${name}." PROPERTIES LABELS unit
+    DISCOVERY_TIMEOUT 60)
+endfunction()

@@ -1,0 +1,10 @@
+add_library(parley_warnings INTERFACE)
+target_compile_options(parley_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion
+  -Wno-sign-conversion -Wnon-virtual-dtor -Wundef)
+if(PARLEY_WERROR)
+  target_compile_options(parley_warnings INTERFACE -Werror)
+endif()
+if(PARLEY_SANITIZE)
+  add_compile_options(-fsanitize=${PARLEY_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${PARLEY_SANITIZE})
+endif()

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "parley/base/address.h"
+#include "parley/base/export.h"
+#include "parley/base/packet_buffer.h"
+#include "parley/base/strong_id.h"
+#include "parley/base/time.h"
+
+// The seam between protocol logic and the outside world. `io` (real sockets) and `sim` (virtual
+// network) run anything that is `Driven`; nothing else about the stack is known to them.
+
+namespace parley {
+
+/// Names a socket. Chosen by the machine that asks for it; unique within one Driven.
+using SocketId = StrongId<struct SocketIdTag>;
+/// Names a name look-up.
+using ResolveId = StrongId<struct ResolveIdTag>;
+
+/// The ECN field of the IP header (RFC 3168 section 5).
+enum class Ecn : uint8_t { NotEct = 0, Ect1 = 1, Ect0 = 2, Ce = 3 };
+
+/// Drives how packets queue when a socket would block: lower goes first.
+enum class TxClass : uint8_t { Control = 0, Audio = 1, Media = 2, Bulk = 3 };
+
+/// A datagram (or, on a stream socket, a run of bytes) to send.
+struct TxPacket {
+  SocketId socket{};
+  SocketAddress to{};         ///< ignored on stream sockets
+  IpAddress from{};           ///< source address to use; unspecified = the system's choice
+  PacketBuf data;
+  uint8_t dscp = 0;           ///< 6 bits
+  Ecn ecn = Ecn::NotEct;
+  TxClass txClass = TxClass::Control;
+};
+
+struct NetworkInterface {
+  std::string name;
+  uint32_t index = 0;
+  std::vector<IpAddress> addresses;
+  bool isLoopback = false;
+  bool isUp = true;
+  uint32_t mtu = 1500;
+  bool operator==(const NetworkInterface&) const = default;
+};
+
+// What a machine wants done. Each effect is answered by an Input sooner or later, or never.
+struct WatchInterfaces {};
+struct OpenUdp {
+  SocketId socket{};
+  SocketAddress local{};      ///< port 0 = any; unspecified address = any
+  bool reuseAddress = false;
+};
+struct OpenTcp {
+  SocketId socket{};
+  SocketAddress remote{};
+  IpAddress local{};
+};
+/// Listens; each accepted connection arrives as `TcpAccepted` with a fresh id from the driver's range.
+struct ListenTcp {
+  SocketId socket{};
+  SocketAddress local{};
+};
+struct CloseSocket {
+  SocketId socket{};
+};
+struct Resolve {
+  ResolveId id{};
+  std::string host;
+};
+struct JoinMulticast {
+  SocketId socket{};
+  IpAddress group{};
+  uint32_t interfaceIndex = 0;
+};
+using Effect = std::variant<std::monostate, WatchInterfaces, OpenUdp, OpenTcp, ListenTcp, CloseSocket,
+                            Resolve, JoinMulticast>;
+
+// What the world tells a machine.
+struct Datagram {
+  SocketId socket{};
+  SocketAddress from{};
+  SocketAddress to{};         ///< local address it arrived at; port = the socket's
+  PacketBuf data;
+  Ecn ecn = Ecn::NotEct;
+};
+struct StreamBytes {
+  SocketId socket{};
+  PacketBuf data;
+};
+struct SocketOpened {
+  SocketId socket{};
+  SocketAddress local{};      ///< the bound address
+};
+enum class SocketFailure : uint8_t { AddressInUse, AddressNotAvailable, Refused, Unreachable, Reset, Closed, Denied, Other };
+struct SocketFailed {
+  SocketId socket{};
+  SocketFailure reason = SocketFailure::Other;
+};
+struct TcpAccepted {
+  SocketId listener{};
+  SocketId socket{};
+  SocketAddress remote{};
+  SocketAddress local{};
+};
+struct Resolved {
+  ResolveId id{};
+  std::vector<IpAddress> addresses;  ///< empty: the name does not resolve
+};
+struct InterfacesChanged {
+  std::vector<NetworkInterface> interfaces;
+};
+using Input = std::variant<Datagram, StreamBytes, SocketOpened, SocketFailed, TcpAccepted, Resolved,
+                           InterfacesChanged>;
+
+/// Anything that a driver can run. The driver calls, in any order and number: `handle` for what came
+/// in, `advance` when `nextDeadline` is reached, and drains `pollTransmit` and `pollEffect` after
+/// either. No call blocks, none calls back.
+class PARLEY_EXPORT Driven {
+ public:
+  virtual ~Driven() = default;
+  virtual void handle(Input&& input, Timestamp now) = 0;
+  /// Runs everything due at or before `now`. Afterwards `nextDeadline() > now` (machine rule M4).
+  virtual void advance(Timestamp now) = 0;
+  /// Moves up to out.size() packets out, in the order to send them; 0 = nothing waits.
+  virtual size_t pollTransmit(std::span<TxPacket> out) = 0;
+  /// False if nothing is wished for.
+  virtual bool pollEffect(Effect& out) = 0;
+  virtual Timestamp nextDeadline() const = 0;
+  /// The driver calls it last in its cycle, outside any lock: user callbacks run here.
+  virtual void dispatch() {}
+  /// The pool that received datagrams are to be allocated from.
+  virtual PacketPool& pool() = 0;
+};
+
+}  // namespace parley
