@@ -46,6 +46,12 @@ function(parley_layer name)
       target_link_libraries(parley_${name} PRIVATE parley_external_${external})
     endif()
   endforeach()
+  if(name STREQUAL "sim")
+    # gettimeofday() of sim/clock_shim.cc must get into every executable and into its dynamic symbol
+    # table, where libssl and libusrsctp look it up.
+    target_link_options(parley_sim INTERFACE LINKER:--undefined=parleyClockShim
+      LINKER:--export-dynamic-symbol=gettimeofday)
+  endif()
 endfunction()
 
 # Each gtest case is registered by itself, so `ctest -j` runs it in its own process (usrsctp keeps process-wide state).
@@ -60,6 +66,12 @@ function(parley_layer_tests name)
     PARLEY_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/vectors")
   target_link_libraries(${name}_test PRIVATE parley_${name} parley_test_support GTest::gtest_main GTest::gmock
     parley_warnings)
+  if(TARGET parley_sim)
+    target_link_libraries(${name}_test PRIVATE parley_sim)
+  endif()
+  if(name STREQUAL "sim")
+    target_link_libraries(sim_test PRIVATE parley_external_openssl parley_external_usrsctp)
+  endif()
   gtest_discover_tests(${name}_test TEST_PREFIX "unit.${name}." PROPERTIES LABELS unit
     DISCOVERY_TIMEOUT 60)
 endfunction()
