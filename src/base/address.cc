@@ -85,7 +85,8 @@ std::optional<std::array<uint8_t, 16>> parseV6(std::string_view text) {
 }
 
 std::string formatV6(ByteSpan b) {
-  // RFC 5952 section 4.2: the longest run of two or more zero groups, the first on a tie, becomes "::".
+  // RFC 5952 section 4.2: the longest run of two or more zero groups, the first on a tie, becomes
+  // "::".
   int bestAt = -1, bestLength = 1;
   for (int i = 0; i < 8;) {
     int j = i;
@@ -179,7 +180,9 @@ bool IpAddress::isMulticast() const {
   return isV4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff;
 }
 
-bool IpAddress::isBroadcast() const { return isV4() && v4HostOrder() == 0xffffffff; }
+bool IpAddress::isBroadcast() const {
+  return isV4() && v4HostOrder() == 0xffffffff;
+}
 
 bool IpAddress::isV4Mapped() const {
   static constexpr uint8_t kPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -197,7 +200,8 @@ IpAddress IpAddress::canonical() const {
   if (isV4Mapped() || (isV6() && std::memcmp(bytes_.data(), kNat64, 12) == 0)) {
     return v4(loadU32(&bytes_[12]));
   }
-  if (isV6() && bytes_[0] == 0x20 && bytes_[1] == 0x02) return v4(loadU32(&bytes_[2]));  // 6to4, RFC 3056
+  if (isV6() && bytes_[0] == 0x20 && bytes_[1] == 0x02)
+    return v4(loadU32(&bytes_[2]));  // 6to4, RFC 3056
   return *this;
 }
 

@@ -1,10 +1,9 @@
 #include "parley/base/check.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <cstdlib>
 #include <string>
+#include <unistd.h>
 
 namespace parley {
 namespace {

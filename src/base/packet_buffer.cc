@@ -42,7 +42,9 @@ void PacketBuf::reset() {
 
 PacketPool::PacketPool(size_t maxSlots) : maxSlots_(maxSlots) {}
 
-PacketPool::~PacketPool() { PARLEY_DCHECK(inUse_ == 0); }
+PacketPool::~PacketPool() {
+  PARLEY_DCHECK(inUse_ == 0);
+}
 
 PacketBuf PacketPool::allocate() {
   if (!free_ && !addSlab()) return {};
@@ -69,7 +71,8 @@ void PacketPool::release(uint8_t* slot) {
 }
 
 bool PacketPool::addSlab() {
-  // Small first, then doubling to 256 slots (512 KiB): an idle connection should not hold a big slab.
+  // Small first, then doubling to 256 slots (512 KiB): an idle connection should not hold a big
+  // slab.
   const size_t wanted = std::clamp<size_t>(capacity_, 16, 256);
   const size_t count = std::min(wanted, maxSlots_ - capacity_);
   if (count == 0) return false;

@@ -27,7 +27,9 @@ uint64_t Random::below(uint64_t bound) {
   }
 }
 
-double Random::unit() { return static_cast<double>(u64() >> 11) * 0x1.0p-53; }
+double Random::unit() {
+  return static_cast<double>(u64() >> 11) * 0x1.0p-53;
+}
 
 std::string Random::iceChars(size_t length) {
   static constexpr char kAlphabet[] =
@@ -70,7 +72,11 @@ void quarterRound(std::array<uint32_t, 16>& x, size_t a, size_t b, size_t c, siz
 
 SeededRandom::SeededRandom(uint64_t seed) {
   // RFC 8439 section 2.3 layout; the seed is the first 64 bits of the key, the rest is zero.
-  state_ = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, static_cast<uint32_t>(seed),
+  state_ = {0x61707865,
+            0x3320646e,
+            0x79622d32,
+            0x6b206574,
+            static_cast<uint32_t>(seed),
             static_cast<uint32_t>(seed >> 32)};
 }
 

@@ -1,8 +1,7 @@
 #include "parley/base/secure_random.h"
 
-#include <sys/random.h>
-
 #include <cerrno>
+#include <sys/random.h>
 
 #include "parley/base/check.h"
 

@@ -9,7 +9,10 @@ Bytes fromHex(std::string_view text) {
   int high = -1;
   for (char c : text) {
     if (c == ' ' || c == '\n' || c == ':') continue;
-    int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    int digit = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
     PARLEY_CHECK(digit >= 0);
     if (high < 0) {
       high = digit;

@@ -20,11 +20,17 @@ inline ByteSpan asBytes(std::string_view s) {
 inline std::string_view asText(ByteSpan b) {
   return {reinterpret_cast<const char*>(b.data()), b.size()};
 }
-inline Bytes toBytes(ByteSpan b) { return Bytes(b.begin(), b.end()); }
-inline Bytes toBytes(std::string_view s) { return toBytes(asBytes(s)); }
+inline Bytes toBytes(ByteSpan b) {
+  return Bytes(b.begin(), b.end());
+}
+inline Bytes toBytes(std::string_view s) {
+  return toBytes(asBytes(s));
+}
 
 // Unchecked big-endian loads and stores. The caller has checked the bounds.
-inline uint16_t loadU16(const uint8_t* p) { return static_cast<uint16_t>(p[0] << 8 | p[1]); }
+inline uint16_t loadU16(const uint8_t* p) {
+  return static_cast<uint16_t>(p[0] << 8 | p[1]);
+}
 inline uint32_t loadU24(const uint8_t* p) {
   return static_cast<uint32_t>(p[0]) << 16 | static_cast<uint32_t>(p[1]) << 8 | p[2];
 }
@@ -53,9 +59,9 @@ inline void storeU64(uint8_t* p, uint64_t v) {
   storeU32(p + 4, static_cast<uint32_t>(v));
 }
 
-/// Reads big-endian fields from untrusted bytes. Running past the end never touches memory: the read
-/// gives zero (or an empty span) and `ok()` stays false from then on, so a parser may read all its
-/// fields and test once.
+/// Reads big-endian fields from untrusted bytes. Running past the end never touches memory: the
+/// read gives zero (or an empty span) and `ok()` stays false from then on, so a parser may read all
+/// its fields and test once.
 class ByteReader {
  public:
   explicit ByteReader(ByteSpan data) : data_(data) {}
@@ -88,8 +94,8 @@ class ByteReader {
   bool ok_ = true;
 };
 
-/// Writes big-endian fields into a fixed buffer. Writing past the end writes nothing and `ok()` stays
-/// false from then on.
+/// Writes big-endian fields into a fixed buffer. Writing past the end writes nothing and `ok()`
+/// stays false from then on.
 class ByteWriter {
  public:
   explicit ByteWriter(MutableByteSpan out) : out_(out) {}

@@ -32,10 +32,10 @@ enum class TxClass : uint8_t { Control = 0, Audio = 1, Media = 2, Bulk = 3 };
 /// A datagram (or, on a stream socket, a run of bytes) to send.
 struct TxPacket {
   SocketId socket{};
-  SocketAddress to{};         ///< ignored on stream sockets
-  IpAddress from{};           ///< source address to use; unspecified = the system's choice
+  SocketAddress to{};  ///< ignored on stream sockets
+  IpAddress from{};    ///< source address to use; unspecified = the system's choice
   PacketBuf data;
-  uint8_t dscp = 0;           ///< 6 bits
+  uint8_t dscp = 0;  ///< 6 bits
   Ecn ecn = Ecn::NotEct;
   TxClass txClass = TxClass::Control;
 };
@@ -54,7 +54,7 @@ struct NetworkInterface {
 struct WatchInterfaces {};
 struct OpenUdp {
   SocketId socket{};
-  SocketAddress local{};      ///< port 0 = any; unspecified address = any
+  SocketAddress local{};  ///< port 0 = any; unspecified address = any
   bool reuseAddress = false;
 };
 struct OpenTcp {
@@ -62,7 +62,8 @@ struct OpenTcp {
   SocketAddress remote{};
   IpAddress local{};
 };
-/// Listens; each accepted connection arrives as `TcpAccepted` with a fresh id from the driver's range.
+/// Listens; each accepted connection arrives as `TcpAccepted` with a fresh id from the driver's
+/// range.
 struct ListenTcp {
   SocketId socket{};
   SocketAddress local{};
@@ -79,14 +80,14 @@ struct JoinMulticast {
   IpAddress group{};
   uint32_t interfaceIndex = 0;
 };
-using Effect = std::variant<std::monostate, WatchInterfaces, OpenUdp, OpenTcp, ListenTcp, CloseSocket,
-                            Resolve, JoinMulticast>;
+using Effect = std::variant<std::monostate, WatchInterfaces, OpenUdp, OpenTcp, ListenTcp,
+                            CloseSocket, Resolve, JoinMulticast>;
 
 // What the world tells a machine.
 struct Datagram {
   SocketId socket{};
   SocketAddress from{};
-  SocketAddress to{};         ///< local address it arrived at; port = the socket's
+  SocketAddress to{};  ///< local address it arrived at; port = the socket's
   PacketBuf data;
   Ecn ecn = Ecn::NotEct;
 };
@@ -96,9 +97,18 @@ struct StreamBytes {
 };
 struct SocketOpened {
   SocketId socket{};
-  SocketAddress local{};      ///< the bound address
+  SocketAddress local{};  ///< the bound address
 };
-enum class SocketFailure : uint8_t { AddressInUse, AddressNotAvailable, Refused, Unreachable, Reset, Closed, Denied, Other };
+enum class SocketFailure : uint8_t {
+  AddressInUse,
+  AddressNotAvailable,
+  Refused,
+  Unreachable,
+  Reset,
+  Closed,
+  Denied,
+  Other
+};
 struct SocketFailed {
   SocketId socket{};
   SocketFailure reason = SocketFailure::Other;
@@ -119,9 +129,9 @@ struct InterfacesChanged {
 using Input = std::variant<Datagram, StreamBytes, SocketOpened, SocketFailed, TcpAccepted, Resolved,
                            InterfacesChanged>;
 
-/// Anything that a driver can run. The driver calls, in any order and number: `handle` for what came
-/// in, `advance` when `nextDeadline` is reached, and drains `pollTransmit` and `pollEffect` after
-/// either. No call blocks, none calls back.
+/// Anything that a driver can run. The driver calls, in any order and number: `handle` for what
+/// came in, `advance` when `nextDeadline` is reached, and drains `pollTransmit` and `pollEffect`
+/// after either. No call blocks, none calls back.
 class PARLEY_EXPORT Driven {
  public:
   virtual ~Driven() = default;

@@ -8,8 +8,8 @@
 
 namespace parley {
 
-/// What every machine is given instead of globals. Holds references: the owner (an Endpoint, a test)
-/// outlives the machines. There is no clock in it: time is an argument (machine rule M1).
+/// What every machine is given instead of globals. Holds references: the owner (an Endpoint, a
+/// test) outlives the machines. There is no clock in it: time is an argument (machine rule M1).
 struct Environment {
   Random& random;
   PacketPool& pool;

@@ -14,14 +14,14 @@ struct Limits {
   size_t maxPendingMdns = 4;           ///< names being resolved at once
   size_t maxStunErrorsPerSecond = 20;  ///< error responses per socket
   // DTLS
-  size_t maxQueuedDtlsPackets = 16;    ///< early ClientHello datagrams held before the role is known
-  size_t maxDtlsRecordsPerSecond = 64; ///< input before the handshake is done
+  size_t maxQueuedDtlsPackets = 16;  ///< early ClientHello datagrams held before the role is known
+  size_t maxDtlsRecordsPerSecond = 64;  ///< input before the handshake is done
   // SCTP and data channels
-  size_t maxMessageSize = 262'144;     ///< bytes; what a=max-message-size advertises
+  size_t maxMessageSize = 262'144;  ///< bytes; what a=max-message-size advertises
   size_t maxDataChannels = 1024;
-  size_t maxBufferedAmount = 16u << 20;///< bytes queued for sending per connection
+  size_t maxBufferedAmount = 16u << 20;  ///< bytes queued for sending per connection
   // RTP
-  size_t maxReceiveSsrcs = 64;         ///< per transport
+  size_t maxReceiveSsrcs = 64;  ///< per transport
   size_t maxUnsignalledSsrcs = 10;
   size_t maxNackList = 1000;
   size_t maxJitterFrames = 300;

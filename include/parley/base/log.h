@@ -23,17 +23,18 @@ class PARLEY_EXPORT LogSink {
 PARLEY_EXPORT LogSink& nullLog();
 
 namespace internal {
-PARLEY_EXPORT void logFormatted(LogSink& sink, LogLevel level, const char* component, const char* format, ...)
-    __attribute__((format(printf, 4, 5)));
+PARLEY_EXPORT void logFormatted(LogSink& sink, LogLevel level, const char* component,
+                                const char* format, ...) __attribute__((format(printf, 4, 5)));
 }
 
 }  // namespace parley
 
-/// PARLEY_LOG(sink, Info, "ice", "selected pair %d", n): formatted only if the sink wants the level.
-#define PARLEY_LOG(sink, lvl, component, ...)                                                     \
-  do {                                                                                            \
-    ::parley::LogSink& parleyLogSink = (sink);                                                    \
-    if (::parley::LogLevel::lvl >= parleyLogSink.level())                                         \
-      ::parley::internal::logFormatted(parleyLogSink, ::parley::LogLevel::lvl, component,         \
-                                       __VA_ARGS__);                                              \
+/// PARLEY_LOG(sink, Info, "ice", "selected pair %d", n): formatted only if the sink wants the
+/// level.
+#define PARLEY_LOG(sink, lvl, component, ...)                                             \
+  do {                                                                                    \
+    ::parley::LogSink& parleyLogSink = (sink);                                            \
+    if (::parley::LogLevel::lvl >= parleyLogSink.level())                                 \
+      ::parley::internal::logFormatted(parleyLogSink, ::parley::LogLevel::lvl, component, \
+                                       __VA_ARGS__);                                      \
   } while (false)

@@ -13,8 +13,8 @@ namespace parley {
 class PacketPool;
 
 /// A move-only handle to one pooled slot. The payload is a window in the slot with free room before
-/// it (headers of outer layers: TURN, TCP framing) and behind it (SRTP tag), so every layer works in
-/// place. Returned to its pool when the handle dies. Thread rule: that of its pool.
+/// it (headers of outer layers: TURN, TCP framing) and behind it (SRTP tag), so every layer works
+/// in place. Returned to its pool when the handle dies. Thread rule: that of its pool.
 class PARLEY_EXPORT PacketBuf {
  public:
   static constexpr size_t kSlotSize = 2048;

@@ -15,18 +15,20 @@ namespace parley {
 /// JavaScript error) that the W3C WebRTC specification names for the same situation. Values are
 /// stable.
 enum class ErrorCode : int {
-  InvalidState = 1,         ///< InvalidStateError: the object is closed or in the wrong state for the call
-  InvalidAccess = 2,        ///< InvalidAccessError: the argument belongs to another object or may not be used
+  InvalidState = 1,  ///< InvalidStateError: the object is closed or in the wrong state for the call
+  InvalidAccess =
+      2,  ///< InvalidAccessError: the argument belongs to another object or may not be used
   InvalidModification = 3,  ///< InvalidModificationError: the change asked for is not allowed
   Operation = 4,            ///< OperationError: the operation failed for a reason in its own terms
   Type = 5,                 ///< TypeError: an argument has an impossible value
   Range = 6,                ///< RangeError: a number outside the allowed range
   Syntax = 7,               ///< SyntaxError: text that does not parse (SDP, URLs, candidates)
-  NotSupported = 8,         ///< NotSupportedError: known but not available in this build or configuration
-  NotFound = 9,             ///< NotFoundError: no such device, file or object
-  Network = 10,             ///< NetworkError: sockets, names or peers could not be reached
-  Abort = 11,               ///< AbortError: ended before it was done
-  ResourceExhausted = 12,   ///< QuotaExceededError: a bounded queue or table is full; try again later
+  NotSupported = 8,  ///< NotSupportedError: known but not available in this build or configuration
+  NotFound = 9,      ///< NotFoundError: no such device, file or object
+  Network = 10,      ///< NetworkError: sockets, names or peers could not be reached
+  Abort = 11,        ///< AbortError: ended before it was done
+  ResourceExhausted =
+      12,  ///< QuotaExceededError: a bounded queue or table is full; try again later
 };
 
 /// The W3C name, e.g. "InvalidStateError".
@@ -47,8 +49,12 @@ struct Failure {
   Error error;
 };
 
-inline Failure fail(ErrorCode code, std::string message) { return Failure{{code, std::move(message), {}}}; }
-inline Failure fail(Error error) { return Failure{std::move(error)}; }
+inline Failure fail(ErrorCode code, std::string message) {
+  return Failure{{code, std::move(message), {}}};
+}
+inline Failure fail(Error error) {
+  return Failure{std::move(error)};
+}
 
 /// Either a value or an Error. Member names follow std::expected; unlike it, nothing here throws:
 /// reading the wrong alternative is a bug and CHECK-fails.
@@ -56,7 +62,7 @@ template <class T>
 class [[nodiscard]] Result {
  public:
   using value_type = T;
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}          // NOLINT
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}                  // NOLINT
   Result(Failure failure) : state_(std::in_place_index<1>, std::move(failure.error)) {}  // NOLINT
 
   bool has_value() const { return state_.index() == 0; }
@@ -115,6 +121,8 @@ class [[nodiscard]] Result<void> {
 };
 
 /// The good answer of a call that returns nothing: `return ok();`
-inline Result<void> ok() { return {}; }
+inline Result<void> ok() {
+  return {};
+}
 
 }  // namespace parley

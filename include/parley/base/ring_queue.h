@@ -8,8 +8,9 @@
 
 namespace parley {
 
-/// A FIFO in one growable ring, bounded by `maxSize`. No allocation once it has grown to its working
-/// size. `push` answers false when full: the caller documents what is dropped (machine rule M2).
+/// A FIFO in one growable ring, bounded by `maxSize`. No allocation once it has grown to its
+/// working size. `push` answers false when full: the caller documents what is dropped (machine rule
+/// M2).
 template <class T>
 class RingQueue {
  public:

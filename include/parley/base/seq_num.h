@@ -6,8 +6,8 @@
 
 namespace parley {
 
-/// True if `a` is newer than `b` in wrapping serial-number arithmetic (RFC 1982). At exactly half the
-/// range apart the larger number counts as newer, so that the relation stays asymmetric.
+/// True if `a` is newer than `b` in wrapping serial-number arithmetic (RFC 1982). At exactly half
+/// the range apart the larger number counts as newer, so that the relation stays asymmetric.
 template <class U>
 constexpr bool isNewer(U a, U b) {
   static_assert(std::is_unsigned_v<U>);
@@ -17,8 +17,8 @@ constexpr bool isNewer(U a, U b) {
   return diff != 0 && diff < kHalf;
 }
 
-/// Turns a wrapping counter (RTP sequence number, RTP timestamp, TWCC sequence number) into a 64-bit
-/// one that never wraps, choosing the value nearest to the highest one seen.
+/// Turns a wrapping counter (RTP sequence number, RTP timestamp, TWCC sequence number) into a
+/// 64-bit one that never wraps, choosing the value nearest to the highest one seen.
 template <class U>
 class SeqUnwrapper {
  public:

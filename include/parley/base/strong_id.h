@@ -7,7 +7,8 @@
 
 namespace parley {
 
-/// An integer that cannot be mixed up with another kind of integer: `using SocketId = StrongId<struct SocketTag>`.
+/// An integer that cannot be mixed up with another kind of integer: `using SocketId =
+/// StrongId<struct SocketTag>`.
 template <class Tag, class Rep = uint32_t>
 struct StrongId {
   Rep value{};

@@ -9,8 +9,8 @@
 
 namespace parley {
 
-/// The whole of `text` as a decimal number within T's range, or nullopt. No sign for unsigned types,
-/// no blanks, no locale.
+/// The whole of `text` as a decimal number within T's range, or nullopt. No sign for unsigned
+/// types, no blanks, no locale.
 template <std::integral T>
 std::optional<T> parseNumber(std::string_view text) {
   T value{};

@@ -14,7 +14,9 @@ class Duration {
   static constexpr Duration micros(int64_t us) { return Duration(us * 1'000); }
   static constexpr Duration millis(int64_t ms) { return Duration(ms * 1'000'000); }
   static constexpr Duration seconds(int64_t s) { return Duration(s * 1'000'000'000); }
-  static constexpr Duration fromSeconds(double s) { return Duration(static_cast<int64_t>(s * 1e9)); }
+  static constexpr Duration fromSeconds(double s) {
+    return Duration(static_cast<int64_t>(s * 1e9));
+  }
   static constexpr Duration infinite() { return Duration(std::numeric_limits<int64_t>::max()); }
   static constexpr Duration zero() { return Duration(); }
 
@@ -85,7 +87,9 @@ class Timestamp {
   int64_t ns_ = 0;
 };
 
-constexpr Timestamp earliest(Timestamp a, Timestamp b) { return a < b ? a : b; }
+constexpr Timestamp earliest(Timestamp a, Timestamp b) {
+  return a < b ? a : b;
+}
 template <class... T>
 constexpr Timestamp earliest(Timestamp a, Timestamp b, T... rest) {
   return earliest(earliest(a, b), rest...);
@@ -107,7 +111,8 @@ class MonotonicGuard {
   bool seen_ = false;
 };
 
-/// 64-bit NTP time: seconds since 1900 in the upper half, fraction in the lower (RFC 5905 section 6).
+/// 64-bit NTP time: seconds since 1900 in the upper half, fraction in the lower (RFC 5905 section
+/// 6).
 struct NtpTime {
   uint64_t value = 0;
   constexpr uint32_t seconds() const { return static_cast<uint32_t>(value >> 32); }
@@ -120,12 +125,13 @@ struct NtpTime {
 /// Ties monotonic time to wall time. The driver refreshes it; only RTCP sender reports,
 /// abs-capture-time, SDP session ids and certificates read it.
 struct WallClock {
-  Timestamp anchor;      ///< monotonic time of the anchor
-  int64_t unixNanos = 0; ///< wall time at the anchor, nanoseconds since 1970
+  Timestamp anchor;       ///< monotonic time of the anchor
+  int64_t unixNanos = 0;  ///< wall time at the anchor, nanoseconds since 1970
 
   constexpr int64_t unixNanosAt(Timestamp t) const { return unixNanos + (t - anchor).nanos(); }
   constexpr NtpTime ntpAt(Timestamp t) const {
-    constexpr uint64_t kNtpUnixOffsetSeconds = 2'208'988'800;  // 1900 to 1970: 70 years, 17 leap days
+    constexpr uint64_t kNtpUnixOffsetSeconds =
+        2'208'988'800;  // 1900 to 1970: 70 years, 17 leap days
     const int64_t ns = unixNanosAt(t);
     const uint64_t s = static_cast<uint64_t>(ns / 1'000'000'000) + kNtpUnixOffsetSeconds;
     const uint64_t f = (static_cast<uint64_t>(ns % 1'000'000'000) << 32) / 1'000'000'000;

@@ -9,9 +9,9 @@
 
 namespace parley {
 
-/// A 4-ary min-heap of deadlines, one entry per key, keys being small dense integers (slot numbers).
-/// `set` moves an entry in O(log4 n); `Timestamp::never()` removes it. An Endpoint keeps one entry
-/// per session in it, so that a thousand idle sessions cost nothing.
+/// A 4-ary min-heap of deadlines, one entry per key, keys being small dense integers (slot
+/// numbers). `set` moves an entry in O(log4 n); `Timestamp::never()` removes it. An Endpoint keeps
+/// one entry per session in it, so that a thousand idle sessions cost nothing.
 class TimerHeap {
  public:
   static constexpr size_t kAbsent = static_cast<size_t>(-1);

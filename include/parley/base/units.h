@@ -32,8 +32,8 @@ class DataRate {
   /// How long `bytes` take at this rate; infinite at rate zero.
   constexpr Duration timeFor(int64_t bytes) const {
     if (bps_ <= 0) return Duration::infinite();
-    return Duration::nanos(static_cast<int64_t>(static_cast<double>(bytes) * 8e9 /
-                                                static_cast<double>(bps_)));
+    return Duration::nanos(
+        static_cast<int64_t>(static_cast<double>(bytes) * 8e9 / static_cast<double>(bps_)));
   }
   /// How many bytes pass in `d` at this rate.
   constexpr int64_t bytesIn(Duration d) const {

@@ -1,0 +1,50 @@
+# The lint suite as tests with the label `lint`. Each check is a script in cmake/checks that runs alone too.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+find_program(CLANG_FORMAT_EXE NAMES clang-format-14 clang-format)
+set(checks ${PROJECT_SOURCE_DIR}/cmake/checks)
+
+function(parley_lint name)
+  add_test(NAME lint.${name} COMMAND Python3::Interpreter ${ARGN})
+  set_tests_properties(lint.${name} PROPERTIES LABELS lint TIMEOUT 120
+    ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1;CLANG_FORMAT=${CLANG_FORMAT_EXE}")
+endfunction()
+
+parley_lint(layers ${checks}/layers.py)
+parley_lint(purity ${checks}/purity.py)
+parley_lint(size ${checks}/text.py size)
+parley_lint(ascii ${checks}/text.py ascii)
+parley_lint(links ${checks}/text.py links)
+if(CLANG_FORMAT_EXE)
+  parley_lint(format ${checks}/text.py format)
+endif()
+
+# The core's object code. Instrumented builds carry the instrumentation's own symbols, so they are left out.
+if(NOT PARLEY_SANITIZE AND NOT PARLEY_FUZZER_FLAGS)
+  set(pairs "")
+  set(core "")
+  foreach(layer IN LISTS PARLEY_LAYERS)
+    if(TARGET parley_${layer} AND NOT layer MATCHES "^(io|sim|api|testing|devices)$")
+      list(APPEND core parley_${layer})
+      list(APPEND pairs "${layer}=$<TARGET_FILE:parley_${layer}>")
+    endif()
+  endforeach()
+  add_custom_target(parley_core_archives DEPENDS ${core})
+  parley_lint(symbols ${checks}/symbols.py ${pairs})
+endif()
+
+# Every public header compiles alone, twice over: one source file each, in a library that nothing links.
+file(GLOB_RECURSE public_headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include
+     ${PROJECT_SOURCE_DIR}/include/parley/*.h)
+set(header_sources "")
+foreach(header IN LISTS public_headers)
+  string(MAKE_C_IDENTIFIER ${header} id)
+  set(source ${PROJECT_BINARY_DIR}/lint_headers/${id}.cc)
+  file(CONFIGURE OUTPUT ${source} CONTENT "#include \"${header}\"\n#include \"${header}\"  // guarded\n")
+  list(APPEND header_sources ${source})
+endforeach()
+add_library(parley_lint_headers OBJECT EXCLUDE_FROM_ALL ${header_sources})
+target_include_directories(parley_lint_headers PRIVATE ${PROJECT_SOURCE_DIR}/include)
+target_compile_options(parley_lint_headers PRIVATE -O0 -g0 -Werror)
+target_link_libraries(parley_lint_headers PRIVATE parley_warnings)
+add_test(NAME lint.headers COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target parley_lint_headers)
+set_tests_properties(lint.headers PROPERTIES LABELS lint TIMEOUT 600 RESOURCE_LOCK build_tree)
