@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+
+#include "parley/base/export.h"
+#include "parley/base/inline_vector.h"
+#include "parley/base/units.h"
+#include "parley/rtp/rtcp/compound.h"
+
+namespace parley::rtp::rtcp {
+
+/// One FCI entry of TMMBR and TMMBN (RFC 5104 sections 4.2.1, 4.2.2).
+struct TmmbEntry {
+  uint32_t ssrc = 0;
+  DataRate maxBitrate;    ///< 17-bit mantissa, 6-bit exponent on the wire; saturates
+  uint16_t overhead = 0;  ///< measured bytes per packet, 9 bits
+  bool operator==(const TmmbEntry&) const = default;
+};
+
+/// Temporary Maximum Media Stream Bit Rate Request or Notification. Read only: we never ask for it.
+struct PARLEY_EXPORT Tmmb {
+  static constexpr uint8_t kRequestFormat = 3;
+  static constexpr uint8_t kNotificationFormat = 4;
+  static constexpr size_t kMaxEntries = 32;
+
+  uint32_t senderSsrc = 0;
+  bool isRequest = true;
+  InlineVector<TmmbEntry, kMaxEntries> entries;
+
+  static std::optional<Tmmb> parse(const Block& block);
+};
+
+}  // namespace parley::rtp::rtcp
