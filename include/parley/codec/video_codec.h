@@ -1,0 +1,104 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "parley/base/export.h"
+#include "parley/base/result.h"
+#include "parley/base/units.h"
+#include "parley/codec/encoded_frame.h"
+#include "parley/codec/video_frame.h"
+
+// Video codecs. An encoder or decoder belongs to one thread at a time (a media worker). None of
+// them knows about RTP: packetization is keyed by codec name in the layer `rtp`.
+
+namespace parley::codec {
+
+using FormatParameters = std::vector<std::pair<std::string, std::string>>;
+
+/// A video format as SDP names it.
+struct SdpVideoFormat {
+  std::string name;             ///< encoding name, e.g. "VP8"; compared without case
+  FormatParameters parameters;  ///< fmtp pairs
+  std::vector<std::string> scalabilityModes{};  ///< W3C webrtc-svc names, e.g. "L1T2"
+
+  /// Value of a parameter, or nullptr.
+  const std::string* parameter(std::string_view key) const;
+};
+
+struct VideoEncoderSettings {
+  int width = 0;  ///< of the first frame; later frames may differ
+  int height = 0;
+  double maxFramerate = 30;
+  DataRate startBitrate = DataRate::kbps(300);
+  DataRate minBitrate = DataRate::kbps(30);
+  DataRate maxBitrate = DataRate::kbps(2500);
+  int threads = 1;         ///< upper bound
+  int temporalLayers = 1;  ///< 1..3
+  bool screenContent = false;
+  bool dropFrames = true;  ///< skip pictures rather than exceed the rate
+  int speed = 0;           ///< 0 = the codec's own choice for real time; larger is faster
+};
+
+class PARLEY_EXPORT VideoEncoder {
+ public:
+  virtual ~VideoEncoder() = default;
+  /// Starts anew with these settings; the next frame is a key frame. Errors: Range for impossible
+  /// settings, Operation if the codec refuses.
+  virtual Result<void> configure(const VideoEncoderSettings& settings) = 0;
+  /// Compresses one picture. A picture of another size restarts the encoder at that size. The
+  /// result comes through poll(); a dropped picture yields none.
+  virtual Result<void> encode(const VideoFrame& frame, bool keyFrame) = 0;
+  /// Takes the oldest result; false if there is none. `out.data` keeps its capacity.
+  virtual bool poll(EncodedVideoFrame& out) = 0;
+  virtual void setRates(DataRate target, double framerate) = 0;
+  virtual std::string_view implementationName() const = 0;
+};
+
+enum class DecodeStatus : uint8_t {
+  Ok,            ///< a picture came out
+  NoOutput,      ///< accepted, but nothing to show
+  NeedKeyFrame,  ///< cannot be decoded without a key frame: ask for one
+  Error,         ///< broken or beyond the limits: ask for a key frame
+};
+
+struct VideoDecoderSettings {
+  int maxWidth = 4096;   ///< larger pictures are refused before any memory is taken for them
+  int maxHeight = 2304;  ///< (either way round)
+  int threads = 1;
+};
+
+class PARLEY_EXPORT VideoDecoder {
+ public:
+  virtual ~VideoDecoder() = default;
+  /// Never fails on hostile bytes other than by its status. `out` is written only for Ok.
+  virtual DecodeStatus decode(const EncodedVideoView& frame, VideoFrame& out) = 0;
+  /// Forgets all references; the next frame must be a key frame.
+  virtual void reset() = 0;
+  virtual std::string_view implementationName() const = 0;
+};
+
+/// Creates encoders and keeps nothing. Implement it to plug in a hardware encoder. Thread rule: any
+/// thread, one at a time.
+class PARLEY_EXPORT VideoEncoderFactory {
+ public:
+  virtual ~VideoEncoderFactory() = default;
+  /// In order of preference.
+  virtual std::vector<SdpVideoFormat> supportedFormats() const = 0;
+  /// Error NotSupported for a format that is not in the list.
+  virtual Result<std::unique_ptr<VideoEncoder>> create(
+      const SdpVideoFormat& format, const VideoEncoderSettings& settings) const = 0;
+};
+
+class PARLEY_EXPORT VideoDecoderFactory {
+ public:
+  virtual ~VideoDecoderFactory() = default;
+  virtual std::vector<SdpVideoFormat> supportedFormats() const = 0;
+  virtual Result<std::unique_ptr<VideoDecoder>> create(
+      const SdpVideoFormat& format, const VideoDecoderSettings& settings) const = 0;
+};
+
+}  // namespace parley::codec

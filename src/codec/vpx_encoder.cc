@@ -1,0 +1,338 @@
+#include "codec/vpx.h"
+
+#ifdef PARLEY_WITH_VPX
+
+#include <algorithm>
+#include <cmath>
+
+#include <vpx/vp8cx.h>
+#include <vpx/vpx_encoder.h>
+
+#include "parley/base/ring_queue.h"
+
+namespace parley::codec {
+namespace {
+
+constexpr int kMaxSide = 16383;
+constexpr size_t kMaxPending = 8;
+
+/// One step of a temporal layer pattern for VP8.
+struct LayerStep {
+  uint8_t layer;
+  bool sync;         ///< refers to the base layer only
+  bool discardable;  ///< updates nothing
+  vpx_enc_frame_flags_t flags;
+};
+
+constexpr vpx_enc_frame_flags_t kBase =
+    VP8_EFLAG_NO_UPD_GF | VP8_EFLAG_NO_UPD_ARF | VP8_EFLAG_NO_REF_GF | VP8_EFLAG_NO_REF_ARF;
+constexpr vpx_enc_frame_flags_t kMiddle =
+    VP8_EFLAG_NO_UPD_LAST | VP8_EFLAG_NO_UPD_ARF | VP8_EFLAG_NO_REF_GF | VP8_EFLAG_NO_REF_ARF;
+constexpr vpx_enc_frame_flags_t kTopOfBase = VP8_EFLAG_NO_UPD_LAST | VP8_EFLAG_NO_UPD_GF |
+                                             VP8_EFLAG_NO_UPD_ARF | VP8_EFLAG_NO_UPD_ENTROPY |
+                                             VP8_EFLAG_NO_REF_GF | VP8_EFLAG_NO_REF_ARF;
+constexpr vpx_enc_frame_flags_t kTopOfMiddle = VP8_EFLAG_NO_UPD_LAST | VP8_EFLAG_NO_UPD_GF |
+                                               VP8_EFLAG_NO_UPD_ARF | VP8_EFLAG_NO_UPD_ENTROPY |
+                                               VP8_EFLAG_NO_REF_ARF;
+// The base layer lives in the last-frame buffer, the middle one in the golden buffer.
+constexpr LayerStep kTwoLayers[] = {{0, false, false, kBase}, {1, true, true, kTopOfBase}};
+constexpr LayerStep kThreeLayers[] = {{0, false, false, kBase},
+                                      {2, true, true, kTopOfBase},
+                                      {1, true, false, kMiddle},
+                                      {2, false, true, kTopOfMiddle}};
+
+class Encoder final : public VideoEncoder {
+ public:
+  explicit Encoder(VpxKind kind) : kind_(kind), pending_(kMaxPending) {}
+  ~Encoder() override { close(); }
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+
+  Result<void> configure(const VideoEncoderSettings& settings) override {
+    if (settings.width < 1 || settings.height < 1 || settings.width > kMaxSide ||
+        settings.height > kMaxSide)
+      return fail(ErrorCode::Range, "the picture size must be within 1..16383");
+    if (settings.temporalLayers < 1 || settings.temporalLayers > 3)
+      return fail(ErrorCode::Range, "1 to 3 temporal layers are possible");
+    if (!(settings.maxFramerate > 0 && settings.maxFramerate <= 240))
+      return fail(ErrorCode::Range, "the frame rate must be within 0..240");
+    settings_ = settings;
+    target_ = settings.startBitrate;
+    framerate_ = settings.maxFramerate;
+    return open();
+  }
+
+  Result<void> encode(const VideoFrame& frame, bool keyFrame) override {
+    if (!frame.buffer) return fail(ErrorCode::Type, "the frame has no picture");
+    if (pending_.full())
+      return fail(ErrorCode::ResourceExhausted, "poll() the earlier frames first");
+    if (frame.width() != settings_.width || frame.height() != settings_.height) {
+      if (frame.width() > kMaxSide || frame.height() > kMaxSide)
+        return fail(ErrorCode::Range, "the picture is too large");
+      settings_.width = frame.width();
+      settings_.height = frame.height();
+      close();
+    }
+    // Never resized in place: libvpx has corrupted memory that way when the thread count changed.
+    if (!open_) {
+      if (auto opened = open(); !opened) return opened;
+    }
+    applyRates();
+    return compress(frame, keyFrame || firstFrame_);
+  }
+
+  bool poll(EncodedVideoFrame& out) override {
+    if (pending_.empty()) return false;
+    spare_ = std::move(out.data);
+    out = pending_.pop();
+    return true;
+  }
+
+  void setRates(DataRate target, double framerate) override {
+    target_ = std::clamp(target, std::min(settings_.minBitrate, settings_.maxBitrate),
+                         settings_.maxBitrate);
+    if (framerate >= 1) framerate_ = std::min(framerate, 240.0);
+    ratesChanged_ = true;
+  }
+
+  std::string_view implementationName() const override { return "libvpx"; }
+
+ private:
+  vpx_codec_iface_t* iface() const {
+    return kind_ == VpxKind::Vp8 ? vpx_codec_vp8_cx() : vpx_codec_vp9_cx();
+  }
+
+  Result<void> open() {
+    close();
+    if (vpx_codec_enc_config_default(iface(), &config_, 0) != VPX_CODEC_OK)
+      return fail(ErrorCode::Operation, "libvpx has no default configuration");
+    const int pixels = settings_.width * settings_.height;
+    config_.g_w = static_cast<unsigned>(settings_.width);
+    config_.g_h = static_cast<unsigned>(settings_.height);
+    config_.g_timebase = {1, 90'000};
+    config_.g_threads =
+        static_cast<unsigned>(pixels > 640 * 480 ? std::clamp(settings_.threads, 1, 4) : 1);
+    config_.g_lag_in_frames = 0;
+    // Layers above the base may be dropped on the way, so no frame may lean on their entropy state.
+    config_.g_error_resilient = settings_.temporalLayers > 1 ? VPX_ERROR_RESILIENT_DEFAULT : 0;
+    config_.kf_mode = VPX_KF_DISABLED;  // key frames come when asked for
+    config_.rc_end_usage = VPX_CBR;
+    config_.rc_min_quantizer = kind_ == VpxKind::Vp8 ? 2 : 8;
+    config_.rc_max_quantizer = kind_ == VpxKind::Vp8 ? 56 : 52;
+    config_.rc_undershoot_pct = kind_ == VpxKind::Vp8 ? 100 : 50;
+    config_.rc_overshoot_pct = kind_ == VpxKind::Vp8 ? 15 : 50;
+    config_.rc_buf_initial_sz = 500;
+    config_.rc_buf_optimal_sz = 600;
+    config_.rc_buf_sz = 1000;
+    config_.rc_dropframe_thresh = settings_.dropFrames ? 30 : 0;
+    config_.rc_resize_allowed = 0;
+    fillRates();
+    if (vpx_codec_enc_init(&context_, iface(), &config_, 0) != VPX_CODEC_OK)
+      return fail(ErrorCode::Operation, "the libvpx encoder refused to start");
+    open_ = true;
+    applyControls(pixels);
+    ratesChanged_ = false;
+    firstFrame_ = true;
+    step_ = 0;
+    return ok();
+  }
+
+  void applyControls(int pixels) {
+    vpx_codec_control(&context_, VP8E_SET_MAX_INTRA_BITRATE_PCT, maxIntraPercent());
+    vpx_codec_control(&context_, VP8E_SET_STATIC_THRESHOLD, settings_.screenContent ? 100u : 1u);
+    if (kind_ == VpxKind::Vp8) {
+      // Negative values fix the speed; -4 still affords a better search for small pictures.
+      const int automatic = pixels < 352 * 288 ? -4 : -6;
+      vpx_codec_control(&context_, VP8E_SET_CPUUSED,
+                        settings_.speed > 0 ? -settings_.speed : automatic);
+      vpx_codec_control(&context_, VP8E_SET_NOISE_SENSITIVITY, 0u);
+      vpx_codec_control(&context_, VP8E_SET_TOKEN_PARTITIONS,
+                        static_cast<int>(VP8_ONE_TOKENPARTITION));
+      vpx_codec_control(&context_, VP8E_SET_SCREEN_CONTENT_MODE, settings_.screenContent ? 1u : 0u);
+      return;
+    }
+    vpx_codec_control(
+        &context_, VP8E_SET_CPUUSED,
+        settings_.speed > 0 ? std::min(settings_.speed, 9) : (pixels <= 352 * 288 ? 7 : 8));
+    vpx_codec_control(&context_, VP9E_SET_AQ_MODE, 3u);
+    vpx_codec_control(&context_, VP9E_SET_TILE_COLUMNS, config_.g_threads > 1 ? 1 : 0);
+    vpx_codec_control(&context_, VP9E_SET_ROW_MT, config_.g_threads > 1 ? 1u : 0u);
+    vpx_codec_control(&context_, VP9E_SET_FRAME_PARALLEL_DECODING, 0u);
+    vpx_codec_control(
+        &context_, VP9E_SET_TUNE_CONTENT,
+        static_cast<int>(settings_.screenContent ? VP9E_CONTENT_SCREEN : VP9E_CONTENT_DEFAULT));
+    if (settings_.temporalLayers > 1) {
+      vpx_codec_control(&context_, VP9E_SET_SVC, 1);
+      vpx_svc_extra_cfg_t svc{};
+      svc.max_quantizers[0] = static_cast<int>(config_.rc_max_quantizer);
+      svc.min_quantizers[0] = static_cast<int>(config_.rc_min_quantizer);
+      svc.scaling_factor_num[0] = 1;
+      svc.scaling_factor_den[0] = 1;
+      for (int i = 0; i < settings_.temporalLayers; ++i) {
+        svc.max_quantizers[i] = static_cast<int>(config_.rc_max_quantizer);
+        svc.min_quantizers[i] = static_cast<int>(config_.rc_min_quantizer);
+      }
+      vpx_codec_control(&context_, VP9E_SET_SVC_PARAMETERS, &svc);
+    }
+  }
+
+  /// A key frame may take half of the buffer's optimal level: 300 ms worth of rate, in percent of
+  /// one frame's share.
+  unsigned maxIntraPercent() const {
+    const double percent = 0.5 * config_.rc_buf_optimal_sz * framerate_ / 10;
+    return static_cast<unsigned>(std::max(300.0, percent));
+  }
+
+  void fillRates() {
+    const auto kbps = static_cast<unsigned>(std::max<int64_t>(1, target_.bps() / 1000));
+    config_.rc_target_bitrate = kbps;
+    const auto layers = static_cast<unsigned>(settings_.temporalLayers);
+    config_.ts_number_layers = layers;
+    config_.ss_number_layers = 1;
+    if (layers == 1) return;
+    config_.ts_periodicity = layers == 2 ? 2 : 4;
+    static constexpr unsigned kTwo[] = {0, 1};
+    static constexpr unsigned kThree[] = {0, 2, 1, 2};
+    for (unsigned i = 0; i < config_.ts_periodicity; ++i)
+      config_.ts_layer_id[i] = layers == 2 ? kTwo[i] : kThree[i];
+    // Cumulative shares: 60 % for the base of two; 40 % and 60 % for the lower ones of three.
+    const double shares[3] = {layers == 2 ? 0.6 : 0.4, layers == 2 ? 1.0 : 0.6, 1.0};
+    for (unsigned i = 0; i < layers; ++i) {
+      config_.ts_rate_decimator[i] = 1u << (layers - 1 - i);
+      const auto rate = static_cast<unsigned>(kbps * shares[i]);
+      config_.ts_target_bitrate[i] = std::max(1u, rate);
+      config_.layer_target_bitrate[i] = std::max(1u, rate);
+    }
+    config_.ss_target_bitrate[0] = kbps;
+    if (kind_ == VpxKind::Vp9)
+      config_.temporal_layering_mode =
+          layers == 2 ? VP9E_TEMPORAL_LAYERING_MODE_0101 : VP9E_TEMPORAL_LAYERING_MODE_0212;
+  }
+
+  void applyRates() {
+    if (!ratesChanged_) return;
+    ratesChanged_ = false;
+    fillRates();
+    vpx_codec_enc_config_set(&context_, &config_);
+    vpx_codec_control(&context_, VP8E_SET_MAX_INTRA_BITRATE_PCT, maxIntraPercent());
+  }
+
+  const LayerStep* nextStep(bool keyFrame) {
+    if (kind_ != VpxKind::Vp8 || settings_.temporalLayers == 1) return nullptr;
+    if (keyFrame) step_ = 0;
+    const LayerStep* step =
+        settings_.temporalLayers == 2 ? &kTwoLayers[step_ % 2] : &kThreeLayers[step_ % 4];
+    return step;
+  }
+
+  Result<void> compress(const VideoFrame& frame, bool keyFrame) {
+    const LayerStep* step = nextStep(keyFrame);
+    vpx_enc_frame_flags_t flags = step != nullptr ? step->flags : 0;
+    if (keyFrame) flags = VPX_EFLAG_FORCE_KF;
+    if (step != nullptr)
+      vpx_codec_control(&context_, VP8E_SET_TEMPORAL_LAYER_ID, static_cast<int>(step->layer));
+    const auto wanted = static_cast<vpx_codec_pts_t>(frame.capture.micros() * 9 / 100);
+    pts_ = firstFrame_ ? wanted : std::max(wanted, pts_ + 1);
+    const auto duration = static_cast<unsigned long>(std::lround(90'000 / framerate_));
+    vpx_image_t image;
+    // libvpx reads only; its type has no const.
+    auto* samples = const_cast<uint8_t*>(frame.buffer->dataY());
+    if (vpx_img_wrap(&image, VPX_IMG_FMT_I420, config_.g_w, config_.g_h, 1, samples) == nullptr)
+      return fail(ErrorCode::Operation, "the picture could not be wrapped");
+    image.planes[VPX_PLANE_U] = const_cast<uint8_t*>(frame.buffer->dataU());
+    image.planes[VPX_PLANE_V] = const_cast<uint8_t*>(frame.buffer->dataV());
+    image.stride[VPX_PLANE_Y] = frame.buffer->strideY();
+    image.stride[VPX_PLANE_U] = frame.buffer->strideU();
+    image.stride[VPX_PLANE_V] = frame.buffer->strideV();
+    if (vpx_codec_encode(&context_, &image, pts_, duration, flags, VPX_DL_REALTIME) !=
+        VPX_CODEC_OK) {
+      close();  // the next frame starts anew
+      return fail(ErrorCode::Operation, "libvpx could not encode the picture");
+    }
+    firstFrame_ = false;
+    collect(frame, step);
+    return ok();
+  }
+
+  void collect(const VideoFrame& frame, const LayerStep* step) {
+    vpx_codec_iter_t iterator = nullptr;
+    EncodedVideoFrame out;
+    out.data = std::move(spare_);
+    out.data.clear();
+    bool key = false;
+    while (const vpx_codec_cx_pkt_t* packet = vpx_codec_get_cx_data(&context_, &iterator)) {
+      if (packet->kind != VPX_CODEC_CX_FRAME_PKT) continue;
+      const auto* bytes = static_cast<const uint8_t*>(packet->data.frame.buf);
+      out.data.insert(out.data.end(), bytes, bytes + packet->data.frame.sz);
+      key = key || (packet->data.frame.flags & VPX_FRAME_IS_KEY) != 0;
+    }
+    if (out.data.empty()) {  // dropped: the layer pattern waits
+      spare_ = std::move(out.data);
+      return;
+    }
+    out.keyFrame = key;
+    out.rtpTimestamp = videoRtpTimestamp(frame.capture);
+    out.capture = frame.capture;
+    out.width = settings_.width;
+    out.height = settings_.height;
+    out.rotation = frame.rotation;
+    out.temporalLayers = static_cast<uint8_t>(settings_.temporalLayers);
+    vpx_codec_control(&context_, VP8E_GET_LAST_QUANTIZER, &out.qp);
+    if (kind_ == VpxKind::Vp8) {
+      Vp8Info info;
+      if (step != nullptr && !key) {
+        out.temporalId = step->layer;
+        info.layerSync = step->sync;
+        info.nonReference = step->discardable;
+      }
+      out.info = info;
+    } else {
+      out.info = vp9Info(out, key);
+    }
+    ++step_;
+    pending_.push(std::move(out));
+  }
+
+  Vp9Info vp9Info(EncodedVideoFrame& out, bool key) {
+    Vp9Info info;
+    info.interPicturePredicted = !key;
+    if (settings_.temporalLayers > 1) {
+      vpx_svc_layer_id_t id{};
+      vpx_codec_control(&context_, VP9E_GET_SVC_LAYER_ID, &id);
+      out.temporalId = static_cast<uint8_t>(key ? 0 : id.temporal_layer_id);
+      // In 0101 and 0212 every enhancement picture refers at most to the base picture before it,
+      // except the last of four, which may refer to the middle layer.
+      info.switchingPoint = out.temporalId > 0 && (settings_.temporalLayers == 2 || step_ % 4 != 3);
+    }
+    return info;
+  }
+
+  void close() {
+    if (open_) vpx_codec_destroy(&context_);
+    open_ = false;
+  }
+
+  VpxKind kind_;
+  VideoEncoderSettings settings_;
+  vpx_codec_enc_cfg_t config_{};
+  vpx_codec_ctx_t context_{};
+  bool open_ = false;
+  bool firstFrame_ = true;
+  bool ratesChanged_ = false;
+  DataRate target_;
+  double framerate_ = 30;
+  vpx_codec_pts_t pts_ = 0;
+  unsigned step_ = 0;
+  RingQueue<EncodedVideoFrame> pending_;
+  Bytes spare_;
+};
+
+}  // namespace
+
+std::unique_ptr<VideoEncoder> createVpxEncoder(VpxKind kind) {
+  return std::make_unique<Encoder>(kind);
+}
+
+}  // namespace parley::codec
+
+#endif  // PARLEY_WITH_VPX
