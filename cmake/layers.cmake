@@ -1,8 +1,7 @@
 # One static library per layer folder, wired by layers.txt and by nothing else.
 #
 # parley_read_layers()      parses layers.txt into PARLEY_LAYERS and PARLEY_LAYER_<name>_{DEPS,EXTERNALS}
-# parley_layer(name)        target parley_<name> from src/<name>/*.cc
-# parley_layer_tests(name)  target <name>_test from tests/unit/<name>/*_test.cc
+# parley_layer(name)        target parley_<name> from src/<name>/**/*.cc
 
 function(parley_read_layers)
   set(file ${PROJECT_SOURCE_DIR}/cmake/layers.txt)
@@ -36,44 +35,27 @@ function(parley_layer name)
   set_target_properties(parley_${name} PROPERTIES CXX_VISIBILITY_PRESET hidden
     VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
   target_link_libraries(parley_${name} PRIVATE parley_warnings)
+  if(PARLEY_NO_EXCEPTIONS AND NOT name MATCHES "^(io|sim|api|testing|devices)$")
+    target_compile_options(parley_${name} PRIVATE -fno-exceptions -fno-rtti)
+  endif()
   foreach(dep IN LISTS PARLEY_LAYER_${name}_DEPS)
     if(TARGET parley_${dep})
       target_link_libraries(parley_${name} PUBLIC parley_${dep})
     endif()
   endforeach()
   foreach(external IN LISTS PARLEY_LAYER_${name}_EXTERNALS)
-    if(TARGET parley_external_${external})
-      target_link_libraries(parley_${name} PRIVATE parley_external_${external})
-      string(TOUPPER PARLEY_WITH_${external} define)
-      target_compile_definitions(parley_${name} PRIVATE ${define}=1)
+    if(TARGET parley::external_${external})
+      target_link_libraries(parley_${name} PRIVATE parley::external_${external})
     endif()
   endforeach()
   if(name STREQUAL "sim")
-    # gettimeofday() of sim/clock_shim.cc must get into every executable and into its dynamic symbol
-    # table, where libssl and libusrsctp look it up.
-    target_link_options(parley_sim INTERFACE LINKER:--undefined=parleyClockShim
-      LINKER:--export-dynamic-symbol=gettimeofday)
+    parley_clock_shim(parley_sim)
   endif()
 endfunction()
 
-# Each gtest case is registered by itself, so `ctest -j` runs it in its own process (usrsctp keeps process-wide state).
-function(parley_layer_tests name)
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/unit/${name}/*_test.cc)
-  if(NOT sources OR NOT TARGET parley_${name})
-    return()
-  endif()
-  add_executable(${name}_test ${sources})
-  target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
-  target_compile_definitions(${name}_test PRIVATE
-    PARLEY_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/vectors")
-  target_link_libraries(${name}_test PRIVATE parley_${name} parley_test_support GTest::gtest_main GTest::gmock
-    parley_warnings)
-  if(TARGET parley_sim)
-    target_link_libraries(${name}_test PRIVATE parley_sim)
-  endif()
-  if(name STREQUAL "sim")
-    target_link_libraries(sim_test PRIVATE parley_external_openssl parley_external_usrsctp)
-  endif()
-  gtest_discover_tests(${name}_test TEST_PREFIX "unit.${name}." PROPERTIES LABELS unit
-    DISCOVERY_TIMEOUT 60)
+# gettimeofday() of sim/clock_shim.cc must get into every executable that links the simulator, and into its
+# dynamic symbol table, where libssl and libusrsctp look it up.
+function(parley_clock_shim target)
+  target_link_options(${target} INTERFACE LINKER:--undefined=parleyClockShim
+    LINKER:--export-dynamic-symbol=gettimeofday)
 endfunction()

@@ -1,0 +1,4 @@
+# As users build it; also what benchmarks measure. cmake -C cmake/cache/release.cmake -B build-release
+set(CMAKE_BUILD_TYPE Release CACHE STRING "")
+set(PARLEY_BUILD_BENCH ON CACHE BOOL "")
+set(PARLEY_BUILD_TESTS OFF CACHE BOOL "")
