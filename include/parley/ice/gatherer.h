@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "parley/base/driven.h"
+#include "parley/base/environment.h"
+#include "parley/base/export.h"
+#include "parley/base/id_allocator.h"
+#include "parley/base/time.h"
+#include "parley/ice/candidate.h"
+#include "parley/stun/transaction.h"
+
+namespace parley::ice {
+
+struct StunServer {
+  std::string host;  ///< name or literal address
+  uint16_t port = 3478;
+  std::string url;  ///< shown in candidates and errors, e.g. "stun:stun.example:3478"
+};
+
+/// A socket that is open already and shared by the owner.
+struct BoundSocket {
+  SocketId socket{};
+  SocketAddress local;  ///< the address to advertise: not unspecified, with the bound port
+};
+
+struct GathererConfig {
+  std::vector<StunServer> stunServers;
+  bool ipv4 = true;
+  bool ipv6 = true;
+  /// For tests and peers on one machine. RFC 8445 section 5.1.1.1 excludes loopback addresses.
+  bool includeLoopback = false;
+  /// IPv6 link-local (and 169.254/16) addresses. Off: they need a scope that candidates cannot
+  /// carry.
+  bool includeLinkLocal = false;
+  /// False under a relay-only policy: nothing is opened, asked or told (RFC 8828).
+  bool hostAndReflexive = true;
+  uint16_t port = 0;  ///< 0 = any; else the same port on each address
+  /// If not empty, these are used and no socket is opened and no interface looked at.
+  std::vector<BoundSocket> sockets;
+  Duration pacing = Duration::millis(50);  ///< Ta, between new requests to STUN servers
+  /// RFC 8489 would try for 39.5 s. The end of gathering holds up peers that do not trickle, so
+  /// give up after 7.5 s: requests at 0, 0.5, 1.5 and 3.5 s.
+  stun::RetransmitPolicy stunPolicy{Duration::millis(500), 4, 8};
+  /// Keeps NAT bindings of reflexive candidates alive (RFC 8445 section 11: Tr, 15 s or more).
+  Duration keepalive = Duration::seconds(15);
+};
+
+struct CandidateGathered {
+  Candidate candidate;
+  SocketId socket{};
+};
+/// RTCPeerConnectionIceErrorEvent: `code` is a STUN error code, or 701 if the server was never
+/// reached.
+struct CandidateError {
+  SocketAddress local;
+  std::string url;
+  uint16_t code = 701;
+  std::string text;
+};
+/// The address left the machine: tell the Agent (`removeSocket`). The gatherer has closed the
+/// socket.
+struct SocketGone {
+  SocketId socket{};
+};
+/// Everything asked was answered or given up. Comes again after a network change that started anew.
+struct GatheringDone {};
+using GathererEvent =
+    std::variant<std::monostate, CandidateGathered, CandidateError, SocketGone, GatheringDone>;
+
+/// Finds host and server-reflexive candidates (RFC 8445 section 5.1.1): one UDP socket per usable
+/// local address, one Binding request per socket and server. A machine. Host candidates are told as
+/// soon as their socket is open, whatever the servers do.
+///
+/// Queues: 64 packets (further ones are dropped; STUN repeats), 256 effects and 256 events (at most
+/// 32 addresses are used, so that they suffice while they are polled).
+class PARLEY_EXPORT Gatherer {
+ public:
+  /// `ids` names sockets and look-ups; it outlives the gatherer.
+  Gatherer(Environment& environment, IdAllocator& ids, GathererConfig config);
+  ~Gatherer();
+  Gatherer(Gatherer&&) noexcept;
+  Gatherer& operator=(Gatherer&&) noexcept;
+
+  void start(Timestamp now);
+  /// Closes the sockets it opened; effects must still be polled.
+  void close(Timestamp now);
+  /// The selected pair is found: stop the keepalives towards STUN servers.
+  void stopKeepalives();
+
+  // Each answers false if the id is not this gatherer's.
+  void handleInterfaces(const InterfacesChanged& change, Timestamp now);
+  bool handleSocketOpened(const SocketOpened& opened, Timestamp now);
+  bool handleSocketFailed(const SocketFailed& failed, Timestamp now);
+  bool handleResolved(const Resolved& resolved, Timestamp now);
+  /// False unless it is the answer to a request of this gatherer.
+  bool handleDatagram(SocketId socket, const SocketAddress& from, ByteSpan datagram, Timestamp now);
+
+  bool pollTransmit(TxPacket& out);
+  bool pollEffect(Effect& out);
+  bool pollEvent(GathererEvent& out);
+  void advance(Timestamp now);
+  Timestamp nextDeadline() const;
+
+  bool done() const;
+
+ private:
+  std::unique_ptr<class GathererCore> core_;
+};
+
+}  // namespace parley::ice
