@@ -1,4 +1,3 @@
-# As users build it; also what benchmarks measure. cmake -C cmake/cache/release.cmake -B build-release
+# As users build it. cmake -C cmake/cache/release.cmake -B build-release
 set(CMAKE_BUILD_TYPE Release CACHE STRING "")
-set(PARLEY_BUILD_BENCH ON CACHE BOOL "")
 set(PARLEY_BUILD_TESTS OFF CACHE BOOL "")
