@@ -59,7 +59,8 @@ def main():
             json.dump({"tests_passed": passed, "tests_failed": len(failed), "duration_s": args.seconds,
                        "runs": runs, "failed": failed, "measures": measures}, out, indent=2)
             out.write("\n")
-    print(f"\nin {args.seconds:.0f} s: {passed} passed, {len(failed)} failed")
+    print(f"\nin {args.seconds:.0f} s")
+    print(f"{passed} passed, {len(failed)} failed")
     return 1 if failed or not passed else 0
 
 
