@@ -17,12 +17,10 @@ bool CompoundReader::next(Block& out) {
   size_t padding = 0;
   if (rest_[0] & 0x20) {
     // RFC 3550 section 6.4.1: in a compound, "padding is only required on one individual packet",
-    // the last one. It counts itself and is a multiple of four.
+    // the last one. Its count should be a multiple of four, but transport feedback is sent with one
+    // to three bytes of it everywhere.
     padding = rest_[length - 1];
-    if (length != rest_.size() || padding == 0 || padding % 4 != 0 ||
-        padding > length - kBlockHeaderSize) {
-      return false;
-    }
+    if (length != rest_.size() || padding == 0 || padding > length - kBlockHeaderSize) return false;
   }
   out.type = rest_[1];
   out.count = rest_[0] & 0x1f;

@@ -212,6 +212,8 @@ size_t writeTransportFeedback(ByteWriter& w, uint32_t senderSsrc, uint32_t media
   }
   if (taken == 0) return 0;
 
+  // The deltas are filled up to a word with plain zeros, without the P bit: so the packet may stand
+  // anywhere in a compound.
   BlockWriter block(w, kTransportFeedback, TransportFeedback::kFormat);
   w.u32(senderSsrc);
   w.u32(mediaSsrc);
