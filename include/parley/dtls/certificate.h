@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "parley/base/bytes.h"
+#include "parley/base/export.h"
+#include "parley/base/random.h"
+#include "parley/base/result.h"
+#include "parley/base/time.h"
+#include "parley/dtls/fingerprint.h"
+
+namespace parley::dtls {
+
+class SslContext;
+
+enum class KeyType : uint8_t { EcdsaP256, Rsa2048 };
+
+struct CertificateOptions {
+  KeyType keyType = KeyType::EcdsaP256;
+  /// Counted from now; more than a year counts as a year (W3C WebRTC section 4.9.1).
+  Duration expiry = Duration::seconds(30 * 86'400);
+};
+
+/// A key pair and its self-signed certificate, the identity of a DTLS endpoint. Immutable, so it
+/// may be shared between connections, loops and threads. Everything that OpenSSL can share between
+/// connections hangs on it, which keeps a connection cheap.
+class PARLEY_EXPORT Certificate {
+ public:
+  /// Random serial number and common name, so that certificates of one user cannot be linked (RFC
+  /// 8827 section 6.5). ECDSA takes well below a millisecond, RSA some hundred.
+  /// Errors: Range for an expiry of zero or less; Operation if OpenSSL fails.
+  static Result<std::shared_ptr<const Certificate>> generate(Random& random, int64_t unixNanos,
+                                                             CertificateOptions options = {});
+  /// Reads what toPem() wrote, or any PEM text with one certificate and its unencrypted private
+  /// key. Errors: Syntax for what does not parse or does not fit together; NotSupported for a key
+  /// that no peer should accept (RSA below 2048 bits, curves below 250).
+  static Result<std::shared_ptr<const Certificate>> fromPem(std::string_view pem);
+  ~Certificate();
+  Certificate(const Certificate&) = delete;
+  Certificate& operator=(const Certificate&) = delete;
+
+  /// Private key (PKCS #8, not encrypted) and certificate. Keep it secret.
+  std::string toPem() const;
+  /// Milliseconds since 1970, as RTCCertificate.expires.
+  int64_t expiresUnixMillis() const { return expiresUnixMillis_; }
+  bool expiredAt(int64_t unixNanos) const { return unixNanos / 1'000'000 >= expiresUnixMillis_; }
+  /// For `a=fingerprint`: one, with SHA-256.
+  const std::vector<Fingerprint>& fingerprints() const { return fingerprints_; }
+  ByteSpan der() const { return der_; }
+
+  /// For dtls::Connection only.
+  const SslContext& sslContext() const { return *sslContext_; }
+
+ private:
+  explicit Certificate(std::unique_ptr<SslContext> sslContext);
+  static Result<std::shared_ptr<const Certificate>> wrap(std::unique_ptr<SslContext> sslContext);
+
+  std::unique_ptr<SslContext> sslContext_;
+  Bytes der_;
+  std::vector<Fingerprint> fingerprints_;
+  int64_t expiresUnixMillis_ = 0;
+};
+
+}  // namespace parley::dtls

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "parley/base/export.h"
+#include "parley/base/packet_buffer.h"
+#include "parley/base/result.h"
+#include "parley/crypto/srtp_keying.h"
+
+// srtp: SRTP and SRTCP in place, on top of libsrtp; nothing else knows that libsrtp exists. May use
+// base, crypto and rtp.
+
+namespace parley::srtp {
+
+enum class Status : uint8_t {
+  Ok,
+  AuthFailed,      ///< the tag is wrong: forged, damaged, or another key
+  Replayed,        ///< seen before, or older than the replay window
+  Malformed,       ///< not an RTP or RTCP packet: short, wrong version, header beyond the end
+  NoRoom,          ///< no room behind the payload for the tag
+  TooManySources,  ///< a further SSRC, with SrtpOptions::maxSources in use
+  KeyExpired,      ///< 2^48 RTP or 2^31 RTCP packets were made with the key (RFC 3711 section 9.2)
+  Failed,          ///< the library failed for a reason of its own, e.g. memory
+};
+inline constexpr size_t kStatusCount = 8;
+PARLEY_EXPORT const char* toString(Status status);
+
+struct SrtpOptions {
+  /// Packets per SSRC (RFC 3711 section 3.3.2 asks for at least 64). Video and retransmissions
+  /// reorder by hundreds.
+  size_t replayWindow = 1024;
+  /// SSRCs per direction, RTP and RTCP together.
+  size_t maxSources = 64;
+};
+
+/// How the packets of one kind ended, by Status.
+using StatusCounts = std::array<uint64_t, kStatusCount>;
+
+struct Counters {
+  StatusCounts protectRtp{};
+  StatusCounts protectRtcp{};
+  StatusCounts unprotectRtp{};
+  StatusCounts unprotectRtcp{};
+};
+
+/// Both directions of one DTLS-SRTP association. Every SSRC gets its own rollover counter and
+/// replay window on its first packet (inbound: its first authentic one) and keeps them until
+/// removed.
+///
+/// A failed packet is the caller's to drop; it never changes state, however many come (bad packets
+/// must not end a call). Its bytes are undefined afterwards. Thread-compatible.
+class PARLEY_EXPORT SrtpSession {
+ public:
+  /// Errors: NotSupported if libsrtp lacks the profile; Range for key or salt of a wrong length;
+  /// Operation if libsrtp fails.
+  static Result<std::unique_ptr<SrtpSession>> create(const crypto::SrtpKeying& keying,
+                                                     bool isDtlsClient, SrtpOptions options = {});
+  ~SrtpSession();
+  SrtpSession(const SrtpSession&) = delete;
+  SrtpSession& operator=(const SrtpSession&) = delete;
+
+  // All work in the packet's own buffer and change its size on Ok. Protecting needs up to 20 octets
+  // of room behind the payload. A packet may be protected again with the same sequence number only
+  // if it is the same packet (RFC 3711 section 9.1).
+  Status protectRtp(PacketBuf& packet);
+  Status protectRtcp(PacketBuf& packet);
+  Status unprotectRtp(PacketBuf& packet);
+  Status unprotectRtcp(PacketBuf& packet);
+
+  /// Forgets an SSRC's rollover counter and replay window, and frees its place. The peer could then
+  /// be replayed to, so do it only for sources that signalling has ended; never for one of our own
+  /// that may send again under this key. Unknown SSRCs are ignored.
+  void removeInbound(uint32_t ssrc);
+  void removeOutbound(uint32_t ssrc);
+
+  const Counters& counters() const { return counters_; }
+  crypto::SrtpProfile profile() const { return profile_; }
+
+ private:
+  /// One direction: a libsrtp context with a wildcard policy, and the SSRCs it has seen.
+  struct Direction {
+    void* context = nullptr;
+    std::vector<uint32_t> sources;
+  };
+  enum class Kind : uint8_t { Rtp, Rtcp };
+
+  SrtpSession(crypto::SrtpProfile profile, SrtpOptions options);
+  Status protect(Kind kind, PacketBuf& packet);
+  Status unprotect(Kind kind, PacketBuf& packet);
+  bool admits(const Direction& direction, uint32_t ssrc) const;
+  size_t tagSize(Kind kind) const;
+
+  Direction inbound_;
+  Direction outbound_;
+  Counters counters_;
+  crypto::SrtpProfile profile_;
+  SrtpOptions options_;
+};
+
+}  // namespace parley::srtp

@@ -1,0 +1,92 @@
+#include "parley/dtls/certificate.h"
+
+#include <algorithm>
+#include <array>
+
+#include "parley/base/check.h"
+
+#include "crypto/x509.h"
+#include "dtls/ssl_context.h"
+
+namespace parley::dtls {
+namespace {
+
+constexpr Duration kMaxExpiry = Duration::seconds(365 * 86'400);
+/// Peers' clocks differ, and some look at notBefore although nobody has to.
+constexpr Duration kBackdate = Duration::seconds(86'400);
+
+std::string randomName(Random& random) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::array<uint8_t, 8> bytes;
+  random.fill(bytes);
+  std::string name;
+  for (uint8_t byte : bytes) {
+    name += kDigits[byte >> 4];
+    name += kDigits[byte & 15];
+  }
+  return name;
+}
+
+Bytes randomSerial(Random& random) {
+  Bytes serial(16);
+  random.fill(serial);
+  serial[0] = static_cast<uint8_t>((serial[0] & 0x7f) | 0x40);  // positive and not zero
+  return serial;
+}
+
+}  // namespace
+
+Certificate::Certificate(std::unique_ptr<SslContext> sslContext)
+    : sslContext_(std::move(sslContext)) {}
+Certificate::~Certificate() = default;
+
+Result<std::shared_ptr<const Certificate>> Certificate::generate(Random& random, int64_t unixNanos,
+                                                                 CertificateOptions options) {
+  if (options.expiry <= Duration::zero()) {
+    return fail(ErrorCode::Range, "A certificate's expiry must lie in the future.");
+  }
+  crypto::SelfSignedRequest request;
+  request.algorithm = options.keyType == KeyType::Rsa2048 ? crypto::KeyAlgorithm::Rsa2048
+                                                          : crypto::KeyAlgorithm::EcdsaP256;
+  request.serial = randomSerial(random);
+  request.commonName = randomName(random);
+  const auto toSeconds = [](int64_t nanos) { return nanos / 1'000'000'000; };
+  request.notBeforeUnixSeconds = toSeconds(unixNanos - kBackdate.nanos());
+  request.notAfterUnixSeconds = toSeconds(unixNanos + std::min(options.expiry, kMaxExpiry).nanos());
+  return wrap(SslContext::create(crypto::makeSelfSigned(request)));
+}
+
+Result<std::shared_ptr<const Certificate>> Certificate::fromPem(std::string_view pem) {
+  crypto::Identity identity = crypto::identityFromPem(pem);
+  if (!identity) {
+    return fail(ErrorCode::Syntax,
+                "The text does not hold a PEM certificate and its unencrypted private key.");
+  }
+  if (!crypto::hasStrongKey(*identity.certificate)) {
+    return fail(ErrorCode::NotSupported,
+                "The certificate's key is too weak or of an unknown kind.");
+  }
+  return wrap(SslContext::create(std::move(identity)));
+}
+
+Result<std::shared_ptr<const Certificate>> Certificate::wrap(
+    std::unique_ptr<SslContext> sslContext) {
+  constexpr char kFailed[] = "OpenSSL could not make or use the certificate.";
+  if (!sslContext) return fail(ErrorCode::Operation, kFailed);
+  const X509& x509 = *sslContext->identity().certificate;
+  Bytes der = crypto::derOf(x509);
+  const auto notAfter = crypto::notAfterUnixSeconds(x509);
+  auto fingerprint = Fingerprint::ofCertificate("sha-256", der);
+  if (der.empty() || !notAfter || !fingerprint) return fail(ErrorCode::Operation, kFailed);
+  std::shared_ptr<Certificate> made(new Certificate(std::move(sslContext)));
+  made->der_ = std::move(der);
+  made->fingerprints_.push_back(std::move(*fingerprint));
+  made->expiresUnixMillis_ = *notAfter * 1000;
+  return std::shared_ptr<const Certificate>(std::move(made));
+}
+
+std::string Certificate::toPem() const {
+  return crypto::identityToPem(sslContext_->identity());
+}
+
+}  // namespace parley::dtls
