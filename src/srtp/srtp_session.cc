@@ -1,7 +1,7 @@
 #include "parley/srtp/srtp_session.h"
 
 #include <algorithm>
-#include <arpa/inet.h>
+#include <cstring>
 
 #include <srtp2/srtp.h>
 
@@ -115,8 +115,12 @@ void forget(void* context, std::vector<uint32_t>& sources, uint32_t ssrc) {
   if (found == sources.end()) return;
   *found = sources.back();
   sources.pop_back();
-  // libsrtp wants the number as it stands in the packet.
-  srtp_remove_stream(contextOf(context), htonl(ssrc));
+  // libsrtp wants the four octets as they stand in the packet.
+  uint8_t octets[4];
+  storeU32(octets, ssrc);
+  unsigned int wire = 0;
+  std::memcpy(&wire, octets, sizeof octets);
+  srtp_remove_stream(contextOf(context), wire);
 }
 
 }  // namespace
