@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "parley/base/export.h"
+#include "parley/base/time.h"
+#include "parley/congestion/controller.h"
+
+namespace parley::congestion {
+
+/// Remembers sent packets by transport-wide sequence number and turns feedback about them into
+/// reports. Memory grows with the packets of one feedback delay, never with what feedback claims.
+class PARLEY_EXPORT FeedbackAdapter {
+ public:
+  struct Outgoing {
+    uint32_t size = 0;
+    int32_t probeId = -1;
+    bool audio = false;
+  };
+  /// One packet that arrived; `delta` in 250 us since the one before (the first: since the
+  /// reference).
+  struct Arrival {
+    uint16_t sequence = 0;
+    int16_t delta = 0;
+  };
+  /// The fields of draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1.
+  struct Feedback {
+    uint16_t baseSequence = 0;
+    uint16_t statusCount = 0;
+    uint32_t referenceTime = 0;  ///< 24 bits, in 64 ms, wraps
+    std::span<const Arrival> arrivals;
+  };
+
+  FeedbackAdapter();
+
+  /// The sequence number that the next packet will get.
+  uint16_t nextSequence() const { return static_cast<uint16_t>(next_); }
+  /// Records a packet as sent under nextSequence() and moves on.
+  SentPacket onSent(const Outgoing& packet, Timestamp now);
+  /// Matches feedback with history. Numbers never sent, already acknowledged or forgotten are
+  /// ignored. The report's span is valid until the next call; nullopt if nothing in it was new.
+  std::optional<TransportFeedbackReport> onFeedback(const Feedback& feedback, Timestamp now);
+  /// Forgets what is in flight (the path changed). Sequence numbers go on.
+  void reset();
+  int64_t bytesInFlight() const { return bytesInFlight_; }
+
+ private:
+  struct Entry {
+    int64_t sequence = -1;
+    Timestamp sendTime;
+    uint32_t size = 0;
+    int32_t probeId = -1;
+    bool audio = false;
+    bool received = false;
+    bool lossReported = false;
+  };
+  Entry& at(int64_t sequence) { return ring_[static_cast<size_t>(sequence) & (ring_.size() - 1)]; }
+  void growIfYoung(Timestamp now);
+  Timestamp referenceToTime(uint32_t referenceTime, Timestamp now);
+  void settleUpTo(int64_t sequence);
+
+  std::vector<Entry> ring_;
+  std::vector<PacketResult> results_;
+  int64_t next_ = 1;
+  int64_t settled_ = 0;  ///< all up to here were covered by a report
+  int64_t bytesInFlight_ = 0;
+  std::optional<uint32_t> lastReference_;
+  Timestamp referenceBase_;
+};
+
+}  // namespace parley::congestion

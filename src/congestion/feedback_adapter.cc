@@ -1,0 +1,116 @@
+#include "parley/congestion/feedback_adapter.h"
+
+#include <algorithm>
+
+namespace parley::congestion {
+namespace {
+
+constexpr size_t kInitialCapacity = 512;
+/// 16 bits of sequence leave no meaning to more than half of their range.
+constexpr size_t kMaxCapacity = 16'384;
+/// Feedback later than this is of no use to any estimator.
+constexpr Duration kMaxAge = Duration::seconds(10);
+constexpr Duration kReferenceUnit = Duration::millis(64);
+constexpr Duration kDeltaUnit = Duration::micros(250);
+
+}  // namespace
+
+FeedbackAdapter::FeedbackAdapter() : ring_(kInitialCapacity) {}
+
+void FeedbackAdapter::growIfYoung(Timestamp now) {
+  const Entry& oldest = at(next_);
+  if (oldest.sequence < 0 || oldest.sequence <= settled_ || ring_.size() >= kMaxCapacity) return;
+  if (now - oldest.sendTime > kMaxAge) return;
+  std::vector<Entry> bigger(ring_.size() * 2);
+  for (const Entry& entry : ring_) {
+    if (entry.sequence >= 0)
+      bigger[static_cast<size_t>(entry.sequence) & (bigger.size() - 1)] = entry;
+  }
+  ring_ = std::move(bigger);
+}
+
+SentPacket FeedbackAdapter::onSent(const Outgoing& packet, Timestamp now) {
+  growIfYoung(now);
+  Entry& entry = at(next_);
+  if (entry.sequence > settled_) {  // never reported on: it no longer counts
+    bytesInFlight_ -= entry.size;
+    settled_ = entry.sequence;
+  }
+  entry = {next_, now, packet.size, packet.probeId, packet.audio, false, false};
+  bytesInFlight_ += packet.size;
+  ++next_;
+  return {entry.sequence, now, packet.size, packet.probeId, packet.audio, bytesInFlight_};
+}
+
+Timestamp FeedbackAdapter::referenceToTime(uint32_t referenceTime, Timestamp now) {
+  referenceTime &= 0xffffff;
+  if (!lastReference_) {
+    referenceBase_ = now;
+  } else {
+    // 24-bit modular difference, sign extended.
+    const uint32_t diff = (referenceTime - *lastReference_) & 0xffffff;
+    const int64_t signedDiff = diff >= 0x800000 ? static_cast<int64_t>(diff) - 0x1000000 : diff;
+    referenceBase_ += kReferenceUnit * signedDiff;
+  }
+  lastReference_ = referenceTime;
+  return referenceBase_;
+}
+
+void FeedbackAdapter::settleUpTo(int64_t sequence) {
+  const int64_t last = std::min(sequence, next_ - 1);
+  int64_t first = std::max(settled_ + 1, next_ - static_cast<int64_t>(ring_.size()));
+  for (; first <= last; ++first) {
+    if (at(first).sequence == first) bytesInFlight_ -= at(first).size;
+  }
+  settled_ = std::max(settled_, last);
+}
+
+std::optional<TransportFeedbackReport> FeedbackAdapter::onFeedback(const Feedback& feedback,
+                                                                   Timestamp now) {
+  if (feedback.statusCount == 0) return std::nullopt;
+  Timestamp arrival = referenceToTime(feedback.referenceTime, now);
+  // The highest number not above the last one sent that is congruent to the base. A base that was
+  // not sent yet thus reads as one of 65535 packets ago, which is not remembered.
+  const int64_t lastSent = next_ - 1;
+  const int64_t base =
+      lastSent - static_cast<uint16_t>(static_cast<uint16_t>(lastSent) - feedback.baseSequence);
+  const int64_t oldest = std::max<int64_t>(1, next_ - static_cast<int64_t>(ring_.size()));
+  const int64_t begin = std::max(base, oldest);
+  const int64_t end = std::min(base + feedback.statusCount, next_);
+  results_.clear();
+  size_t nextArrival = 0;
+  const auto takeArrivalsBefore = [&](int64_t offset) {
+    while (nextArrival < feedback.arrivals.size() &&
+           static_cast<uint16_t>(feedback.arrivals[nextArrival].sequence - feedback.baseSequence) <
+               offset)
+      arrival += kDeltaUnit * static_cast<int64_t>(feedback.arrivals[nextArrival++].delta);
+  };
+  for (int64_t sequence = begin; sequence < end; ++sequence) {
+    Entry& entry = at(sequence);
+    takeArrivalsBefore(sequence - base);
+    const bool arrived = nextArrival < feedback.arrivals.size() &&
+                         feedback.arrivals[nextArrival].sequence == static_cast<uint16_t>(sequence);
+    if (arrived)
+      arrival += kDeltaUnit * static_cast<int64_t>(feedback.arrivals[nextArrival++].delta);
+    if (entry.sequence != sequence || entry.received) continue;
+    if (!arrived && entry.lossReported) continue;
+    entry.received = arrived;
+    entry.lossReported = !arrived;
+    PacketResult result;
+    result.sent = {sequence, entry.sendTime, entry.size, entry.probeId, entry.audio, 0};
+    if (arrived) result.receiveTime = arrival;
+    results_.push_back(result);
+  }
+  settleUpTo(end - 1);
+  if (results_.empty()) return std::nullopt;
+  return TransportFeedbackReport{now, results_, bytesInFlight_};
+}
+
+void FeedbackAdapter::reset() {
+  for (Entry& entry : ring_) entry.sequence = -1;
+  settled_ = next_ - 1;
+  bytesInFlight_ = 0;
+  lastReference_.reset();
+}
+
+}  // namespace parley::congestion

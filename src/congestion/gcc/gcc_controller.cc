@@ -1,0 +1,348 @@
+#include "congestion/gcc/gcc_controller.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "parley/congestion/gcc.h"
+
+namespace parley::congestion::gcc {
+namespace {
+
+constexpr Duration kProcessInterval = Duration::millis(50);
+/// After the last packet sent the controller sleeps.
+constexpr Duration kActive = Duration::seconds(1);
+constexpr DataRate kDefaultStart = DataRate::kbps(300);
+constexpr DataRate kFloor = DataRate::kbps(5);
+/// Section 6: up below 2 % loss, down above 10 %.
+constexpr double kLowLoss = 0.02;
+constexpr double kHighLoss = 0.10;
+constexpr Duration kDecreaseInterval = Duration::millis(300);
+/// Data is sent and nothing is heard of it.
+constexpr Duration kSilence = Duration::millis(1500);
+constexpr Duration kSilenceStep = Duration::seconds(1);
+constexpr double kSilenceFactor = 0.8;
+/// How much may wait on the path beyond one round trip before the encoders are pushed back.
+constexpr Duration kQueueAllowance = Duration::millis(350);
+constexpr int64_t kMinWindow = 2 * 1500;
+
+}  // namespace
+
+GccController::GccController(const RateConstraints& constraints)
+    : constraints_(constraints),
+      aimd_(constraints.start.value_or(kDefaultStart)),
+      loss_(constraints.start.value_or(kDefaultStart)),
+      reportBased_(constraints.start.value_or(kDefaultStart)) {
+  applyLimits();
+}
+
+void GccController::applyLimits() {
+  constraints_.min = std::max(constraints_.min, kFloor);
+  constraints_.max = std::max(constraints_.max, constraints_.min);
+  aimd_.setLimits(constraints_.min, constraints_.max);
+  loss_.setLimits(constraints_.min, constraints_.max);
+  probes_.setLimits(constraints_.max);
+  reportBased_ = std::clamp(reportBased_, constraints_.min, constraints_.max);
+}
+
+void GccController::restart(DataRate start) {
+  groups_.reset();
+  trendline_.reset();
+  acked_.reset();
+  aimd_ = AimdRateControl(start);
+  loss_ = LossBasedEstimator(start);
+  probeEstimator_.reset();
+  probes_.stop();
+  alr_ = AlrDetector();
+  feedbackSeen_ = false;
+  reportBased_ = start;
+  remote_ = DataRate::infinite();
+  rtt_ = Duration::millis(200);
+  rttKnown_ = false;
+  pushback_ = 1;
+  bytesInFlight_ = 0;
+  lastFeedback_.reset();
+  firstUnansweredSent_.reset();
+  lastSilenceDecrease_.reset();
+  lastReport_.reset();
+  lastReportDecrease_.reset();
+  applyLimits();
+}
+
+ControlUpdate GccController::onNetworkAvailability(const NetworkAvailability& message) {
+  ControlUpdate out;
+  available_ = message.available;
+  if (available_ && !probes_.started()) probes_.start(bandwidth(), message.time, out);
+  if (!available_) nextProcess_ = Timestamp::never();
+  emit(out);
+  return out;
+}
+
+ControlUpdate GccController::onRouteChange(const RouteChange& message) {
+  ControlUpdate out;
+  constraints_ = message.constraints;
+  restart(constraints_.start.value_or(bandwidth()));
+  if (available_) probes_.start(bandwidth(), message.time, out);
+  emit(out);
+  return out;
+}
+
+ControlUpdate GccController::onConstraints(const RateConstraints& message) {
+  ControlUpdate out;
+  constraints_ = message;
+  applyLimits();
+  if (message.start) {
+    aimd_.setEstimate(*message.start, message.time);
+    loss_.setEstimate(*message.start);
+    reportBased_ = std::clamp(*message.start, constraints_.min, constraints_.max);
+  }
+  emit(out);
+  return out;
+}
+
+ControlUpdate GccController::onStreamsConfig(const StreamsConfig& message) {
+  ControlUpdate out;
+  streams_ = message;
+  probes_.setApplicationLimited(alr_.limited(), streams_.probeWhenApplicationLimited);
+  probes_.setWanted(message.maxTotal, bandwidth(), message.time, out);
+  emit(out);
+  return out;
+}
+
+ControlUpdate GccController::onSentPacket(const SentPacket& packet) {
+  const bool wasLimited = alr_.limited();
+  alr_.setEstimate(bandwidth());
+  alr_.onSent(packet.size, packet.sendTime);
+  if (wasLimited && !alr_.limited()) acked_.expectFastChange();
+  probes_.setApplicationLimited(alr_.limited(), streams_.probeWhenApplicationLimited);
+  bytesInFlight_ = packet.bytesInFlight;
+  lastSent_ = packet.sendTime;
+  if (!firstUnansweredSent_) firstUnansweredSent_ = packet.sendTime;
+  if (nextProcess_.isNever() && available_) nextProcess_ = packet.sendTime + kProcessInterval;
+  return {};
+}
+
+void GccController::measureRtt(const TransportFeedbackReport& report) {
+  Timestamp lastReceive;
+  bool any = false;
+  for (const PacketResult& p : report.packets) {
+    if (!p.received()) continue;
+    if (!any || p.receiveTime > lastReceive) lastReceive = p.receiveTime;
+    any = true;
+  }
+  if (!any) return;
+  // What a packet waited for the report to be sent is not part of the path.
+  Duration least = Duration::infinite();
+  for (const PacketResult& p : report.packets) {
+    if (!p.received()) continue;
+    least = std::min(least, (report.time - p.sent.sendTime) - (lastReceive - p.receiveTime));
+  }
+  least = std::clamp(least, Duration::zero(), Duration::seconds(60));
+  rtt_ = rttKnown_ ? rtt_ * 0.8 + least * 0.2 : least;
+  rttKnown_ = true;
+  aimd_.setRtt(rtt_);
+}
+
+std::optional<DataRate> GccController::takeArrivals(const TransportFeedbackReport& report) {
+  byArrival_.clear();
+  for (const PacketResult& p : report.packets) {
+    if (p.received()) byArrival_.push_back(p);
+  }
+  std::sort(byArrival_.begin(), byArrival_.end(), [](const PacketResult& a, const PacketResult& b) {
+    return a.receiveTime != b.receiveTime ? a.receiveTime < b.receiveTime
+                                          : a.sent.sequence < b.sent.sequence;
+  });
+  std::optional<DataRate> probe;
+  for (const PacketResult& p : byArrival_) {
+    acked_.add(p.receiveTime, p.sent.size, alr_.limited());
+    if (p.sent.probeId >= 0) {
+      if (const auto rate = probeEstimator_.onArrival(p)) probe = rate;
+    }
+    if (const auto delta = groups_.add(p.sent.sendTime, p.receiveTime, report.time))
+      trendline_.add(*delta, p.receiveTime);
+  }
+  return probe;
+}
+
+void GccController::updateDelayBased(std::optional<DataRate> probe, Timestamp now) {
+  const BandwidthUse use = trendline_.state();
+  const auto acked = acked_.rate();
+  if (use == BandwidthUse::Overusing) {
+    if (aimd_.mayDecreaseAgain(acked, now)) {
+      const DataRate before = aimd_.estimate();
+      aimd_.update(use, acked, alr_.limited(), now);
+      probes_.onOveruse(before, now);
+    }
+  } else if (probe) {
+    // Delivery proves at least this much; a lower result counts only if the path was full, which
+    // the delay would have told.
+    if (*probe > aimd_.estimate() || alr_.limited()) {
+      aimd_.setEstimate(*probe, now);
+      loss_.setEstimate(aimd_.estimate());
+    }
+  } else {
+    aimd_.update(use, acked, alr_.limited(), now);
+  }
+}
+
+ControlUpdate GccController::onTransportFeedback(const TransportFeedbackReport& report) {
+  ControlUpdate out;
+  feedbackSeen_ = true;
+  lastFeedback_ = report.time;
+  bytesInFlight_ = report.bytesInFlight;
+  if (bytesInFlight_ == 0) {
+    firstUnansweredSent_.reset();
+  } else {
+    firstUnansweredSent_ = report.time;
+  }
+  lastSilenceDecrease_.reset();
+  measureRtt(report);
+  const auto probe = takeArrivals(report);
+  updateDelayBased(probe, report.time);
+  loss_.update(report.packets, aimd_.estimate(), acked_.rate());
+  if (probe) probes_.onEstimate(*probe, true, report.time, out);
+  probes_.process(bandwidth(), report.time, out);
+  updatePushback();
+  emit(out);
+  return out;
+}
+
+ControlUpdate GccController::onRoundTripTime(const RoundTripTimeReport& message) {
+  ControlUpdate out;
+  if (!feedbackSeen_ && message.rtt >= Duration::zero()) {
+    rtt_ = rttKnown_ ? rtt_ * 0.8 + message.rtt * 0.2 : message.rtt;
+    rttKnown_ = true;
+    aimd_.setRtt(rtt_);
+    emit(out);
+  }
+  return out;
+}
+
+ControlUpdate GccController::onLossReport(const LossReport& message) {
+  ControlUpdate out;
+  const uint64_t total = message.packetsLost + message.packetsReceived;
+  if (feedbackSeen_ || total == 0) return out;
+  const double loss = static_cast<double>(message.packetsLost) / static_cast<double>(total);
+  reportLoss_ = loss;
+  const double seconds =
+      lastReport_ ? std::clamp((message.time - *lastReport_).seconds(), 0.0, 1.0) : 0.0;
+  lastReport_ = message.time;
+  if (loss <= kLowLoss && !alr_.limited()) {
+    reportBased_ = reportBased_ * std::pow(1.08, seconds) + DataRate::kbps(1);
+  } else if (loss > kHighLoss && (!lastReportDecrease_ || message.time - *lastReportDecrease_ >=
+                                                              kDecreaseInterval + rtt_)) {
+    reportBased_ = reportBased_ * (1 - 0.5 * loss);
+    lastReportDecrease_ = message.time;
+  }
+  reportBased_ = std::clamp(reportBased_, constraints_.min, constraints_.max);
+  emit(out);
+  return out;
+}
+
+ControlUpdate GccController::onRemoteBitrate(const RemoteBitrateReport& message) {
+  ControlUpdate out;
+  if (feedbackSeen_) return out;
+  remote_ = std::max(message.rate, constraints_.min);
+  // The receiver measured it: no need to creep up to it.
+  if (!lastReport_ || reportLoss_ <= kLowLoss) reportBased_ = std::min(remote_, constraints_.max);
+  emit(out);
+  return out;
+}
+
+void GccController::onSilence(Timestamp now) {
+  if (!feedbackSeen_ || !firstUnansweredSent_ || bytesInFlight_ == 0) return;
+  const Timestamp since =
+      lastFeedback_ ? std::max(*lastFeedback_, *firstUnansweredSent_) : *firstUnansweredSent_;
+  if (now - since < kSilence) return;
+  if (lastSilenceDecrease_ && now - *lastSilenceDecrease_ < kSilenceStep) return;
+  lastSilenceDecrease_ = now;
+  probes_.onOveruse(aimd_.estimate(), now);
+  aimd_.setEstimate(aimd_.estimate() * kSilenceFactor, now);
+  acked_.reset();
+}
+
+ControlUpdate GccController::onProcess(const ProcessInterval& message) {
+  ControlUpdate out;
+  const Timestamp now = message.time;
+  if (!available_) return out;
+  const bool active = lastSent_ && now - *lastSent_ < kActive;
+  nextProcess_ = active ? now + kProcessInterval : Timestamp::never();
+  onSilence(now);
+  probes_.process(bandwidth(), now, out);
+  updatePushback();
+  emit(out);
+  return out;
+}
+
+void GccController::updatePushback() {
+  if (!feedbackSeen_) return;
+  const int64_t window = std::max(kMinWindow, bandwidth().bytesIn(rtt_ + kQueueAllowance));
+  const double fill = static_cast<double>(bytesInFlight_) / static_cast<double>(window);
+  if (fill > 1.5) {
+    pushback_ *= 0.9;
+  } else if (fill > 1.0) {
+    pushback_ *= 0.95;
+  } else if (fill < 0.1) {
+    pushback_ = 1;
+  } else {
+    pushback_ = std::min(1.0, pushback_ * 1.05);
+  }
+  pushback_ = std::max(pushback_, 0.05);
+}
+
+DataRate GccController::bandwidth() const {
+  DataRate rate = feedbackSeen_ ? std::min(aimd_.estimate(), loss_.estimate())
+                                : std::min(reportBased_, remote_);
+  return std::clamp(rate, constraints_.min, constraints_.max);
+}
+
+void GccController::emit(ControlUpdate& out) {
+  for (const ProbeCluster& p : out.probes()) probeEstimator_.onProbeSent(p);
+  TargetRate target;
+  target.bandwidth = bandwidth();
+  target.target =
+      available_ ? std::max(constraints_.min, target.bandwidth * pushback_) : DataRate::zero();
+  // Whole percents and milliseconds, so that noise alone is no news.
+  const double loss = feedbackSeen_ ? loss_.lossFraction() : reportLoss_;
+  target.lossFraction = std::round(loss * 100) / 100;
+  target.rtt = Duration::millis(rtt_.millis());
+  if (!sentTarget_ || !(*sentTarget_ == target)) {
+    sentTarget_ = target;
+    out.target = target;
+  }
+  PacerRates pacer;
+  pacer.pacing = std::max(streams_.minTotal, target.bandwidth) * streams_.pacingFactor;
+  pacer.padding = std::min(streams_.maxPadding, target.bandwidth);
+  if (!sentPacer_ || !(*sentPacer_ == pacer)) {
+    sentPacer_ = pacer;
+    out.pacer = pacer;
+  }
+  const int64_t window = std::max(kMinWindow, target.bandwidth.bytesIn(rtt_ + kQueueAllowance));
+  if (feedbackSeen_ && sentWindow_ != window) {
+    sentWindow_ = window;
+    out.congestionWindow = window;
+  }
+}
+
+}  // namespace parley::congestion::gcc
+
+namespace parley::congestion {
+namespace {
+
+class GccFactory final : public ControllerFactory {
+ public:
+  std::unique_ptr<Controller> create(const RateConstraints& constraints) const override {
+    return createGcc(constraints);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Controller> createGcc(const RateConstraints& constraints) {
+  return std::make_unique<gcc::GccController>(constraints);
+}
+
+std::unique_ptr<ControllerFactory> gccFactory() {
+  return std::make_unique<GccFactory>();
+}
+
+}  // namespace parley::congestion

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <vector>
+
+#include "parley/congestion/controller.h"
+
+#include "congestion/gcc/acked_bitrate.h"
+#include "congestion/gcc/aimd.h"
+#include "congestion/gcc/alr_detector.h"
+#include "congestion/gcc/loss_based.h"
+#include "congestion/gcc/probe_controller.h"
+#include "congestion/gcc/probe_estimator.h"
+#include "congestion/gcc/trendline.h"
+
+namespace parley::congestion::gcc {
+
+class GccController final : public Controller {
+ public:
+  explicit GccController(const RateConstraints& constraints);
+
+  ControlUpdate onNetworkAvailability(const NetworkAvailability& message) override;
+  ControlUpdate onRouteChange(const RouteChange& message) override;
+  ControlUpdate onConstraints(const RateConstraints& message) override;
+  ControlUpdate onStreamsConfig(const StreamsConfig& message) override;
+  ControlUpdate onSentPacket(const SentPacket& packet) override;
+  ControlUpdate onTransportFeedback(const TransportFeedbackReport& report) override;
+  ControlUpdate onRoundTripTime(const RoundTripTimeReport& message) override;
+  ControlUpdate onLossReport(const LossReport& message) override;
+  ControlUpdate onRemoteBitrate(const RemoteBitrateReport& message) override;
+  ControlUpdate onProcess(const ProcessInterval& message) override;
+  Timestamp nextDeadline() const override { return nextProcess_; }
+
+ private:
+  void applyLimits();
+  void restart(DataRate start);
+  void measureRtt(const TransportFeedbackReport& report);
+  std::optional<DataRate> takeArrivals(const TransportFeedbackReport& report);
+  void updateDelayBased(std::optional<DataRate> probe, Timestamp now);
+  void onSilence(Timestamp now);
+  void updatePushback();
+  DataRate bandwidth() const;
+  /// Adds what changed since the last answer.
+  void emit(ControlUpdate& out);
+
+  RateConstraints constraints_;
+  StreamsConfig streams_;
+  bool available_ = false;
+
+  PacketGroups groups_;
+  TrendlineEstimator trendline_;
+  AckedBitrate acked_;
+  AimdRateControl aimd_;
+  LossBasedEstimator loss_;
+  ProbeEstimator probeEstimator_;
+  ProbeController probes_;
+  AlrDetector alr_;
+  std::vector<PacketResult> byArrival_;
+
+  // Without transport feedback: the loss rule of section 6 on receiver reports, and REMB.
+  bool feedbackSeen_ = false;
+  DataRate reportBased_;
+  std::optional<Timestamp> lastReportDecrease_;
+  std::optional<Timestamp> lastReport_;
+  double reportLoss_ = 0;
+  DataRate remote_ = DataRate::infinite();
+
+  Duration rtt_ = Duration::millis(200);
+  bool rttKnown_ = false;
+  int64_t bytesInFlight_ = 0;
+  double pushback_ = 1;
+  std::optional<Timestamp> lastFeedback_;
+  std::optional<Timestamp> lastSent_;
+  std::optional<Timestamp> firstUnansweredSent_;
+  std::optional<Timestamp> lastSilenceDecrease_;
+  Timestamp nextProcess_ = Timestamp::never();
+
+  std::optional<TargetRate> sentTarget_;
+  std::optional<PacerRates> sentPacer_;
+  std::optional<int64_t> sentWindow_;
+};
+
+}  // namespace parley::congestion::gcc

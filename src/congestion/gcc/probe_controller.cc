@@ -1,0 +1,91 @@
+#include "congestion/gcc/probe_controller.h"
+
+#include <algorithm>
+
+namespace parley::congestion::gcc {
+namespace {
+
+constexpr double kFirst = 3;
+constexpr double kSecond = 6;
+constexpr double kNext = 2;
+/// A probe whose result reaches this share of it was not stopped by the path.
+constexpr double kAnswered = 0.7;
+constexpr Duration kAnswerTime = Duration::seconds(1);
+constexpr Duration kInterval = Duration::seconds(5);
+constexpr Duration kCalmBeforeRecovery = Duration::seconds(2);
+constexpr Duration kRecoveryWindow = Duration::seconds(60);
+constexpr double kDropWorthProbing = 0.8;
+
+}  // namespace
+
+DataRate ProbeController::ceiling() const {
+  if (wanted_.isZero()) return max_;
+  // Twice what the streams can use leaves room for a burst of theirs.
+  return std::min(max_, wanted_ * 2.0);
+}
+
+void ProbeController::probe(DataRate rate, bool further, Timestamp now, ControlUpdate& out) {
+  const DataRate top = ceiling();
+  if (rate >= top) {
+    rate = top;
+    further = false;
+  }
+  if (rate.isZero() || rate.isInfinite()) return;
+  ProbeCluster cluster;
+  cluster.id = nextId_++;
+  cluster.rate = rate;
+  out.addProbe(cluster);
+  lastProbe_ = now;
+  furtherAbove_ = further ? std::optional(rate * kAnswered) : std::nullopt;
+  furtherUntil_ = now + kAnswerTime;
+}
+
+void ProbeController::start(DataRate rate, Timestamp now, ControlUpdate& out) {
+  started_ = true;
+  beforeDrop_ = DataRate::zero();
+  probe(rate * kFirst, true, now, out);
+  if (rate * kFirst < ceiling()) probe(rate * kSecond, true, now, out);
+}
+
+void ProbeController::stop() {
+  started_ = false;
+  furtherAbove_.reset();
+  beforeDrop_ = DataRate::zero();
+}
+
+void ProbeController::setWanted(DataRate maxTotal, DataRate estimate, Timestamp now,
+                                ControlUpdate& out) {
+  const bool more = maxTotal > wanted_;
+  wanted_ = maxTotal;
+  if (!started_ || !more || furtherAbove_ || estimate >= ceiling()) return;
+  if (limited_ && estimate < maxTotal) probe(std::min(maxTotal, estimate * kFirst), true, now, out);
+}
+
+void ProbeController::onEstimate(DataRate estimate, bool measured, Timestamp now,
+                                 ControlUpdate& out) {
+  if (!started_ || !measured || !furtherAbove_ || now > furtherUntil_ || estimate < *furtherAbove_)
+    return;
+  probe(estimate * kNext, true, now, out);
+}
+
+void ProbeController::onOveruse(DataRate before, Timestamp now) {
+  furtherAbove_.reset();
+  lastOveruse_ = now;
+  if (now - dropTime_ > kRecoveryWindow || before > beforeDrop_) beforeDrop_ = before;
+  dropTime_ = now;
+}
+
+void ProbeController::process(DataRate estimate, Timestamp now, ControlUpdate& out) {
+  if (!started_ || now - lastProbe_ < kInterval) return;
+  if (estimate >= ceiling()) return;
+  if (limited_ && probeWhenLimited_) {
+    probe(estimate * kNext, true, now, out);
+    return;
+  }
+  const bool recovering = !beforeDrop_.isZero() && estimate < beforeDrop_ * kDropWorthProbing &&
+                          now - dropTime_ < kRecoveryWindow;
+  if (recovering && now - lastOveruse_ > kCalmBeforeRecovery)
+    probe(std::min(estimate * kNext, beforeDrop_), false, now, out);
+}
+
+}  // namespace parley::congestion::gcc
