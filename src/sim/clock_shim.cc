@@ -11,7 +11,9 @@ thread_local ClockScope* newestScope = nullptr;
 
 }  // namespace
 
-ClockScope::ClockScope(Timestamp now) : now_(now), older_(newestScope) { newestScope = this; }
+ClockScope::ClockScope(Timestamp now) : now_(now), older_(newestScope) {
+  newestScope = this;
+}
 
 ClockScope::~ClockScope() {
   // Two worlds in one test need not die in the reverse order of their birth.
@@ -20,7 +22,9 @@ ClockScope::~ClockScope() {
   if (*link) *link = older_;
 }
 
-ClockScope* ClockScope::current() { return newestScope; }
+ClockScope* ClockScope::current() {
+  return newestScope;
+}
 
 void setVirtualNow(Timestamp now) {
   if (newestScope) newestScope->set(now);

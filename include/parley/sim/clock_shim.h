@@ -6,8 +6,9 @@
 #include "parley/base/time.h"
 
 // libssl and libusrsctp read the clock themselves, through gettimeofday(), and offer no hook. An
-// executable that links this layer defines gettimeofday(), so by ELF symbol interposition the shared
-// libraries call ours: virtual time on a thread with a ClockScope, CLOCK_REALTIME on every other.
+// executable that links this layer defines gettimeofday(), so by ELF symbol interposition the
+// shared libraries call ours: virtual time on a thread with a ClockScope, CLOCK_REALTIME on every
+// other.
 
 namespace parley::sim {
 
