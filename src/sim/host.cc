@@ -62,6 +62,7 @@ std::vector<NetworkInterface> Host::interfaces() const {
 
 void Host::setUp(Port& port, bool up) {
   if (port.isUp() == up) return;
+  port.isUp_ = up;
   port.up.setUp(up);
   port.down.setUp(up);
   ++interfaceGeneration_;

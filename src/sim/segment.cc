@@ -78,7 +78,12 @@ Port* Segment::routerTowards(const IpAddress& address, const Port* except) const
 }
 
 bool Segment::reaches(const IpAddress& address) const {
-  return ownsLocally(address) || routerTowards(address, nullptr) != nullptr;
+  if (ownsLocally(address)) return true;
+  if (searching_) return false;  // routers in a circle
+  searching_ = true;
+  const bool found = routerTowards(address, nullptr) != nullptr;
+  searching_ = false;
+  return found;
 }
 
 void Segment::route(Port& from, Packet&& packet) {

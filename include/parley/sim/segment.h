@@ -51,7 +51,8 @@ class PARLEY_EXPORT Port final : private LinkEnd {
   std::optional<IpAddress> address(AddressFamily family) const;
   bool owns(const IpAddress& address) const;
   uint32_t mtu() const { return mtu_; }
-  bool isUp() const { return up.isUp(); }
+  /// The interface's own state; a link may be down although its interface is up.
+  bool isUp() const { return isUp_; }
   Segment& segment() { return segment_; }
   const Segment& segment() const { return segment_; }
   Device& device() { return device_; }
@@ -66,12 +67,14 @@ class PARLEY_EXPORT Port final : private LinkEnd {
 
  private:
   friend class Segment;
+  friend class Host;
   void linkOutput(Link& link, Packet&& packet) override;
 
   Device& device_;
   Segment& segment_;
   std::vector<IpAddress> addresses_;
   uint32_t mtu_;
+  bool isUp_ = true;
 };
 
 struct SegmentConfig {
@@ -120,6 +123,7 @@ class PARLEY_EXPORT Segment {
   uint32_t nextV4_ = 1;
   uint32_t nextV6_ = 1;
   uint64_t unroutable_ = 0;
+  mutable bool searching_ = false;
 };
 
 }  // namespace parley::sim

@@ -10,6 +10,7 @@
 #include "parley/base/export.h"
 #include "parley/base/random.h"
 #include "parley/base/time.h"
+#include "parley/sim/clock_shim.h"
 #include "parley/sim/dns.h"
 #include "parley/sim/firewall.h"
 #include "parley/sim/host.h"

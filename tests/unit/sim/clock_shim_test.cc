@@ -1,15 +1,14 @@
 #include "parley/sim/clock_shim.h"
 
 #include <dlfcn.h>
-#include <openssl/ssl.h>
-#include <sys/time.h>
-#include <usrsctp.h>
-
 #include <memory>
 #include <string>
+#include <sys/time.h>
 #include <thread>
+#include <usrsctp.h>
 
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 
 namespace parley::sim {
 namespace {
