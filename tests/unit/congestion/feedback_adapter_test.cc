@@ -1,0 +1,99 @@
+#include "parley/congestion/feedback_adapter.h"
+
+#include <gtest/gtest.h>
+
+namespace parley::congestion {
+namespace {
+
+using Arrival = FeedbackAdapter::Arrival;
+
+class Adapter : public testing::Test {
+ protected:
+  void send(int count, uint32_t size = 100) {
+    for (int i = 0; i < count; ++i) adapter_.onSent({size, -1, false}, now_ += Duration::millis(1));
+  }
+  std::optional<TransportFeedbackReport> feed(uint16_t base, uint16_t count,
+                                              std::vector<Arrival> arrivals,
+                                              uint32_t reference = 100) {
+    arrivals_ = std::move(arrivals);
+    return adapter_.onFeedback({base, count, reference, arrivals_}, now_);
+  }
+  FeedbackAdapter adapter_;
+  Timestamp now_ = Timestamp::seconds(5);
+  std::vector<Arrival> arrivals_;
+};
+
+TEST_F(Adapter, NumbersCountUpAndWrap) {
+  const uint16_t first = adapter_.nextSequence();
+  send(70'000);
+  EXPECT_EQ(adapter_.nextSequence(), static_cast<uint16_t>(first + 70'000));
+}
+
+TEST_F(Adapter, ArrivalsAndLossesAreTold) {
+  send(4);
+  const auto report = feed(1, 4, {{1, 4}, {2, 8}, {4, -2}});
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->packets.size(), 4u);
+  EXPECT_EQ(report->packets[1].receiveTime - report->packets[0].receiveTime, Duration::millis(2));
+  EXPECT_FALSE(report->packets[2].received());
+  EXPECT_EQ(report->packets[3].receiveTime - report->packets[1].receiveTime,
+            Duration::micros(-500));
+  EXPECT_EQ(report->bytesInFlight, 0);
+}
+
+TEST_F(Adapter, BytesInFlightEndAtTheLastReportedPacket) {
+  send(10);
+  EXPECT_EQ(adapter_.bytesInFlight(), 1000);
+  feed(1, 6, {{1, 0}, {6, 1}});
+  EXPECT_EQ(adapter_.bytesInFlight(), 400);
+}
+
+TEST_F(Adapter, APacketIsLostOnceAndMayStillArrive) {
+  send(3);
+  EXPECT_EQ(feed(1, 3, {{1, 0}, {3, 1}})->packets.size(), 3u);
+  EXPECT_FALSE(feed(1, 3, {{1, 0}, {3, 1}}));
+  const auto late = feed(2, 1, {{2, 5}});
+  ASSERT_TRUE(late);
+  EXPECT_TRUE(late->packets[0].received());
+}
+
+TEST_F(Adapter, ReportsAboutPacketsNeverSentAreIgnored) {
+  EXPECT_FALSE(feed(1, 65535, {{1, 0}, {2, 0}}));
+  send(3);
+  EXPECT_FALSE(feed(4, 100, {{4, 0}, {50, 0}}));
+  EXPECT_FALSE(feed(60'000, 10, {{60'001, 0}}));
+  EXPECT_FALSE(feed(1, 0, {}));
+  const auto wide = feed(2, 65535, {{2, 0}, {3, 0}, {4, 0}, {9, 0}});
+  ASSERT_TRUE(wide);
+  EXPECT_EQ(wide->packets.size(), 2u);
+}
+
+TEST_F(Adapter, SequenceWrapIsFollowed) {
+  send(65'530);
+  feed(65'520, 11, {{65'530, 0}});
+  send(20);
+  const auto report = feed(65'531, 20, {{65'535, 0}, {0, 4}, {14, 4}});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->packets.size(), 20u);
+  EXPECT_TRUE(report->packets[5].received());
+  EXPECT_EQ(adapter_.bytesInFlight(), 0);
+}
+
+TEST_F(Adapter, ReferenceTimeWraps) {
+  send(2);
+  const Timestamp first = feed(1, 1, {{1, 0}}, 0xffffff)->packets[0].receiveTime;
+  const Timestamp second = feed(2, 1, {{2, 0}}, 1)->packets[0].receiveTime;
+  EXPECT_EQ(second - first, Duration::millis(128));
+}
+
+TEST_F(Adapter, UnreportedPacketsLeaveTheBooksInTheEnd) {
+  send(200'000);
+  EXPECT_LE(adapter_.bytesInFlight(), 16'384 * 100);
+  adapter_.reset();
+  EXPECT_EQ(adapter_.bytesInFlight(), 0);
+  EXPECT_FALSE(feed(static_cast<uint16_t>(adapter_.nextSequence() - 5), 5,
+                    {{static_cast<uint16_t>(adapter_.nextSequence() - 1), 0}}));
+}
+
+}  // namespace
+}  // namespace parley::congestion
