@@ -188,17 +188,4 @@ void World::onViolation(std::function<void(const std::string&)> handler) {
   kernel_->violationHandler = std::move(handler);
 }
 
-bool World::saveCapture(const Host& host, const std::string& path) const {
-  ByteSpan left = host.capture();
-  if (left.empty()) return false;
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) return false;
-  while (!left.empty()) {
-    const ssize_t written = ::write(file, left.data(), left.size());
-    if (written <= 0) break;
-    left = left.subspan(static_cast<size_t>(written));
-  }
-  return ::close(file) == 0 && left.empty();
-}
-
 }  // namespace parley::sim

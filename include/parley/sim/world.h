@@ -85,8 +85,6 @@ class PARLEY_EXPORT World {
   Trace& trace();
   /// Called when a node breaks a machine rule; the default aborts with the message.
   void onViolation(std::function<void(const std::string&)> handler);
-  /// Writes the host's capture to a file; false if that fails or nothing was captured.
-  bool saveCapture(const Host& host, const std::string& path) const;
   uint64_t events() const { return events_; }  ///< fired so far
 
  private:
