@@ -9,7 +9,8 @@ constexpr double kEnough = 0.8;
 constexpr Duration kMaxInterval = Duration::seconds(1);
 /// Arriving faster than sent means that something on the way held packets back.
 constexpr double kMaxReceiveRatio = 2.0;
-/// Below this share of the sending rate the path was full, and we saw its capacity.
+/// If arrivals took longer than departures by more than this, the path was full: its capacity
+/// shows.
 constexpr double kSaturated = 0.9;
 constexpr double kBelowCapacity = 0.95;
 
@@ -49,13 +50,16 @@ std::optional<DataRate> ProbeEstimator::onArrival(const PacketResult& result) {
   if (sendSpan <= Duration::zero() || sendSpan > kMaxInterval || receiveSpan <= Duration::zero() ||
       receiveSpan > kMaxInterval)
     return std::nullopt;
-  // A span lies between packets: the last one sent and the first one received are not within it.
-  const double sendRate = static_cast<double>(c.bytes - c.lastSendSize) * 8 / sendSpan.seconds();
-  const double receiveRate =
-      static_cast<double>(c.bytes - c.firstReceiveSize) * 8 / receiveSpan.seconds();
-  if (receiveRate > kMaxReceiveRatio * sendRate) return std::nullopt;
-  const double rate = receiveRate < kSaturated * sendRate ? kBelowCapacity * receiveRate
-                                                          : std::min(sendRate, receiveRate);
+  if (receiveSpan * kMaxReceiveRatio < sendSpan) return std::nullopt;
+  // The last packet sent takes its time after the span of departures, the first one received took
+  // its time before the span of arrivals. Spans are compared rather than rates, because with
+  // packets of different sizes those two rates differ even on an empty path.
+  double rate = static_cast<double>(c.bytes - c.lastSendSize) * 8 / sendSpan.seconds();
+  if (receiveSpan * kSaturated > sendSpan) {
+    const double receiveRate =
+        static_cast<double>(c.bytes - c.firstReceiveSize) * 8 / receiveSpan.seconds();
+    rate = std::min(rate, kBelowCapacity * receiveRate);
+  }
   return DataRate::bps(static_cast<int64_t>(rate));
 }
 
