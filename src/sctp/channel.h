@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "parley/sctp/data_channels.h"
+
+namespace parley::sctp {
+
+struct DataChannels::Channel {
+  ChannelId id{};
+  ChannelInit init;
+  std::optional<uint16_t> stream;
+  ChannelState state = ChannelState::Connecting;
+  /// A refused OPEN whose stream is being reset: the application never hears of it.
+  bool hidden = false;
+  /// The peer has seen our OPEN, so data may overtake it (RFC 8832 section 6).
+  bool peerKnows = false;
+  bool resetAsked = false;
+  bool outgoingReset = false;
+  bool incomingReset = false;
+  bool aboveThreshold = false;
+  size_t lowThreshold = 0;
+  Bytes partial;  ///< fragments of the deprecated PPIDs 52 and 54
+  bool partialIsText = false;
+  ChannelStats stats;
+};
+
+/// Messages of a stream that has no channel yet: unordered data overtook its OPEN, the application
+/// has yet to open its end of a negotiated channel, or the peer reuses a stream whose last reset is
+/// still unconfirmed here.
+struct DataChannels::Early {
+  std::vector<Inbound> messages;
+  size_t bytes = 0;
+  Timestamp expires;
+};
+
+}  // namespace parley::sctp

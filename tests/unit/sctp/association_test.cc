@@ -1,0 +1,698 @@
+#include "parley/sctp/association.h"
+
+#include <deque>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "sctp/crc32c.h"
+#include "sctp/packet.h"
+#include "unit/sctp/pair.h"
+
+namespace parley::sctp {
+namespace {
+
+struct Peer {
+  explicit Peer(uint64_t seed, AssociationConfig config = {})
+      : world(seed), association(createUsrSctpAssociation(world.env, config)) {}
+
+  void drain() {
+    if (readMessages) {
+      Inbound in;
+      while (association->pollInbound(in)) inbound.push_back(in);
+    }
+    AssociationEvent event;
+    while (association->pollEvent(event)) {
+      if (const auto* change = std::get_if<AssociationStateChanged>(&event))
+        changes.push_back(*change);
+      if (const auto* reset = std::get_if<OutgoingStreamsReset>(&event)) {
+        for (const uint16_t s : reset->streams) outgoingResets.push_back(s);
+      }
+      if (const auto* less = std::get_if<BufferedAmountDecreased>(&event))
+        decreases.push_back(less->stream);
+    }
+  }
+
+  World world;
+  std::unique_ptr<Association> association;
+  bool readMessages = true;
+  std::vector<Inbound> inbound;
+  std::vector<AssociationStateChanged> changes;
+  std::vector<uint16_t> outgoingResets;
+  std::vector<uint16_t> decreases;
+};
+
+class AssociationTest : public ::testing::Test {
+ protected:
+  void make(AssociationConfig configA = {}, AssociationConfig configB = {}, LinkConfig link = {},
+            uint64_t seed = 1) {
+    a = std::make_unique<Peer>(seed, configA);
+    b = std::make_unique<Peer>(seed + 1, configB);
+    pair = std::make_unique<Pair<Association>>(*a->association, *b->association, link, seed + 2);
+    pair->onStep([this] {
+      if (a) a->drain();
+      if (b) b->drain();
+    });
+  }
+  bool connect() {
+    a->association->connect(pair->now());
+    b->association->connect(pair->now());
+    return pair->runUntil([this] {
+      return a->association->state() == AssociationState::Connected &&
+             b->association->state() == AssociationState::Connected;
+    });
+  }
+  Result<void> send(Peer& from, uint16_t stream, ByteSpan data, SendOptions options = {}) {
+    return from.association->send(stream, 53, data, options, pair->now());
+  }
+
+  std::unique_ptr<Peer> a, b;
+  std::unique_ptr<Pair<Association>> pair;
+};
+
+Bytes pattern(size_t size, uint64_t seed) {
+  Bytes out(size);
+  SeededRandom(seed).fill(out);
+  return out;
+}
+
+TEST_F(AssociationTest, ConnectsWhenBothSendInit) {
+  make();
+  ASSERT_TRUE(connect());
+  EXPECT_LE(pair->now() - Timestamp::seconds(1000), Duration::millis(25));
+  EXPECT_EQ(a->association->streamCount(), 1024);
+  ASSERT_EQ(a->changes.size(), 2u);
+  EXPECT_EQ(a->changes[0].state, AssociationState::Connecting);
+  EXPECT_EQ(a->changes[1].state, AssociationState::Connected);
+}
+
+TEST_F(AssociationTest, ConnectsWhenOneSideStartsLate) {
+  make();
+  a->association->connect(pair->now());
+  pair->run(Duration::millis(100));
+  b->association->connect(pair->now());
+  ASSERT_TRUE(pair->runUntil([this] {
+    return a->association->state() == AssociationState::Connected &&
+           b->association->state() == AssociationState::Connected;
+  }));
+  EXPECT_LE(pair->now() - Timestamp::seconds(1000), Duration::millis(150))
+      << "the early INIT was kept";
+}
+
+TEST_F(AssociationTest, ConnectsUnderHeavyLoss) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    make({}, {},
+         {.delay = Duration::millis(20),
+          .jitter = Duration::millis(10),
+          .loss = 0.3,
+          .duplicate = 0.1},
+         seed * 10);
+    EXPECT_TRUE(connect()) << "seed " << seed;
+  }
+}
+
+TEST_F(AssociationTest, StreamsAreTheLesserOfBothWishes) {
+  make({.streams = 300}, {.streams = 100});
+  ASSERT_TRUE(connect());
+  EXPECT_EQ(a->association->streamCount(), 100);
+  EXPECT_EQ(b->association->streamCount(), 100);
+  EXPECT_EQ(send(*a, 100, toBytes("x")).error().code, ErrorCode::Range);
+  EXPECT_TRUE(send(*a, 99, toBytes("x")));
+}
+
+TEST_F(AssociationTest, CarriesMessagesOfAllSizesBothWays) {
+  make();
+  ASSERT_TRUE(connect());
+  std::vector<Bytes> sent;
+  for (size_t size : {1, 100, 1135, 1136, 1137, 5000, 65535, 65536, 65537, 100'000, 262'144}) {
+    sent.push_back(pattern(size, size));
+    ASSERT_TRUE(send(*a, 3, sent.back()));
+    ASSERT_TRUE(send(*b, 4, sent.back()));
+  }
+  ASSERT_TRUE(pair->runUntil(
+      [&] { return a->inbound.size() == sent.size() && b->inbound.size() == sent.size(); }));
+  for (size_t i = 0; i < sent.size(); ++i) {
+    EXPECT_TRUE(b->inbound[i].data == sent[i]) << i;
+    EXPECT_TRUE(a->inbound[i].data == sent[i]) << i;
+    EXPECT_EQ(b->inbound[i].stream, 3);
+    EXPECT_EQ(b->inbound[i].ppid, 53u);
+  }
+}
+
+TEST_F(AssociationTest, ThousandMessagesSurviveLossReorderingAndDuplication) {
+  make({}, {},
+       {.delay = Duration::millis(10),
+        .jitter = Duration::millis(5),
+        .loss = 0.02,
+        .duplicate = 0.02},
+       7);
+  ASSERT_TRUE(connect());
+  SeededRandom random(5);
+  std::map<uint16_t, std::deque<Bytes>> expectedAtB, expectedAtA;
+  size_t queued = 0;
+  const auto refill = [&] {
+    while (queued < 1000 && a->association->bufferedAmount() < 500'000) {
+      const auto stream = static_cast<uint16_t>(random.below(8));
+      const size_t size = queued % 50 == 0 ? 65'536 : 1 + random.below(3000);
+      Peer& from = queued % 2 == 0 ? *a : *b;
+      Bytes data = pattern(size, queued);
+      ASSERT_TRUE(send(from, stream, data));
+      (queued % 2 == 0 ? expectedAtB : expectedAtA)[stream].push_back(std::move(data));
+      ++queued;
+    }
+  };
+  const auto check = [](Peer& to, std::map<uint16_t, std::deque<Bytes>>& expected) {
+    for (const Inbound& in : to.inbound) {
+      ASSERT_FALSE(expected[in.stream].empty());
+      ASSERT_TRUE(in.data == expected[in.stream].front());
+      expected[in.stream].pop_front();
+    }
+  };
+  ASSERT_TRUE(pair->runUntil(
+      [&] {
+        refill();
+        return queued == 1000 && a->inbound.size() == 500 && b->inbound.size() == 500;
+      },
+      Duration::seconds(600)));
+  check(*b, expectedAtB);
+  check(*a, expectedAtA);
+}
+
+TEST_F(AssociationTest, BufferedAmountCountsUnsentBytesOnly) {
+  make();
+  ASSERT_TRUE(connect());
+  ASSERT_TRUE(send(*a, 1, pattern(1000, 1)));
+  EXPECT_EQ(a->association->bufferedAmount(1), 1000u) << "nothing was polled yet";
+  pair->flush();
+  EXPECT_EQ(a->association->bufferedAmount(1), 0u);
+  a->drain();
+  EXPECT_EQ(a->decreases, std::vector<uint16_t>{1});
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(send(*a, 1, pattern(100'000, 1)));
+  EXPECT_EQ(a->association->bufferedAmount(), 2'000'000u);
+  pair->flush();
+  EXPECT_GT(a->association->bufferedAmount(), 1'800'000u) << "the congestion window holds it back";
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 21; }));
+  EXPECT_EQ(a->association->bufferedAmount(), 0u);
+}
+
+TEST_F(AssociationTest, FullBufferRefusesMessages) {
+  make();
+  a->world.env.limits.maxBufferedAmount = 100'000;
+  a->association = createUsrSctpAssociation(a->world.env, {});
+  pair = std::make_unique<Pair<Association>>(*a->association, *b->association);
+  pair->onStep([this] { a->drain(), b->drain(); });
+  ASSERT_TRUE(connect());
+  ASSERT_TRUE(send(*a, 1, pattern(60'000, 1)));
+  const Result<void> refused = send(*a, 1, pattern(60'000, 1));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::ResourceExhausted);
+  ASSERT_TRUE(pair->runUntil([this] { return a->association->bufferedAmount() == 0; }));
+  EXPECT_TRUE(send(*a, 1, pattern(60'000, 1)));
+}
+
+TEST_F(AssociationTest, RefusesWhatCannotBeSent) {
+  make();
+  EXPECT_EQ(send(*a, 1, toBytes("x")).error().code, ErrorCode::InvalidState);
+  ASSERT_TRUE(connect());
+  EXPECT_EQ(send(*a, 1, {}).error().code, ErrorCode::Type);
+  EXPECT_EQ(send(*a, 1, Bytes(a->association->maxSendSize() + 1)).error().code, ErrorCode::Type);
+  EXPECT_EQ(send(*a, 1, toBytes("x"), {.maxRetransmits = 1, .lifetime = Duration::seconds(1)})
+                .error()
+                .code,
+            ErrorCode::Type);
+}
+
+TEST_F(AssociationTest, OversizeMessagesAreDroppedAndReported) {
+  make({}, {.maxMessageSize = 10'000});
+  ASSERT_TRUE(connect());
+  ASSERT_TRUE(send(*a, 1, pattern(10'001, 1)));
+  ASSERT_TRUE(send(*a, 1, pattern(200'000, 1)));
+  ASSERT_TRUE(send(*a, 1, pattern(10'000, 1)));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 3; }));
+  EXPECT_EQ(b->inbound[0].kind, Inbound::Kind::TooBig);
+  EXPECT_EQ(b->inbound[1].kind, Inbound::Kind::TooBig);
+  EXPECT_EQ(b->inbound[2].kind, Inbound::Kind::Message);
+}
+
+TEST_F(AssociationTest, UnreadMessagesCloseTheWindowNotTheAssociation) {
+  make({}, {.receiveBuffer = 200'000});
+  ASSERT_TRUE(connect());
+  b->readMessages = false;
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(send(*a, 1, pattern(20'000, i)));
+  pair->run(Duration::seconds(20));
+  EXPECT_GT(a->association->bufferedAmount(), 300'000u);
+  EXPECT_EQ(a->association->state(), AssociationState::Connected);
+  b->readMessages = true;
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 40; }));
+  for (int i = 0; i < 40; ++i) EXPECT_TRUE(b->inbound[i].data == pattern(20'000, i));
+}
+
+TEST_F(AssociationTest, UnorderedMessagesPassLostOnes) {
+  make();
+  ASSERT_TRUE(connect());
+  bool dropNext = true;
+  pair->setFilter([&](size_t from, ByteSpan packet) {
+    if (from == 0 && packet[12] == chunk::kData && dropNext) return dropNext = false;
+    return true;
+  });
+  ASSERT_TRUE(send(*a, 1, toBytes("first"), {.unordered = true}));
+  pair->flush();
+  ASSERT_TRUE(send(*a, 1, toBytes("second"), {.unordered = true}));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 2; }));
+  EXPECT_EQ(asText(b->inbound[0].data), "second");
+  EXPECT_TRUE(b->inbound[0].unordered);
+  EXPECT_EQ(asText(b->inbound[1].data), "first");
+}
+
+TEST_F(AssociationTest, ZeroRetransmitsGivesUpAfterOneLoss) {
+  make();
+  ASSERT_TRUE(connect());
+  bool dropNext = true;
+  pair->setFilter([&](size_t from, ByteSpan packet) {
+    if (from == 0 && packet[12] == chunk::kData && dropNext) return dropNext = false;
+    return true;
+  });
+  ASSERT_TRUE(send(*a, 1, toBytes("lost"), {.maxRetransmits = 0}));
+  pair->flush();
+  ASSERT_TRUE(send(*a, 1, toBytes("kept"), {.maxRetransmits = 0}));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 1; }));
+  EXPECT_EQ(asText(b->inbound[0].data), "kept") << "an ordered message is released by FORWARD TSN";
+  EXPECT_LT(pair->now() - Timestamp::seconds(1000), Duration::seconds(2));
+  pair->run(Duration::seconds(3));
+  EXPECT_EQ(b->inbound.size(), 1u);
+  EXPECT_EQ(a->association->stats().unackedChunks, 0u);
+}
+
+TEST_F(AssociationTest, LifetimeEndsInVirtualTime) {
+  make();
+  ASSERT_TRUE(connect());
+  bool blackout = true;
+  pair->setFilter([&](size_t, ByteSpan) { return !blackout; });
+  ASSERT_TRUE(send(*a, 1, toBytes("stale"), {.lifetime = Duration::millis(300)}));
+  pair->run(Duration::millis(2000));
+  ASSERT_TRUE(send(*a, 1, toBytes("fresh"), {.lifetime = Duration::millis(30'000)}));
+  blackout = false;
+  ASSERT_TRUE(pair->runUntil([this] { return !b->inbound.empty(); }));
+  EXPECT_EQ(asText(b->inbound[0].data), "fresh");
+}
+
+TEST_F(AssociationTest, QueuedMessagesExpireBeforeTheEngineTakesThem) {
+  make();
+  ASSERT_TRUE(connect());
+  bool blackout = true;
+  pair->setFilter([&](size_t, ByteSpan) { return !blackout; });
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(send(*a, 1, pattern(60'000, 1)));
+  ASSERT_TRUE(send(*a, 1, toBytes("stale"), {.lifetime = Duration::millis(100)}));
+  pair->run(Duration::millis(500));
+  blackout = false;
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 10; }));
+  pair->run(Duration::seconds(1));
+  EXPECT_EQ(b->inbound.size(), 10u);
+  EXPECT_EQ(a->association->stats().messagesAbandoned, 1u);
+  EXPECT_EQ(a->association->bufferedAmount(), 0u);
+}
+
+TEST_F(AssociationTest, AbandonedMessagesLeaveTheBooksBalanced) {
+  make({}, {}, {.delay = Duration::millis(20), .loss = 0.2}, 3);
+  ASSERT_TRUE(connect());
+  for (int i = 0; i < 400; ++i) {
+    const SendOptions options = i % 2 == 0
+                                    ? SendOptions{.unordered = i % 4 == 0, .maxRetransmits = 0}
+                                    : SendOptions{.lifetime = Duration::millis(50)};
+    ASSERT_TRUE(send(*a, static_cast<uint16_t>(i % 7), pattern(1 + i * 40, i), options));
+    if (i % 20 == 0) pair->run(Duration::millis(100));
+  }
+  for (int i=0;i<20;++i){pair->run(Duration::seconds(30));printf("buf %zu cwnd %u rto %ld unack %u\n",a->association->bufferedAmount(),a->association->stats().congestionWindow,(long)a->association->stats().smoothedRtt.millis(),a->association->stats().unackedChunks);}
+  EXPECT_EQ(a->association->bufferedAmount(), 0u);
+  EXPECT_EQ(a->association->stats().unackedChunks, 0u);
+  const size_t before = pair->wakes();
+  pair->run(Duration::seconds(10));
+  EXPECT_LE(pair->wakes() - before, 25u) << "idle again";
+  EXPECT_EQ(a->association->state(), AssociationState::Connected);
+  for (const Inbound& in : b->inbound) {
+    const size_t i = (in.data.size() - 1) / 40;
+    ASSERT_TRUE(in.data == pattern(1 + i * 40, i));
+  }
+}
+
+TEST_F(AssociationTest, PriorityOrdersWhatWaits) {
+  make();
+  ASSERT_TRUE(connect());
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(send(*a, 1, pattern(20'000, i), {.priority = 128}));
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(send(*a, 2, pattern(20'000, i), {.priority = 1024}));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 45; }));
+  size_t lastUrgent = 0;
+  for (size_t i = 0; i < b->inbound.size(); ++i) {
+    if (b->inbound[i].stream == 2) lastUrgent = i;
+  }
+  EXPECT_LT(lastUrgent, 20u);
+}
+
+TEST_F(AssociationTest, ResetDeliversWhatWasSentAndFreesTheStream) {
+  make();
+  ASSERT_TRUE(connect());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(send(*a, 5, pattern(50'000, i)));
+  const uint16_t streams[] = {5};
+  a->association->resetStreams(streams, pair->now());
+  EXPECT_EQ(send(*a, 5, toBytes("x")).error().code, ErrorCode::InvalidState);
+  ASSERT_TRUE(
+      pair->runUntil([this] { return !a->outgoingResets.empty() && b->inbound.size() == 11; }));
+  EXPECT_EQ(b->inbound[10].kind, Inbound::Kind::StreamReset);
+  EXPECT_EQ(b->inbound[10].stream, 5);
+  EXPECT_EQ(a->outgoingResets, std::vector<uint16_t>{5});
+  ASSERT_TRUE(send(*a, 5, toBytes("again")));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 12; }));
+}
+
+TEST_F(AssociationTest, ManyResetsAtOnceUnderLoss) {
+  make({}, {}, {.delay = Duration::millis(10), .jitter = Duration::millis(5), .loss = 0.1}, 11);
+  ASSERT_TRUE(connect());
+  for (uint16_t s = 0; s < 200; ++s) {
+    ASSERT_TRUE(send(*a, s, pattern(500, s)));
+    a->association->resetStreams({&s, 1}, pair->now());
+    ASSERT_TRUE(send(*b, s, pattern(500, s)));
+    b->association->resetStreams({&s, 1}, pair->now());
+  }
+  ASSERT_TRUE(pair->runUntil(
+      [this] { return a->outgoingResets.size() == 200 && b->outgoingResets.size() == 200; },
+      Duration::seconds(120)));
+  for (Peer* p : {a.get(), b.get()}) {
+    std::set<uint16_t> reset;
+    size_t messages = 0;
+    for (const Inbound& in : p->inbound) {
+      if (in.kind == Inbound::Kind::StreamReset) {
+        EXPECT_TRUE(reset.insert(in.stream).second);
+      }
+      if (in.kind == Inbound::Kind::Message) {
+        ++messages;
+        EXPECT_FALSE(reset.contains(in.stream)) << "data behind its reset";
+      }
+    }
+    EXPECT_EQ(messages, 200u);
+    EXPECT_EQ(reset.size(), 200u);
+  }
+}
+
+TEST_F(AssociationTest, AbortReachesThePeer) {
+  make();
+  ASSERT_TRUE(connect());
+  a->association->abort(pair->now());
+  EXPECT_EQ(a->association->state(), AssociationState::Closed);
+  EXPECT_TRUE(a->association->nextDeadline().isNever());
+  ASSERT_TRUE(
+      pair->runUntil([this] { return b->association->state() == AssociationState::Failed; }));
+  ASSERT_FALSE(b->changes.empty());
+  EXPECT_EQ(b->changes.back().state, AssociationState::Failed);
+  EXPECT_FALSE(b->changes.back().reason.empty());
+}
+
+TEST_F(AssociationTest, ShutdownDeliversEverythingFirst) {
+  make();
+  ASSERT_TRUE(connect());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(send(*a, 5, pattern(50'000, i)));
+  a->association->shutdown(pair->now());
+  EXPECT_EQ(send(*a, 5, toBytes("x")).error().code, ErrorCode::InvalidState);
+  ASSERT_TRUE(pair->runUntil([this] {
+    return a->association->state() == AssociationState::Closed &&
+           b->association->state() == AssociationState::Closed;
+  }));
+  EXPECT_EQ(b->inbound.size(), 10u);
+}
+
+TEST_F(AssociationTest, SilentPeerFailsTheHandshakeAndTheAssociation) {
+  make();
+  a->association->connect(pair->now());
+  ASSERT_TRUE(
+      pair->runUntil([this] { return a->association->state() == AssociationState::Failed; }));
+  EXPECT_GT(pair->now() - Timestamp::seconds(1000), Duration::seconds(10));
+  make();
+  ASSERT_TRUE(connect());
+  pair->setFilter([](size_t, ByteSpan) { return false; });
+  ASSERT_TRUE(send(*a, 1, toBytes("x")));
+  ASSERT_TRUE(
+      pair->runUntil([this] { return a->association->state() == AssociationState::Failed; }));
+  EXPECT_EQ(send(*a, 1, toBytes("x")).error().code, ErrorCode::InvalidState);
+}
+
+TEST_F(AssociationTest, IdleAssociationsWakeOncePerSecond) {
+  make();
+  ASSERT_TRUE(connect());
+  pair->run(Duration::seconds(3));
+  const size_t before = pair->wakes();
+  pair->run(Duration::seconds(10));
+  EXPECT_LE(pair->wakes() - before, 22u);
+}
+
+TEST_F(AssociationTest, HeartbeatsKeepAnIdleAssociationAlive) {
+  make();
+  ASSERT_TRUE(connect());
+  pair->run(Duration::seconds(300));
+  EXPECT_EQ(a->association->state(), AssociationState::Connected);
+  ASSERT_TRUE(send(*a, 1, toBytes("x")));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 1; }, Duration::seconds(1)));
+}
+
+TEST_F(AssociationTest, JumpingWallClockDoesLittleHarm) {
+  make({}, {}, {.delay = Duration::millis(10), .loss = 0.02}, 21);
+  ASSERT_TRUE(connect());
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_TRUE(send(*a, 1, pattern(10'000, i)));
+    if (i % 10 == 3) shiftWallClock(Duration::seconds(3600));
+    if (i % 10 == 7) shiftWallClock(Duration::seconds(-5000));
+    pair->run(Duration::millis(30));
+  }
+  EXPECT_TRUE(pair->runUntil([this] { return b->inbound.size() == 60; }, Duration::seconds(120)));
+  EXPECT_EQ(a->association->state(), AssociationState::Connected);
+}
+
+TEST_F(AssociationTest, ZeroChecksumNeedsBothSides) {
+  make();
+  ASSERT_TRUE(connect());
+  std::vector<Bytes> wire;
+  pair->setFilter([&](size_t, ByteSpan p) {
+    wire.push_back(toBytes(p));
+    return true;
+  });
+  ASSERT_TRUE(send(*a, 1, toBytes("x")));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 1; }));
+  ASSERT_FALSE(wire.empty());
+  EXPECT_EQ(loadChecksum(wire[0]), 0u);
+  EXPECT_TRUE(a->association->stats().zeroChecksum);
+
+  make({}, {.zeroChecksum = false});
+  pair->setFilter([&](size_t, ByteSpan p) {
+    EXPECT_EQ(loadChecksum(p), packetChecksum(p));
+    return true;
+  });
+  ASSERT_TRUE(connect());
+  ASSERT_TRUE(send(*a, 1, toBytes("x")));
+  ASSERT_TRUE(send(*b, 1, toBytes("x")));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 1 && a->inbound.size() == 1; }));
+}
+
+TEST_F(AssociationTest, HandshakePacketsKeepTheirChecksum) {
+  make();
+  size_t checked = 0;
+  pair->setFilter([&](size_t, ByteSpan p) {
+    if (p[12] == chunk::kInit || p[12] == chunk::kCookieEcho) {
+      EXPECT_EQ(loadChecksum(p), packetChecksum(p));
+      ++checked;
+    }
+    if (p[12] == chunk::kInit) {
+      EXPECT_TRUE(inspect(p)->acceptsZeroChecksum);
+      EXPECT_FALSE(inspect(p)->hasFiltered) << "no addresses in INIT";
+    }
+    return true;
+  });
+  ASSERT_TRUE(connect());
+  EXPECT_GE(checked, 3u);
+}
+
+TEST_F(AssociationTest, InterleavedMessagesDoNotBlockEachOther) {
+  make({.interleaving = true}, {.interleaving = true});
+  ASSERT_TRUE(connect());
+  size_t interleaved = 0;
+  pair->setFilter([&](size_t, ByteSpan p) {
+    interleaved += p[12] == chunk::kIData;
+    return true;
+  });
+  ASSERT_TRUE(send(*a, 1, pattern(250'000, 1)));
+  ASSERT_TRUE(send(*a, 2, toBytes("small")));
+  ASSERT_TRUE(send(*b, 2, pattern(100'000, 3)));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 2 && a->inbound.size() == 1; }));
+  EXPECT_GT(interleaved, 100u);
+  for (const Inbound& in : b->inbound) {
+    EXPECT_TRUE(in.stream == 1 ? in.data == pattern(250'000, 1) : asText(in.data) == "small");
+  }
+  EXPECT_EQ(a->association->bufferedAmount(), 0u);
+}
+
+TEST_F(AssociationTest, MtuIsRespected) {
+  for (size_t mtu : {600, 1000, 1148, 1188}) {
+    make({.mtu = mtu}, {.mtu = mtu});
+    pair->setMtu(mtu);
+    size_t largest = 0;
+    pair->setFilter([&](size_t, ByteSpan p) {
+      largest = std::max(largest, p.size());
+      return true;
+    });
+    ASSERT_TRUE(connect());
+    ASSERT_TRUE(send(*a, 1, pattern(100'000, 1)));
+    ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 1; }));
+    EXPECT_GT(largest + 32, mtu);
+  }
+}
+
+TEST_F(AssociationTest, GarbageNeverEndsIt) {
+  make();
+  ASSERT_TRUE(connect());
+  SeededRandom random(99);
+  for (int i = 0; i < 2000; ++i) {
+    Bytes junk(random.below(200));
+    random.fill(junk);
+    b->association->handlePacket(junk, pair->now());
+  }
+  EXPECT_EQ(b->association->stats().packetsDropped, 2000u);
+  ASSERT_TRUE(send(*a, 1, toBytes("x")));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 1; }));
+}
+
+TEST_F(AssociationTest, MutatedPacketsWithWrongChecksumAreDropped) {
+  make({.zeroChecksum = false}, {.zeroChecksum = false});
+  SeededRandom random(4);
+  size_t mutated = 0;
+  pair->setFilter([&](size_t from, ByteSpan p) {
+    Bytes copy = toBytes(p);
+    copy[random.below(copy.size())] ^= static_cast<uint8_t>(1 + random.below(255));
+    (from == 0 ? *b : *a).association->handlePacket(copy, pair->now());
+    ++mutated;
+    return true;
+  });
+  ASSERT_TRUE(connect());
+  ASSERT_TRUE(send(*a, 1, pattern(200'000, 1)));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 1; }));
+  EXPECT_TRUE(b->inbound[0].data == pattern(200'000, 1));
+  EXPECT_EQ(a->association->stats().packetsDropped + b->association->stats().packetsDropped,
+            mutated);
+}
+
+TEST_F(AssociationTest, MutatedPacketsWithGoodChecksumNeverCrash) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    make({}, {}, {}, seed * 3);
+    SeededRandom random(seed);
+    pair->setFilter([&](size_t from, ByteSpan p) {
+      Bytes copy = toBytes(p);
+      for (int i = 0; i < 3; ++i)
+        copy[8 + random.below(copy.size() - 8)] = static_cast<uint8_t>(random.u32());
+      storeChecksum(copy, packetChecksum(copy));
+      if (random.below(4) == 0) (from == 0 ? *b : *a).association->handlePacket(copy, pair->now());
+      return true;
+    });
+    connect();
+    for (int i = 0; i < 10; ++i) {
+      static_cast<void>(send(*a, 1, pattern(20'000, i), {.maxRetransmits = 1}));
+      static_cast<void>(send(*b, 2, pattern(2'000, i)));
+      const uint16_t streams[] = {2};
+      if (i == 5) b->association->resetStreams(streams, pair->now());
+      pair->run(Duration::millis(100));
+    }
+  }
+}
+
+TEST_F(AssociationTest, AddressesAndUnusedExtensionsNeverReachTheEngine) {
+  make();
+  ASSERT_TRUE(connect());
+  // AUTH, ASCONF, packet drop and ECN chunks in a packet that is otherwise in order.
+  Bytes packet;
+  pair->setFilter([&](size_t from, ByteSpan p) {
+    if (from == 0 && packet.empty()) packet = toBytes(p);
+    return true;
+  });
+  ASSERT_TRUE(send(*a, 1, toBytes("four")));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 1; }));
+  packet.resize(12);
+  for (const uint8_t type : {chunk::kAuth, chunk::kAsconf, chunk::kAsconfAck, chunk::kPacketDropped,
+                             chunk::kEcnEcho, chunk::kCwr}) {
+    packet.insert(packet.end(), {type, 0, 0, 8, 0, 0, 0, 0});
+  }
+  storeChecksum(packet, packetChecksum(packet));
+  const uint64_t before = a->association->stats().packetsReceived;
+  b->association->handlePacket(packet, pair->now());
+  pair->run(Duration::seconds(1));
+  EXPECT_EQ(b->association->state(), AssociationState::Connected);
+  EXPECT_LE(a->association->stats().packetsReceived, before + 1) << "no ERROR chunks in answer";
+}
+
+TEST_F(AssociationTest, EarlyRepeatedAndLateAdvanceIsHarmless) {
+  make();
+  a->association->advance(pair->now());
+  EXPECT_TRUE(a->association->nextDeadline().isNever());
+  ASSERT_TRUE(connect());
+  for (int i = 0; i < 100; ++i) a->association->advance(pair->now());
+  a->association->advance(Timestamp::seconds(1));
+  EXPECT_GT(a->association->nextDeadline(), pair->now());
+  a->association->connect(pair->now());
+  ASSERT_TRUE(send(*a, 1, toBytes("x")));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 1; }));
+}
+
+TEST_F(AssociationTest, MayBeDestroyedAtAnyPoint) {
+  for (int steps = 0; steps < 40; ++steps) {
+    make({}, {}, {}, 50 + steps);
+    int left = steps;
+    a->association->connect(pair->now());
+    b->association->connect(pair->now());
+    pair->runUntil([&] {
+      static_cast<void>(send(*a, 1, pattern(30'000, 1)));
+      return left-- <= 0;
+    });
+    pair->remove(0);
+    a.reset();
+    pair->run(Duration::seconds(1));
+    pair->remove(1);
+    b.reset();
+  }
+}
+
+TEST_F(AssociationTest, ExhaustedPoolOnlyDelays) {
+  make();
+  PacketPool tiny(2);
+  Environment env{a->world.random, tiny};
+  a->association = createUsrSctpAssociation(env, {});
+  pair = std::make_unique<Pair<Association>>(*a->association, *b->association);
+  pair->onStep([this] { a->drain(), b->drain(); });
+  ASSERT_TRUE(connect());
+  ASSERT_TRUE(send(*a, 1, pattern(50'000, 1)));
+  std::vector<PacketBuf> held;
+  while (PacketBuf p = tiny.allocate()) held.push_back(std::move(p));
+  PacketBuf out;
+  EXPECT_FALSE(a->association->pollTransmit(out));
+  held.clear();
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 1; }));
+  a.reset();
+}
+
+TEST_F(AssociationTest, WorldsWithClocksOfDifferentOriginCoexist) {
+  make();
+  ASSERT_TRUE(connect());
+  // A second pair whose clock starts at zero, stepped while the first one rests.
+  Peer c(71), d(72);
+  Pair<Association> other(*c.association, *d.association);
+  other.onStep([&] { c.drain(), d.drain(); });
+  c.association->connect(Timestamp::millis(1));
+  d.association->connect(Timestamp::millis(1));
+  PacketBuf packet;
+  Timestamp now = Timestamp::millis(1);
+  for (int i = 0; i < 200; ++i, now += Duration::millis(10)) {
+    while (c.association->pollTransmit(packet)) d.association->handlePacket(packet.span(), now);
+    while (d.association->pollTransmit(packet)) c.association->handlePacket(packet.span(), now);
+    c.association->advance(now);
+    d.association->advance(now);
+  }
+  EXPECT_EQ(c.association->state(), AssociationState::Connected);
+  ASSERT_TRUE(send(*a, 1, toBytes("x")));
+  ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 1; }));
+}
+
+}  // namespace
+}  // namespace parley::sctp
