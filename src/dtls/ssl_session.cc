@@ -125,19 +125,18 @@ SslSession::Outcome SslSession::fireTimer(bool restartBackoff) {
 /// then calls a mere lack of input an error. A session that is really dead no longer counts as
 /// initialised and refuses to go on; one that is not is asked once more.
 SslSession::Outcome SslSession::classify(int result) {
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    const int error = SSL_get_error(ssl_, result);
-    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return Outcome::WantMore;
-    if (error == SSL_ERROR_ZERO_RETURN) return Outcome::PeerClosed;
-    if (error_ == 0) error_ = ERR_peek_error();
-    ERR_clear_error();
-    if (SSL_is_init_finished(ssl_) == 1) return Outcome::WantMore;
-    if (attempt == 0) {
-      result = SSL_do_handshake(ssl_);
-      if (result == 1) return Outcome::Ok;
-    }
-  }
-  return Outcome::Fatal;
+  const auto wants = [&](int error) {
+    return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
+  };
+  const int error = SSL_get_error(ssl_, result);
+  if (wants(error)) return Outcome::WantMore;
+  if (error == SSL_ERROR_ZERO_RETURN) return Outcome::PeerClosed;
+  if (error_ == 0) error_ = ERR_peek_error();
+  ERR_clear_error();
+  if (SSL_is_init_finished(ssl_) == 1) return Outcome::WantMore;
+  const int again = SSL_do_handshake(ssl_);
+  if (again == 1) return Outcome::Ok;
+  return wants(SSL_get_error(ssl_, again)) ? Outcome::WantMore : Outcome::Fatal;
 }
 
 bool SslSession::hasExtendedMasterSecret() const {

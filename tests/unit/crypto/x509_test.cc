@@ -1,0 +1,51 @@
+#include "crypto/x509.h"
+
+#include <gtest/gtest.h>
+
+#include "support/hex.h"
+
+namespace parley::crypto {
+namespace {
+
+SelfSignedRequest request() {
+  return {KeyAlgorithm::EcdsaP256, Bytes{0x40, 1, 2, 3}, "somebody", 1'700'000'000, 1'800'000'000};
+}
+
+TEST(X509, SelfSignedCertificateHoldsWhatWasAsked) {
+  const Identity identity = makeSelfSigned(request());
+  ASSERT_TRUE(identity);
+  EXPECT_EQ(notAfterUnixSeconds(*identity.certificate), 1'800'000'000);
+  EXPECT_TRUE(hasStrongKey(*identity.certificate));
+  const Bytes der = derOf(*identity.certificate);
+  const std::string text(asText(der));
+  EXPECT_NE(text.find("somebody"), std::string::npos);
+  EXPECT_NE(text.find(std::string("\x02\x04\x40\x01\x02\x03", 6)),
+            std::string::npos);  // the serial
+}
+
+TEST(X509, DatesBeyond2049AreWritten) {
+  SelfSignedRequest far = request();
+  far.notAfterUnixSeconds = 4'000'000'000;  // 2096, GeneralizedTime (RFC 5280 section 4.1.2.5)
+  EXPECT_EQ(notAfterUnixSeconds(*makeSelfSigned(far).certificate), 4'000'000'000);
+}
+
+TEST(X509, AnEncryptedKeyIsRefusedWithoutAskingForItsPassphrase) {
+  const std::string encrypted =
+      "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+      "MIGjMF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBCsn6hPjSNSrsNzXKv8\n"
+      "-----END ENCRYPTED PRIVATE KEY-----\n";
+  EXPECT_FALSE(identityFromPem(encrypted + identityToPem(makeSelfSigned(request()))));
+}
+
+TEST(X509, DigestsByName) {
+  EXPECT_EQ(parley::test::toHex(*digestByName("sha-1", asBytes("abc"))),
+            "a9993e364706816aba3e25717850c26c9cd0d89d");  // FIPS 180 example
+  EXPECT_EQ(digestSizeByName("sha-512"), 64u);
+  for (const char* name : {"md5", "md2", "SHA-1", "sha1", ""}) {
+    EXPECT_FALSE(digestByName(name, {})) << name;
+    EXPECT_EQ(digestSizeByName(name), 0u);
+  }
+}
+
+}  // namespace
+}  // namespace parley::crypto
