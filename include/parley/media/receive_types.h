@@ -1,0 +1,187 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "parley/base/bytes.h"
+#include "parley/base/inline_vector.h"
+#include "parley/base/strong_id.h"
+#include "parley/base/time.h"
+#include "parley/media/types.h"
+#include "parley/rtp/extension_map.h"
+#include "parley/rtp/extensions/content_type.h"
+#include "parley/rtp/extensions/video_orientation.h"
+#include "parley/rtp/payload_format/vp8_descriptor.h"
+
+namespace parley::media {
+
+/// Names the receiving side of one media section; chosen by whoever configures it.
+using ReceiverId = StrongId<struct ReceiverIdTag>;
+
+/// One payload type that we agreed to receive.
+struct ReceiveCodec {
+  uint8_t payloadType = 0;
+  std::string name;  ///< SDP encoding name: "VP8", "opus", "red", "telephone-event", ...
+  uint32_t clockRate = 90'000;
+  uint8_t channels = 1;
+  std::optional<uint8_t> rtxPayloadType;  ///< whose `apt` is this payload type
+  bool nack = false;
+  bool pli = false;
+  bool fir = false;
+};
+
+/// What a description says about a source (a=ssrc, a=ssrc-group:FID). None is needed when the peer
+/// sends the mid extension.
+struct SignalledSource {
+  uint32_t ssrc = 0;
+  std::optional<uint32_t> rtxSsrc;
+};
+
+/// The receiving side of one media section.
+struct ReceiveConfig {
+  ReceiverId id{};
+  std::string mid;
+  MediaKind kind = MediaKind::Audio;
+  std::vector<ReceiveCodec> codecs;
+  std::vector<SignalledSource> sources;
+  rtp::ExtensionMap extensions;
+  /// Receivers with the same non-empty group are played in sync: the id of their MediaStream.
+  std::string syncGroup;
+};
+
+/// A complete encoded picture, in decodable order.
+struct ReceivedFrame {
+  ReceiverId receiver{};
+  uint32_t ssrc = 0;
+  std::string rid;  ///< simulcast only
+  uint8_t payloadType = 0;
+  std::string codecName;
+  Bytes payload;  ///< as decoders take it (H.264: Annex B)
+  uint32_t rtpTimestamp = 0;
+  bool keyFrame = false;
+  rtp::VideoSize size;  ///< zero unless the frame itself says it
+  rtp::VideoOrientationValue orientation;
+  rtp::VideoContentType contentType = rtp::VideoContentType::Unspecified;
+  Timestamp firstPacketArrival;
+  Timestamp lastPacketArrival;
+  /// When it should be on the screen. It is handed out some milliseconds before, for decoding.
+  Timestamp playoutTime;
+  std::optional<NtpTime> captureTime;  ///< the sender's clock, from abs-capture-time or reports
+};
+
+/// What to play next on an audio receiver, in order and without gaps while the source is active.
+struct AudioPlayoutUnit {
+  enum class Kind : uint8_t {
+    Packet,   ///< decode `payload`
+    Fec,      ///< the packet is lost; `payload` is the one after it, which may hold a copy
+    Conceal,  ///< nothing there: the decoder invents it (in discontinuous transmission: comfort
+              ///< noise)
+  };
+  ReceiverId receiver{};
+  uint32_t ssrc = 0;
+  Kind kind = Kind::Conceal;
+  Bytes payload;
+  uint8_t payloadType = 0;
+  std::string codecName;
+  uint32_t clockRate = 48'000;
+  uint8_t channels = 1;
+  uint32_t rtpTimestamp = 0;
+  /// How much sound it stands for, in units of clockRate.
+  uint32_t samples = 0;
+  /// How long it should play. Different from `samples` when the buffer is too long or too short:
+  /// the decoded sound is to be stretched to this length (see media/time_stretch.h).
+  uint32_t playSamples = 0;
+  /// When it should be heard.
+  Timestamp playoutTime;
+  std::optional<NtpTime> captureTime;
+};
+
+/// A wish to tell the sender something; the session puts it into RTCP.
+struct FeedbackRequest {
+  enum class Kind : uint8_t { Nack, Pli, Fir };
+  Kind kind = Kind::Pli;
+  uint32_t mediaSsrc = 0;
+  uint8_t firSequence = 0;                ///< Fir only
+  InlineVector<uint16_t, 253> sequences;  ///< Nack only; ascending
+};
+
+/// A source of a receiver came or went.
+struct SourceEvent {
+  enum class Kind : uint8_t {
+    Started,  ///< first packet of this SSRC, or the first after Ended
+    Ended,    ///< RTCP BYE, and nothing came for two seconds after it
+  };
+  Kind kind = Kind::Started;
+  ReceiverId receiver{};
+  uint32_t ssrc = 0;
+  std::string rid;
+};
+
+/// Counters of one source, named after the members of RTCInboundRtpStreamStats and
+/// RTCReceivedRtpStreamStats (webrtc-stats). Times are sums unless said otherwise.
+struct InboundStats {
+  ReceiverId receiver{};
+  MediaKind kind = MediaKind::Audio;
+  uint32_t ssrc = 0;
+  std::optional<uint32_t> rtxSsrc;
+  std::string mid;
+  std::string rid;
+  uint8_t payloadType = 0;
+  std::string codecName;
+
+  uint64_t packetsReceived = 0;
+  int64_t packetsLost = 0;
+  double jitter = 0;  ///< seconds
+  uint64_t bytesReceived = 0;
+  uint64_t headerBytesReceived = 0;
+  uint64_t packetsDiscarded = 0;
+  uint64_t retransmittedPacketsReceived = 0;
+  uint64_t retransmittedBytesReceived = 0;
+  std::optional<Timestamp> lastPacketReceived;
+  uint32_t nackCount = 0;
+  uint64_t malformedPackets = 0;  ///< ours: payloads that did not parse
+
+  Duration jitterBufferDelay;
+  Duration jitterBufferTargetDelay;
+  Duration jitterBufferMinimumDelay;
+  uint64_t jitterBufferEmittedCount = 0;  ///< frames, or samples for audio
+
+  // Video
+  uint32_t pliCount = 0;
+  uint32_t firCount = 0;
+  uint64_t framesReceived = 0;
+  uint64_t framesAssembledFromMultiplePackets = 0;
+  Duration totalAssemblyTime;
+  uint64_t keyFramesReceived = 0;
+  uint64_t framesDropped = 0;
+  rtp::VideoSize frameSize;  ///< of the last key frame that said so
+
+  // Audio
+  uint64_t totalSamplesReceived = 0;
+  uint64_t concealedSamples = 0;
+  uint64_t silentConcealedSamples = 0;
+  uint64_t concealmentEvents = 0;
+  uint64_t insertedSamplesForDeceleration = 0;
+  uint64_t removedSamplesForAcceleration = 0;
+  uint64_t fecPacketsReceived = 0;   ///< redundant blocks (RED) used in place of a lost packet
+  std::optional<double> audioLevel;  ///< 0..1 linear, from the audio level extension
+
+  // What the sender says of itself (remote-outbound-rtp)
+  uint64_t reportsReceived = 0;
+  uint32_t remotePacketsSent = 0;
+  uint32_t remoteBytesSent = 0;
+  std::optional<NtpTime> remoteTimestamp;
+};
+
+/// One entry of getSynchronizationSources() or getContributingSources() (webrtc-pc section 5.3).
+struct RtpSource {
+  uint32_t source = 0;
+  bool isContributing = false;
+  Timestamp lastHeard;
+  uint32_t rtpTimestamp = 0;
+  std::optional<uint8_t> audioLevel;  ///< -dBov
+};
+
+}  // namespace parley::media

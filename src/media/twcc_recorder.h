@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "parley/base/bytes.h"
+#include "parley/base/seq_num.h"
+#include "parley/base/time.h"
+#include "parley/rtp/rtcp/transport_feedback.h"
+
+namespace parley::media {
+
+/// Notes when packets with a transport-wide sequence number arrive and reports them every 50 to 100
+/// ms: the sooner, the higher the rate, so that reports stay below 5 % of it.
+class TwccRecorder {
+ public:
+  /// `bytes` is the packet's size on the wire, for the rate.
+  void handlePacket(uint16_t transportSequence, size_t bytes, Timestamp now);
+  /// Writes one report if one is due at `now`; more may follow. 0: none.
+  size_t write(ByteWriter& w, uint32_t senderSsrc, uint32_t mediaSsrc, size_t maxBytes,
+               Timestamp now);
+  bool isDue(Timestamp now) const { return !arrivals_.empty() && now >= due_; }
+  Timestamp nextDeadline() const { return arrivals_.empty() ? Timestamp::never() : due_; }
+  void reset();
+
+ private:
+  /// Arrivals that are not reported in this many numbers are given up: the sender has forgotten
+  /// them.
+  static constexpr int64_t kMaxSpan = 1 << 15;
+  static constexpr size_t kMaxArrivals = 4096;
+  Duration interval() const;
+
+  SeqUnwrapper<uint16_t> unwrapper_;
+  std::vector<rtp::rtcp::PacketArrival> arrivals_;  // ascending, unreported
+  std::optional<int64_t> nextBase_;                 // first number not covered by a report
+  Timestamp due_;
+  Timestamp windowStart_;
+  size_t windowBytes_ = 0;
+  uint8_t count_ = 0;
+};
+
+}  // namespace parley::media
