@@ -1,0 +1,312 @@
+#include <algorithm>
+#include <utility>
+
+#include "ice/agent_core.h"
+
+// Credentials, candidates and generations (RFC 8445 sections 5 and 9, RFC 8838).
+
+namespace parley::ice {
+namespace {
+
+constexpr size_t kMaxLocalCandidates = 64;
+/// The mDNS machine gives up after 4 s; this is for the case that nobody answers the effect at all.
+constexpr Duration kNameTimeout = Duration::seconds(5);
+
+}  // namespace
+
+void AgentCore::setRemoteCredentials(Credentials remote, bool remoteLite, Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_ || remote_ == remote) return;
+  if (remote_) beginGeneration(local_, now);
+  undo_.reset();
+  remote_ = std::move(remote);
+  remoteLite_ = remoteLite;
+  // RFC 8445 section 6.1.1: "if one agent is full and the other lite, the full one is controlling".
+  if (remoteLite_ && role_ == Role::Controlled) {
+    switchRole(Role::Controlling);
+    raise(RoleChanged{role_});
+  }
+  pacDeadline_ = now + config_.failedAfter;
+
+  // Checks may have come before; keep those of the peer whose description we now have.
+  const auto foreign = [&](const RemoteEntry& entry) {
+    return entry.learnt && entry.candidate.ufrag != remote_->ufrag;
+  };
+  list_.eraseIf([&](const Pair& pair) { return foreign(*pair.remote); });
+  std::erase_if(remotes_, [&](const auto& entry) { return foreign(*entry); });
+
+  for (Candidate& candidate : std::exchange(early_, {})) addSignalled(std::move(candidate));
+  pump(now);
+}
+
+void AgentCore::setRole(Role role, Timestamp now) {
+  now = clock_.clamp(now);
+  if (role == role_ || ended()) return;
+  switchRole(role);
+  pump(now);
+}
+
+// RFC 8445 section 7.3.1.1: "A change in roles will require an agent to recompute pair priorities".
+void AgentCore::switchRole(Role role) {
+  role_ = role;
+  if (nominating_ != 0) list_.untrigger(nominating_);
+  nominating_ = 0;
+  for (Outstanding& request : outstanding_) {
+    if (request.kind == RequestKind::Nomination) request.cancelled = true;
+  }
+  for (const auto& pair : list_.pairs()) pair->nominateOnSuccess = false;
+  list_.reprioritize(role_);
+}
+
+void AgentCore::addLocalCandidate(const Candidate& candidate, SocketId socket, Timestamp now) {
+  now = clock_.clamp(now);
+  if (ended() || candidate.protocol != Protocol::Udp || candidate.component != 1) return;
+  const SocketAddress base = candidate.base.value_or(candidate.address);
+  bool pairable = true;
+  for (const auto& local : locals_) {
+    if (local->socket == socket && local->candidate.address == candidate.address &&
+        local->candidate.type == candidate.type) {
+      return;
+    }
+    // RFC 8445 section 6.1.2.4: a reflexive candidate is replaced by its base, which makes it
+    // redundant.
+    if (local->pairable && local->socket == socket && local->base == base) pairable = false;
+  }
+  if (locals_.size() >= kMaxLocalCandidates) {
+    ++counters_.overLimit;
+    return;
+  }
+  auto entry = std::make_shared<LocalEntry>(LocalEntry{candidate, socket, base, pairable});
+  locals_.push_back(entry);
+  for (const auto& remote : remotes_) {
+    // A learnt candidate is known to be reachable from where it was seen only.
+    if (!remote->learnt) list_.add(entry, remote, role_);
+  }
+  pump(now);
+}
+
+void AgentCore::setLocalEndOfCandidates(Timestamp now) {
+  localDone_ = true;
+  pump(clock_.clamp(now));
+}
+
+void AgentCore::setRemoteEndOfCandidates(Timestamp now) {
+  remoteDone_ = true;
+  pump(clock_.clamp(now));
+}
+
+void AgentCore::addRemoteCandidate(const Candidate& candidate, Timestamp now) {
+  now = clock_.clamp(now);
+  if (ended()) return;
+  if (!remote_) {
+    if (early_.size() < env_.limits.maxRemoteCandidates) {
+      early_.push_back(candidate);
+    } else {
+      ++counters_.overLimit;
+    }
+    return;
+  }
+  addSignalled(candidate);
+  pump(now);
+}
+
+void AgentCore::addSignalled(Candidate candidate) {
+  // RFC 8838 section 11: a candidate of another generation than the one in force is discarded.
+  const bool otherGeneration = !candidate.ufrag.empty() && candidate.ufrag != remote_->ufrag;
+  const bool unresolved = !candidate.hostname.empty();
+  const bool bad = unresolved
+                       ? !isMdnsCandidateName(candidate.hostname) || candidate.address.port == 0
+                       : !isAcceptableRemote(candidate.address, config_.denyPrivateRemotes);
+  if (otherGeneration || bad || candidate.protocol != Protocol::Udp || candidate.component != 1) {
+    ++counters_.candidatesIgnored;
+    return;
+  }
+  const auto signalled = static_cast<size_t>(std::count_if(
+      remotes_.begin(), remotes_.end(), [](const auto& entry) { return !entry->learnt; }));
+  if (signalled + names_.size() >= env_.limits.maxRemoteCandidates) {
+    ++counters_.overLimit;
+    return;
+  }
+  if (unresolved) {
+    names_.push_back({std::move(candidate)});
+    return;
+  }
+
+  candidate.ufrag = remote_->ufrag;
+  if (auto known = findRemote(candidate.address)) {
+    if (!known->learnt) return;
+    // The peer-reflexive candidate turns out to be one that was merely signalled later than its
+    // checks arrived: it takes the signalled type, foundation and priority; its pairs and their
+    // states stay.
+    known->learnt = false;
+    known->candidate = std::move(candidate);
+    for (const auto& pair : list_.pairs()) {
+      if (pair->remote != known) continue;
+      pair->foundation = pair->local->candidate.foundation + ':' + known->candidate.foundation;
+    }
+    list_.reprioritize(role_);
+    pairWithLocals(known);
+    return;
+  }
+  auto entry = std::make_shared<RemoteEntry>(RemoteEntry{std::move(candidate)});
+  remotes_.push_back(entry);
+  pairWithLocals(entry);
+}
+
+void AgentCore::pairWithLocals(const std::shared_ptr<RemoteEntry>& remote) {
+  for (const auto& local : locals_) list_.add(local, remote, role_);
+}
+
+// Few names at a time: each makes this host send multicast (rule: at most `maxPendingMdns`).
+void AgentCore::askNames(Timestamp now) {
+  size_t asked = 0;
+  for (PendingName& name : names_) {
+    if (!name.asked) {
+      if (asked >= env_.limits.maxPendingMdns || effects_.full()) break;
+      name.id = ResolveId(++lastResolve_);
+      name.asked = true;
+      name.giveUpAt = now + kNameTimeout;
+      effects_.push(Resolve{name.id, name.candidate.hostname});
+    }
+    ++asked;
+  }
+}
+
+void AgentCore::expireNames(Timestamp now) {
+  std::erase_if(names_, [&](const PendingName& name) { return name.giveUpAt <= now; });
+}
+
+void AgentCore::handleResolved(const Resolved& resolved, Timestamp now) {
+  now = clock_.clamp(now);
+  const auto at = std::find_if(names_.begin(), names_.end(), [&](const PendingName& name) {
+    return name.asked && name.id == resolved.id;
+  });
+  if (ended() || at == names_.end()) return;
+  Candidate candidate = std::move(at->candidate);
+  names_.erase(at);
+  // "If the name resolves to more than one address, ignore the candidate": section 3.2 of
+  // draft-ietf-mmusic-mdns-ice-candidates.
+  if (resolved.addresses.size() == 1) {
+    const std::string name = std::exchange(candidate.hostname, {});
+    candidate.address.ip = resolved.addresses[0];
+    const SocketAddress address = candidate.address;
+    addSignalled(std::move(candidate));
+    // Kept so that whoever shows the candidate can go on hiding the address.
+    if (auto entry = findRemote(address)) entry->candidate.hostname = name;
+  }
+  pump(now);
+}
+
+void AgentCore::removeSocket(SocketId socket, Timestamp now) {
+  now = clock_.clamp(now);
+  const auto onSocket = [&](const Pair& pair) { return pair.local->socket == socket; };
+  list_.eraseIf(onSocket);
+  if (oldPair_ && onSocket(*oldPair_)) oldPair_.reset();
+  std::erase_if(locals_, [&](const auto& local) { return local->socket == socket; });
+  std::erase_if(outstanding_, [&](const Outstanding& o) { return o.socket == socket; });
+  if (!list_.byId(nominating_)) nominating_ = 0;
+  if (!list_.byId(nominated_)) nominated_ = 0;
+  if (retired_ && retired_->socket == socket) retired_.reset();
+  if (hasPath_ && path_.socket == socket) {
+    useSelected(nullptr, now);
+    graceUntil_ = now + config_.consentTimeout;
+    recheckOthers();
+  }
+  pump(now);
+}
+
+void AgentCore::restart(Credentials local, Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_) return;
+  if (!undo_) undo_ = Undo{local_, remote_, remotes_, localDone_, remoteDone_};
+  beginGeneration(std::move(local), now);
+  ++generation_;
+  pump(now);
+}
+
+void AgentCore::beginGeneration(Credentials local, Timestamp now) {
+  const Pair* inUse = selected();
+  if (inUse && inUse->usable(now) && inUse != oldPair_.get()) {
+    oldPair_ = list_.release(selected_);
+    oldLocal_ = local_;
+    oldRemote_ = remote_;
+  } else if (!inUse) {
+    oldPair_.reset();
+  }
+  list_.clear();
+  remotes_.clear();
+  early_.clear();
+  names_.clear();
+  effects_.clear();
+  std::erase_if(locals_, [](const auto& entry) {
+    return entry->candidate.type == CandidateType::PeerReflexive;
+  });
+  const uint32_t kept = oldPair_ ? oldPair_->id : 0;
+  std::erase_if(outstanding_, [&](const Outstanding& request) { return request.pair != kept; });
+  local_ = std::move(local);
+  remote_.reset();
+  localDone_ = remoteDone_ = false;
+  nominated_ = nominating_ = 0;
+  firstUsableAt_ = pacDeadline_ = graceUntil_ = Timestamp::never();
+  roleSwitches_ = 0;
+  failed_ = hadPath_ = false;
+  if (hasPath_ && selected_ != kept) useSelected(nullptr, now);
+}
+
+bool AgentCore::rollbackRestart(Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_ || !undo_ || remote_) return false;
+  Undo undo = std::move(*undo_);
+  undo_.reset();
+  std::unique_ptr<Pair> inUse = std::move(oldPair_);
+  list_.clear();
+  local_ = std::move(undo.local);
+  remote_ = std::move(undo.remote);
+  remotes_ = std::move(undo.remotes);
+  localDone_ = undo.localDone;
+  remoteDone_ = undo.remoteDone;
+  early_.clear();
+  oldLocal_.reset();
+  oldRemote_.reset();
+  if (inUse) {
+    inUse->priority = priorityFor(*inUse, role_);
+    if (inUse->nominated) nominated_ = inUse->id;
+    hadPath_ = true;
+    list_.insert(std::move(inUse));
+  }
+  for (const auto& remote : remotes_) {
+    if (!remote->learnt) pairWithLocals(remote);
+  }
+  if (remote_) pacDeadline_ = now + config_.failedAfter;
+  pump(now);
+  return true;
+}
+
+LocalEntry* AgentCore::findLocal(SocketId socket, const SocketAddress& to) {
+  LocalEntry* only = nullptr;
+  size_t count = 0;
+  for (const auto& local : locals_) {
+    if (!local->pairable || local->socket != socket) continue;
+    if (local->base.ip == to.ip) return local.get();
+    only = local.get();
+    ++count;
+  }
+  // A relayed candidate's socket, or a driver that cannot tell the destination address.
+  return count == 1 || (only && to.ip.isUnspecified()) ? only : nullptr;
+}
+
+std::shared_ptr<LocalEntry> AgentCore::sharedLocal(const LocalEntry* local) const {
+  for (const auto& entry : locals_) {
+    if (entry.get() == local) return entry;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<RemoteEntry> AgentCore::findRemote(const SocketAddress& address) const {
+  for (const auto& entry : remotes_) {
+    if (entry->candidate.address == address) return entry;
+  }
+  return nullptr;
+}
+
+}  // namespace parley::ice

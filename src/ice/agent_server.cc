@@ -1,0 +1,221 @@
+#include <algorithm>
+#include <utility>
+
+#include "parley/stun/integrity.h"
+
+#include "ice/agent_core.h"
+
+// Checks that come from the peer (RFC 8445 section 7.3).
+
+namespace parley::ice {
+namespace {
+
+constexpr size_t kMaxRoleSwitches = 8;
+/// A triggered check in flight that is younger than this is not repeated for each further request:
+/// some peers check every 50 ms until they are answered.
+constexpr Duration kTriggeredRepeat = Duration::millis(100);
+
+}  // namespace
+
+HandleResult AgentCore::handleRequest(const stun::Message& request, SocketId socket,
+                                      const SocketAddress& from, const SocketAddress& to,
+                                      Timestamp now) {
+  const auto username = request.text(stun::AttributeType::Username);
+  if (!username) {
+    sendBareError(request, socket, from, to, stun::StunError::BadRequest, now);
+    return HandleResult::Dropped;
+  }
+  const size_t colon = username->find(':');
+  const std::string_view ours = username->substr(0, colon);
+  const std::string_view theirs =
+      colon == std::string_view::npos ? std::string_view{} : username->substr(colon + 1);
+  if (ours != local_.ufrag) {
+    if (oldPair_ && ours == oldLocal_->ufrag) {
+      return handleOldRequest(request, socket, from, to, now);
+    }
+    // Silence: an error would tell a stranger which user fragments exist.
+    ++counters_.unknownUfrag;
+    return HandleResult::NotForUs;
+  }
+  const auto integrity = verifyMessageIntegrity(request, stun::shortTermKey(local_.password));
+  if (integrity != stun::IntegrityCheck::Right) {
+    ++counters_.unauthentic;
+    const bool missing = integrity == stun::IntegrityCheck::Missing;
+    sendBareError(request, socket, from, to,
+                  missing ? stun::StunError::BadRequest : stun::StunError::Unauthenticated, now);
+    return HandleResult::Dropped;
+  }
+
+  // From here on the sender is known to have our password.
+  LocalEntry* local = findLocal(socket, to);
+  if (!local || from.port == 0) {
+    ++counters_.candidatesIgnored;
+    return HandleResult::Dropped;
+  }
+  uint16_t unknown[8];
+  if (const size_t n = request.unknownRequired(unknown, stun::isKnownForBinding)) {
+    sendSignedError(request, *local, from, stun::StunError::UnknownAttribute,
+                    std::span(unknown).first(n));
+    return HandleResult::Consumed;
+  }
+  if (!settleRoles(request, *local, from)) return HandleResult::Consumed;
+
+  std::shared_ptr<RemoteEntry> remote = findRemote(from);
+  if (!remote) remote = learnRemote(request, *local, from, theirs);
+  Pair* pair = remote ? list_.find(local, remote.get()) : nullptr;
+  if (remote && !pair) pair = list_.add(sharedLocal(local), remote, role_);
+  if (!pair || !sendSuccess(request, *local, from, local_.password)) {
+    // Without a pair of ours a success would let the peer send what we then have to drop.
+    ++counters_.overLimit;
+    return HandleResult::Dropped;
+  }
+  pair->inbound = true;
+  ++pair->requestsReceived;
+  ++pair->responsesSent;
+  heard(*pair, now);
+  triggerCheck(*pair, now);
+  handleUseCandidate(*pair, request, now);
+  return HandleResult::Authenticated;
+}
+
+// Until the peer knows of our restart it goes on checking consent of the pair in use with the old
+// credentials.
+HandleResult AgentCore::handleOldRequest(const stun::Message& request, SocketId socket,
+                                         const SocketAddress& from, const SocketAddress& to,
+                                         Timestamp now) {
+  if (verifyMessageIntegrity(request, stun::shortTermKey(oldLocal_->password)) !=
+      stun::IntegrityCheck::Right) {
+    ++counters_.unauthentic;
+    return HandleResult::Dropped;
+  }
+  const bool known = oldPair_->local->socket == socket &&
+                     oldPair_->remote->candidate.address == from &&
+                     oldPair_->local.get() == findLocal(socket, to);
+  if (!known || !sendSuccess(request, *oldPair_->local, from, oldLocal_->password)) {
+    return HandleResult::Dropped;
+  }
+  ++oldPair_->requestsReceived;
+  ++oldPair_->responsesSent;
+  heard(*oldPair_, now);
+  return HandleResult::Authenticated;
+}
+
+// RFC 8445 section 7.3.1.1. Tie-breakers compare as unsigned 64-bit numbers.
+bool AgentCore::settleRoles(const stun::Message& request, const LocalEntry& local,
+                            const SocketAddress& from) {
+  const bool controlling = role_ == Role::Controlling;
+  const auto theirs = request.u64(controlling ? stun::AttributeType::IceControlling
+                                              : stun::AttributeType::IceControlled);
+  if (!theirs) return true;
+  const bool weWin = tieBreaker_ >= *theirs;
+  if (controlling == weWin) {
+    sendSignedError(request, local, from, stun::StunError::RoleConflict);
+    return false;
+  }
+  // A peer that makes us turn round and round is broken or malicious.
+  if (++roleSwitches_ > kMaxRoleSwitches) {
+    ++counters_.overLimit;
+    return false;
+  }
+  switchRole(controlling ? Role::Controlled : Role::Controlling);
+  raise(RoleChanged{role_});
+  return true;
+}
+
+std::shared_ptr<RemoteEntry> AgentCore::learnRemote(const stun::Message& request,
+                                                    const LocalEntry& local,
+                                                    const SocketAddress& from,
+                                                    std::string_view ufrag) {
+  const auto learnt = static_cast<size_t>(std::count_if(
+      remotes_.begin(), remotes_.end(), [](const auto& entry) { return entry->learnt; }));
+  if (learnt >= env_.limits.maxPeerReflexive) return nullptr;
+  Candidate candidate;
+  candidate.type = CandidateType::PeerReflexive;
+  candidate.address = from;
+  candidate.ufrag = ufrag;
+  // RFC 8445 section 7.3.1.3: priority from the request; "an arbitrary value, different from the
+  // foundations of all other remote candidates".
+  candidate.priority = request.u32(stun::AttributeType::Priority)
+                           .value_or(candidatePriority(CandidateType::PeerReflexive, 0));
+  candidate.foundation = "prflx" + from.toString();
+  auto entry = std::make_shared<RemoteEntry>(RemoteEntry{std::move(candidate), true});
+  if (!mayPair(local, *entry)) return nullptr;
+  remotes_.push_back(entry);
+  return entry;
+}
+
+// RFC 8445 section 7.3.1.4.
+void AgentCore::triggerCheck(Pair& pair, Timestamp now) {
+  if (pair.state == PairState::Succeeded) return;
+  if (pair.state == PairState::InProgress) {
+    for (const Outstanding& request : outstanding_) {
+      const bool current = request.transaction.id() == pair.current;
+      // The first request from the peer always triggers: it may have opened the peer's NAT for a
+      // check of ours that was lost there.
+      if (current && pair.requestsReceived > 1 &&
+          now - request.transaction.lastSentAt() < kTriggeredRepeat) {
+        return;
+      }
+    }
+    cancelChecks(pair.id);
+  }
+  pair.state = PairState::Waiting;
+  list_.trigger(pair);
+}
+
+void AgentCore::handleUseCandidate(Pair& pair, const stun::Message& request, Timestamp now) {
+  if (role_ != Role::Controlled || !request.has(stun::AttributeType::UseCandidate)) return;
+  pair.lastUseCandidate = now;
+  pair.nominationValue =
+      config_.renomination ? request.u32(stun::AttributeType::GoogNomination).value_or(0) : 0;
+  // RFC 8445 section 7.3.1.5: if our own check has not succeeded yet, the nomination waits for it.
+  if (pair.state == PairState::Succeeded && pair.usable(now)) {
+    considerNominated(pair, now);
+  } else {
+    pair.nominateOnSuccess = true;
+  }
+}
+
+bool AgentCore::sendSuccess(const stun::Message& request, const LocalEntry& local,
+                            const SocketAddress& to, std::string_view password) {
+  PacketBuf packet = env_.pool.allocate();
+  stun::MessageBuilder builder(packet, stun::Class::Success, stun::Method::Binding,
+                               request.transactionId());
+  builder.xorAddress(stun::AttributeType::XorMappedAddress, to)
+      .messageIntegrity(stun::shortTermKey(password))
+      .fingerprint();
+  if (!builder.finishInto(packet) || transmits_.full()) return false;
+  transmit(local, to, std::move(packet));
+  return true;
+}
+
+void AgentCore::sendSignedError(const stun::Message& request, const LocalEntry& local,
+                                const SocketAddress& to, stun::StunError code,
+                                std::span<const uint16_t> unknown) {
+  PacketBuf packet = env_.pool.allocate();
+  stun::MessageBuilder builder(packet, stun::Class::Error, stun::Method::Binding,
+                               request.transactionId());
+  builder.error(code);
+  if (!unknown.empty()) builder.unknownAttributes(unknown);
+  builder.messageIntegrity(stun::shortTermKey(local_.password)).fingerprint();
+  if (!builder.finishInto(packet)) return;
+  ++counters_.errorsSent;
+  transmit(local, to, std::move(packet));
+}
+
+// The answer to a request that proved nothing: rate-limited, and never larger than the request.
+void AgentCore::sendBareError(const stun::Message& request, SocketId socket,
+                              const SocketAddress& from, const SocketAddress& to,
+                              stun::StunError code, Timestamp now) {
+  LocalEntry* local = findLocal(socket, to);
+  if (!local || !errors_.allow(from, now)) return;
+  PacketBuf packet = env_.pool.allocate();
+  stun::MessageBuilder builder(packet, stun::Class::Error, stun::Method::Binding,
+                               request.transactionId());
+  builder.error(code).fingerprint();
+  if (!builder.finishInto(packet) || packet.size() > request.bytes().size()) return;
+  ++counters_.errorsSent;
+  transmit(*local, from, std::move(packet));
+}
+
+}  // namespace parley::ice
