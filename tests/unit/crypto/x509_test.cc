@@ -1,6 +1,8 @@
 #include "crypto/x509.h"
 
 #include <gtest/gtest.h>
+#include <openssl/bio.h>
+#include <openssl/pem.h>
 
 #include "support/hex.h"
 
@@ -30,11 +32,19 @@ TEST(X509, DatesBeyond2049AreWritten) {
 }
 
 TEST(X509, AnEncryptedKeyIsRefusedWithoutAskingForItsPassphrase) {
-  const std::string encrypted =
-      "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
-      "MIGjMF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBCsn6hPjSNSrsNzXKv8\n"
-      "-----END ENCRYPTED PRIVATE KEY-----\n";
-  EXPECT_FALSE(identityFromPem(encrypted + identityToPem(makeSelfSigned(request()))));
+  const Identity identity = makeSelfSigned(request());
+  BIO* out = BIO_new(BIO_s_mem());
+  ASSERT_EQ(PEM_write_bio_PKCS8PrivateKey(out, identity.key.get(), EVP_aes_128_cbc(), "secret", 6,
+                                          nullptr, nullptr),
+            1);
+  ASSERT_EQ(PEM_write_bio_X509(out, identity.certificate.get()), 1);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(out, &data);
+  const std::string encrypted(data, static_cast<size_t>(size));
+  BIO_free(out);
+  EXPECT_NE(encrypted.find("ENCRYPTED"), std::string::npos);
+  EXPECT_FALSE(identityFromPem(encrypted));
+  EXPECT_TRUE(identityFromPem(identityToPem(identity)));
 }
 
 TEST(X509, DigestsByName) {
