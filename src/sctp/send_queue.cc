@@ -119,17 +119,10 @@ void SendQueue::decrease(uint16_t id, Stream& stream, size_t bytes) {
   decreased_.push_back(id);
 }
 
-void SendQueue::onEngineEmpty() {
-  if (engineBytes_ == 0) return;
-  for (auto& [id, stream] : streams_) {
-    size_t counted = 0;
-    while (!stream.handed.empty()) {
-      const Handed left = stream.handed.pop();
-      if (!left.control) counted += left.remaining;
-    }
-    if (counted > 0) decrease(id, stream, counted);
+void SendQueue::limitEngine(size_t bytes) {
+  for (auto it = streams_.begin(); it != streams_.end() && engineBytes_ > bytes; ++it) {
+    consume(it->first, engineBytes_ - bytes);
   }
-  engineBytes_ = 0;
 }
 
 bool SendQueue::waiting(uint16_t id) const {

@@ -47,8 +47,8 @@ class SendQueue {
   void onTransmitted(uint16_t stream, size_t bytes) { consume(stream, bytes); }
   /// The engine gave up on bytes that had not left.
   void onAbandoned(uint16_t stream, size_t bytes) { consume(stream, bytes); }
-  /// The engine holds nothing unsent: forgets what the books may still show.
-  void onEngineEmpty();
+  /// The engine holds at most so many unsent bytes: what the books show beyond that was abandoned.
+  void limitEngine(size_t bytes);
 
   bool waiting() const { return !heap_.empty(); }
   bool waiting(uint16_t stream) const;

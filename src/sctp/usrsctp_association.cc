@@ -26,14 +26,23 @@ constexpr Duration kIdleCadence = Duration::seconds(1);
 constexpr Duration kRecent = Duration::seconds(1);
 /// A SACK that the engine does not send within this was not owed after all.
 constexpr Duration kSackPatience = Duration::millis(500);
-/// With everything acknowledged the engine sends what it has at once; a zero window is probed.
-constexpr Duration kBookPatience = Duration::seconds(2);
+/// Unacknowledged data makes a packet at least once per maximal RTO (5 s). Longer silence:
+/// abandoned data whose FORWARD TSN got lost, which the engine mentions again only with the next
+/// message.
+constexpr Duration kWirePatience = Duration::seconds(6);
 constexpr Duration kResetRetry = Duration::millis(500);
 constexpr uint32_t kMaxResetAttempts = 10;
 constexpr size_t kMaxAbortText = 128;
 
 // Not in usrsctp.h 0.9.5, but in the library: RFC 8260's option (value as in FreeBSD).
 constexpr int kSctpInterleavingSupported = 0x00001206;
+// The same: bytes in the socket's buffers.
+constexpr int kSctpGetSendBufferUse = 0x00001101;
+struct SendBufferUse {
+  sctp_assoc_t associationId;
+  uint32_t outgoingBytes;
+  uint32_t incomingBytes;
+};
 
 template <class T>
 void setOption(struct socket* s, int level, int name, const T& value) {
@@ -155,7 +164,7 @@ void UsrSctpAssociation::setOptions() {
   path.spp_pathmtu = static_cast<uint32_t>(config_.mtu - kCommonHeaderSize);
   setOption(socket_, IPPROTO_SCTP, SCTP_PEER_ADDR_PARAMS, path);
   for (const int type : {SCTP_ASSOC_CHANGE, SCTP_STREAM_RESET_EVENT, SCTP_SEND_FAILED_EVENT,
-                              SCTP_PARTIAL_DELIVERY_EVENT}) {
+                         SCTP_PARTIAL_DELIVERY_EVENT}) {
     sctp_event event{};
     event.se_assoc_id = SCTP_FUTURE_ASSOC;
     event.se_type = static_cast<uint16_t>(type);
@@ -251,7 +260,7 @@ void UsrSctpAssociation::feed(ByteSpan packet) {
   }
   ++stats_.packetsReceived;
   stats_.bytesReceived += packet.size();
-  lastActivity_ = now_;
+  lastActivity_ = lastWire_ = now_;
   if (summary->hasInit) peerAcceptsZeroChecksum_ = summary->acceptsZeroChecksum;
   if (summary->cumulativeAck && anySent_ && isNewer(*summary->cumulativeAck, cumulativeAck_) &&
       !isNewer(*summary->cumulativeAck, highestTsn_)) {
@@ -539,8 +548,11 @@ bool UsrSctpAssociation::sendFront() {
     queue_.popDropped();
     return true;
   }
-  if (queue_.engineBytes() > 0 && queue_.engineBytes() + message->data.size() > kEngineBudget)
-    return false;
+  const auto overBudget = [&] {
+    return queue_.engineBytes() > 0 && queue_.engineBytes() + message->data.size() > kEngineBudget;
+  };
+  if (overBudget()) settleBooks();
+  if (overBudget()) return false;
   sctp_sendv_spa info{};
   info.sendv_flags = SCTP_SEND_SNDINFO_VALID;
   info.sendv_sndinfo.snd_sid = stream;
@@ -564,6 +576,8 @@ bool UsrSctpAssociation::sendFront() {
     queue_.popDropped();
     return true;
   }
+  partialReliabilityUsed_ =
+      partialReliabilityUsed_ || (info.sendv_flags & SCTP_SEND_PRINFO_VALID) != 0;
   queue_.popToEngine();
   return true;
 }
@@ -652,6 +666,13 @@ void UsrSctpAssociation::account(MutableByteSpan packet, bool& needsChecksum) {
         }
         break;
       }
+      case chunk::kForwardTsn:
+      case chunk::kIForwardTsn: {
+        // The peer will acknowledge numbers that were given up before they were ever sent.
+        const uint32_t tsn = c.value.size() >= 4 ? loadU32(c.value.data()) : highestTsn_;
+        if (anySent_ && isNewer(tsn, highestTsn_)) highestTsn_ = tsn;
+        break;
+      }
       case chunk::kSack:
         sackOwed_ = false;
         break;
@@ -690,6 +711,7 @@ bool UsrSctpAssociation::pollTransmit(PacketBuf& out) {
   storeChecksum(packet.mutableSpan(),
                 needsChecksum || !stats_.zeroChecksum ? packetChecksum(packet.span()) : 0);
   ++stats_.packetsSent;
+  lastWire_ = now_;
   stats_.bytesSent += packet.size();
   out = std::move(packet);
   return true;
@@ -736,22 +758,23 @@ void UsrSctpAssociation::advance(Timestamp now) {
   pump();
 }
 
-/// Partial reliability lets the engine drop data that never left. It reports that; should a report
-/// be missing, the books would show bytes that nothing can drain any more.
+/// Partial reliability lets the engine drop data that never left, and it does not report all of
+/// that. What it holds in all, in flight or not, bounds what can still be unsent.
 void UsrSctpAssociation::settleBooks() {
-  const bool suspicious = queue_.engineBytes() > 0 && outgoing_.empty() && port_.outbox.empty() &&
-                          (!anySent_ || cumulativeAck_ == highestTsn_);
-  if (!suspicious) {
-    booksOpenSince_ = now_;
-  } else if (now_ - booksOpenSince_ > kBookPatience) {
-    queue_.onEngineEmpty();
+  if (!partialReliabilityUsed_ || queue_.engineBytes() == 0 || !outgoing_.empty() ||
+      !port_.outbox.empty()) {
+    return;
   }
+  SendBufferUse use{};
+  socklen_t size = sizeof use;
+  if (usrsctp_getsockopt(socket_, IPPROTO_SCTP, kSctpGetSendBufferUse, &use, &size) != 0) return;
+  queue_.limitEngine(use.outgoingBytes);
 }
 
 bool UsrSctpAssociation::isBusy() const {
   return state_ == AssociationState::Connecting || state_ == AssociationState::ShuttingDown ||
          queue_.waiting() || queue_.engineBytes() > 0 || !resets_.empty() ||
-         (anySent_ && cumulativeAck_ != highestTsn_) ||
+         (anySent_ && cumulativeAck_ != highestTsn_ && now_ - lastWire_ < kWirePatience) ||
          (sackOwed_ && now_ - sackOwedSince_ < kSackPatience);
 }
 

@@ -100,6 +100,7 @@ class UsrSctpAssociation final : public Association {
   Timestamp now_;
   Timestamp lastTick_;
   Timestamp lastActivity_;
+  Timestamp lastWire_;  ///< a packet came or went
   bool shutdownWanted_ = false;
 
   std::vector<Bytes> earlyPackets_;
@@ -120,7 +121,7 @@ class UsrSctpAssociation final : public Association {
   uint32_t cumulativeAck_ = 0;  ///< highest cumulative TSN acknowledged
   bool sackOwed_ = false;
   Timestamp sackOwedSince_;
-  Timestamp booksOpenSince_;
+  bool partialReliabilityUsed_ = false;
   bool peerAcceptsZeroChecksum_ = false;
   AssociationStats stats_;
 };

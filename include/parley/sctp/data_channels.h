@@ -31,8 +31,8 @@ enum class Priority : uint16_t { VeryLow = 128, Low = 256, Medium = 512, High = 
 
 /// The W3C RTCDataChannelInit with label. At most one of the two limits may be set.
 struct ChannelInit {
-  std::string label;     ///< UTF-8, at most 65535 bytes
-  std::string protocol;  ///< UTF-8, at most 65535 bytes
+  std::string label{};     ///< UTF-8, at most 65535 bytes
+  std::string protocol{};  ///< UTF-8, at most 65535 bytes
   bool ordered = true;
   std::optional<uint16_t> maxRetransmits{};
   std::optional<uint16_t> maxPacketLifeTimeMs{};

@@ -13,13 +13,9 @@
 #include "parley/base/environment.h"
 #include "parley/base/random.h"
 #include "parley/base/time.h"
+#include "parley/sim/clock_shim.h"
 
 namespace parley::sctp {
-
-/// What usrsctp's gettimeofday answers in this test program (see wall_clock_test.cc).
-void setWallClock(Timestamp now);
-/// Moves the wall clock against the monotonic one.
-void shiftWallClock(Duration by);
 
 struct LinkConfig {
   Duration delay = Duration::millis(5);
@@ -27,6 +23,17 @@ struct LinkConfig {
   double loss = 0;
   double duplicate = 0;
 };
+
+/// Cheap, reproducible, different for each seed.
+inline Bytes pattern(size_t size, uint64_t seed) {
+  Bytes out(size);
+  uint32_t x = static_cast<uint32_t>(seed * 2654435761u + 1);
+  for (uint8_t& byte : out) {
+    byte = static_cast<uint8_t>(x >> 24);
+    x = x * 1664525u + 1013904223u;
+  }
+  return out;
+}
 
 /// Two ends (Association or DataChannels, anything with their verbs) and a network between them,
 /// stepped in virtual time. Checks on the way: packets within the MTU, deadlines in the future
@@ -40,6 +47,7 @@ class Pair {
       : ends_{&a, &b}, link_(link), random_(seed) {}
 
   Timestamp now() const { return now_; }
+  Duration elapsed() const { return now_ - Timestamp::seconds(100'000); }
   void setLink(LinkConfig link) { link_ = link; }
   void setFilter(Filter filter) { filter_ = std::move(filter); }
   /// Called after every step: drain queues here.
@@ -78,19 +86,25 @@ class Pair {
       if (!flight_.empty()) next = earliest(next, flight_.begin()->first.first);
       if (next >= end) {
         now_ = end;
-        setWallClock(now_);
+        setWallClock();
         return false;
       }
       now_ = std::max(now_, next);
-      setWallClock(now_);
+      setWallClock();
       step();
     }
+  }
+  /// Moves the wall clock, which the engine reads behind our back, against the monotonic one.
+  void shiftWallClock(Duration by) {
+    wallShift_ += by;
+    setWallClock();
   }
   void run(Duration d) {
     runUntil([] { return false; }, d);
   }
 
  private:
+  void setWallClock() { wallClock_.set(now_ + wallShift_); }
   void put(size_t from, ByteSpan packet) {
     const Duration extra = link_.jitter * random_.unit();
     flight_.emplace(std::pair{now_ + link_.delay + extra, order_++},
@@ -115,7 +129,9 @@ class Pair {
   SeededRandom random_;
   Filter filter_;
   std::function<void()> onStep_;
-  Timestamp now_ = Timestamp::seconds(1000);
+  Timestamp now_ = Timestamp::seconds(100'000);
+  Duration wallShift_;
+  sim::ClockScope wallClock_{now_};
   std::map<std::pair<Timestamp, uint64_t>, std::pair<size_t, Bytes>> flight_;
   uint64_t order_ = 0;
   size_t mtu_ = 1148;
