@@ -1,0 +1,476 @@
+#include "parley/ice/gatherer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "parley/base/machine.h"
+#include "parley/stun/integrity.h"
+#include "parley/stun/message_builder.h"
+
+#include "ice/address_selection.h"
+#include "ice/gatherer_core.h"
+
+namespace parley::ice {
+namespace {
+
+static_assert(Machine<Gatherer>);
+
+constexpr size_t kMaxServers = 8;
+constexpr int kRequestBurst = 5;
+constexpr int kMaxRedirects = 3;
+constexpr uint16_t kNotReached =
+    701;  // webrtc-pc section 4.8.2.1: no host candidate could reach the server
+
+/// Whether a server can be asked from a socket at all; loopback and link-local are worlds of their
+/// own.
+bool reaches(const IpAddress& from, const IpAddress& to) {
+  return from.family() == to.family() && from.isLoopback() == to.isLoopback() &&
+         from.isLinkLocal() == to.isLinkLocal();
+}
+
+}  // namespace
+
+GathererCore::GathererCore(Environment& environment, IdAllocator& ids, GathererConfig config)
+    : env_(environment), ids_(ids), config_(std::move(config)), pacing_(config_.pacing) {
+  for (const StunServer& server : config_.stunServers) {
+    if (servers_.size() == kMaxServers) break;
+    servers_.emplace_back().config = server;
+  }
+}
+
+void GathererCore::start(Timestamp now) {
+  now = clock_.clamp(now);
+  if (started_ || closed_) return;
+  started_ = true;
+  if (!config_.hostAndReflexive) {
+    addressesKnown_ = true;
+    servers_.clear();
+    pump(now);
+    return;
+  }
+  for (Server& server : servers_) {
+    if (const auto ip = IpAddress::parse(server.config.host)) {
+      server.addresses.push_back({*ip, server.config.port});
+      continue;
+    }
+    server.resolve = ids_.nextResolve();
+    server.pending = true;
+    effects_.push(Resolve{server.resolve, server.config.host});
+  }
+  for (const BoundSocket& bound : config_.sockets) {
+    if (sockets_.size() == kMaxHostAddresses) break;
+    sockets_.push_back({bound.socket, bound.local, nextRank_++, true, false, {}});
+    tellHost(sockets_.back());
+  }
+  addressesKnown_ = !config_.sockets.empty();
+  if (!addressesKnown_) effects_.push(WatchInterfaces{});
+  pump(now);
+}
+
+void GathererCore::close(Timestamp now) {
+  (void)clock_.clamp(now);
+  if (closed_) return;
+  closed_ = true;
+  effects_.clear();
+  transmits_.clear();
+  for (const Socket& socket : sockets_) {
+    if (socket.owned) effects_.push(CloseSocket{socket.id});
+  }
+  sockets_.clear();
+  requests_.clear();
+}
+
+void GathererCore::stopKeepalives() {
+  keepalives_ = false;
+  for (Request& request : requests_) request.refreshAt = Timestamp::never();
+}
+
+void GathererCore::handleInterfaces(const InterfacesChanged& change, Timestamp now) {
+  now = clock_.clamp(now);
+  if (!started_ || closed_ || !config_.hostAndReflexive || !config_.sockets.empty()) return;
+  addressesKnown_ = true;
+  openSockets(selectHostAddresses(change.interfaces, config_));
+  pump(now);
+}
+
+void GathererCore::openSockets(const std::vector<IpAddress>& addresses) {
+  std::vector<SocketId> gone;
+  for (const Socket& socket : sockets_) {
+    if (std::find(addresses.begin(), addresses.end(), socket.local.ip) == addresses.end()) {
+      gone.push_back(socket.id);
+    }
+  }
+  for (SocketId id : gone) dropSocket(id, true);
+
+  for (const IpAddress& ip : addresses) {
+    const bool known = std::any_of(sockets_.begin(), sockets_.end(),
+                                   [&](const Socket& socket) { return socket.local.ip == ip; });
+    if (known) continue;
+    const SocketId id = ids_.nextSocket();
+    const SocketAddress local{ip, config_.port};
+    sockets_.push_back({id, local, nextRank_++, false, true, {}});
+    effects_.push(OpenUdp{id, local, false});
+    done_ = false;
+  }
+}
+
+void GathererCore::dropSocket(SocketId id, bool close) {
+  const Socket* socket = findSocket(id);
+  if (!socket) return;
+  if (close && socket->owned) effects_.push(CloseSocket{id});
+  if (socket->open) events_.push(SocketGone{id});
+  std::erase_if(requests_, [&](const Request& request) { return request.socket == id; });
+  std::erase_if(sockets_, [&](const Socket& s) { return s.id == id; });
+}
+
+bool GathererCore::handleSocketOpened(const SocketOpened& opened, Timestamp now) {
+  now = clock_.clamp(now);
+  Socket* socket = findSocket(opened.socket);
+  if (!socket || !socket->owned) return false;
+  if (!socket->open) {
+    socket->open = true;
+    socket->local.port = opened.local.port;
+    tellHost(*socket);
+    pump(now);
+  }
+  return true;
+}
+
+bool GathererCore::handleSocketFailed(const SocketFailed& failed, Timestamp now) {
+  now = clock_.clamp(now);
+  Socket* socket = findSocket(failed.socket);
+  if (!socket || !socket->owned) return false;
+  PARLEY_LOG(env_.log, Info, "ice", "socket for %s failed", socket->local.ip.toString().c_str());
+  dropSocket(failed.socket, false);
+  pump(now);
+  return true;
+}
+
+bool GathererCore::handleResolved(const Resolved& resolved, Timestamp now) {
+  now = clock_.clamp(now);
+  const auto server = std::find_if(servers_.begin(), servers_.end(), [&](const Server& s) {
+    return s.resolve == resolved.id && s.resolve != ResolveId{};
+  });
+  if (server == servers_.end() || closed_) return false;
+  if (!server->pending) return true;
+  server->pending = false;
+  for (const IpAddress& ip : resolved.addresses) {
+    const bool have =
+        std::any_of(server->addresses.begin(), server->addresses.end(),
+                    [&](const SocketAddress& a) { return a.ip.family() == ip.family(); });
+    if (!have) server->addresses.push_back({ip, server->config.port});
+  }
+  if (server->addresses.empty()) {
+    events_.push(CandidateError{{}, server->config.url, kNotReached, "STUN host lookup failed"});
+  }
+  pump(now);
+  return true;
+}
+
+void GathererCore::tellHost(const Socket& socket) {
+  Candidate candidate;
+  candidate.type = CandidateType::Host;
+  candidate.address = socket.local;
+  candidate.foundation = foundation(CandidateType::Host, socket.local.ip, {});
+  candidate.priority =
+      candidatePriority(CandidateType::Host, static_cast<uint16_t>(65535 - socket.rank));
+  candidate.base = socket.local;
+  events_.push(CandidateGathered{std::move(candidate), socket.id});
+}
+
+void GathererCore::tellReflexive(Socket& socket, const Request& request,
+                                 const SocketAddress& mapped) {
+  // RFC 8445 section 5.1.3: redundant if it equals the base or another candidate with that base.
+  if (mapped == socket.local || !isAcceptableRemote(mapped, false) ||
+      std::find(socket.mapped.begin(), socket.mapped.end(), mapped) != socket.mapped.end() ||
+      socket.mapped.size() >= kMaxServers) {
+    return;
+  }
+  socket.mapped.push_back(mapped);
+  Candidate candidate;
+  candidate.type = CandidateType::ServerReflexive;
+  candidate.address = mapped;
+  candidate.base = socket.local;
+  candidate.relatedAddress = socket.local;
+  candidate.foundation =
+      foundation(CandidateType::ServerReflexive, socket.local.ip, request.to.ip.toString());
+  // Local preferences are unique (RFC 8445 section 5.1.2.1): ranks stay below 256 in practice, and
+  // each server has a block of 256.
+  const auto preference = static_cast<uint16_t>(65535 - (socket.rank & 0xFF) -
+                                                256 * static_cast<unsigned>(request.server));
+  candidate.priority = candidatePriority(CandidateType::ServerReflexive, preference);
+  candidate.url = servers_[request.server].config.url;
+  events_.push(CandidateGathered{std::move(candidate), socket.id});
+}
+
+std::string GathererCore::foundation(CandidateType type, const IpAddress& base,
+                                     const std::string& server) {
+  // RFC 8445 section 5.1.1.3: equal exactly if type, base address, server and protocol are. A table
+  // instead of a hash: no collisions, and nothing about addresses leaks.
+  const std::string key = std::string(toString(type)) + '|' + base.toString() + '|' + server;
+  auto at = std::find(foundations_.begin(), foundations_.end(), key);
+  if (at == foundations_.end()) at = foundations_.insert(foundations_.end(), key);
+  return std::to_string(at - foundations_.begin() + 1);
+}
+
+void GathererCore::queueRequests() {
+  for (const Socket& socket : sockets_) {
+    if (!socket.open) continue;
+    for (size_t server = 0; server < servers_.size(); ++server) {
+      for (const SocketAddress& to : servers_[server].addresses) {
+        if (!reaches(socket.local.ip, to.ip)) continue;
+        const bool known =
+            std::any_of(requests_.begin(), requests_.end(), [&](const Request& request) {
+              return request.socket == socket.id && request.server == server;
+            });
+        if (known) continue;
+        Request request;
+        request.socket = socket.id;
+        request.server = server;
+        request.to = to;
+        requests_.push_back(std::move(request));
+      }
+    }
+  }
+}
+
+void GathererCore::runRequests(Timestamp now) {
+  for (Request& request : requests_) {
+    if (request.state == RequestState::Answered && request.refreshAt <= now) {
+      request.state = RequestState::Queued;
+      request.refresh = true;
+      request.refreshAt = Timestamp::never();
+    }
+    if (request.state == RequestState::Sent) {
+      switch (request.transaction->advance(now)) {
+        case stun::Transaction::Due::Nothing:
+          break;
+        case stun::Transaction::Due::Retransmit:
+          send(request);
+          break;
+        case stun::Transaction::Due::TimedOut:
+          fail(request, kNotReached, "STUN server does not answer");
+          break;
+      }
+    }
+    if (request.state == RequestState::Queued && pacing_.ready(now, kRequestBurst)) {
+      pacing_.take(now);
+      request.state = RequestState::Sent;
+      request.transaction.emplace(stun::newTransactionId(env_.random), config_.stunPolicy, now);
+      send(request);
+    }
+  }
+}
+
+void GathererCore::send(Request& request) {
+  const Socket* socket = findSocket(request.socket);
+  PacketBuf packet = env_.pool.allocate();
+  stun::MessageBuilder builder(packet, stun::Class::Request, stun::Method::Binding,
+                               request.transaction->id());
+  if (!socket || !builder.finishInto(packet)) return;
+  TxPacket out;
+  out.socket = socket->id;
+  out.to = request.to;
+  out.from = socket->local.ip;
+  out.data = std::move(packet);
+  transmits_.push(std::move(out));
+}
+
+bool GathererCore::handleDatagram(SocketId socket, const SocketAddress& from, ByteSpan datagram,
+                                  Timestamp now) {
+  now = clock_.clamp(now);
+  // Cheap first: most datagrams on these sockets are not for the gatherer.
+  if (requests_.empty() || !stun::Message::looksLikeStun(datagram)) return false;
+  const auto request = std::find_if(requests_.begin(), requests_.end(), [&](const Request& r) {
+    return r.state == RequestState::Sent && r.socket == socket && r.to == from &&
+           std::equal(r.transaction->id().begin(), r.transaction->id().end(), datagram.begin() + 8);
+  });
+  if (request == requests_.end()) return false;
+  const auto answer = stun::Message::parse(datagram);
+  if (!answer || answer->method() != stun::Method::Binding ||
+      verifyFingerprint(*answer) == stun::IntegrityCheck::Wrong) {
+    return true;
+  }
+  handleAnswer(*answer, *request, now);
+  pump(now);
+  return true;
+}
+
+void GathererCore::handleAnswer(const stun::Message& answer, Request& request, Timestamp now) {
+  uint16_t unknown[1];
+  const auto known = [](stun::AttributeType type) {
+    // A server's answer may tell more than a peer's: RFC 5780 and RFC 3489 addresses among it.
+    return stun::isKnownForBinding(type) || static_cast<uint16_t>(type) <= 0x000B;
+  };
+  if (answer.unknownRequired(unknown, known) != 0) {
+    fail(request, 420, "STUN answer with an unknown required attribute");
+    return;
+  }
+  if (answer.messageClass() == stun::Class::Error) {
+    const auto error = answer.error();
+    if (error && error->code == static_cast<uint16_t>(stun::StunError::TryAlternate)) {
+      redirect(answer, request);
+    } else {
+      fail(request, error ? error->code : kNotReached,
+           std::string(error ? error->reason.substr(0, 128) : "STUN error without a code"));
+    }
+    return;
+  }
+  if (answer.messageClass() != stun::Class::Success) return;
+  auto mapped = answer.xorAddress(stun::AttributeType::XorMappedAddress);
+  if (!mapped) mapped = answer.address(stun::AttributeType::MappedAddress);  // RFC 3489 servers
+  Socket* socket = findSocket(request.socket);
+  if (!mapped || !socket || mapped->ip.family() != socket->local.ip.family()) {
+    fail(request, kNotReached, "STUN answer without a usable mapped address");
+    return;
+  }
+  request.state = RequestState::Answered;
+  request.transaction.reset();
+  // RFC 8445 section 5.1.1.4: bindings "MUST be kept alive by additional Binding requests".
+  if (keepalives_ && *mapped != socket->local) request.refreshAt = now + config_.keepalive;
+  tellReflexive(*socket, request, *mapped);
+}
+
+// RFC 8489 section 10, without credentials.
+void GathererCore::redirect(const stun::Message& answer, Request& request) {
+  const auto other = answer.address(stun::AttributeType::AlternateServer);
+  const Socket* socket = findSocket(request.socket);
+  if (!other || !socket || ++request.redirects > kMaxRedirects || *other == request.to ||
+      !isAcceptableRemote(*other, false) || !reaches(socket->local.ip, other->ip)) {
+    fail(request, 300, "STUN redirection not followed");
+    return;
+  }
+  request.to = *other;
+  request.state = RequestState::Queued;
+  request.transaction.reset();
+}
+
+void GathererCore::fail(Request& request, uint16_t code, std::string text) {
+  request.transaction.reset();
+  if (request.refresh) {
+    request.state = RequestState::Answered;
+    if (keepalives_) request.refreshAt = clock_.last() + config_.keepalive;
+    return;
+  }
+  request.state = RequestState::Failed;
+  const Socket* socket = findSocket(request.socket);
+  events_.push(CandidateError{socket ? socket->local : SocketAddress{},
+                              servers_[request.server].config.url, code, std::move(text)});
+}
+
+bool GathererCore::finished() const {
+  if (!started_ || !addressesKnown_) return false;
+  if (sockets_.empty()) return true;
+  const bool opening = std::any_of(sockets_.begin(), sockets_.end(),
+                                   [](const Socket& socket) { return !socket.open; });
+  const bool resolving = std::any_of(servers_.begin(), servers_.end(),
+                                     [](const Server& server) { return server.pending; });
+  const bool asking = std::any_of(requests_.begin(), requests_.end(), [](const Request& request) {
+    return !request.refresh &&
+           (request.state == RequestState::Queued || request.state == RequestState::Sent);
+  });
+  return !opening && !resolving && !asking;
+}
+
+void GathererCore::pump(Timestamp now) {
+  if (!started_ || closed_) return;
+  queueRequests();
+  runRequests(now);
+  if (!done_ && finished()) {
+    done_ = true;
+    events_.push(GatheringDone{});
+  }
+}
+
+void GathererCore::advance(Timestamp now) {
+  now = clock_.clamp(now);
+  pump(now);
+  PARLEY_DCHECK(nextDeadline() > now);
+}
+
+Timestamp GathererCore::nextDeadline() const {
+  Timestamp next = Timestamp::never();
+  for (const Request& request : requests_) {
+    if (request.state == RequestState::Queued)
+      next = earliest(next, pacing_.readyAt(kRequestBurst));
+    if (request.state == RequestState::Sent) next = earliest(next, request.transaction->deadline());
+    if (request.state == RequestState::Answered) next = earliest(next, request.refreshAt);
+  }
+  return next;
+}
+
+GathererCore::Socket* GathererCore::findSocket(SocketId id) {
+  const auto at = std::find_if(sockets_.begin(), sockets_.end(),
+                               [&](const Socket& socket) { return socket.id == id; });
+  return at == sockets_.end() ? nullptr : &*at;
+}
+
+bool GathererCore::pollTransmit(TxPacket& out) {
+  if (transmits_.empty()) return false;
+  out = transmits_.pop();
+  return true;
+}
+
+bool GathererCore::pollEffect(Effect& out) {
+  if (effects_.empty()) return false;
+  out = effects_.pop();
+  return true;
+}
+
+bool GathererCore::pollEvent(GathererEvent& out) {
+  if (events_.empty()) return false;
+  out = events_.pop();
+  return true;
+}
+
+Gatherer::Gatherer(Environment& environment, IdAllocator& ids, GathererConfig config)
+    : core_(std::make_unique<GathererCore>(environment, ids, std::move(config))) {}
+Gatherer::~Gatherer() = default;
+Gatherer::Gatherer(Gatherer&&) noexcept = default;
+Gatherer& Gatherer::operator=(Gatherer&&) noexcept = default;
+
+void Gatherer::start(Timestamp now) {
+  core_->start(now);
+}
+void Gatherer::close(Timestamp now) {
+  core_->close(now);
+}
+void Gatherer::stopKeepalives() {
+  core_->stopKeepalives();
+}
+void Gatherer::handleInterfaces(const InterfacesChanged& change, Timestamp now) {
+  core_->handleInterfaces(change, now);
+}
+bool Gatherer::handleSocketOpened(const SocketOpened& opened, Timestamp now) {
+  return core_->handleSocketOpened(opened, now);
+}
+bool Gatherer::handleSocketFailed(const SocketFailed& failed, Timestamp now) {
+  return core_->handleSocketFailed(failed, now);
+}
+bool Gatherer::handleResolved(const Resolved& resolved, Timestamp now) {
+  return core_->handleResolved(resolved, now);
+}
+bool Gatherer::handleDatagram(SocketId socket, const SocketAddress& from, ByteSpan datagram,
+                              Timestamp now) {
+  return core_->handleDatagram(socket, from, datagram, now);
+}
+bool Gatherer::pollTransmit(TxPacket& out) {
+  return core_->pollTransmit(out);
+}
+bool Gatherer::pollEffect(Effect& out) {
+  return core_->pollEffect(out);
+}
+bool Gatherer::pollEvent(GathererEvent& out) {
+  return core_->pollEvent(out);
+}
+void Gatherer::advance(Timestamp now) {
+  core_->advance(now);
+}
+Timestamp Gatherer::nextDeadline() const {
+  return core_->nextDeadline();
+}
+bool Gatherer::done() const {
+  return core_->done();
+}
+
+}  // namespace parley::ice

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "parley/base/ring_queue.h"
+#include "parley/ice/gatherer.h"
+#include "parley/stun/message.h"
+
+#include "ice/pacing.h"
+
+namespace parley::ice {
+
+/// What stands behind `Gatherer`: sockets x servers, one request each.
+class GathererCore {
+ public:
+  GathererCore(Environment& environment, IdAllocator& ids, GathererConfig config);
+
+  void start(Timestamp now);
+  void close(Timestamp now);
+  void stopKeepalives();
+  void handleInterfaces(const InterfacesChanged& change, Timestamp now);
+  bool handleSocketOpened(const SocketOpened& opened, Timestamp now);
+  bool handleSocketFailed(const SocketFailed& failed, Timestamp now);
+  bool handleResolved(const Resolved& resolved, Timestamp now);
+  bool handleDatagram(SocketId socket, const SocketAddress& from, ByteSpan datagram, Timestamp now);
+  bool pollTransmit(TxPacket& out);
+  bool pollEffect(Effect& out);
+  bool pollEvent(GathererEvent& out);
+  void advance(Timestamp now);
+  Timestamp nextDeadline() const;
+  bool done() const { return done_; }
+
+ private:
+  struct Socket {
+    SocketId id{};
+    SocketAddress local;
+    uint16_t rank = 0;  ///< lowers the local preference
+    bool open = false;
+    bool owned = true;
+    std::vector<SocketAddress> mapped;  ///< reflexive addresses told already
+  };
+  struct Server {
+    StunServer config;
+    ResolveId resolve{};
+    bool pending = false;
+    std::vector<SocketAddress> addresses;  ///< at most one per family
+  };
+  enum class RequestState : uint8_t { Queued, Sent, Answered, Failed };
+  struct Request {
+    SocketId socket{};
+    size_t server = 0;
+    SocketAddress to;
+    RequestState state = RequestState::Queued;
+    std::optional<stun::Transaction> transaction;
+    Timestamp refreshAt = Timestamp::never();
+    int redirects = 0;
+    bool refresh = false;  ///< only keeps the binding alive: failure is of no interest
+  };
+
+  void pump(Timestamp now);
+  void openSockets(const std::vector<IpAddress>& addresses);
+  void dropSocket(SocketId id, bool close);
+  void tellHost(const Socket& socket);
+  void tellReflexive(Socket& socket, const Request& request, const SocketAddress& mapped);
+  void queueRequests();
+  void send(Request& request);
+  void runRequests(Timestamp now);
+  void handleAnswer(const stun::Message& answer, Request& request, Timestamp now);
+  void redirect(const stun::Message& answer, Request& request);
+  void fail(Request& request, uint16_t code, std::string text);
+  bool finished() const;
+  Socket* findSocket(SocketId id);
+  std::string foundation(CandidateType type, const IpAddress& base, const std::string& server);
+
+  Environment& env_;
+  IdAllocator& ids_;
+  GathererConfig config_;
+  MonotonicGuard clock_;
+  std::vector<Socket> sockets_;
+  std::vector<Server> servers_;
+  std::vector<Request> requests_;
+  std::vector<std::string> foundations_;  ///< foundation n stands for foundations_[n - 1]
+  Pacing pacing_;
+  uint16_t nextRank_ = 0;
+  bool started_ = false;
+  bool addressesKnown_ = false;
+  bool done_ = false;
+  bool closed_ = false;
+  bool keepalives_ = true;
+  RingQueue<TxPacket> transmits_{64};
+  RingQueue<Effect> effects_{256};
+  RingQueue<GathererEvent> events_{256};
+};
+
+}  // namespace parley::ice

@@ -1,0 +1,368 @@
+#include "parley/ice/gatherer.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "parley/stun/message_builder.h"
+
+#include "ice/address_selection.h"
+
+namespace parley::ice {
+namespace {
+
+IpAddress ip(const char* text) {
+  return *IpAddress::parse(text);
+}
+SocketAddress at(const char* text) {
+  return *SocketAddress::parse(text);
+}
+NetworkInterface interface(const char* name, std::vector<IpAddress> addresses) {
+  NetworkInterface out;
+  out.name = name;
+  out.isLoopback = std::string(name) == "lo";
+  out.addresses = std::move(addresses);
+  return out;
+}
+
+GathererConfig withServer(const char* host, const char* url) {
+  GathererConfig config;
+  config.stunServers = {{host, 3478, url}};
+  return config;
+}
+
+struct Fixture {
+  explicit Fixture(GathererConfig config) : gatherer(env, ids, std::move(config)) {}
+
+  template <class T>
+  std::vector<T> effects() {
+    std::vector<T> out;
+    Effect effect;
+    while (gatherer.pollEffect(effect)) {
+      if (auto* wanted = std::get_if<T>(&effect)) out.push_back(*wanted);
+    }
+    return out;
+  }
+  std::vector<TxPacket> packets() {
+    std::vector<TxPacket> out;
+    TxPacket packet;
+    while (gatherer.pollTransmit(packet)) out.push_back(std::move(packet));
+    return out;
+  }
+  void drainEvents() {
+    GathererEvent event;
+    while (gatherer.pollEvent(event)) {
+      if (auto* gathered = std::get_if<CandidateGathered>(&event)) candidates.push_back(*gathered);
+      if (auto* error = std::get_if<CandidateError>(&event)) errors.push_back(*error);
+      if (auto* gone = std::get_if<SocketGone>(&event)) sockets.push_back(gone->socket);
+      if (std::holds_alternative<GatheringDone>(event)) ++dones;
+    }
+  }
+  void advance(Duration by) {
+    now += by;
+    gatherer.advance(now);
+    EXPECT_GT(gatherer.nextDeadline(), now);
+  }
+  /// Answers every effect for opening with the ports 5001, 5002...
+  void openAll() {
+    for (const OpenUdp& open : effects<OpenUdp>()) {
+      gatherer.handleSocketOpened({open.socket, {open.local.ip, ++port}}, now);
+    }
+  }
+  bool answer(const TxPacket& packet, const char* mapped, bool xored = true) {
+    const auto request = stun::Message::parse(packet.data.span());
+    uint8_t out[256];
+    auto builder = stun::MessageBuilder::responseTo(*request, stun::Class::Success, out);
+    if (xored) {
+      builder.xorAddress(stun::AttributeType::XorMappedAddress, at(mapped));
+    } else {
+      builder.address(stun::AttributeType::MappedAddress, at(mapped));
+    }
+    return gatherer.handleDatagram(packet.socket, packet.to, builder.written(), now);
+  }
+
+  PacketPool pool;
+  SeededRandom random{1};
+  Environment env{random, pool};
+  IdAllocator ids;
+  Timestamp now = Timestamp::seconds(1);
+  uint16_t port = 5000;
+  std::vector<CandidateGathered> candidates;
+  std::vector<CandidateError> errors;
+  std::vector<SocketId> sockets;
+  int dones = 0;
+  Gatherer gatherer;
+};
+
+TEST(AddressSelectionTest, TakesUsableAddressesFamiliesInTurn) {
+  const std::vector<NetworkInterface> all = {
+      interface("lo", {ip("127.0.0.1"), ip("::1")}),
+      interface("eth0", {ip("192.0.2.1"), ip("192.0.2.2"), ip("2001:db8::1"), ip("fe80::1"),
+                         ip("::ffff:192.0.2.1"), ip("fec0::1"), ip("0.0.0.0")}),
+  };
+  GathererConfig config;
+  EXPECT_EQ(selectHostAddresses(all, config),
+            (std::vector<IpAddress>{ip("2001:db8::1"), ip("192.0.2.1"), ip("192.0.2.2")}));
+  config.ipv6 = false;
+  config.includeLoopback = true;
+  EXPECT_EQ(selectHostAddresses(all, config),
+            (std::vector<IpAddress>{ip("192.0.2.1"), ip("192.0.2.2"), ip("127.0.0.1")}));
+}
+
+TEST(AddressSelectionTest, PrefersUntrackableIpv6) {
+  const std::vector<NetworkInterface> all = {
+      interface("eth0", {ip("2001:db8::211:22ff:fe33:4455"), ip("2001:db8::7a1e:91c2:1:2")}),
+      interface("eth1", {ip("2001:db8:1::211:22ff:fe33:4455")}),
+  };
+  EXPECT_EQ(selectHostAddresses(all, {}),
+            (std::vector<IpAddress>{ip("2001:db8::7a1e:91c2:1:2"),
+                                    ip("2001:db8:1::211:22ff:fe33:4455")}));
+}
+
+TEST(AddressSelectionTest, InterfacesThatAreDownAreSkipped) {
+  NetworkInterface down = interface("eth0", {ip("192.0.2.1")});
+  down.isUp = false;
+  EXPECT_TRUE(selectHostAddresses({&down, 1}, {}).empty());
+}
+
+TEST(GathererTest, HostCandidatesNeedNoServer) {
+  Fixture f({});
+  f.gatherer.start(f.now);
+  EXPECT_EQ(f.effects<WatchInterfaces>().size(), 1u);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1"), ip("2001:db8::1")})}}, f.now);
+  f.drainEvents();
+  EXPECT_EQ(f.dones, 0);
+  f.openAll();
+  f.drainEvents();
+  ASSERT_EQ(f.candidates.size(), 2u);
+  EXPECT_EQ(f.dones, 1);
+  EXPECT_TRUE(f.gatherer.done());
+  const Candidate& first = f.candidates[0].candidate;
+  const Candidate& second = f.candidates[1].candidate;
+  EXPECT_EQ(first.address, at("[2001:db8::1]:5001"));
+  EXPECT_EQ(first.type, CandidateType::Host);
+  EXPECT_EQ(first.priority, candidatePriority(CandidateType::Host, 65535));
+  EXPECT_NE(first.priority, second.priority);
+  EXPECT_NE(first.foundation, second.foundation);
+  EXPECT_TRUE(f.gatherer.nextDeadline().isNever());
+}
+
+TEST(GathererTest, NoInterfaceIsDoneWithNothing) {
+  Fixture f(withServer("stun.example", "stun:stun.example"));
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({}, f.now);
+  f.drainEvents();
+  EXPECT_EQ(f.dones, 1);
+  EXPECT_TRUE(f.candidates.empty());
+}
+
+TEST(GathererTest, RelayOnlyPolicyOpensAndAsksNothing) {
+  GathererConfig config;
+  config.stunServers = {{"192.0.2.9", 3478, "stun:192.0.2.9"}};
+  config.hostAndReflexive = false;
+  Fixture f(config);
+  f.gatherer.start(f.now);
+  Effect effect;
+  EXPECT_FALSE(f.gatherer.pollEffect(effect));
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  EXPECT_FALSE(f.gatherer.pollEffect(effect));
+  f.drainEvents();
+  EXPECT_EQ(f.dones, 1);
+}
+
+TEST(GathererTest, ServerReflexiveCandidateFromANamedServer) {
+  Fixture f(withServer("stun.example", "stun:stun.example"));
+  f.gatherer.start(f.now);
+  Effect effect;
+  ASSERT_TRUE(f.gatherer.pollEffect(effect));
+  const Resolve resolve = std::get<Resolve>(effect);
+  EXPECT_EQ(resolve.host, "stun.example");
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("10.0.0.1")})}}, f.now);
+  f.openAll();
+  f.drainEvents();
+  EXPECT_EQ(f.candidates.size(), 1u) << "host candidates wait for no name";
+  EXPECT_TRUE(f.gatherer.handleResolved(
+      {resolve.id, {ip("2001:db8::9"), ip("198.51.100.9"), ip("198.51.100.10")}}, f.now));
+  const auto packets = f.packets();
+  ASSERT_EQ(packets.size(), 1u);
+  EXPECT_EQ(packets[0].to, at("198.51.100.9:3478"));
+  EXPECT_FALSE(f.gatherer.done());
+  EXPECT_TRUE(f.answer(packets[0], "203.0.113.7:40000"));
+  f.drainEvents();
+  ASSERT_EQ(f.candidates.size(), 2u);
+  const Candidate& reflexive = f.candidates[1].candidate;
+  EXPECT_EQ(reflexive.type, CandidateType::ServerReflexive);
+  EXPECT_EQ(reflexive.address, at("203.0.113.7:40000"));
+  EXPECT_EQ(reflexive.base, at("10.0.0.1:5001"));
+  EXPECT_EQ(reflexive.relatedAddress, at("10.0.0.1:5001"));
+  EXPECT_EQ(reflexive.priority, candidatePriority(CandidateType::ServerReflexive, 65535));
+  EXPECT_NE(reflexive.foundation, f.candidates[0].candidate.foundation);
+  EXPECT_EQ(reflexive.url, "stun:stun.example");
+  EXPECT_EQ(f.dones, 1);
+}
+
+TEST(GathererTest, NoNatNoReflexiveCandidate) {
+  Fixture f(withServer("198.51.100.9", "stun:198.51.100.9"));
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  f.openAll();
+  EXPECT_TRUE(f.answer(f.packets().at(0), "192.0.2.1:5001", false));
+  f.drainEvents();
+  EXPECT_EQ(f.candidates.size(), 1u);
+  EXPECT_EQ(f.dones, 1);
+  EXPECT_TRUE(f.gatherer.nextDeadline().isNever());
+}
+
+TEST(GathererTest, SilentServerIsRepeatedReportedAndHoldsUpOnlyTheEnd) {
+  Fixture f(withServer("198.51.100.9", "stun:198.51.100.9"));
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  f.openAll();
+  const Timestamp start = f.now;
+  std::vector<int64_t> sent;
+  while (!f.gatherer.done()) {
+    for (size_t n = f.packets().size(); n > 0; --n) sent.push_back((f.now - start).millis());
+    f.advance(f.gatherer.nextDeadline() - f.now);
+  }
+  f.drainEvents();
+  EXPECT_EQ(sent, (std::vector<int64_t>{0, 500, 1500, 3500}));
+  EXPECT_EQ(f.now - start, Duration::millis(7500));
+  ASSERT_EQ(f.errors.size(), 1u);
+  EXPECT_EQ(f.errors[0].code, 701);
+  EXPECT_EQ(f.errors[0].url, "stun:198.51.100.9");
+  EXPECT_EQ(f.errors[0].local, at("192.0.2.1:5001"));
+}
+
+TEST(GathererTest, ErrorAnswersAreReportedAndRedirectionsFollowed) {
+  Fixture f(withServer("198.51.100.9", "stun:198.51.100.9"));
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  f.openAll();
+  for (int i = 0; !f.gatherer.done(); ++i) {
+    const auto packets = f.packets();
+    if (packets.empty()) {
+      f.advance(f.gatherer.nextDeadline() - f.now);
+      continue;
+    }
+    uint8_t out[256];
+    auto builder = stun::MessageBuilder::responseTo(*stun::Message::parse(packets[0].data.span()),
+                                                    stun::Class::Error, out);
+    const std::string other = "198.51.100." + std::to_string(20 + i) + ":3478";
+    builder.error(stun::StunError::TryAlternate, "there")
+        .address(stun::AttributeType::AlternateServer, at(other.c_str()));
+    EXPECT_TRUE(
+        f.gatherer.handleDatagram(packets[0].socket, packets[0].to, builder.written(), f.now));
+  }
+  f.drainEvents();
+  ASSERT_EQ(f.errors.size(), 1u) << "three redirections and no more";
+  EXPECT_EQ(f.errors[0].code, 300);
+  EXPECT_EQ(f.dones, 1);
+}
+
+TEST(GathererTest, UnresolvableServerIsReported) {
+  Fixture f(withServer("stun.example", "stun:stun.example"));
+  f.gatherer.start(f.now);
+  const auto resolve = f.effects<Resolve>().at(0);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  f.gatherer.handleResolved({resolve.id, {}}, f.now);
+  f.drainEvents();
+  ASSERT_EQ(f.errors.size(), 1u);
+  EXPECT_EQ(f.errors[0].code, 701);
+}
+
+TEST(GathererTest, ForeignAndForgedDatagramsAreNotConsumed) {
+  Fixture f(withServer("198.51.100.9", "stun:198.51.100.9"));
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  f.openAll();
+  auto packets = f.packets();
+  packets[0].to = at("198.51.100.66:3478");
+  EXPECT_FALSE(f.answer(packets[0], "203.0.113.7:40000")) << "wrong source";
+  packets[0].to = at("198.51.100.9:3478");
+  packets[0].data.mutableSpan()[10] ^= 1;
+  EXPECT_FALSE(f.answer(packets[0], "203.0.113.7:40000")) << "wrong transaction";
+  EXPECT_FALSE(f.gatherer.handleDatagram(packets[0].socket, packets[0].to, asBytes("x"), f.now));
+  f.drainEvents();
+  EXPECT_EQ(f.candidates.size(), 1u);
+}
+
+TEST(GathererTest, SharedSocketsAreUsedAsTheyAre) {
+  GathererConfig config;
+  config.sockets = {{SocketId(77), at("192.0.2.1:9000")}};
+  config.stunServers = {{"198.51.100.9", 3478, ""}};
+  Fixture f(config);
+  f.gatherer.start(f.now);
+  Effect effect;
+  EXPECT_FALSE(f.gatherer.pollEffect(effect));
+  f.drainEvents();
+  ASSERT_EQ(f.candidates.size(), 1u);
+  EXPECT_EQ(f.candidates[0].socket, SocketId(77));
+  EXPECT_EQ(f.candidates[0].candidate.address, at("192.0.2.1:9000"));
+  EXPECT_EQ(f.packets().at(0).socket, SocketId(77));
+  f.gatherer.close(f.now);
+  EXPECT_FALSE(f.gatherer.pollEffect(effect)) << "not its to close";
+}
+
+TEST(GathererTest, FailedSocketsAreLeftOut) {
+  Fixture f({});
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1"), ip("192.0.2.2")})}}, f.now);
+  const auto opens = f.effects<OpenUdp>();
+  ASSERT_EQ(opens.size(), 2u);
+  EXPECT_TRUE(f.gatherer.handleSocketFailed({opens[0].socket, SocketFailure::Denied}, f.now));
+  EXPECT_TRUE(f.gatherer.handleSocketOpened({opens[1].socket, at("192.0.2.2:1")}, f.now));
+  EXPECT_FALSE(f.gatherer.handleSocketOpened({SocketId(999), at("192.0.2.2:1")}, f.now));
+  f.drainEvents();
+  EXPECT_EQ(f.candidates.size(), 1u);
+  EXPECT_EQ(f.dones, 1);
+}
+
+TEST(GathererTest, NetworkChangeGathersAnew) {
+  Fixture f({});
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  f.openAll();
+  f.drainEvents();
+  const SocketId old = f.candidates[0].socket;
+  f.gatherer.handleInterfaces({{interface("wlan0", {ip("198.51.100.1")})}}, f.now);
+  EXPECT_FALSE(f.gatherer.done());
+  f.openAll();
+  f.drainEvents();
+  EXPECT_EQ(f.sockets, std::vector<SocketId>{old});
+  EXPECT_EQ(f.candidates.size(), 2u);
+  EXPECT_EQ(f.dones, 2);
+  f.gatherer.handleInterfaces({{interface("wlan0", {ip("198.51.100.1")})}}, f.now);
+  f.drainEvents();
+  EXPECT_EQ(f.dones, 2) << "nothing changed";
+}
+
+TEST(GathererTest, BindingsAreKeptAliveUntilStopped) {
+  Fixture f(withServer("198.51.100.9", ""));
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("10.0.0.1")})}}, f.now);
+  f.openAll();
+  f.answer(f.packets().at(0), "203.0.113.7:40000");
+  f.advance(Duration::seconds(15));
+  auto packets = f.packets();
+  ASSERT_EQ(packets.size(), 1u);
+  f.answer(packets[0], "203.0.113.7:40001");
+  f.drainEvents();
+  EXPECT_EQ(f.candidates.size(), 3u) << "a rebound NAT shows a new candidate";
+  f.gatherer.stopKeepalives();
+  EXPECT_TRUE(f.gatherer.nextDeadline().isNever());
+}
+
+TEST(GathererTest, CloseClosesItsSockets) {
+  Fixture f(withServer("198.51.100.9", ""));
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("10.0.0.1")})}}, f.now);
+  f.openAll();
+  f.gatherer.close(f.now);
+  EXPECT_EQ(f.effects<CloseSocket>().size(), 1u);
+  EXPECT_TRUE(f.packets().empty());
+  EXPECT_TRUE(f.gatherer.nextDeadline().isNever());
+  f.gatherer.advance(f.now);
+}
+
+}  // namespace
+}  // namespace parley::ice
