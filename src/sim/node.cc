@@ -143,6 +143,11 @@ void Node::transmit(TxPacket& packet) {
                          {packet.from, packet.dscp, packet.ecn, packet.txClass});
   } else if (at != sockets_.end() && at->second.kind == Socket::Kind::Stream) {
     sent = host_.sendTcp(at->second.handle, packet.data.span(), packet.txClass);
+    if (!sent && packet.txClass == TxClass::Control) {
+      // Control bytes must not be missing from a stream's middle: it fails, as a real one does.
+      closeSocket(packet.socket);
+      enqueue(SocketFailed{packet.socket, SocketFailure::Other});
+    }
   }
   if (!sent) {
     ++counters_.unsent;

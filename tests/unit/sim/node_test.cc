@@ -4,10 +4,12 @@
 
 #include "parley/sim/world.h"
 
-#include "unit/sim/scripted_driven.h"
+#include "support/scripted_driven.h"
 
 namespace parley::sim {
 namespace {
+
+using test::ScriptedDriven;
 
 class NodeTest : public ::testing::Test {
  protected:
@@ -353,6 +355,15 @@ TEST_F(StreamTest, MediaIsRefusedBeforeControlWhenTheStreamStands) {
   a.send(1, {}, "control");
   world.run(Duration::zero());
   EXPECT_EQ(nodeA.counters().unsent, 138u);
+}
+
+TEST_F(StreamTest, ControlThatDoesNotFitFailsTheStream) {
+  connect();
+  alice.port(0).up.setUp(false);
+  for (int i = 0; i < 1100; ++i) a.send(1, {}, std::string(1000, 'c'));
+  world.run(Duration::zero());
+  ASSERT_EQ(a.failed.size(), 1u);
+  EXPECT_EQ(a.failed[0].reason, SocketFailure::Other);
 }
 
 TEST(StreamThroughNat, WorksAndRespectsTheFirewall) {

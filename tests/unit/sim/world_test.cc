@@ -5,11 +5,13 @@
 
 #include <gtest/gtest.h>
 
-#include "unit/sim/scripted_driven.h"
+#include "support/scripted_driven.h"
 #include "unit/sim/udp_probe.h"
 
 namespace parley::sim {
 namespace {
+
+using test::ScriptedDriven;
 
 TEST(World, RunsCallsByTimeThenInsertion) {
   World world;

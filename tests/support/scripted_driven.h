@@ -9,7 +9,7 @@
 
 #include "parley/base/driven.h"
 
-namespace parley::sim {
+namespace parley::test {
 
 /// A Driven whose behaviour a test writes: queues what to send and wish, keeps what came in.
 class ScriptedDriven final : public Driven {
@@ -111,4 +111,4 @@ class ScriptedDriven final : public Driven {
   Timestamp now_;
 };
 
-}  // namespace parley::sim
+}  // namespace parley::test

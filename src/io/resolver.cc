@@ -1,0 +1,80 @@
+#include "parley/io/resolver.h"
+
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <thread>
+#include <utility>
+
+#include "io/sockaddr.h"
+
+namespace parley::io {
+namespace {
+
+std::vector<IpAddress> lookUp(const std::string& host) {
+  std::vector<IpAddress> addresses;
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_DGRAM;
+  addrinfo* list = nullptr;
+  if (getaddrinfo(host.c_str(), nullptr, &hints, &list) != 0) return addresses;
+  for (const addrinfo* entry = list; entry; entry = entry->ai_next) {
+    if (entry->ai_family != AF_INET && entry->ai_family != AF_INET6) continue;
+    sockaddr_storage storage{};
+    std::memcpy(&storage, entry->ai_addr, entry->ai_addrlen);
+    addresses.push_back(fromSockaddr(storage).ip);
+  }
+  freeaddrinfo(list);
+  return addresses;
+}
+
+/// The thread and its inbox. Never destroyed: the thread may be inside getaddrinfo at exit.
+class Worker {
+ public:
+  bool add(std::string host, Resolver::Done done) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (waiting_.size() >= Resolver::kMaxWaiting) return false;
+      waiting_.emplace_back(std::move(host), std::move(done));
+      if (!started_) {
+        started_ = true;
+        std::thread([this] { run(); }).detach();
+      }
+    }
+    wake_.notify_one();
+    return true;
+  }
+
+ private:
+  void run() {
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return !waiting_.empty(); });
+      auto [host, done] = std::move(waiting_.front());
+      waiting_.pop_front();
+      lock.unlock();
+      done(lookUp(host));
+    }
+  }
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::pair<std::string, Resolver::Done>> waiting_;
+  bool started_ = false;
+};
+
+}  // namespace
+
+void Resolver::resolve(std::string host, Done done) {
+  if (const auto literal = IpAddress::parse(host)) {
+    done({*literal});
+    return;
+  }
+  static Worker& worker = *new Worker;
+  const Done fallback = done;
+  if (!worker.add(std::move(host), std::move(done))) fallback({});
+}
+
+}  // namespace parley::io

@@ -1,0 +1,429 @@
+#include "parley/io/udp_socket.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include "io/fd.h"
+#include "io/sockaddr.h"
+#include "io/tx_queue.h"
+#include "io/udp_syscalls.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+namespace parley::io {
+namespace {
+
+constexpr size_t kMaxSegments = 64;            // UDP_MAX_SEGMENTS of the kernel
+constexpr size_t kMaxSegmentedBytes = 65'000;  // below 65535 less IP and UDP headers
+constexpr size_t kSendWindow = 64;             // packets looked at for one sendmmsg
+
+// Room for packet info (IPv6's is the larger), traffic class and segment size.
+constexpr size_t kControlSize =
+    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t));
+
+void setOption(int fd, int level, int name, int value) {
+  // Options are wishes: where one is missing the socket works without it.
+  setsockopt(fd, level, name, &value, sizeof value);
+}
+
+/// Appends control messages to one message header.
+class ControlWriter {
+ public:
+  ControlWriter(msghdr& header, std::span<uint8_t> space) : header_(header), space_(space) {
+    header_.msg_control = space_.data();
+    header_.msg_controllen = 0;
+  }
+  template <class T>
+  void add(int level, int type, const T& value) {
+    auto* at = reinterpret_cast<cmsghdr*>(space_.data() + header_.msg_controllen);
+    at->cmsg_level = level;
+    at->cmsg_type = type;
+    at->cmsg_len = CMSG_LEN(sizeof value);
+    std::memcpy(CMSG_DATA(at), &value, sizeof value);
+    header_.msg_controllen += CMSG_SPACE(sizeof value);
+  }
+
+ private:
+  msghdr& header_;
+  std::span<uint8_t> space_;
+};
+
+/// The arrays behind one sendmmsg call.
+struct SendBatch {
+  std::array<mmsghdr, kSendWindow> messages;
+  std::array<iovec, kSendWindow> vectors;
+  std::array<sockaddr_storage, kSendWindow> names;
+  std::array<size_t, kSendWindow> packetsIn;  // per message
+  alignas(cmsghdr) std::array<std::array<uint8_t, kControlSize>, kSendWindow> controls;
+  unsigned count = 0;
+};
+
+bool sameRoute(const TxPacket& a, const TxPacket& b) {
+  return a.to == b.to && a.from == b.from && a.dscp == b.dscp && a.ecn == b.ecn;
+}
+
+void addSource(ControlWriter& control, const IpAddress& from, uint32_t scope) {
+  if (from.isV4()) {
+    in_pktinfo info{};
+    std::memcpy(&info.ipi_spec_dst, from.bytes().data(), 4);
+    control.add(IPPROTO_IP, IP_PKTINFO, info);
+  } else {
+    in6_pktinfo info{};
+    std::memcpy(&info.ipi6_addr, from.bytes().data(), 16);
+    info.ipi6_ifindex = scope;
+    control.add(IPPROTO_IPV6, IPV6_PKTINFO, info);
+  }
+}
+
+/// Takes the destination address and the ECN bits from a received message's control data.
+void readControl(msghdr& header, Datagram& out) {
+  for (cmsghdr* at = CMSG_FIRSTHDR(&header); at; at = CMSG_NXTHDR(&header, at)) {
+    if (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_PKTINFO) {
+      in_pktinfo info;
+      std::memcpy(&info, CMSG_DATA(at), sizeof info);
+      out.to.ip = IpAddress::v4(ntohl(info.ipi_addr.s_addr));
+    } else if (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_TOS) {
+      out.ecn = static_cast<Ecn>(*CMSG_DATA(at) & 3);
+    } else if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_PKTINFO) {
+      in6_pktinfo info;
+      std::memcpy(&info, CMSG_DATA(at), sizeof info);
+      std::array<uint8_t, 16> bytes;
+      std::memcpy(bytes.data(), &info.ipi6_addr, 16);
+      out.to.ip = IpAddress::v6(bytes);
+    } else if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_TCLASS) {
+      int trafficClass = 0;
+      std::memcpy(&trafficClass, CMSG_DATA(at), sizeof trafficClass);
+      out.ecn = static_cast<Ecn>(trafficClass & 3);
+    }
+  }
+}
+
+}  // namespace
+
+struct UdpSocket::State {
+  Fd fd;
+  SocketAddress local;
+  uint32_t scope = 0;
+  bool boundToAny = false;
+  bool segmentation = false;
+  UdpSyscalls syscalls;
+  TxQueue queue;
+  UdpCounters counters;
+
+  void configure(const UdpSocketOptions& options, bool reuseAddress);
+  size_t groupSize(std::span<TxPacket* const> packets) const;
+  void addMessage(SendBatch& batch, std::span<TxPacket* const> packets, size_t vectorAt);
+  size_t build(SendBatch& batch, std::span<TxPacket* const> packets);
+  size_t transmit(std::span<TxPacket* const> packets);
+  bool handleError(const SendBatch& batch, int error, size_t& done);
+  void discardOne();
+};
+
+UdpSocket::UdpSocket(std::unique_ptr<State> state) : state_(std::move(state)) {}
+UdpSocket::~UdpSocket() = default;
+
+int UdpSocket::fd() const {
+  return state_->fd.get();
+}
+const SocketAddress& UdpSocket::local() const {
+  return state_->local;
+}
+bool UdpSocket::wantsWritable() const {
+  return !state_->queue.empty();
+}
+void UdpSocket::setSyscalls(const UdpSyscalls& syscalls) {
+  state_->syscalls = syscalls;
+}
+
+UdpCounters UdpSocket::counters() const {
+  UdpCounters counters = state_->counters;
+  counters.queueDrops = state_->queue.dropped();
+  return counters;
+}
+
+// ---- opening ----
+
+void UdpSocket::State::configure(const UdpSocketOptions& options, bool reuseAddress) {
+  const int f = fd.get();
+  if (reuseAddress) setOption(f, SOL_SOCKET, SO_REUSEADDR, 1);
+  setOption(f, SOL_SOCKET, SO_RCVBUF, options.receiveBufferBytes);
+  setOption(f, SOL_SOCKET, SO_SNDBUF, options.sendBufferBytes);
+  if (local.ip.isV4()) {
+    setOption(f, IPPROTO_IP, IP_PKTINFO, 1);
+    setOption(f, IPPROTO_IP, IP_RECVTOS, 1);
+    setOption(f, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+  } else {
+    setOption(f, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    setOption(f, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    setOption(f, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+  }
+  int unused = 0;
+  socklen_t length = sizeof unused;
+  segmentation =
+      options.segmentation && getsockopt(f, IPPROTO_UDP, UDP_SEGMENT, &unused, &length) == 0;
+}
+
+std::unique_ptr<UdpSocket> UdpSocket::open(const OpenUdp& request, const UdpSocketOptions& options,
+                                           SocketFailure& failure) {
+  auto state = std::make_unique<State>();
+  state->local = request.local;
+  state->scope = scopeOf(request.local.ip);
+  state->boundToAny = request.local.ip.isUnspecified();
+  state->fd =
+      Fd(::socket(socketFamily(request.local.ip), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!state->fd) {
+    failure = failureFromErrno(errno);
+    return nullptr;
+  }
+  state->configure(options, request.reuseAddress);
+  sockaddr_storage name;
+  const socklen_t length = toSockaddr(request.local, state->scope, name);
+  if (::bind(state->fd.get(), reinterpret_cast<sockaddr*>(&name), length) != 0) {
+    failure = failureFromErrno(errno);
+    return nullptr;
+  }
+  state->local = localAddressOf(state->fd.get());
+  return std::unique_ptr<UdpSocket>(new UdpSocket(std::move(state)));
+}
+
+bool UdpSocket::joinMulticast(const IpAddress& group, uint32_t interfaceIndex) {
+  if (!group.isMulticast() || group.family() != state_->local.ip.family()) return false;
+  constexpr int kMdnsHops = 255;  // RFC 6762 section 11
+  if (group.isV4()) {
+    ip_mreqn request{};
+    std::memcpy(&request.imr_multiaddr, group.bytes().data(), 4);
+    request.imr_ifindex = static_cast<int>(interfaceIndex);
+    if (setsockopt(fd(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request) != 0)
+      return false;
+    if (interfaceIndex != 0)
+      setsockopt(fd(), IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request);
+    setOption(fd(), IPPROTO_IP, IP_MULTICAST_TTL, kMdnsHops);
+    return true;
+  }
+  ipv6_mreq request{};
+  std::memcpy(&request.ipv6mr_multiaddr, group.bytes().data(), 16);
+  request.ipv6mr_interface = interfaceIndex;
+  if (setsockopt(fd(), IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request) != 0) return false;
+  if (interfaceIndex != 0)
+    setOption(fd(), IPPROTO_IPV6, IPV6_MULTICAST_IF, static_cast<int>(interfaceIndex));
+  setOption(fd(), IPPROTO_IPV6, IPV6_MULTICAST_HOPS, kMdnsHops);
+  return true;
+}
+
+// ---- receiving ----
+
+void UdpSocket::State::discardOne() {
+  uint8_t byte;
+  if (::recv(fd.get(), &byte, 1, MSG_DONTWAIT | MSG_TRUNC) >= 0) ++counters.poolExhausted;
+}
+
+size_t UdpSocket::receive(PacketPool& pool, std::span<Datagram> slots) {
+  std::array<mmsghdr, kBatch> messages;
+  std::array<iovec, kBatch> vectors;
+  std::array<sockaddr_storage, kBatch> names;
+  alignas(cmsghdr) std::array<std::array<uint8_t, kControlSize>, kBatch> controls;
+  size_t ready = 0;
+  for (; ready < std::min(slots.size(), kBatch); ++ready) {
+    Datagram& slot = slots[ready];
+    if (!slot.data) slot.data = pool.allocate();
+    if (!slot.data) break;
+    slot.data.resize(PacketBuf::kMaxPayload);
+    vectors[ready] = {slot.data.data(), PacketBuf::kMaxPayload};
+    msghdr& header = messages[ready].msg_hdr;
+    header = {};
+    header.msg_name = &names[ready];
+    header.msg_namelen = sizeof names[ready];
+    header.msg_iov = &vectors[ready];
+    header.msg_iovlen = 1;
+    header.msg_control = controls[ready].data();
+    header.msg_controllen = kControlSize;
+  }
+  if (ready == 0) {
+    state_->discardOne();  // else the loop would spin on a readable socket
+    return 0;
+  }
+  ++state_->counters.receiveCalls;
+  const int got = ::recvmmsg(fd(), messages.data(), static_cast<unsigned>(ready), 0, nullptr);
+  if (got <= 0) return 0;  // nothing there, or an ICMP error that now is cleared
+  size_t kept = 0;
+  for (size_t i = 0; i < static_cast<size_t>(got); ++i) {
+    if (messages[i].msg_hdr.msg_flags & MSG_TRUNC) {
+      ++state_->counters.truncated;
+      continue;
+    }
+    Datagram& slot = slots[i];
+    slot.data.resize(messages[i].msg_len);
+    slot.from = fromSockaddr(names[i]);
+    slot.to = state_->local;
+    slot.ecn = Ecn::NotEct;
+    readControl(messages[i].msg_hdr, slot);
+    if (i != kept) std::swap(slots[kept], slot);
+    ++kept;
+  }
+  state_->counters.datagramsReceived += kept;
+  return kept;
+}
+
+// ---- sending ----
+
+/// How many packets at the front can be one message: one route and equal sizes, of which the last
+/// may be smaller.
+size_t UdpSocket::State::groupSize(std::span<TxPacket* const> packets) const {
+  const TxPacket& first = *packets[0];
+  const size_t size = first.data.size();
+  if (!segmentation || size == 0) return 1;
+  size_t count = 1;
+  size_t bytes = size;
+  while (count < std::min(packets.size(), kMaxSegments)) {
+    const TxPacket& next = *packets[count];
+    const size_t nextSize = next.data.size();
+    if (nextSize > size || nextSize == 0 || bytes + nextSize > kMaxSegmentedBytes ||
+        !sameRoute(first, next)) {
+      break;
+    }
+    ++count;
+    bytes += nextSize;
+    if (nextSize < size) break;
+  }
+  return count;
+}
+
+void UdpSocket::State::addMessage(SendBatch& batch, std::span<TxPacket* const> packets,
+                                  size_t vectorAt) {
+  const TxPacket& first = *packets[0];
+  for (size_t i = 0; i < packets.size(); ++i) {
+    PacketBuf& data = packets[i]->data;
+    batch.vectors[vectorAt + i] = {data.data(), data.size()};
+  }
+  msghdr& header = batch.messages[batch.count].msg_hdr;
+  header = {};
+  header.msg_name = &batch.names[batch.count];
+  header.msg_namelen = toSockaddr(first.to, scope, batch.names[batch.count]);
+  header.msg_iov = &batch.vectors[vectorAt];
+  header.msg_iovlen = packets.size();
+  ControlWriter control(header, batch.controls[batch.count]);
+  const bool named = !first.from.isUnspecified() && first.from.family() == first.to.ip.family();
+  if (boundToAny && named) addSource(control, first.from, scope);
+  const int trafficClass = first.dscp << 2 | static_cast<int>(first.ecn);
+  if (trafficClass != 0) {
+    if (first.to.ip.isV4()) {
+      control.add(IPPROTO_IP, IP_TOS, trafficClass);
+    } else {
+      control.add(IPPROTO_IPV6, IPV6_TCLASS, trafficClass);
+    }
+  }
+  if (packets.size() > 1)
+    control.add(IPPROTO_UDP, UDP_SEGMENT, static_cast<uint16_t>(first.data.size()));
+  if (header.msg_controllen == 0) header.msg_control = nullptr;
+  batch.packetsIn[batch.count++] = packets.size();
+}
+
+size_t UdpSocket::State::build(SendBatch& batch, std::span<TxPacket* const> packets) {
+  batch.count = 0;
+  size_t used = 0;
+  const size_t window = std::min(packets.size(), kSendWindow);
+  while (used < window) {
+    const auto rest = packets.subspan(used, window - used);
+    const size_t count = groupSize(rest);
+    addMessage(batch, rest.first(count), used);
+    used += count;
+  }
+  return used;
+}
+
+/// After sendmmsg failed on its first message. True: go on, with `done` packets given up.
+bool UdpSocket::State::handleError(const SendBatch& batch, int error, size_t& done) {
+  done = 0;
+  switch (error) {
+    case EINTR:
+      return true;
+    case EAGAIN:
+#if EWOULDBLOCK != EAGAIN
+    case EWOULDBLOCK:
+#endif
+    case ENOBUFS:
+      return false;
+    case EINVAL:
+    case EIO:
+    case EMSGSIZE:
+      if (batch.packetsIn[0] > 1) {
+        // No segmentation here: an old kernel, a device without checksum offload, or a path MTU
+        // below the segment size. Never tried again on this socket.
+        segmentation = false;
+        return true;
+      }
+      break;
+    default:
+      break;
+  }
+  done = batch.packetsIn[0];
+  counters.sendErrors += done;
+  return true;
+}
+
+/// Sends from the front until all is gone or the socket is full; returns how many are done with.
+size_t UdpSocket::State::transmit(std::span<TxPacket* const> packets) {
+  SendBatch batch;
+  size_t done = 0;
+  bool refusedOnce = false;
+  while (done < packets.size()) {
+    build(batch, packets.subspan(done));
+    ++counters.sendCalls;
+    const int sent = syscalls.sendmmsg(fd.get(), batch.messages.data(), batch.count, 0);
+    if (sent <= 0) {
+      const int error = sent < 0 ? errno : EAGAIN;
+      if (error == ECONNREFUSED && !refusedOnce) {
+        refusedOnce = true;  // reports an earlier datagram's fate; this one was not sent
+        continue;
+      }
+      size_t givenUp = 0;
+      if (!handleError(batch, error, givenUp)) return done;
+      done += givenUp;
+      continue;
+    }
+    refusedOnce = false;
+    for (size_t i = 0; i < static_cast<size_t>(sent); ++i) {
+      const size_t count = batch.packetsIn[i];
+      done += count;
+      counters.datagramsSent += count;
+      if (count > 1) {
+        ++counters.segmentedMessages;
+        counters.segmentedDatagrams += count;
+      }
+    }
+  }
+  return done;
+}
+
+void UdpSocket::send(std::span<TxPacket> packets, Timestamp now) {
+  if (state_->queue.empty()) {
+    std::array<TxPacket*, kSendWindow> pointers;
+    while (!packets.empty()) {
+      const size_t count = std::min(packets.size(), pointers.size());
+      for (size_t i = 0; i < count; ++i) pointers[i] = &packets[i];
+      const size_t done = state_->transmit({pointers.data(), count});
+      for (size_t i = 0; i < done; ++i) packets[i].data.reset();
+      packets = packets.subspan(done);
+      if (done < count) break;
+    }
+  }
+  for (TxPacket& packet : packets) state_->queue.push(std::move(packet), now);
+}
+
+void UdpSocket::flush(Timestamp now) {
+  state_->queue.expire(now);
+  std::array<TxPacket*, kSendWindow> pointers;
+  while (const size_t count = state_->queue.peek(pointers)) {
+    const size_t done = state_->transmit({pointers.data(), count});
+    state_->queue.drop(done);
+    if (done < count) return;
+  }
+}
+
+}  // namespace parley::io
