@@ -1,0 +1,76 @@
+// node run.mjs SCENARIO OFFERER ANSWERER [--clip FILE] [--all-interfaces] [--seconds N] [-- BROWSER OPTIONS...]
+// A peer is chromium, firefox, or the path of a native peer program. Started by `run`, which shuts the network off.
+// Ends with 0 (passed), 1 (failed) or 77 (a browser or the npm packages are not there).
+import { existsSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Peer } from './peer.mjs';
+import { scenarios, toneOf } from './scenarios.mjs';
+
+const SKIPPED = 77;
+const PROGRAMS = { chromium: '/usr/bin/chromium', firefox: '/usr/bin/firefox-esr' };
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    clip: { type: 'string' },
+    'all-interfaces': { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '170' },
+  },
+});
+const [scenario, ...rest] = positionals;
+const kinds = rest.slice(0, 2);
+const extra = rest.slice(2);
+if (!scenarios[scenario] || kinds.length !== 2) {
+  console.error(`usage: run SCENARIO OFFERER ANSWERER; scenarios: ${Object.keys(scenarios).join(' ')}`);
+  process.exit(2);
+}
+for (const kind of kinds) {
+  const program = PROGRAMS[kind] ?? kind;
+  if (!existsSync(program) || !existsSync(new URL('node_modules/.stamp', import.meta.url))) {
+    console.log(`SKIP: ${existsSync(program) ? 'npm packages (tests/interop/install)' : program} missing`);
+    process.exit(SKIPPED);
+  }
+}
+
+const began = Date.now();
+const say = (...words) => console.log(`[${((Date.now() - began) / 1000).toFixed(1)} s]`, ...words);
+const figures = {};
+const clip = options.clip && existsSync(options.clip) ? options.clip : undefined;
+const context = { say, clip: Boolean(clip), measure: more => Object.assign(figures, more) };
+
+const peers = [];
+function end(code) {
+  for (const peer of peers) peer.kill();
+  process.exit(code);
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => end(1));
+setTimeout(() => {
+  console.error(`FAILED: not done within ${options.seconds} s`);
+  end(1);
+}, Number(options.seconds) * 1000);
+
+let code = 0;
+try {
+  const common = [...(clip ? ['--clip', clip] : []), ...(options['all-interfaces'] ? ['--all-interfaces'] : [])];
+  const started = await Promise.allSettled(
+    kinds.map((kind, index) => Peer.start(kind, [...common, ...(PROGRAMS[kind] ? ['--tone', String(toneOf(index)), ...extra] : [])])),
+  );
+  for (const { value } of started) if (value) peers.push(value);
+  for (const { reason } of started) if (reason) throw reason;
+  for (const peer of peers) {
+    peer.on('pageerror', ({ error }) => console.error(`${peer.name}: ${error}`));
+    say(peer.name, peer.info.version);
+  }
+  await scenarios[scenario](peers[0], peers[1], context);
+  say('PASSED', JSON.stringify(figures));
+  const folder = process.env.PARLEY_MEASURES_DIR;
+  if (folder) {
+    const name = ['interop', scenario, ...kinds.map(kind => basename(kind))].join('_');
+    writeFileSync(join(folder, `${name}.json`), JSON.stringify({ ...figures, duration_s: (Date.now() - began) / 1000 }));
+  }
+} catch (error) {
+  console.error(`FAILED: ${error.stack}`);
+  code = 1;
+}
+await Promise.all(peers.map(peer => peer.quit()));
+end(code);

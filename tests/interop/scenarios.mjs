@@ -1,0 +1,225 @@
+// What two peers do together. Each scenario gets the offering peer first, and a context:
+//   say(...)                progress, with the time
+//   clip                    whether source "clip" is there
+//   measure(object)         figures for the report
+import assert from 'node:assert/strict';
+import { fromBase64, psnrDb } from './page/content.js';
+import { Signaling } from './peer.mjs';
+
+const WIDTH = 640;
+const HEIGHT = 360;
+const FPS = 30;
+const VIDEO_BITRATE = 1_500_000;
+const MIN_PSNR_DB = 28;
+const TONE_HZ = [880, 440]; // of the offerer, of the answerer
+
+export const toneOf = index => TONE_HZ[index];
+const sleep = ms => new Promise(done => setTimeout(done, ms));
+
+async function eventually(what, ms, attempt) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const failure = await attempt();
+    if (!failure) return;
+    if (Date.now() > end) throw new Error(`${what}: ${failure}`);
+    await sleep(200);
+  }
+}
+
+async function start(a, b) {
+  for (const peer of [a, b]) await peer.cmd('create', { config: {} });
+  return new Signaling(a, b);
+}
+
+async function connected(a, b) {
+  await Promise.all([a, b].map(peer => peer.cmd('wait', { kind: 'connection', value: 'connected' })));
+}
+
+const addAudio = (peer, index) => peer.cmd('addTrack', { kind: 'audio', source: 'tone', frequency: TONE_HZ[index] });
+
+async function addVideo(peer, context, more = {}) {
+  const source = context.clip ? 'clip' : 'pattern';
+  await peer.cmd('addTrack', { kind: 'video', source, width: WIDTH, height: HEIGHT, fps: FPS, ...more });
+}
+
+const limitVideo = peer => peer.cmd('setSender', { kind: 'video', maxBitrate: VIDEO_BITRATE, degradationPreference: 'maintain-resolution' });
+const latest = async (peer, kind) => (await peer.cmd('media')).filter(m => m.kind === kind).at(-1);
+
+// ---- checks -------------------------------------------------------------------------------------
+
+async function hears(peer, hz) {
+  await eventually(`${peer.name} hears ${hz} Hz`, 20000, async () => {
+    const sound = await latest(peer, 'audio');
+    if (!sound) return 'no track';
+    return sound.rms > 0.01 && Math.abs(sound.peakHz - hz) <= 20 ? null : JSON.stringify(sound);
+  });
+}
+
+/// Pictures of the right size arrive at the source's rate.
+async function sees(peer, fps = FPS) {
+  await eventually(`${peer.name} sees ${WIDTH}x${HEIGHT}`, 30000, async () => {
+    const video = await latest(peer, 'video');
+    return video?.width === WIDTH && video?.height === HEIGHT ? null : JSON.stringify(video ?? 'no track');
+  });
+  let rate = 0;
+  await eventually(`${peer.name} sees ${fps} frames per second`, 20000, async () => {
+    const before = await latest(peer, 'video');
+    const started = Date.now();
+    await sleep(2000);
+    const { frames } = await latest(peer, 'video');
+    rate = ((frames - before.frames) * 1000) / (Date.now() - started);
+    return rate > fps * 0.75 && rate < fps * 1.25 ? null : `${rate.toFixed(1)}`;
+  });
+  return rate;
+}
+
+/// Received frames resemble those of the same number at the source.
+async function recognises(receiver, sender) {
+  const values = [];
+  await eventually(`${receiver.name} recognises what ${sender.name} sends`, 30000, async () => {
+    const got = await receiver.cmd('frame');
+    if (got.number === null || got.width !== WIDTH || got.height !== HEIGHT) return `unreadable, ${got.width}x${got.height}`;
+    const source = await sender.cmd('sourceFrame', { number: got.number }).catch(error => error);
+    if (source instanceof Error) return source.message;
+    const value = psnrDb(fromBase64(got.luma), fromBase64(source.luma));
+    values.push(value);
+    const lastTen = values.slice(-10);
+    return lastTen.length === 10 && Math.min(...lastTen) >= MIN_PSNR_DB ? null : `PSNR ${value.toFixed(1)} dB`;
+  });
+  const last = values.slice(-10);
+  return { mean: last.reduce((x, y) => x + y) / last.length, min: Math.min(...last) };
+}
+
+async function mediaFlows(peers, context) {
+  const figures = {};
+  for (const [index, peer] of peers.entries()) {
+    const other = peers[1 - index];
+    await hears(peer, TONE_HZ[1 - index]);
+    const fps = await sees(peer);
+    const psnr = await recognises(peer, other);
+    context.say(`${peer.name} hears and sees ${other.name}: ${fps.toFixed(1)} fps, PSNR ${psnr.mean.toFixed(1)} dB`);
+    const role = index === 0 ? 'offerer' : 'answerer';
+    figures[`${role}_received_video_fps`] = fps;
+    figures[`${role}_received_video_psnr_db_mean`] = psnr.mean;
+    figures[`${role}_received_video_psnr_db_min`] = psnr.min;
+  }
+  context.measure(figures);
+}
+
+// ---- scenarios ----------------------------------------------------------------------------------
+
+/// 1000 messages of 0 B to 256 KiB each way at once; channel parameters; clean close.
+async function messages(a, b, context) {
+  const signaling = await start(a, b);
+  await a.cmd('openChannel', { dc: 'bulk', mode: 'count' });
+  await a.cmd('openChannel', { dc: 'lossy', init: { ordered: false, maxRetransmits: 0, protocol: 'raw' } });
+  await a.cmd('openChannel', { dc: 'agreed', init: { negotiated: true, id: 42 }, mode: 'event' });
+  await b.cmd('incoming', { mode: 'count' });
+  await b.cmd('openChannel', { dc: 'agreed', init: { negotiated: true, id: 42 }, mode: 'echo' });
+  await signaling.negotiate(a);
+  await connected(a, b);
+  context.say('connected');
+
+  const lossy = await b.until('datachannel', e => e.label === 'lossy');
+  assert.deepEqual([lossy.ordered, lossy.maxRetransmits, lossy.protocol], [false, 0, 'raw']);
+  await a.until('open', e => e.dc === 'agreed');
+  const ping = await a.cmd('ping', { dc: 'agreed', count: 50, size: 1000 });
+  assert.equal(ping.wrong, 0);
+  context.measure({ echo_rtt_ms_p50: ping.rtt_ms_p50 });
+
+  await b.until('datachannel', e => e.label === 'bulk');
+  const started = Date.now();
+  const [fromA, fromB] = await Promise.all([a, b].map((peer, i) => peer.cmd('sendPlan', { dc: 'bulk', seed: i + 1 })));
+  for (const [peer, sent] of [[a, fromB], [b, fromA]]) {
+    assert.equal(sent.messages, 1000);
+    await eventually(`${peer.name} has all messages`, 30000, async () => {
+      const { state: _state, buffered: _buffered, ...got } = await peer.cmd('received', { dc: 'bulk' });
+      return JSON.stringify(got) === JSON.stringify(sent) ? null : JSON.stringify({ got, sent });
+    });
+  }
+  const seconds = (Date.now() - started) / 1000;
+  context.say(`1000 messages each way in ${seconds.toFixed(1)} s, hashes equal`);
+  context.measure({ messages_both_ways_s: seconds, messages_rate_mbps: ((fromA.bytes + fromB.bytes) * 8) / seconds / 1e6 });
+
+  await b.cmd('closeChannel', { dc: 'bulk' });
+  await Promise.all([a, b].map(peer => peer.until('close', e => e.dc === 'bulk')));
+  await a.cmd('close');
+  await b.until('close', e => e.dc === 'agreed', 10000);
+  context.say('closed on both sides');
+}
+
+/// Audio, video and data both ways.
+const media = codecs => async (a, b, context) => {
+  const signaling = await start(a, b);
+  await a.cmd('openChannel', { dc: 'chat' });
+  await b.cmd('incoming', { mode: 'echo' });
+  await addAudio(a, 0);
+  await addVideo(a, context, { codecs });
+  await signaling.negotiate(a, async () => {
+    await addAudio(b, 1);
+    await addVideo(b, context, {});
+  });
+  await connected(a, b);
+  await limitVideo(a);
+  await limitVideo(b);
+  await a.until('open', e => e.dc === 'chat');
+  context.say('connected');
+  await mediaFlows([a, b], context);
+  assert.equal((await a.cmd('ping', { dc: 'chat', count: 10 })).wrong, 0);
+  for (const peer of [a, b]) {
+    const { codecs: used } = await peer.cmd('selected');
+    if (codecs) assert(used.some(c => c.mime === `video/${codecs[0]}`), `${peer.name} receives ${JSON.stringify(used)}`);
+    context.say(peer.name, JSON.stringify(await peer.cmd('selected')));
+  }
+};
+
+/// Adds video to a running audio call, removes it, adds it again; then stops the transceiver and adds once more.
+async function renegotiate(a, b, context) {
+  const signaling = await start(a, b);
+  await addAudio(a, 0);
+  await signaling.negotiate(a, () => addAudio(b, 1));
+  await connected(a, b);
+  await hears(b, TONE_HZ[0]);
+  context.say('audio call runs');
+  for (const removal of ['removeTrack', 'stopTransceiver', null]) {
+    await addVideo(a, context);
+    await signaling.negotiate(a, () => addVideo(b, context));
+    await Promise.all([sees(a), sees(b)]);
+    await hears(a, TONE_HZ[1]);
+    context.say('video added, both see it, sound goes on');
+    if (!removal) break;
+    for (const peer of [a, b]) if (removal === 'removeTrack') await peer.cmd(removal, { kind: 'video' });
+    if (removal === 'stopTransceiver') await a.cmd(removal, { kind: 'video' });
+    await signaling.negotiate(a);
+    await sleep(500);
+    const before = await latest(b, 'video');
+    await sleep(1000);
+    const after = await latest(b, 'video');
+    assert(!after || after.frames - before.frames <= 1, `${b.name} still sees ${after?.frames - before?.frames} frames`);
+    await hears(b, TONE_HZ[0]);
+    context.say(`video ended by ${removal}, sound goes on`);
+  }
+}
+
+/// New ICE credentials while data and sound flow.
+async function restart(a, b, context) {
+  const signaling = await start(a, b);
+  await a.cmd('openChannel', { dc: 'chat' });
+  await b.cmd('incoming', { mode: 'echo' });
+  await addAudio(a, 0);
+  await signaling.negotiate(a, () => addAudio(b, 1));
+  await connected(a, b);
+  await a.until('open', e => e.dc === 'chat');
+  const ufrag = ({ sdp }) => sdp.match(/a=ice-ufrag:(\S+)/)[1];
+  const before = ufrag(await a.cmd('localDescription', {}));
+  await a.cmd('restartIce');
+  const { offer } = await signaling.negotiate(a);
+  assert.notEqual(ufrag(offer), before);
+  await connected(a, b);
+  assert.equal((await a.cmd('ping', { dc: 'chat', count: 20 })).wrong, 0);
+  await hears(a, TONE_HZ[1]);
+  await hears(b, TONE_HZ[0]);
+  context.say('ICE restarted, data and sound go on');
+}
+
+export const scenarios = { messages, media: media(undefined), vp9: media(['VP9', 'rtx']), renegotiate, restart };
