@@ -45,6 +45,7 @@ class RingQueue {
   bool empty() const { return size_ == 0; }
   bool full() const { return size_ == maxSize_; }
   size_t size() const { return size_; }
+  size_t maxSize() const { return maxSize_; }
   void clear() {
     while (size_ > 0) pop();
   }

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "parley/base/strong_id.h"
+#include "parley/base/time.h"
+#include "parley/base/units.h"
+#include "parley/media/types.h"
+#include "parley/rtp/extension_map.h"
+#include "parley/rtp/payload_format/payload_format.h"
+
+namespace parley::media {
+
+/// Names one outgoing encoding of an RtpSession. Never reused within a session.
+using SendStreamId = StrongId<struct SendStreamIdTag>;
+
+/// One outgoing RTP stream: an encoding of a sender.
+struct SendStreamConfig {
+  MediaKind kind = MediaKind::Video;
+  std::string mid;
+  std::string rid;                           ///< of a simulcast encoding; empty otherwise
+  uint32_t ssrc = 0;                         ///< 0 = drawn at random
+  std::optional<uint32_t> rtxSsrc;           ///< 0 = drawn; nullopt = no RTX
+  uint8_t payloadType = 0;
+  std::optional<uint8_t> rtxPayloadType;
+  std::string codec;                         ///< encoding name of SDP; keys the payload format
+  int clockRate = 90'000;
+  rtp::PayloadFormatParameters payloadFormat;
+  rtp::ExtensionMap extensions;
+  bool nack = false;                         ///< `a=rtcp-fb nack`: keep packets to repeat them
+  bool active = true;                        ///< an inactive encoding gets no bitrate
+  DataRate minBitrate = DataRate::kbps(30);
+  DataRate maxBitrate = DataRate::kbps(2500);
+  double priority = 1;                       ///< share of what is left after all minima
+};
+
+/// What the peer reports about one of our streams (webrtc-stats remote-inbound-rtp).
+struct RemoteInboundStats {
+  Timestamp updated;
+  int64_t packetsLost = 0;
+  double fractionLost = 0;
+  double jitterSeconds = 0;
+  std::optional<Duration> roundTripTime;
+  Duration totalRoundTripTime;
+  uint64_t roundTripTimeMeasurements = 0;
+};
+
+/// webrtc-stats outbound-rtp, as far as RTP knows it. Counts only ever grow.
+struct SendStreamStats {
+  SendStreamId id{};
+  MediaKind kind = MediaKind::Video;
+  std::string mid;
+  std::string rid;
+  uint32_t ssrc = 0;
+  std::optional<uint32_t> rtxSsrc;
+  uint8_t payloadType = 0;
+  bool active = true;
+  uint64_t packetsSent = 0;             ///< with retransmissions and padding
+  uint64_t bytesSent = 0;               ///< payload
+  uint64_t headerBytesSent = 0;         ///< headers, extensions and padding
+  uint64_t retransmittedPacketsSent = 0;
+  uint64_t retransmittedBytesSent = 0;
+  uint64_t paddingPacketsSent = 0;
+  uint64_t framesSent = 0;
+  uint64_t keyFramesSent = 0;
+  uint64_t framesDropped = 0;           ///< did not fit in the pacer or the packet pool
+  uint32_t nackCount = 0;
+  uint32_t pliCount = 0;
+  uint32_t firCount = 0;
+  Duration totalPacketSendDelay;        ///< time spent in the pacer
+  DataRate targetBitrate;
+  int frameWidth = 0;
+  int frameHeight = 0;
+  std::optional<RemoteInboundStats> remote;
+};
+
+/// The transport's bandwidth estimate.
+struct BandwidthStats {
+  DataRate target;                      ///< what all encoders together may produce
+  DataRate estimate;                    ///< before back-pressure
+  DataRate pacing;
+  double lossFraction = 0;
+  std::optional<Duration> roundTripTime;
+  int64_t bytesInFlight = 0;
+  int64_t pacerQueueBytes = 0;
+};
+
+}  // namespace parley::media

@@ -1,0 +1,263 @@
+#include <algorithm>
+
+#include "media/send_stream_impl.h"
+#include "parley/base/text.h"
+#include "parley/rtp/extensions/all.h"
+
+namespace parley::media {
+namespace {
+
+constexpr size_t kOriginalSequenceSize = 2;
+constexpr Duration kCaptureTimeInterval = Duration::seconds(1);
+/// RFC 7741 and RFC 9628: 15 bits.
+constexpr uint16_t kPictureIdMask = 0x7fff;
+constexpr size_t kOneByteMax = 16;
+
+uint16_t random16(Random& random) { return static_cast<uint16_t>(random.u32()); }
+
+uint32_t drawSsrc(Random& random) {
+  for (;;) {
+    if (const uint32_t ssrc = random.u32(); ssrc != 0) return ssrc;
+  }
+}
+
+}  // namespace
+
+SendStream::SendStream(Environment& environment, SendStreamId id, SendStreamConfig config,
+                       size_t maxPacketSize)
+    : environment_(environment), id_(id), config_(std::move(config)), maxPacketSize_(maxPacketSize) {
+  Random& random = environment.random;
+  if (config_.ssrc == 0) config_.ssrc = drawSsrc(random);
+  if (config_.rtxSsrc == 0u) config_.rtxSsrc = drawSsrc(random);
+  // RFC 3550 section 5.1: random starts. The sequence leaves room below the wrap, so that a receiver
+  // that joins at packet one sees no wrap among the first (RFC 3711 section 3.3.1 would guess wrong).
+  nextSequence_ = 1 + random.below(0x7fff);
+  nextRtxSequence_ = static_cast<uint16_t>(1 + random.below(0x7fff));
+  timestampOffset_ = random.u32();
+  pictureId_ = random16(random) & kPictureIdMask;
+  tl0PicIdx_ = static_cast<uint8_t>(random.u32());
+  stats_.id = id;
+  const SendStreamConfig given = config_;
+  update(given);
+}
+
+void SendStream::update(const SendStreamConfig& config) {
+  const uint32_t ssrc = config_.ssrc;
+  auto rtxSsrc = config_.rtxSsrc;
+  const bool newCodec = !packetizer_ || !equalsIgnoreCase(config.codec, config_.codec) ||
+                        config.payloadFormat.h264PacketizationMode !=
+                            config_.payloadFormat.h264PacketizationMode;
+  if (config.rtxSsrc && !rtxSsrc)
+    rtxSsrc = *config.rtxSsrc != 0 ? *config.rtxSsrc : drawSsrc(environment_.random);
+  if (!config.rtxSsrc) rtxSsrc.reset();
+  if (config.mid != config_.mid || config.rid != config_.rid) acknowledged_ = false;
+  config_ = config;
+  config_.ssrc = ssrc;
+  config_.rtxSsrc = rtxSsrc;
+  if (newCodec) packetizer_ = rtp::createPacketizer(config_.codec, config_.payloadFormat);
+  const bool twoByte = config_.extensions.needsTwoByteForm() || config_.mid.size() > kOneByteMax ||
+                       config_.rid.size() > kOneByteMax;
+  form_ = twoByte ? rtp::ExtensionForm::TwoByte : rtp::ExtensionForm::OneByte;
+  if (!config_.nack) history_.clear();
+  stats_.kind = config_.kind;
+  stats_.mid = config_.mid;
+  stats_.rid = config_.rid;
+  stats_.ssrc = config_.ssrc;
+  stats_.rtxSsrc = config_.rtxSsrc;
+  stats_.payloadType = config_.payloadType;
+  stats_.active = config_.active;
+}
+
+rtp::PacketHeader SendStream::header(const PacketPlan& plan, uint16_t sequence) const {
+  rtp::PacketHeader h;
+  h.payloadType = config_.payloadType;
+  h.marker = plan.marker;
+  h.sequenceNumber = sequence;
+  h.timestamp = plan.timestamp;
+  h.ssrc = config_.ssrc;
+  return h;
+}
+
+void SendStream::addExtensions(rtp::PacketWriter& writer, const PacketPlan& plan) const {
+  const rtp::ExtensionMap& map = config_.extensions;
+  writer.reserve<rtp::AbsSendTime>(map);
+  writer.reserve<rtp::TransportSequenceNumber>(map);
+  if (!acknowledged_) {
+    if (!config_.mid.empty()) writer.add<rtp::Mid>(map, config_.mid);
+    if (!config_.rid.empty()) writer.add<rtp::Rid>(map, config_.rid);
+  }
+  if (plan.audio != nullptr)
+    writer.add<rtp::AudioLevel>(map, {plan.audio->voice, plan.audio->audioLevel});
+  if (plan.video != nullptr && plan.last) {
+    // 3GPP TS 26.114 section 7.4.5: on the last packet of each key frame, and of a frame that changes it.
+    const auto rotation = plan.video->rotation;
+    if (plan.video->keyFrame || rotation != lastRotation_ || rotation != codec::VideoRotation::None)
+      writer.add<rtp::VideoOrientation>(map, {static_cast<uint16_t>(rotation), false, false});
+  }
+  if (plan.first && captureTimeDue_) {
+    const Timestamp capture = plan.video != nullptr ? plan.video->capture : plan.audio->capture;
+    writer.add<rtp::AbsCaptureTime>(map, {environment_.wallClock.ntpAt(capture), {}});
+  }
+}
+
+size_t SendStream::headerSizeFor(PacketBuf& scratch, const PacketPlan& plan) const {
+  rtp::PacketWriter writer(scratch, header(plan, 0), {}, form_);
+  addExtensions(writer, plan);
+  writer.beginPayload();
+  return writer.headerSize();
+}
+
+rtp::Vp8Descriptor SendStream::describeVp8(const codec::EncodedVideoFrame& frame,
+                                           const codec::Vp8Info& info) {
+  rtp::Vp8Descriptor d;
+  d.nonReference = info.nonReference;
+  d.pictureId = info.pictureId.value_or(pictureId_);
+  if (frame.temporalLayers > 1) {
+    d.temporalId = frame.temporalId;
+    d.layerSync = info.layerSync;
+    d.tl0PicIdx = info.tl0PicIdx.value_or(tl0PicIdx_);
+  }
+  return d;
+}
+
+rtp::Vp9Descriptor SendStream::describeVp9(const codec::EncodedVideoFrame& frame,
+                                           const codec::Vp9Info& info) {
+  rtp::Vp9Descriptor d;
+  d.interPicturePredicted = info.interPicturePredicted;
+  d.flexible = info.flexibleMode;
+  d.pictureId = info.pictureId.value_or(pictureId_);
+  if (frame.temporalLayers > 1 || info.spatialLayers > 1) {
+    d.hasLayers = true;
+    d.temporalId = frame.temporalId;
+    d.spatialId = frame.spatialId;
+    d.switchingUp = info.switchingPoint;
+    d.interLayerPredicted = info.interLayerPredicted;
+    d.tl0PicIdx = info.tl0PicIdx.value_or(tl0PicIdx_);
+  }
+  for (size_t i = 0; info.flexibleMode && i < info.refCount && i < info.refDiffs.size(); ++i)
+    d.referenceDiffs.push_back(info.refDiffs[i]);
+  return d;
+}
+
+rtp::FrameDescription SendStream::describe(const codec::EncodedVideoFrame& frame) {
+  rtp::FrameDescription description;
+  description.keyFrame = frame.keyFrame;
+  // A base layer frame begins a new period, counted by all frames that follow it.
+  const auto* vp9 = std::get_if<codec::Vp9Info>(&frame.info);
+  if (frame.temporalId == 0 && frame.spatialId == 0) ++tl0PicIdx_;
+  if (equalsIgnoreCase(config_.codec, "VP8")) {
+    const auto* vp8 = std::get_if<codec::Vp8Info>(&frame.info);
+    description.codec = describeVp8(frame, vp8 != nullptr ? *vp8 : codec::Vp8Info{});
+  } else if (equalsIgnoreCase(config_.codec, "VP9")) {
+    codec::Vp9Info info;
+    info.interPicturePredicted = !frame.keyFrame;
+    if (vp9 != nullptr) info = *vp9;
+    description.codec = describeVp9(frame, info);
+    if (frame.keyFrame && frame.spatialId == 0 && info.spatialLayers == 1) {
+      rtp::Vp9ScalabilityStructure structure;
+      structure.layers.push_back(
+          {static_cast<uint16_t>(frame.width), static_cast<uint16_t>(frame.height)});
+      structure.hasSizes = frame.width > 0 && frame.height > 0;
+      if (structure.hasSizes) description.vp9Structure = structure;
+    }
+  }
+  if (vp9 == nullptr || vp9->endOfPicture) pictureId_ = (pictureId_ + 1) & kPictureIdMask;
+  return description;
+}
+
+bool SendStream::enqueue(PacketBuf packet, int64_t sequence, PacketType type, Pacer& pacer,
+                         Timestamp now) {
+  PacedPacket paced;
+  paced.size = static_cast<uint32_t>(packet.size());
+  paced.data = std::move(packet);
+  paced.stream = id_.value;
+  paced.sequence = sequence;
+  paced.type = type;
+  paced.queued = now;
+  return pacer.push(std::move(paced));
+}
+
+SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame, Pacer& pacer,
+                                           Timestamp now) {
+  if (!packetizer_ || config_.kind != MediaKind::Video || frame.data.empty()) return Accepted::Unfit;
+  if (awaitingKeyFrame_ && !frame.keyFrame) {
+    ++stats_.framesDropped;
+    return Accepted::AwaitingKeyFrame;
+  }
+  PacketPlan plan;
+  plan.video = &frame;
+  plan.timestamp = frame.rtpTimestamp + timestampOffset_;
+  captureTimeDue_ = config_.extensions.has(rtp::ExtensionKind::AbsCaptureTime) &&
+                    (frame.keyFrame || !lastCaptureTimeSent_ ||
+                     now - *lastCaptureTimeSent_ >= kCaptureTimeInterval);
+  const auto refuse = [&] {
+    ++stats_.framesDropped;
+    awaitingKeyFrame_ = true;  // what follows would refer to a picture that the peer never gets
+    return Accepted::NoRoom;
+  };
+  PacketBuf packet = environment_.pool.allocate();
+  if (!packet) return refuse();
+  plan.first = plan.last = true;
+  const size_t overhead = headerSizeFor(packet, plan) + (config_.rtxSsrc ? kOriginalSequenceSize : 0);
+  if (overhead + 64 > maxPacketSize_) return Accepted::Unfit;
+  const size_t count = packetizer_->begin(frame.data, describe(frame), maxPacketSize_ - overhead);
+  if (count == 0) return Accepted::Unfit;
+  if (count > pacer.room(PacketType::Video)) return refuse();
+  const auto* vp9 = std::get_if<codec::Vp9Info>(&frame.info);
+  const bool endOfPicture = vp9 == nullptr || vp9->endOfPicture;
+  for (size_t i = 0; i < count; ++i) {
+    if (i > 0) packet = environment_.pool.allocate();
+    if (!packet) return refuse();
+    plan.first = i == 0;
+    plan.last = i + 1 == count;
+    plan.marker = plan.last && endOfPicture;
+    rtp::PacketWriter writer(packet, header(plan, static_cast<uint16_t>(nextSequence_)), {}, form_);
+    addExtensions(writer, plan);
+    writer.finish(packetizer_->next(writer.beginPayload()));
+    enqueue(std::move(packet), nextSequence_, PacketType::Video, pacer, now);
+    ++nextSequence_;
+  }
+  awaitingKeyFrame_ = false;
+  lastRotation_ = frame.rotation;
+  if (captureTimeDue_) lastCaptureTimeSent_ = now;
+  lastTimestamp_ = plan.timestamp;
+  lastFrameTime_ = frame.capture;
+  if (endOfPicture) ++stats_.framesSent;
+  if (frame.keyFrame) ++stats_.keyFramesSent;
+  stats_.frameWidth = frame.width;
+  stats_.frameHeight = frame.height;
+  return Accepted::Yes;
+}
+
+SendStream::Accepted SendStream::sendAudio(const codec::EncodedAudioFrame& frame, Pacer& pacer,
+                                           Timestamp now) {
+  if (!packetizer_ || config_.kind != MediaKind::Audio || frame.data.empty()) return Accepted::Unfit;
+  PacketPlan plan;
+  plan.audio = &frame;
+  plan.first = plan.last = true;
+  plan.timestamp = frame.rtpTimestamp + timestampOffset_;
+  lastTimestamp_ = plan.timestamp;
+  lastFrameTime_ = frame.capture;
+  if (frame.dtx) return Accepted::Yes;  // the gap in the timestamps says it (RFC 7587 section 3.1.3)
+  captureTimeDue_ =
+      config_.extensions.has(rtp::ExtensionKind::AbsCaptureTime) &&
+      (!lastCaptureTimeSent_ || now - *lastCaptureTimeSent_ >= kCaptureTimeInterval);
+  PacketBuf packet = environment_.pool.allocate();
+  if (!packet || pacer.room(PacketType::Audio) == 0) {
+    ++stats_.framesDropped;
+    return Accepted::NoRoom;
+  }
+  rtp::PacketWriter writer(packet, header(plan, static_cast<uint16_t>(nextSequence_)), {}, form_);
+  addExtensions(writer, plan);
+  const MutableByteSpan room = writer.beginPayload();
+  const size_t limit = std::min(room.size(), maxPacketSize_ - std::min(maxPacketSize_, writer.headerSize()));
+  if (packetizer_->begin(frame.data, {}, limit) != 1) return Accepted::Unfit;
+  writer.finish(packetizer_->next(room));
+  enqueue(std::move(packet), nextSequence_, PacketType::Audio, pacer, now);
+  ++nextSequence_;
+  if (captureTimeDue_) lastCaptureTimeSent_ = now;
+  ++stats_.framesSent;
+  return Accepted::Yes;
+}
+
+}  // namespace parley::media

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "media/history.h"
+#include "media/pacer.h"
+#include "parley/base/environment.h"
+#include "parley/codec/encoded_frame.h"
+#include "parley/media/send_stream.h"
+#include "parley/rtp/packet_writer.h"
+#include "parley/rtp/payload_format/payload_format.h"
+#include "parley/rtp/rtcp/report_block.h"
+#include "parley/rtp/rtcp/sender_report.h"
+
+namespace parley::media {
+
+/// One outgoing RTP stream: cuts frames into packets with their content extensions, remembers what was
+/// sent and repeats it. The way of a packet (architecture of the layer: media/README.md):
+///
+///     sendVideo: packetize -> Pacer::push          (content extensions written, send-time ones zero)
+///     Pacer::pop -> RtpSession egress: history keeps the packet, a copy is stamped and leaves
+///     onNack -> Pacer::push (no bytes) -> Pacer::pop -> buildRetransmission
+class SendStream {
+ public:
+  SendStream(Environment& environment, SendStreamId id, SendStreamConfig config, size_t maxPacketSize);
+
+  SendStreamId id() const { return id_; }
+  const SendStreamConfig& config() const { return config_; }
+  /// SSRCs stay; everything else follows the new configuration.
+  void update(const SendStreamConfig& config);
+  bool usable() const { return packetizer_ != nullptr; }
+
+  // --- frames in
+  enum class Accepted : uint8_t { Yes, NoRoom, Unfit, AwaitingKeyFrame };
+  Accepted sendVideo(const codec::EncodedVideoFrame& frame, Pacer& pacer, Timestamp now);
+  Accepted sendAudio(const codec::EncodedAudioFrame& frame, Pacer& pacer, Timestamp now);
+
+  // --- packets out
+  bool keepsHistory() const { return config_.nack; }
+  void remember(int64_t sequence, PacketBuf packet, Timestamp now);
+  /// A repetition of a packet of the history, as RTX if there is one; false if it is gone.
+  bool buildRetransmission(int64_t sequence, PacketBuf& out, Timestamp now);
+  bool canPad() const;
+  /// Something of about `bytes` that does the peer no harm: a repetition, or pure padding.
+  bool buildPadding(size_t bytes, PacketBuf& out, Timestamp now);
+  /// Books a packet that left.
+  void onSent(const PacketBuf& packet, PacketType type, Timestamp queued, Timestamp now);
+
+  // --- feedback in
+  void onNack(std::span<const uint16_t> sequences, Pacer& pacer, Duration rtt, Timestamp now);
+  /// True if the application should make a key frame now.
+  bool onKeyFrameRequest(bool fir, uint8_t firSequence, Timestamp now);
+  void onReportBlock(const rtp::rtcp::ReportBlock& block, std::optional<Duration> rtt, Timestamp now);
+  void cull(Timestamp now, Duration rtt) { history_.cull(now, rtt); }
+  void setRetransmissionRate(DataRate rate) { retransmissionRate_ = rate; }
+
+  // --- reports out
+  bool sentSince(Timestamp time) const { return lastSent_ && *lastSent_ >= time; }
+  bool everSent() const { return lastSent_.has_value(); }
+  rtp::rtcp::SenderReport senderReport(const WallClock& clock, Timestamp now) const;
+  SendStreamStats& stats() { return stats_; }
+  const SendStreamStats& stats() const { return stats_; }
+
+  std::optional<DataRate> pendingTarget;  ///< not yet polled
+
+ private:
+  struct PacketPlan {
+    bool first = false;
+    bool last = false;
+    bool marker = false;
+    uint32_t timestamp = 0;
+    const codec::EncodedVideoFrame* video = nullptr;
+    const codec::EncodedAudioFrame* audio = nullptr;
+  };
+  rtp::PacketHeader header(const PacketPlan& plan, uint16_t sequence) const;
+  void addExtensions(rtp::PacketWriter& writer, const PacketPlan& plan) const;
+  size_t headerSizeFor(PacketBuf& scratch, const PacketPlan& plan) const;
+  rtp::FrameDescription describe(const codec::EncodedVideoFrame& frame);
+  rtp::Vp8Descriptor describeVp8(const codec::EncodedVideoFrame& frame, const codec::Vp8Info& info);
+  rtp::Vp9Descriptor describeVp9(const codec::EncodedVideoFrame& frame, const codec::Vp9Info& info);
+  bool enqueue(PacketBuf packet, int64_t sequence, PacketType type, Pacer& pacer, Timestamp now);
+  void buildRtx(const rtp::PacketView& original, PacketBuf& out);
+  bool takeRetransmissionBudget(size_t bytes, Timestamp now);
+
+  Environment& environment_;
+  SendStreamId id_;
+  SendStreamConfig config_;
+  size_t maxPacketSize_;
+  rtp::ExtensionForm form_ = rtp::ExtensionForm::OneByte;
+  std::unique_ptr<rtp::Packetizer> packetizer_;
+  SendHistory history_;
+
+  int64_t nextSequence_;
+  uint16_t nextRtxSequence_;
+  uint32_t timestampOffset_;
+  uint16_t pictureId_;
+  uint8_t tl0PicIdx_;
+  bool awaitingKeyFrame_ = false;
+  codec::VideoRotation lastRotation_ = codec::VideoRotation::None;
+  std::optional<Timestamp> lastCaptureTimeSent_;
+  bool captureTimeDue_ = false;
+  /// The peer has told a report about the SSRC, so it needs no mid and rid any more (RFC 8852).
+  bool acknowledged_ = false;
+
+  uint32_t lastTimestamp_ = 0;    ///< of the last frame, with offset
+  Timestamp lastFrameTime_;       ///< its capture time
+  std::optional<Timestamp> lastSent_;
+  bool lastWasMarker_ = false;
+
+  std::optional<Timestamp> lastKeyFrameEvent_;
+  std::optional<uint8_t> lastFirSequence_;
+  DataRate retransmissionRate_ = DataRate::kbps(300);
+  double retransmissionBudget_ = 0;
+  std::optional<Timestamp> budgetTime_;
+  uint64_t reportPackets_ = 0;
+  uint64_t reportOctets_ = 0;
+  SendStreamStats stats_;
+};
+
+}  // namespace parley::media

@@ -1,0 +1,199 @@
+// SendStream: what happens to packets after they were cut: history, repetition, padding, reports.
+
+#include <algorithm>
+
+#include "media/send_stream_impl.h"
+#include "parley/rtp/extensions/all.h"
+
+namespace parley::media {
+namespace {
+
+/// Bad-input rule B36: one key frame per 300 ms and stream, however many ask.
+constexpr Duration kKeyFrameInterval = Duration::millis(300);
+/// Bad-input rule B35: at most this share of the target rate goes into repetitions.
+constexpr double kRetransmissionShare = 0.5;
+constexpr double kMinRetransmissionBudget = 20'000;
+constexpr Duration kUnknownRttGate = Duration::millis(30);
+constexpr size_t kMaxPadding = 255;
+
+}  // namespace
+
+void SendStream::remember(int64_t sequence, PacketBuf packet, Timestamp now) {
+  history_.add(sequence, std::move(packet), now);
+}
+
+void SendStream::buildRtx(const rtp::PacketView& original, PacketBuf& out) {
+  const rtp::ExtensionMap& map = config_.extensions;
+  rtp::PacketHeader h;
+  h.payloadType = *config_.rtxPayloadType;
+  h.marker = original.marker();
+  h.sequenceNumber = nextRtxSequence_++;
+  h.timestamp = original.timestamp();
+  h.ssrc = *config_.rtxSsrc;
+  rtp::PacketWriter writer(out, h, {}, form_);
+  // RFC 8852: a repair packet names the stream it repairs, not itself.
+  if (!acknowledged_ && !config_.rid.empty()) writer.add<rtp::RepairedRid>(map, config_.rid);
+  rtp::ExtensionReader reader = original.extensions();
+  rtp::ExtensionElement element;
+  while (reader.next(element)) {
+    if (element.id == map.id<rtp::Rid>()) continue;
+    writer.addRaw(element.id, element.value);
+  }
+  const MutableByteSpan room = writer.beginPayload();
+  const ByteSpan payload = original.payload();
+  const size_t taken = std::min(payload.size(), room.size() - 2);
+  storeU16(room.data(), original.sequenceNumber());
+  std::copy_n(payload.begin(), taken, room.begin() + 2);
+  writer.finish(taken + 2);
+}
+
+bool SendStream::buildRetransmission(int64_t sequence, PacketBuf& out, Timestamp now) {
+  SendHistory::Entry* entry = history_.find(sequence);
+  if (entry == nullptr) return false;
+  entry->queued = false;
+  const auto view = rtp::PacketView::parse(entry->packet.span());
+  if (!view) return false;
+  out = environment_.pool.allocate();
+  if (!out) return false;
+  if (config_.rtxSsrc && config_.rtxPayloadType) {
+    buildRtx(*view, out);
+  } else {
+    out.assign(entry->packet.span());
+  }
+  entry->lastSent = now;
+  return true;
+}
+
+bool SendStream::canPad() const {
+  if (config_.kind != MediaKind::Video || !config_.active || !everSent()) return false;
+  // Padding on the media SSRC takes a sequence number, so it must not split a frame.
+  return (config_.rtxSsrc && config_.rtxPayloadType) || lastWasMarker_;
+}
+
+bool SendStream::buildPadding(size_t bytes, PacketBuf& out, Timestamp now) {
+  const bool rtx = config_.rtxSsrc && config_.rtxPayloadType;
+  SendHistory::Entry* entry = rtx && bytes > kMaxPadding ? history_.newest() : nullptr;
+  if (entry != nullptr && !entry->queued) return buildRetransmission(entry->sequence, out, now);
+  out = environment_.pool.allocate();
+  if (!out) return false;
+  rtp::PacketHeader h;
+  h.payloadType = rtx ? *config_.rtxPayloadType : config_.payloadType;
+  h.ssrc = rtx ? *config_.rtxSsrc : config_.ssrc;
+  h.sequenceNumber = rtx ? nextRtxSequence_++ : static_cast<uint16_t>(nextSequence_++);
+  h.timestamp = lastTimestamp_;
+  rtp::PacketWriter writer(out, h, {}, form_);
+  writer.reserve<rtp::AbsSendTime>(config_.extensions);
+  writer.reserve<rtp::TransportSequenceNumber>(config_.extensions);
+  if (!acknowledged_ && !config_.mid.empty()) writer.add<rtp::Mid>(config_.extensions, config_.mid);
+  if (!acknowledged_ && !config_.rid.empty()) {
+    if (rtx) {
+      writer.add<rtp::RepairedRid>(config_.extensions, config_.rid);
+    } else {
+      writer.add<rtp::Rid>(config_.extensions, config_.rid);
+    }
+  }
+  writer.beginPayload();
+  writer.finish(0);
+  return rtp::addPadding(out, std::clamp<size_t>(bytes, 1, kMaxPadding));
+}
+
+void SendStream::onSent(const PacketBuf& packet, PacketType type, Timestamp queued, Timestamp now) {
+  const auto view = rtp::PacketView::parse(packet.span());
+  if (!view) return;
+  const size_t payload = view->payload().size();
+  ++stats_.packetsSent;
+  stats_.headerBytesSent += packet.size() - payload;
+  stats_.bytesSent += payload;
+  if (type == PacketType::Retransmission) {
+    ++stats_.retransmittedPacketsSent;
+    stats_.retransmittedBytesSent += payload;
+  } else if (type == PacketType::Padding) {
+    ++stats_.paddingPacketsSent;
+  } else {
+    stats_.totalPacketSendDelay += now - queued;
+    lastSent_ = now;
+  }
+  if (view->ssrc() != config_.ssrc) return;
+  lastWasMarker_ = view->marker() || type == PacketType::Padding;
+  ++reportPackets_;
+  reportOctets_ += payload;
+}
+
+bool SendStream::takeRetransmissionBudget(size_t bytes, Timestamp now) {
+  const DataRate rate = retransmissionRate_ * kRetransmissionShare;
+  const double full = std::max(kMinRetransmissionBudget, static_cast<double>(rate.bps()) / 8);
+  if (!budgetTime_) {
+    retransmissionBudget_ = full;
+  } else {
+    const double gained = static_cast<double>(rate.bps()) / 8 * (now - *budgetTime_).seconds();
+    retransmissionBudget_ = std::min(full, retransmissionBudget_ + gained);
+  }
+  budgetTime_ = now;
+  if (retransmissionBudget_ < static_cast<double>(bytes)) return false;
+  retransmissionBudget_ -= static_cast<double>(bytes);
+  return true;
+}
+
+void SendStream::onNack(std::span<const uint16_t> sequences, Pacer& pacer, Duration rtt, Timestamp now) {
+  ++stats_.nackCount;
+  if (!config_.nack) return;
+  // The request may have crossed the repetition on its way: wait a round trip before the next one.
+  const Duration gate = rtt > Duration::zero() ? rtt : kUnknownRttGate;
+  for (const uint16_t sequence : sequences) {
+    SendHistory::Entry* entry = history_.findWrapped(sequence);
+    if (entry == nullptr || entry->queued || now - entry->lastSent < gate) continue;
+    if (!takeRetransmissionBudget(entry->packet.size(), now)) return;
+    PacedPacket paced;
+    paced.stream = id_.value;
+    paced.sequence = entry->sequence;
+    paced.size = static_cast<uint32_t>(entry->packet.size());
+    paced.type = PacketType::Retransmission;
+    paced.queued = now;
+    if (!pacer.push(std::move(paced))) return;
+    entry->queued = true;
+  }
+}
+
+bool SendStream::onKeyFrameRequest(bool fir, uint8_t firSequence, Timestamp now) {
+  if (fir) {
+    // RFC 5104 section 4.3.1.2: the same number is the same request again.
+    if (lastFirSequence_ == firSequence) return false;
+    lastFirSequence_ = firSequence;
+    ++stats_.firCount;
+  } else {
+    ++stats_.pliCount;
+  }
+  if (config_.kind != MediaKind::Video) return false;
+  if (lastKeyFrameEvent_ && now - *lastKeyFrameEvent_ < kKeyFrameInterval) return false;
+  lastKeyFrameEvent_ = now;
+  return true;
+}
+
+void SendStream::onReportBlock(const rtp::rtcp::ReportBlock& block, std::optional<Duration> rtt,
+                               Timestamp now) {
+  acknowledged_ = true;
+  if (!stats_.remote) stats_.remote.emplace();
+  RemoteInboundStats& remote = *stats_.remote;
+  remote.updated = now;
+  remote.packetsLost = block.cumulativeLost;
+  remote.fractionLost = block.fractionLost / 256.0;
+  remote.jitterSeconds = static_cast<double>(block.jitter) / std::max(1, config_.clockRate);
+  if (!rtt) return;
+  remote.roundTripTime = *rtt;
+  remote.totalRoundTripTime += *rtt;
+  ++remote.roundTripTimeMeasurements;
+}
+
+rtp::rtcp::SenderReport SendStream::senderReport(const WallClock& clock, Timestamp now) const {
+  rtp::rtcp::SenderReport report;
+  report.senderSsrc = config_.ssrc;
+  report.ntp = clock.ntpAt(now);
+  // RFC 3550 section 6.4.1: the media time of the same instant, extrapolated from the last frame.
+  const double ticks = (now - lastFrameTime_).seconds() * config_.clockRate;
+  report.rtpTimestamp = lastTimestamp_ + static_cast<uint32_t>(static_cast<int64_t>(ticks));
+  report.packetCount = static_cast<uint32_t>(reportPackets_);
+  report.octetCount = static_cast<uint32_t>(reportOctets_);
+  return report;
+}
+
+}  // namespace parley::media
