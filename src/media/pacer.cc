@@ -33,7 +33,8 @@ size_t Pacer::room(PacketType type) const {
 void Pacer::setRates(const congestion::PacerRates& rates, Timestamp now) {
   if (drained_ > now) {
     // What is owed stays owed in bytes, not in time.
-    const bool comparable = !drained_.isNever() && !rates_.pacing.isZero() && !rates.pacing.isZero();
+    const bool comparable =
+        !drained_.isNever() && !rates_.pacing.isZero() && !rates.pacing.isZero();
     drained_ = comparable ? now + (drained_ - now) * (rates_.pacing / rates.pacing) : now;
   }
   rates_ = rates;
@@ -72,8 +73,8 @@ void Pacer::prepareProbe(Timestamp now) {
 }
 
 DataRate Pacer::effectiveRate() const {
-  const auto needed =
-      DataRate::bps(static_cast<int64_t>(static_cast<double>(queuedBytes_) * 8 / kMaxQueueTime.seconds()));
+  const auto needed = DataRate::bps(
+      static_cast<int64_t>(static_cast<double>(queuedBytes_) * 8 / kMaxQueueTime.seconds()));
   return rates_.pacing.isZero() ? rates_.pacing : std::max(rates_.pacing, needed);
 }
 
@@ -125,11 +126,12 @@ size_t Pacer::paddingDue(int32_t& probeId, Timestamp now) {
     probeId = probe.cluster.id;
     // Small enough for the wanted number of packets, large enough for few wake-ups.
     const int64_t share = std::max<int64_t>(1, probe.cluster.minBytes() / probe.cluster.minPackets);
-    return static_cast<size_t>(
-        std::clamp(std::max(share, probe.cluster.rate.bytesIn(kProbeStep)), int64_t{50}, kMaxPaddingStep));
+    return static_cast<size_t>(std::clamp(std::max(share, probe.cluster.rate.bytesIn(kProbeStep)),
+                                          int64_t{50}, kMaxPaddingStep));
   }
   if (rates_.padding.isZero() || !lastMedia_ || paddingDrained_ > now) return 0;
-  return static_cast<size_t>(std::clamp(rates_.padding.bytesIn(kBurst), int64_t{50}, kMaxPaddingStep));
+  return static_cast<size_t>(
+      std::clamp(rates_.padding.bytesIn(kBurst), int64_t{50}, kMaxPaddingStep));
 }
 
 void Pacer::onPaddingSent(size_t bytes, int32_t probeId, Timestamp now) {

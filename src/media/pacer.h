@@ -25,8 +25,8 @@ struct PacedPacket {
 };
 
 /// Spreads packets over time. Audio never waits; repetitions go before new video; no burst exceeds
-/// 5 ms of the pacing rate. Probe clusters go out at their own rate, with padding where media lacks.
-/// Says what may leave now; its owner moves the packets.
+/// 5 ms of the pacing rate. Probe clusters go out at their own rate, with padding where media
+/// lacks. Says what may leave now; its owner moves the packets.
 class Pacer {
  public:
   explicit Pacer(size_t maxQueued) : audio_(maxQueued), repeats_(maxQueued), video_(maxQueued) {}

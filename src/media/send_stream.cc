@@ -1,8 +1,9 @@
 #include <algorithm>
 
-#include "media/send_stream_impl.h"
 #include "parley/base/text.h"
 #include "parley/rtp/extensions/all.h"
+
+#include "media/send_stream_impl.h"
 
 namespace parley::media {
 namespace {
@@ -13,7 +14,9 @@ constexpr Duration kCaptureTimeInterval = Duration::seconds(1);
 constexpr uint16_t kPictureIdMask = 0x7fff;
 constexpr size_t kOneByteMax = 16;
 
-uint16_t random16(Random& random) { return static_cast<uint16_t>(random.u32()); }
+uint16_t random16(Random& random) {
+  return static_cast<uint16_t>(random.u32());
+}
 
 uint32_t drawSsrc(Random& random) {
   for (;;) {
@@ -25,12 +28,16 @@ uint32_t drawSsrc(Random& random) {
 
 SendStream::SendStream(Environment& environment, SendStreamId id, SendStreamConfig config,
                        size_t maxPacketSize)
-    : environment_(environment), id_(id), config_(std::move(config)), maxPacketSize_(maxPacketSize) {
+    : environment_(environment),
+      id_(id),
+      config_(std::move(config)),
+      maxPacketSize_(maxPacketSize) {
   Random& random = environment.random;
   if (config_.ssrc == 0) config_.ssrc = drawSsrc(random);
   if (config_.rtxSsrc == 0u) config_.rtxSsrc = drawSsrc(random);
-  // RFC 3550 section 5.1: random starts. The sequence leaves room below the wrap, so that a receiver
-  // that joins at packet one sees no wrap among the first (RFC 3711 section 3.3.1 would guess wrong).
+  // RFC 3550 section 5.1: random starts. The sequence leaves room below the wrap, so that a
+  // receiver that joins at packet one sees no wrap among the first (RFC 3711 section 3.3.1 would
+  // guess wrong).
   nextSequence_ = 1 + random.below(0x7fff);
   nextRtxSequence_ = static_cast<uint16_t>(1 + random.below(0x7fff));
   timestampOffset_ = random.u32();
@@ -44,9 +51,9 @@ SendStream::SendStream(Environment& environment, SendStreamId id, SendStreamConf
 void SendStream::update(const SendStreamConfig& config) {
   const uint32_t ssrc = config_.ssrc;
   auto rtxSsrc = config_.rtxSsrc;
-  const bool newCodec = !packetizer_ || !equalsIgnoreCase(config.codec, config_.codec) ||
-                        config.payloadFormat.h264PacketizationMode !=
-                            config_.payloadFormat.h264PacketizationMode;
+  const bool newCodec =
+      !packetizer_ || !equalsIgnoreCase(config.codec, config_.codec) ||
+      config.payloadFormat.h264PacketizationMode != config_.payloadFormat.h264PacketizationMode;
   if (config.rtxSsrc && !rtxSsrc)
     rtxSsrc = *config.rtxSsrc != 0 ? *config.rtxSsrc : drawSsrc(environment_.random);
   if (!config.rtxSsrc) rtxSsrc.reset();
@@ -89,7 +96,8 @@ void SendStream::addExtensions(rtp::PacketWriter& writer, const PacketPlan& plan
   if (plan.audio != nullptr)
     writer.add<rtp::AudioLevel>(map, {plan.audio->voice, plan.audio->audioLevel});
   if (plan.video != nullptr && plan.last) {
-    // 3GPP TS 26.114 section 7.4.5: on the last packet of each key frame, and of a frame that changes it.
+    // 3GPP TS 26.114 section 7.4.5: on the last packet of each key frame, and of a frame that
+    // changes it.
     const auto rotation = plan.video->rotation;
     if (plan.video->keyFrame || rotation != lastRotation_ || rotation != codec::VideoRotation::None)
       writer.add<rtp::VideoOrientation>(map, {static_cast<uint16_t>(rotation), false, false});
@@ -179,7 +187,8 @@ bool SendStream::enqueue(PacketBuf packet, int64_t sequence, PacketType type, Pa
 
 SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame, Pacer& pacer,
                                            Timestamp now) {
-  if (!packetizer_ || config_.kind != MediaKind::Video || frame.data.empty()) return Accepted::Unfit;
+  if (!packetizer_ || config_.kind != MediaKind::Video || frame.data.empty())
+    return Accepted::Unfit;
   if (awaitingKeyFrame_ && !frame.keyFrame) {
     ++stats_.framesDropped;
     return Accepted::AwaitingKeyFrame;
@@ -198,7 +207,8 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
   PacketBuf packet = environment_.pool.allocate();
   if (!packet) return refuse();
   plan.first = plan.last = true;
-  const size_t overhead = headerSizeFor(packet, plan) + (config_.rtxSsrc ? kOriginalSequenceSize : 0);
+  const size_t overhead =
+      headerSizeFor(packet, plan) + (config_.rtxSsrc ? kOriginalSequenceSize : 0);
   if (overhead + 64 > maxPacketSize_) return Accepted::Unfit;
   const size_t count = packetizer_->begin(frame.data, describe(frame), maxPacketSize_ - overhead);
   if (count == 0) return Accepted::Unfit;
@@ -231,17 +241,18 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
 
 SendStream::Accepted SendStream::sendAudio(const codec::EncodedAudioFrame& frame, Pacer& pacer,
                                            Timestamp now) {
-  if (!packetizer_ || config_.kind != MediaKind::Audio || frame.data.empty()) return Accepted::Unfit;
+  if (!packetizer_ || config_.kind != MediaKind::Audio || frame.data.empty())
+    return Accepted::Unfit;
   PacketPlan plan;
   plan.audio = &frame;
   plan.first = plan.last = true;
   plan.timestamp = frame.rtpTimestamp + timestampOffset_;
   lastTimestamp_ = plan.timestamp;
   lastFrameTime_ = frame.capture;
-  if (frame.dtx) return Accepted::Yes;  // the gap in the timestamps says it (RFC 7587 section 3.1.3)
-  captureTimeDue_ =
-      config_.extensions.has(rtp::ExtensionKind::AbsCaptureTime) &&
-      (!lastCaptureTimeSent_ || now - *lastCaptureTimeSent_ >= kCaptureTimeInterval);
+  if (frame.dtx)
+    return Accepted::Yes;  // the gap in the timestamps says it (RFC 7587 section 3.1.3)
+  captureTimeDue_ = config_.extensions.has(rtp::ExtensionKind::AbsCaptureTime) &&
+                    (!lastCaptureTimeSent_ || now - *lastCaptureTimeSent_ >= kCaptureTimeInterval);
   PacketBuf packet = environment_.pool.allocate();
   if (!packet || pacer.room(PacketType::Audio) == 0) {
     ++stats_.framesDropped;
@@ -250,7 +261,8 @@ SendStream::Accepted SendStream::sendAudio(const codec::EncodedAudioFrame& frame
   rtp::PacketWriter writer(packet, header(plan, static_cast<uint16_t>(nextSequence_)), {}, form_);
   addExtensions(writer, plan);
   const MutableByteSpan room = writer.beginPayload();
-  const size_t limit = std::min(room.size(), maxPacketSize_ - std::min(maxPacketSize_, writer.headerSize()));
+  const size_t limit =
+      std::min(room.size(), maxPacketSize_ - std::min(maxPacketSize_, writer.headerSize()));
   if (packetizer_->begin(frame.data, {}, limit) != 1) return Accepted::Unfit;
   writer.finish(packetizer_->next(room));
   enqueue(std::move(packet), nextSequence_, PacketType::Audio, pacer, now);

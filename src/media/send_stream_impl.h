@@ -4,8 +4,6 @@
 #include <optional>
 #include <span>
 
-#include "media/history.h"
-#include "media/pacer.h"
 #include "parley/base/environment.h"
 #include "parley/codec/encoded_frame.h"
 #include "parley/media/send_stream.h"
@@ -14,22 +12,29 @@
 #include "parley/rtp/rtcp/report_block.h"
 #include "parley/rtp/rtcp/sender_report.h"
 
+#include "media/history.h"
+#include "media/pacer.h"
+
 namespace parley::media {
 
-/// One outgoing RTP stream: cuts frames into packets with their content extensions, remembers what was
-/// sent and repeats it. The way of a packet (architecture of the layer: media/README.md):
+/// One outgoing RTP stream: cuts frames into packets with their content extensions, remembers what
+/// was sent and repeats it. The way of a packet (architecture of the layer: media/README.md):
 ///
-///     sendVideo: packetize -> Pacer::push          (content extensions written, send-time ones zero)
-///     Pacer::pop -> RtpSession egress: history keeps the packet, a copy is stamped and leaves
-///     onNack -> Pacer::push (no bytes) -> Pacer::pop -> buildRetransmission
+///     sendVideo: packetize -> Pacer::push          (content extensions written, send-time ones
+///     zero) Pacer::pop -> RtpSession egress: history keeps the packet, a copy is stamped and
+///     leaves onNack -> Pacer::push (no bytes) -> Pacer::pop -> buildRetransmission
 class SendStream {
  public:
-  SendStream(Environment& environment, SendStreamId id, SendStreamConfig config, size_t maxPacketSize);
+  SendStream(Environment& environment, SendStreamId id, SendStreamConfig config,
+             size_t maxPacketSize);
 
   SendStreamId id() const { return id_; }
   const SendStreamConfig& config() const { return config_; }
   /// SSRCs stay; everything else follows the new configuration.
   void update(const SendStreamConfig& config);
+  void setMaxPacketSize(size_t bytes) { maxPacketSize_ = bytes; }
+  /// Frames were lost before they reached us.
+  void skipToKeyFrame() { awaitingKeyFrame_ = true; }
   bool usable() const { return packetizer_ != nullptr; }
 
   // --- frames in
@@ -52,12 +57,14 @@ class SendStream {
   void onNack(std::span<const uint16_t> sequences, Pacer& pacer, Duration rtt, Timestamp now);
   /// True if the application should make a key frame now.
   bool onKeyFrameRequest(bool fir, uint8_t firSequence, Timestamp now);
-  void onReportBlock(const rtp::rtcp::ReportBlock& block, std::optional<Duration> rtt, Timestamp now);
+  void onReportBlock(const rtp::rtcp::ReportBlock& block, std::optional<Duration> rtt,
+                     Timestamp now);
   void cull(Timestamp now, Duration rtt) { history_.cull(now, rtt); }
   void setRetransmissionRate(DataRate rate) { retransmissionRate_ = rate; }
 
   // --- reports out
   bool sentSince(Timestamp time) const { return lastSent_ && *lastSent_ >= time; }
+  std::optional<Timestamp> lastSent() const { return lastSent_; }
   bool everSent() const { return lastSent_.has_value(); }
   rtp::rtcp::SenderReport senderReport(const WallClock& clock, Timestamp now) const;
   SendStreamStats& stats() { return stats_; }
@@ -104,8 +111,8 @@ class SendStream {
   /// The peer has told a report about the SSRC, so it needs no mid and rid any more (RFC 8852).
   bool acknowledged_ = false;
 
-  uint32_t lastTimestamp_ = 0;    ///< of the last frame, with offset
-  Timestamp lastFrameTime_;       ///< its capture time
+  uint32_t lastTimestamp_ = 0;  ///< of the last frame, with offset
+  Timestamp lastFrameTime_;     ///< its capture time
   std::optional<Timestamp> lastSent_;
   bool lastWasMarker_ = false;
 

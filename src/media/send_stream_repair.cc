@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
-#include "media/send_stream_impl.h"
 #include "parley/rtp/extensions/all.h"
+
+#include "media/send_stream_impl.h"
 
 namespace parley::media {
 namespace {
@@ -134,7 +135,8 @@ bool SendStream::takeRetransmissionBudget(size_t bytes, Timestamp now) {
   return true;
 }
 
-void SendStream::onNack(std::span<const uint16_t> sequences, Pacer& pacer, Duration rtt, Timestamp now) {
+void SendStream::onNack(std::span<const uint16_t> sequences, Pacer& pacer, Duration rtt,
+                        Timestamp now) {
   ++stats_.nackCount;
   if (!config_.nack) return;
   // The request may have crossed the repetition on its way: wait a round trip before the next one.

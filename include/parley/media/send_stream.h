@@ -20,20 +20,20 @@ using SendStreamId = StrongId<struct SendStreamIdTag>;
 struct SendStreamConfig {
   MediaKind kind = MediaKind::Video;
   std::string mid;
-  std::string rid;                           ///< of a simulcast encoding; empty otherwise
-  uint32_t ssrc = 0;                         ///< 0 = drawn at random
-  std::optional<uint32_t> rtxSsrc;           ///< 0 = drawn; nullopt = no RTX
+  std::string rid;                  ///< of a simulcast encoding; empty otherwise
+  uint32_t ssrc = 0;                ///< 0 = drawn at random
+  std::optional<uint32_t> rtxSsrc;  ///< 0 = drawn; nullopt = no RTX
   uint8_t payloadType = 0;
   std::optional<uint8_t> rtxPayloadType;
-  std::string codec;                         ///< encoding name of SDP; keys the payload format
+  std::string codec;  ///< encoding name of SDP; keys the payload format
   int clockRate = 90'000;
   rtp::PayloadFormatParameters payloadFormat;
   rtp::ExtensionMap extensions;
-  bool nack = false;                         ///< `a=rtcp-fb nack`: keep packets to repeat them
-  bool active = true;                        ///< an inactive encoding gets no bitrate
+  bool nack = false;   ///< `a=rtcp-fb nack`: keep packets to repeat them
+  bool active = true;  ///< an inactive encoding gets no bitrate
   DataRate minBitrate = DataRate::kbps(30);
   DataRate maxBitrate = DataRate::kbps(2500);
-  double priority = 1;                       ///< share of what is left after all minima
+  double priority = 1;  ///< share of what is left after all minima
 };
 
 /// What the peer reports about one of our streams (webrtc-stats remote-inbound-rtp).
@@ -57,19 +57,19 @@ struct SendStreamStats {
   std::optional<uint32_t> rtxSsrc;
   uint8_t payloadType = 0;
   bool active = true;
-  uint64_t packetsSent = 0;             ///< with retransmissions and padding
-  uint64_t bytesSent = 0;               ///< payload
-  uint64_t headerBytesSent = 0;         ///< headers, extensions and padding
+  uint64_t packetsSent = 0;      ///< with retransmissions and padding
+  uint64_t bytesSent = 0;        ///< payload
+  uint64_t headerBytesSent = 0;  ///< headers, extensions and padding
   uint64_t retransmittedPacketsSent = 0;
   uint64_t retransmittedBytesSent = 0;
   uint64_t paddingPacketsSent = 0;
   uint64_t framesSent = 0;
   uint64_t keyFramesSent = 0;
-  uint64_t framesDropped = 0;           ///< did not fit in the pacer or the packet pool
+  uint64_t framesDropped = 0;  ///< did not fit in the pacer or the packet pool
   uint32_t nackCount = 0;
   uint32_t pliCount = 0;
   uint32_t firCount = 0;
-  Duration totalPacketSendDelay;        ///< time spent in the pacer
+  Duration totalPacketSendDelay;  ///< time spent in the pacer
   DataRate targetBitrate;
   int frameWidth = 0;
   int frameHeight = 0;
@@ -78,8 +78,8 @@ struct SendStreamStats {
 
 /// The transport's bandwidth estimate.
 struct BandwidthStats {
-  DataRate target;                      ///< what all encoders together may produce
-  DataRate estimate;                    ///< before back-pressure
+  DataRate target;    ///< what all encoders together may produce
+  DataRate estimate;  ///< before back-pressure
   DataRate pacing;
   double lossFraction = 0;
   std::optional<Duration> roundTripTime;

@@ -71,7 +71,6 @@ void GccController::restart(DataRate start) {
 ControlUpdate GccController::onNetworkAvailability(const NetworkAvailability& message) {
   ControlUpdate out;
   available_ = message.available;
-  if (available_ && !probes_.started()) probes_.start(bandwidth(), message.time, out);
   if (!available_) nextProcess_ = Timestamp::never();
   emit(out);
   return out;
@@ -81,7 +80,6 @@ ControlUpdate GccController::onRouteChange(const RouteChange& message) {
   ControlUpdate out;
   constraints_ = message.constraints;
   restart(constraints_.start.value_or(bandwidth()));
-  if (available_) probes_.start(bandwidth(), message.time, out);
   emit(out);
   return out;
 }
@@ -118,7 +116,13 @@ ControlUpdate GccController::onSentPacket(const SentPacket& packet) {
   lastSent_ = packet.sendTime;
   if (!firstUnansweredSent_) firstUnansweredSent_ = packet.sendTime;
   if (nextProcess_.isNever() && available_) nextProcess_ = packet.sendTime + kProcessInterval;
-  return {};
+  ControlUpdate out;
+  if (available_ && !packet.audio && !probes_.started()) {
+    // Only now is there something to probe with, and somebody who wants the answer.
+    probes_.start(bandwidth(), packet.sendTime, out);
+    emit(out);
+  }
+  return out;
 }
 
 void GccController::measureRtt(const TransportFeedbackReport& report) {

@@ -7,7 +7,9 @@
 
 namespace parley::congestion::gcc {
 
-/// Measures the rate at which a probe cluster came through.
+/// Measures what a probe cluster found: the rate at which it was sent if the path carried that,
+/// else the rate of the path. The path is fitted as a FIFO link, because with packets of different
+/// sizes the plain rates of departures and arrivals differ even where nothing is full.
 class ProbeEstimator {
  public:
   void onProbeSent(const ProbeCluster& cluster);
@@ -16,15 +18,23 @@ class ProbeEstimator {
   void reset() { clusters_ = {}; }
 
  private:
+  struct Sample {
+    Timestamp send, receive;
+    uint32_t size = 0;
+  };
+  static constexpr size_t kMaxSamples = 48;
   struct Cluster {
     ProbeCluster plan;
     int packets = 0;
     int64_t bytes = 0;
-    Timestamp firstSend, lastSend, firstReceive, lastReceive;
-    uint32_t lastSendSize = 0;
-    uint32_t firstReceiveSize = 0;
+    size_t samples = 0;
+    std::array<Sample, kMaxSamples> sample;
   };
-  std::array<Cluster, 8> clusters_{};
+  static void insert(Cluster& cluster, const PacketResult& result);
+  static std::optional<double> sendRate(const Cluster& cluster);
+  static double misfit(const Cluster& cluster, double linkBps);
+
+  std::array<Cluster, 5> clusters_{};
   size_t next_ = 0;
 };
 

@@ -181,7 +181,8 @@ TEST(Gcc, ANewRouteStartsAnew) {
   const auto update = loop.controller().onRouteChange({loop.now(), fresh});
   ASSERT_TRUE(update.target);
   EXPECT_EQ(update.target->target, DataRate::kbps(300));
-  EXPECT_EQ(update.probes().size(), 2u);
+  const auto probing = loop.controller().onSentPacket({1, loop.now(), 1000, -1, false, 1000});
+  EXPECT_EQ(probing.probes().size(), 2u);
 }
 
 TEST(Gcc, WithoutANetworkTheTargetIsZero) {

@@ -1,0 +1,143 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "parley/base/driven.h"
+#include "parley/base/environment.h"
+#include "parley/base/export.h"
+#include "parley/base/packet_buffer.h"
+#include "parley/base/result.h"
+#include "parley/base/time.h"
+#include "parley/base/units.h"
+#include "parley/codec/encoded_frame.h"
+#include "parley/congestion/controller.h"
+#include "parley/media/receive_hub.h"
+#include "parley/media/receive_types.h"
+#include "parley/media/send_stream.h"
+
+namespace parley::media {
+
+struct RtpSessionConfig {
+  std::string cname;                  ///< RFC 7022; one per PeerConnection
+  congestion::RateConstraints rates;  ///< `time` is not used
+  /// Largest RTP or RTCP packet before SRTP. 1200 with the SRTP trailer stays below 1280 - 48.
+  size_t maxPacketSize = 1200;
+  bool reducedSizeRtcp = false;        ///< `a=rtcp-rsize` on both sides: we may send RFC 5506
+  bool receiverReferenceTime = false;  ///< `a=rtcp-xr:rcvr-rtt`: measure RTT while only receiving
+  ArrivalFeedback arrivalFeedback = ArrivalFeedback::None;
+  /// nullptr = GCC. Only used during construction.
+  const congestion::ControllerFactory* controllers = nullptr;
+};
+
+/// A plaintext packet to protect and send.
+struct OutgoingPacket {
+  PacketBuf data;
+  bool isRtcp = false;
+  TxClass txClass = TxClass::Media;
+};
+
+/// The peer cannot go on without a key frame, or we dropped a frame. At most one per 300 ms and
+/// stream.
+struct KeyFrameRequested {
+  SendStreamId stream{};
+};
+/// What an encoder should aim at from now on; zero = pause. Only the latest is kept per stream.
+struct TargetBitrateChanged {
+  SendStreamId stream{};
+  DataRate rate;
+  double lossFraction = 0;  ///< for codecs with redundancy of their own
+  Duration roundTripTime;
+};
+using RtpEvent = std::variant<std::monostate, KeyFrameRequested, TargetBitrateChanged, SourceEvent>;
+
+/// Datagrams and packets that led to nothing.
+struct RtpSessionDrops {
+  uint64_t malformedRtp = 0;
+  uint64_t malformedRtcp = 0;
+  uint64_t ownSsrc = 0;        ///< came with one of our SSRCs: a loop or a collision
+  uint64_t outboundQueue = 0;  ///< the owner did not poll
+  uint64_t packetPool = 0;     ///< no buffer
+};
+
+/// All RTP and RTCP of one transport, in plaintext: the owner does SRTP. Sending streams, the
+/// ReceiveHub, RTCP, pacing and congestion control, wired together.
+///
+/// A machine (src/README.md, rules M1 to M10). Thread-compatible. Steady-state packets do not
+/// allocate. Without media in either direction its only deadlines are RTCP reports, and without
+/// streams and receivers it has none. Bounds: Limits::maxQueuedTransmits packets wait in the pacer
+/// and as many for pollTransmit (then the newest are dropped and counted), Limits::maxQueuedEvents
+/// events.
+class PARLEY_EXPORT RtpSession {
+ public:
+  RtpSession(const Environment& environment, const RtpSessionConfig& config);
+  ~RtpSession();
+  RtpSession(const RtpSession&) = delete;
+  RtpSession& operator=(const RtpSession&) = delete;
+
+  // --- control
+  /// Follows renegotiation; `controllers` is ignored.
+  void reconfigure(const RtpSessionConfig& config, Timestamp now);
+  /// Errors: NotSupported if no payload format has the codec's name, InvalidAccess if an SSRC is in
+  /// use, ResourceExhausted beyond 256 streams.
+  Result<SendStreamId> addSendStream(const SendStreamConfig& config, Timestamp now);
+  /// Keeps the SSRCs. Errors: NotFound, NotSupported.
+  Result<void> updateSendStream(SendStreamId id, const SendStreamConfig& config, Timestamp now);
+  /// Forgets the stream and says BYE for it, if it ever sent.
+  void removeSendStream(SendStreamId id, Timestamp now);
+  /// Adds a receiver or replaces the configuration of the one with its id.
+  void setReceiver(const ReceiveConfig& config, Timestamp now);
+  void removeReceiver(ReceiverId id, Timestamp now);
+  void setMinimumPlayoutDelay(ReceiverId id, Duration delay);
+  /// Before the transport is connected nothing is sent; frames are refused.
+  void setNetworkAvailable(bool available, Timestamp now);
+  /// The path changed: the estimate starts again.
+  void onRouteChange(Timestamp now);
+  /// Overhead or another path MTU changed what fits.
+  void setMaxPacketSize(size_t bytes);
+  /// Says BYE for all streams; poll it out. Nothing is sent or accepted afterwards.
+  void close(Timestamp now);
+
+  // --- media in
+  /// Errors: NotFound, InvalidState (no network yet, or closed), Type (not this stream's kind,
+  /// empty), ResourceExhausted (dropped: the pacer is full; a key frame is asked for). After an
+  /// error the stream refuses delta frames until the next key frame.
+  Result<void> sendVideo(SendStreamId id, const codec::EncodedVideoFrame& frame, Timestamp now);
+  Result<void> sendAudio(SendStreamId id, const codec::EncodedAudioFrame& frame, Timestamp now);
+  /// The decoder needs a key frame: asks the peer, rate-limited.
+  void requestKeyFrame(ReceiverId id, Timestamp now);
+
+  // --- packets in, after SRTP
+  void handleRtp(PacketBuf packet, Timestamp now, Ecn ecn = Ecn::NotEct);
+  void handleRtcp(ByteSpan packet, Timestamp now);
+  void advance(Timestamp now);
+  Timestamp nextDeadline() const;
+
+  // --- out
+  bool pollTransmit(OutgoingPacket& out);
+  bool pollEvent(RtpEvent& out);
+  /// The next video frame that is due. `out.payload` keeps its capacity.
+  bool pollFrame(ReceivedFrame& out);
+  bool pollAudio(AudioPlayoutUnit& out);
+
+  // --- observation
+  void sendStats(std::vector<SendStreamStats>& out) const;
+  void receiveStats(std::vector<InboundStats>& out) const;
+  void sources(ReceiverId id, Timestamp now, std::vector<RtpSource>& out) const;
+  BandwidthStats bandwidth() const;
+  const RtpSessionDrops& drops() const;
+  /// The receiver that got packets of this SSRC.
+  std::optional<ReceiverId> receiverOf(uint32_t ssrc) const;
+  /// SSRCs of a stream as finally chosen; nullptr for an unknown id.
+  const SendStreamConfig* sendStream(SendStreamId id) const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace parley::media

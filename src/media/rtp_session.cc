@@ -1,0 +1,571 @@
+#include "parley/media/rtp_session.h"
+
+#include <algorithm>
+
+#include "parley/base/check.h"
+#include "parley/congestion/gcc.h"
+#include "parley/rtp/extensions/all.h"
+
+#include "media/rtp_session_impl.h"
+
+namespace parley::media {
+namespace {
+
+constexpr size_t kMaxSendStreams = 256;
+constexpr size_t kMinPacketSize = 256;
+
+uint32_t drawSsrc(Random& random) {
+  for (;;) {
+    if (const uint32_t ssrc = random.u32(); ssrc != 0) return ssrc;
+  }
+}
+
+std::unique_ptr<congestion::Controller> makeController(const RtpSessionConfig& config) {
+  return config.controllers != nullptr ? config.controllers->create(config.rates)
+                                       : congestion::createGcc(config.rates);
+}
+
+size_t clampPacketSize(size_t bytes) {
+  return std::clamp(bytes, kMinPacketSize, PacketBuf::kMaxPayload);
+}
+
+}  // namespace
+
+RtpSession::Impl::Impl(const Environment& environment, const RtpSessionConfig& config)
+    : environment_(environment),
+      config_(config),
+      hub_(environment_),
+      controller_(makeController(config)),
+      pacer_(environment.limits.maxQueuedTransmits),
+      ownSsrc_(drawSsrc(environment.random)),
+      schedule_(environment.random),
+      outbound_(environment.limits.maxQueuedTransmits),
+      events_(environment.limits.maxQueuedEvents) {
+  config_.controllers = nullptr;
+  config_.maxPacketSize = clampPacketSize(config.maxPacketSize);
+  hub_.setArrivalFeedback(config_.arrivalFeedback);
+}
+
+// --- control
+
+void RtpSession::Impl::reconfigure(const RtpSessionConfig& config, Timestamp now) {
+  now = clock_.clamp(now);
+  config_ = config;
+  config_.controllers = nullptr;
+  hub_.setArrivalFeedback(config_.arrivalFeedback);
+  congestion::RateConstraints rates = config.rates;
+  rates.time = now;
+  applyUpdate(controller_->onConstraints(rates), now);
+  setMaxPacketSize(config.maxPacketSize);
+}
+
+void RtpSession::Impl::setMaxPacketSize(size_t bytes) {
+  config_.maxPacketSize = clampPacketSize(bytes);
+  for (const auto& stream : streams_) stream->setMaxPacketSize(config_.maxPacketSize);
+}
+
+SendStream* RtpSession::Impl::find(uint32_t id) const {
+  for (const auto& stream : streams_) {
+    if (stream->id().value == id) return stream.get();
+  }
+  return nullptr;
+}
+
+SendStream* RtpSession::Impl::findBySsrc(uint32_t ssrc) const {
+  for (const auto& stream : streams_) {
+    if (stream->config().ssrc == ssrc) return stream.get();
+  }
+  return nullptr;
+}
+
+bool RtpSession::Impl::ssrcInUse(uint32_t ssrc) const {
+  return std::any_of(streams_.begin(), streams_.end(), [ssrc](const auto& stream) {
+    return stream->config().ssrc == ssrc || stream->config().rtxSsrc == ssrc;
+  });
+}
+
+Result<SendStreamId> RtpSession::Impl::addSendStream(const SendStreamConfig& config,
+                                                     Timestamp now) {
+  now = clock_.clamp(now);
+  if (streams_.size() >= kMaxSendStreams)
+    return fail(ErrorCode::ResourceExhausted, "a session carries at most 256 send streams");
+  const bool rtxTaken = config.rtxSsrc && *config.rtxSsrc != 0 &&
+                        (ssrcInUse(*config.rtxSsrc) || *config.rtxSsrc == config.ssrc);
+  if ((config.ssrc != 0 && ssrcInUse(config.ssrc)) || rtxTaken)
+    return fail(ErrorCode::InvalidAccess, "the SSRC is in use by another stream");
+  SendStreamConfig chosen = config;
+  while (chosen.ssrc == 0 || ssrcInUse(chosen.ssrc)) chosen.ssrc = environment_.random.u32();
+  const SendStreamId id{nextStreamId_};
+  auto stream =
+      std::make_unique<SendStream>(environment_, id, std::move(chosen), config_.maxPacketSize);
+  if (!stream->usable())
+    return fail(ErrorCode::NotSupported, "no payload format is known for \"" + config.codec + "\"");
+  ++nextStreamId_;
+  streams_.push_back(std::move(stream));
+  describeStreams(now);
+  updateReporting(now);
+  return id;
+}
+
+Result<void> RtpSession::Impl::updateSendStream(SendStreamId id, const SendStreamConfig& config,
+                                                Timestamp now) {
+  now = clock_.clamp(now);
+  SendStream* stream = find(id.value);
+  if (stream == nullptr) return fail(ErrorCode::NotFound, "no such send stream");
+  if (rtp::createPacketizer(config.codec, config.payloadFormat) == nullptr)
+    return fail(ErrorCode::NotSupported, "no payload format is known for \"" + config.codec + "\"");
+  if (config.kind != stream->config().kind)
+    return fail(ErrorCode::InvalidModification, "a stream cannot change between audio and video");
+  stream->update(config);
+  describeStreams(now);
+  return ok();
+}
+
+void RtpSession::Impl::removeSendStream(SendStreamId id, Timestamp now) {
+  now = clock_.clamp(now);
+  SendStream* stream = find(id.value);
+  if (stream == nullptr) return;
+  const uint32_t ssrc = stream->config().ssrc;
+  if (stream->everSent()) sendBye({&ssrc, 1});
+  pacer_.removeStream(id.value);
+  std::erase_if(lossStates_, [ssrc](const LossState& s) { return s.ssrc == ssrc; });
+  std::erase_if(streams_, [id](const auto& s) { return s->id() == id; });
+  describeStreams(now);
+  updateReporting(now);
+  settle(now);
+}
+
+void RtpSession::Impl::setReceiver(const ReceiveConfig& config, Timestamp now) {
+  now = clock_.clamp(now);
+  hub_.setReceiver(config);
+  if (std::find(receiverIds_.begin(), receiverIds_.end(), config.id) == receiverIds_.end())
+    receiverIds_.push_back(config.id);
+  updateReporting(now);
+}
+
+void RtpSession::Impl::removeReceiver(ReceiverId id, Timestamp now) {
+  now = clock_.clamp(now);
+  hub_.removeReceiver(id);
+  std::erase(receiverIds_, id);
+  updateReporting(now);
+}
+
+void RtpSession::Impl::updateReporting(Timestamp now) {
+  if (available_ && !closed_ && (!streams_.empty() || !receiverIds_.empty())) {
+    schedule_.start(now);
+  } else {
+    schedule_.stop();
+  }
+}
+
+void RtpSession::Impl::setNetworkAvailable(bool available, Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_ || available == available_) return;
+  available_ = available;
+  applyUpdate(controller_->onNetworkAvailability({now, available}), now);
+  updateReporting(now);
+  settle(now);
+}
+
+void RtpSession::Impl::onRouteChange(Timestamp now) {
+  now = clock_.clamp(now);
+  adapter_.reset();
+  rtt_.reset();
+  congestion::RateConstraints rates = config_.rates;
+  rates.time = now;
+  applyUpdate(controller_->onRouteChange({now, rates}), now);
+  settle(now);
+}
+
+void RtpSession::Impl::close(Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_) return;
+  InlineVector<uint32_t, kMaxSendStreams> ssrcs;
+  for (const auto& stream : streams_) {
+    if (stream->everSent()) ssrcs.push_back(stream->config().ssrc);
+    pacer_.removeStream(stream->id().value);
+  }
+  for (size_t at = 0; at < ssrcs.size(); at += rtp::rtcp::Bye::kMaxSources)
+    sendBye({ssrcs.data() + at, std::min(rtp::rtcp::Bye::kMaxSources, ssrcs.size() - at)});
+  streams_.clear();
+  applyUpdate(controller_->onNetworkAvailability({now, false}), now);
+  closed_ = true;
+  available_ = false;
+  schedule_.stop();
+}
+
+void RtpSession::Impl::describeStreams(Timestamp now) {
+  congestion::StreamsConfig streams;
+  streams.time = now;
+  for (const auto& stream : streams_) {
+    const SendStreamConfig& c = stream->config();
+    if (!c.active) continue;
+    streams.minTotal = streams.minTotal + c.minBitrate;
+    streams.maxTotal = streams.maxTotal + c.maxBitrate;
+    streams.probeWhenApplicationLimited |= c.kind == MediaKind::Video;
+  }
+  applyUpdate(controller_->onStreamsConfig(streams), now);
+  allocate();
+}
+
+void RtpSession::Impl::applyUpdate(const congestion::ControlUpdate& update, Timestamp now) {
+  if (update.pacer) pacer_.setRates(*update.pacer, now);
+  for (const congestion::ProbeCluster& probe : update.probes()) pacer_.addProbe(probe, now);
+  if (!update.target) return;
+  target_ = *update.target;
+  allocate();
+  updateRtt();
+}
+
+void RtpSession::Impl::allocate() {
+  demands_.clear();
+  for (const auto& stream : streams_) {
+    const SendStreamConfig& c = stream->config();
+    BitrateDemand demand;
+    demand.min = c.minBitrate;
+    demand.max = std::max(c.minBitrate, c.maxBitrate);
+    demand.priority = c.priority > 0 ? c.priority : 1;
+    demand.audio = c.kind == MediaKind::Audio;
+    demand.active = c.active;
+    demands_.push_back(demand);
+  }
+  allocateBitrate(target_.target, demands_);
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    SendStream& stream = *streams_[i];
+    stream.setRetransmissionRate(target_.bandwidth);
+    if (stream.stats().targetBitrate == demands_[i].given) continue;
+    stream.stats().targetBitrate = demands_[i].given;
+    stream.pendingTarget = demands_[i].given;
+  }
+}
+
+// --- media in
+
+Result<void> RtpSession::Impl::refuse(SendStream& stream, SendStream::Accepted accepted,
+                                      Timestamp now) {
+  switch (accepted) {
+    case SendStream::Accepted::Yes:
+      return ok();
+    case SendStream::Accepted::Unfit:
+      return fail(ErrorCode::Type, "the frame is empty or not of this stream's kind");
+    case SendStream::Accepted::NoRoom:
+    case SendStream::Accepted::AwaitingKeyFrame:
+      break;
+  }
+  raiseKeyFrameRequest(stream, false, 0, now);
+  return fail(ErrorCode::ResourceExhausted, "the frame was dropped: send a key frame next");
+}
+
+Result<void> RtpSession::Impl::sendVideo(SendStreamId id, const codec::EncodedVideoFrame& frame,
+                                         Timestamp now) {
+  now = clock_.clamp(now);
+  SendStream* stream = find(id.value);
+  if (stream == nullptr) return fail(ErrorCode::NotFound, "no such send stream");
+  if (!available_) {
+    stream->skipToKeyFrame();
+    return fail(ErrorCode::InvalidState, "the transport is not connected");
+  }
+  const auto accepted = stream->sendVideo(frame, pacer_, now);
+  settle(now);
+  return refuse(*stream, accepted, now);
+}
+
+Result<void> RtpSession::Impl::sendAudio(SendStreamId id, const codec::EncodedAudioFrame& frame,
+                                         Timestamp now) {
+  now = clock_.clamp(now);
+  SendStream* stream = find(id.value);
+  if (stream == nullptr) return fail(ErrorCode::NotFound, "no such send stream");
+  if (!available_) return fail(ErrorCode::InvalidState, "the transport is not connected");
+  const auto accepted = stream->sendAudio(frame, pacer_, now);
+  settle(now);
+  if (accepted == SendStream::Accepted::NoRoom)
+    return fail(ErrorCode::ResourceExhausted, "the packet was dropped: too much is waiting");
+  return refuse(*stream, accepted, now);
+}
+
+void RtpSession::Impl::requestKeyFrame(ReceiverId id, Timestamp now) {
+  now = clock_.clamp(now);
+  hub_.requestKeyFrame(id, now);
+  settle(now);
+}
+
+void RtpSession::Impl::raiseKeyFrameRequest(SendStream& stream, bool fir, uint8_t firSequence,
+                                            Timestamp now) {
+  if (stream.onKeyFrameRequest(fir, firSequence, now)) events_.push(KeyFrameRequested{stream.id()});
+}
+
+// --- RTP out
+
+void RtpSession::Impl::push(OutgoingPacket packet) {
+  if (!outbound_.push(std::move(packet))) ++drops_.outboundQueue;
+}
+
+SendStream* RtpSession::Impl::paddingStream() const {
+  // The one that sent last has the freshest packets to repeat.
+  SendStream* best = nullptr;
+  for (const auto& stream : streams_) {
+    if (stream->canPad() && (best == nullptr || stream->lastSent() > best->lastSent()))
+      best = stream.get();
+  }
+  return best;
+}
+
+void RtpSession::Impl::pump(Timestamp now) {
+  if (!available_) return;
+  PacedPacket packet;
+  int32_t probeId = -1;
+  pacer_.setPaddingPossible(paddingStream() != nullptr);
+  for (;;) {
+    if (pacer_.pop(packet, probeId, now)) {
+      release(std::move(packet), probeId, now);
+      pacer_.setPaddingPossible(paddingStream() != nullptr);
+      continue;
+    }
+    const size_t wanted = pacer_.paddingDue(probeId, now);
+    if (wanted == 0) return;
+    const size_t made = sendPadding(wanted, probeId, now);
+    if (made == 0) {
+      pacer_.abandonPadding();
+      return;
+    }
+    pacer_.onPaddingSent(made, probeId, now);
+  }
+}
+
+void RtpSession::Impl::release(PacedPacket packet, int32_t probeId, Timestamp now) {
+  SendStream* stream = find(packet.stream);
+  if (stream == nullptr) return;
+  PacketBuf wire;
+  if (packet.type == PacketType::Retransmission) {
+    if (!stream->buildRetransmission(packet.sequence, wire, now)) return;
+  } else if (stream->keepsHistory()) {
+    // The one copy of a sent packet: repetitions need the plaintext, SRTP works in place.
+    wire = environment_.pool.copyOf(packet.data.span());
+    stream->remember(packet.sequence, std::move(packet.data), now);
+    if (!wire) {
+      ++drops_.packetPool;
+      return;
+    }
+  } else {
+    wire = std::move(packet.data);
+  }
+  transmit(*stream, std::move(wire), packet.type, packet.queued, probeId, now);
+}
+
+size_t RtpSession::Impl::sendPadding(size_t bytes, int32_t probeId, Timestamp now) {
+  SendStream* stream = paddingStream();
+  PacketBuf wire;
+  if (stream == nullptr || !stream->buildPadding(bytes, wire, now)) return 0;
+  const size_t size = wire.size();
+  transmit(*stream, std::move(wire), PacketType::Padding, now, probeId, now);
+  return size;
+}
+
+void RtpSession::Impl::transmit(SendStream& stream, PacketBuf packet, PacketType type,
+                                Timestamp queued, int32_t probeId, Timestamp now) {
+  const rtp::ExtensionMap& map = stream.config().extensions;
+  const MutableByteSpan bytes = packet.mutableSpan();
+  rtp::setExtension<rtp::AbsSendTime>(bytes, map, rtp::AbsSendTime::fromTimestamp(now));
+  const bool counted =
+      rtp::setExtension<rtp::TransportSequenceNumber>(bytes, map, adapter_.nextSequence());
+  stream.onSent(packet, type, queued, now);
+  schedule_.onMedia(stream.config().kind == MediaKind::Video, now);
+  const auto size = static_cast<uint32_t>(packet.size());
+  const TxClass txClass = type == PacketType::Audio ? TxClass::Audio : TxClass::Media;
+  push({std::move(packet), false, txClass});
+  congestion::SentPacket sent;
+  if (counted) {
+    sent = adapter_.onSent({size, probeId, type == PacketType::Audio}, now);
+  } else {
+    sent.sendTime = now;
+    sent.size = size;
+    sent.audio = type == PacketType::Audio;
+  }
+  applyUpdate(controller_->onSentPacket(sent), now);
+}
+
+void RtpSession::Impl::settle(Timestamp now) {
+  pump(now);
+  sendFeedback();
+}
+
+// --- RTP in
+
+void RtpSession::Impl::handleRtp(PacketBuf packet, Timestamp now, Ecn ecn) {
+  now = clock_.clamp(now);
+  if (closed_) return;
+  const auto view = rtp::PacketView::parse(packet.span());
+  if (!view) {
+    ++drops_.malformedRtp;
+    return;
+  }
+  // RFC 3550 section 8.2. Under SRTP a third party cannot do it; a reflector can. Changing our SSRC
+  // would not help against that.
+  if (ssrcInUse(view->ssrc())) {
+    ++drops_.ownSsrc;
+    return;
+  }
+  const rtp::PacketView borrowed = *view;
+  hub_.handleRtp(std::move(packet), borrowed, ecn, now);
+  if (available_) schedule_.onMedia(false, now);
+  settle(now);
+}
+
+void RtpSession::Impl::advance(Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_) return;
+  hub_.advance(now);
+  if (controller_->nextDeadline() <= now)
+    applyUpdate(controller_->onProcess({now, pacer_.queuedBytes()}), now);
+  if (schedule_.due(now)) sendReports(now);
+  settle(now);
+}
+
+Timestamp RtpSession::Impl::nextDeadline() const {
+  if (closed_) return Timestamp::never();
+  const Timestamp sending =
+      available_
+          ? earliest(pacer_.nextDeadline(), controller_->nextDeadline(), schedule_.nextDeadline())
+          : Timestamp::never();
+  return earliest(sending, hub_.nextDeadline());
+}
+
+// --- out
+
+bool RtpSession::Impl::pollTransmit(OutgoingPacket& out) {
+  if (outbound_.empty()) return false;
+  out = outbound_.pop();
+  return true;
+}
+
+bool RtpSession::Impl::pollEvent(RtpEvent& out) {
+  if (!events_.empty()) {
+    out = events_.pop();
+    return true;
+  }
+  SourceEvent source;
+  if (hub_.pollEvent(source)) {
+    out = source;
+    return true;
+  }
+  for (const auto& stream : streams_) {
+    if (!stream->pendingTarget) continue;
+    out = TargetBitrateChanged{stream->id(), *stream->pendingTarget, target_.lossFraction,
+                               target_.rtt};
+    stream->pendingTarget.reset();
+    return true;
+  }
+  return false;
+}
+
+BandwidthStats RtpSession::Impl::bandwidth() const {
+  BandwidthStats stats;
+  stats.target = target_.target;
+  stats.estimate = target_.bandwidth;
+  stats.pacing = pacer_.rate();
+  stats.lossFraction = target_.lossFraction;
+  stats.roundTripTime = rtt_.smoothed();
+  stats.bytesInFlight = adapter_.bytesInFlight();
+  stats.pacerQueueBytes = pacer_.queuedBytes();
+  return stats;
+}
+
+// --- the handle
+
+RtpSession::RtpSession(const Environment& environment, const RtpSessionConfig& config)
+    : impl_(std::make_unique<Impl>(environment, config)) {}
+RtpSession::~RtpSession() = default;
+
+void RtpSession::reconfigure(const RtpSessionConfig& config, Timestamp now) {
+  impl_->reconfigure(config, now);
+}
+Result<SendStreamId> RtpSession::addSendStream(const SendStreamConfig& config, Timestamp now) {
+  return impl_->addSendStream(config, now);
+}
+Result<void> RtpSession::updateSendStream(SendStreamId id, const SendStreamConfig& config,
+                                          Timestamp now) {
+  return impl_->updateSendStream(id, config, now);
+}
+void RtpSession::removeSendStream(SendStreamId id, Timestamp now) {
+  impl_->removeSendStream(id, now);
+}
+void RtpSession::setReceiver(const ReceiveConfig& config, Timestamp now) {
+  impl_->setReceiver(config, now);
+}
+void RtpSession::removeReceiver(ReceiverId id, Timestamp now) {
+  impl_->removeReceiver(id, now);
+}
+void RtpSession::setMinimumPlayoutDelay(ReceiverId id, Duration delay) {
+  impl_->hub().setMinimumDelay(id, delay);
+}
+void RtpSession::setNetworkAvailable(bool available, Timestamp now) {
+  impl_->setNetworkAvailable(available, now);
+}
+void RtpSession::onRouteChange(Timestamp now) {
+  impl_->onRouteChange(now);
+}
+void RtpSession::setMaxPacketSize(size_t bytes) {
+  impl_->setMaxPacketSize(bytes);
+}
+void RtpSession::close(Timestamp now) {
+  impl_->close(now);
+}
+Result<void> RtpSession::sendVideo(SendStreamId id, const codec::EncodedVideoFrame& frame,
+                                   Timestamp now) {
+  return impl_->sendVideo(id, frame, now);
+}
+Result<void> RtpSession::sendAudio(SendStreamId id, const codec::EncodedAudioFrame& frame,
+                                   Timestamp now) {
+  return impl_->sendAudio(id, frame, now);
+}
+void RtpSession::requestKeyFrame(ReceiverId id, Timestamp now) {
+  impl_->requestKeyFrame(id, now);
+}
+void RtpSession::handleRtp(PacketBuf packet, Timestamp now, Ecn ecn) {
+  impl_->handleRtp(std::move(packet), now, ecn);
+}
+void RtpSession::handleRtcp(ByteSpan packet, Timestamp now) {
+  impl_->handleRtcp(packet, now);
+}
+void RtpSession::advance(Timestamp now) {
+  impl_->advance(now);
+}
+Timestamp RtpSession::nextDeadline() const {
+  return impl_->nextDeadline();
+}
+bool RtpSession::pollTransmit(OutgoingPacket& out) {
+  return impl_->pollTransmit(out);
+}
+bool RtpSession::pollEvent(RtpEvent& out) {
+  return impl_->pollEvent(out);
+}
+bool RtpSession::pollFrame(ReceivedFrame& out) {
+  return impl_->hub().pollFrame(out);
+}
+bool RtpSession::pollAudio(AudioPlayoutUnit& out) {
+  return impl_->hub().pollAudio(out);
+}
+void RtpSession::sendStats(std::vector<SendStreamStats>& out) const {
+  for (const auto& stream : impl_->streams()) out.push_back(stream->stats());
+}
+void RtpSession::receiveStats(std::vector<InboundStats>& out) const {
+  impl_->hub().stats(out);
+}
+void RtpSession::sources(ReceiverId id, Timestamp now, std::vector<RtpSource>& out) const {
+  impl_->hub().sources(id, now, out);
+}
+BandwidthStats RtpSession::bandwidth() const {
+  return impl_->bandwidth();
+}
+const RtpSessionDrops& RtpSession::drops() const {
+  return impl_->drops();
+}
+std::optional<ReceiverId> RtpSession::receiverOf(uint32_t ssrc) const {
+  return impl_->hub().receiverOf(ssrc);
+}
+const SendStreamConfig* RtpSession::sendStream(SendStreamId id) const {
+  const SendStream* stream = impl_->find(id.value);
+  return stream != nullptr ? &stream->config() : nullptr;
+}
+
+}  // namespace parley::media

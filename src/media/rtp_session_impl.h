@@ -1,0 +1,145 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "parley/base/inline_vector.h"
+#include "parley/base/ring_queue.h"
+#include "parley/congestion/controller.h"
+#include "parley/congestion/feedback_adapter.h"
+#include "parley/media/rtp_session.h"
+#include "parley/rtp/rtcp/all.h"
+
+#include "media/bitrate_allocator.h"
+#include "media/pacer.h"
+#include "media/rtcp_schedule.h"
+#include "media/rtt_tracker.h"
+#include "media/send_stream_impl.h"
+
+namespace parley::media {
+
+/// The owner of everything. rtp_session.cc: control and the way of RTP packets.
+/// rtp_session_rtcp.cc: both directions of RTCP.
+class RtpSession::Impl {
+ public:
+  Impl(const Environment& environment, const RtpSessionConfig& config);
+
+  void reconfigure(const RtpSessionConfig& config, Timestamp now);
+  Result<SendStreamId> addSendStream(const SendStreamConfig& config, Timestamp now);
+  Result<void> updateSendStream(SendStreamId id, const SendStreamConfig& config, Timestamp now);
+  void removeSendStream(SendStreamId id, Timestamp now);
+  void setReceiver(const ReceiveConfig& config, Timestamp now);
+  void removeReceiver(ReceiverId id, Timestamp now);
+  void setNetworkAvailable(bool available, Timestamp now);
+  void onRouteChange(Timestamp now);
+  void setMaxPacketSize(size_t bytes);
+  void close(Timestamp now);
+  Result<void> sendVideo(SendStreamId id, const codec::EncodedVideoFrame& frame, Timestamp now);
+  Result<void> sendAudio(SendStreamId id, const codec::EncodedAudioFrame& frame, Timestamp now);
+  void requestKeyFrame(ReceiverId id, Timestamp now);
+  void handleRtp(PacketBuf packet, Timestamp now, Ecn ecn);
+  void handleRtcp(ByteSpan packet, Timestamp now);
+  void advance(Timestamp now);
+  Timestamp nextDeadline() const;
+  bool pollTransmit(OutgoingPacket& out);
+  bool pollEvent(RtpEvent& out);
+  BandwidthStats bandwidth() const;
+  SendStream* find(uint32_t id) const;
+
+  ReceiveHub& hub() { return hub_; }
+  const ReceiveHub& hub() const { return hub_; }
+  const RtpSessionDrops& drops() const { return drops_; }
+  const std::vector<std::unique_ptr<SendStream>>& streams() const { return streams_; }
+
+ private:
+  // Control
+  bool ssrcInUse(uint32_t ssrc) const;
+  SendStream* findBySsrc(uint32_t ssrc) const;
+  void applyUpdate(const congestion::ControlUpdate& update, Timestamp now);
+  void allocate();
+  void describeStreams(Timestamp now);
+  void updateReporting(Timestamp now);
+  Result<void> refuse(SendStream& stream, SendStream::Accepted accepted, Timestamp now);
+  void raiseKeyFrameRequest(SendStream& stream, bool fir, uint8_t firSequence, Timestamp now);
+  // RTP out
+  void pump(Timestamp now);
+  void release(PacedPacket packet, int32_t probeId, Timestamp now);
+  size_t sendPadding(size_t bytes, int32_t probeId, Timestamp now);
+  void transmit(SendStream& stream, PacketBuf packet, PacketType type, Timestamp queued,
+                int32_t probeId, Timestamp now);
+  void push(OutgoingPacket packet);
+  SendStream* paddingStream() const;
+  /// What every input ends with.
+  void settle(Timestamp now);
+
+  // RTCP in
+  void handleBlock(const rtp::rtcp::Block& block, Timestamp now);
+  void handleReports(const rtp::rtcp::ReportBlocks& blocks, Timestamp now);
+  void handleTransportFeedback(const rtp::rtcp::Block& block, Timestamp now);
+  void handlePayloadFeedback(const rtp::rtcp::Block& block, Timestamp now);
+  void handleArrivalFeedback(const rtp::rtcp::Block& block, Timestamp now);
+  void handleExtendedReport(const rtp::rtcp::ExtendedReport& report, Timestamp now);
+  void updateRtt();
+  // RTCP out
+  uint32_t reportingSsrc() const;
+  void sendReports(Timestamp now);
+  void sendFeedback();
+  void sendBye(std::span<const uint32_t> ssrcs);
+  bool openFeedback();
+  ByteWriter feedbackWriter();
+  void flushFeedback();
+  void finishRtcp(PacketBuf packet, size_t size);
+  void writeExtendedReport(ByteWriter& w, bool sending, Timestamp now);
+  size_t writeFeedback(ByteWriter& w, const FeedbackRequest& request, size_t taken);
+
+  Environment environment_;
+  RtpSessionConfig config_;
+  MonotonicGuard clock_;
+  ReceiveHub hub_;
+  std::unique_ptr<congestion::Controller> controller_;
+  congestion::FeedbackAdapter adapter_;
+  Pacer pacer_;
+  std::vector<std::unique_ptr<SendStream>> streams_;
+  std::vector<BitrateDemand> demands_;
+  uint32_t nextStreamId_ = 1;
+  std::vector<ReceiverId> receiverIds_;
+  bool available_ = false;
+  bool closed_ = false;
+  congestion::TargetRate target_;
+  /// Whoever reports before any stream of ours exists.
+  uint32_t ownSsrc_;
+
+  RtcpSchedule schedule_;
+  RttTracker rtt_;
+  struct RemoteReference {
+    uint32_t ssrc = 0;
+    uint32_t compactNtp = 0;
+    Timestamp received;
+  };
+  InlineVector<RemoteReference, rtp::rtcp::ExtendedReport::kMaxDlrr> remoteReferences_;
+  struct LossState {
+    uint32_t ssrc = 0;
+    int64_t lost = 0;
+    uint32_t highest = 0;
+  };
+  std::vector<LossState> lossStates_;
+
+  RingQueue<OutgoingPacket> outbound_;
+  RingQueue<RtpEvent> events_;
+  RtpSessionDrops drops_;
+  // Reused, so that steady state does not allocate.
+  std::vector<rtp::rtcp::ReportBlock> reportBlocks_;
+  rtp::rtcp::TransportFeedback arrivalFeedback_;
+  std::vector<congestion::FeedbackAdapter::Arrival> arrivals_;
+  FeedbackRequest feedbackRequest_;
+  /// The compound of feedback being written.
+  PacketBuf feedbackPacket_;
+  size_t feedbackSize_ = 0;
+  size_t feedbackPrefix_ = 0;
+  std::array<uint8_t, 1500> arrivalScratch_;
+};
+
+}  // namespace parley::media
