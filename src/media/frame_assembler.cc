@@ -1,0 +1,224 @@
+#include "media/frame_assembler.h"
+
+#include <algorithm>
+
+namespace parley::media {
+
+namespace {
+constexpr size_t kInitialSlots = 256;
+constexpr int64_t kMaxPaddingRun = 256;
+}  // namespace
+
+const FrameAssembler::Slot* FrameAssembler::find(int64_t sequence) const {
+  if (slots_.empty()) return nullptr;
+  const Slot& slot = slots_[static_cast<size_t>(sequence) & (slots_.size() - 1)];
+  return slot.state != State::Empty && slot.sequence == sequence ? &slot : nullptr;
+}
+
+void FrameAssembler::clear(Slot& slot) {
+  slot.buffer.reset();
+  slot.payload = {};
+  slot.state = State::Empty;
+  slot.continuous = false;
+}
+
+void FrameAssembler::growTo(size_t capacity) {
+  std::vector<Slot> old = std::move(slots_);
+  slots_ = std::vector<Slot>(capacity);
+  for (Slot& slot : old) {
+    if (slot.state != State::Empty) at(slot.sequence) = std::move(slot);
+  }
+}
+
+FrameAssembler::Insert FrameAssembler::makeRoom(int64_t sequence) {
+  if (slots_.empty()) growTo(kInitialSlots);
+  if (sequence < floor_) return Insert::TooOld;
+  const int64_t span = static_cast<int64_t>(kMaxPackets);
+  if (newest_ && sequence <= *newest_ - span) return Insert::TooOld;
+  if (const Slot* same = find(sequence)) {
+    return same->state == State::Done ? Insert::TooOld : Insert::Duplicate;
+  }
+  Insert result = Insert::Ok;
+  // Growing is for packets that wait for an earlier one; finished slots are simply overwritten.
+  while (at(sequence).state == State::Packet && slots_.size() < kMaxPackets) {
+    growTo(slots_.size() * 2);
+  }
+  Slot& slot = at(sequence);
+  if (slot.state == State::Packet && slot.sequence > sequence) return Insert::TooOld;
+  if (slot.state == State::Packet) {
+    reset();
+    result = Insert::Overflow;
+  }
+  clear(at(sequence));
+  newest_ = newest_ ? std::max(*newest_, sequence) : sequence;
+  return result;
+}
+
+FrameAssembler::Insert FrameAssembler::insert(VideoPacket packet) {
+  const Insert result = makeRoom(packet.sequence);
+  if (result != Insert::Ok && result != Insert::Overflow) return result;
+  Slot& slot = at(packet.sequence);
+  slot.sequence = packet.sequence;
+  slot.state = State::Packet;
+  slot.marker = packet.marker;
+  slot.frameStart = packet.info.frameStart;
+  slot.keyFrame = packet.info.keyFrame;
+  slot.recovered = packet.recovered;
+  slot.implicitStarts = packet.depacketizer->startsAreImplicit();
+  const auto* h264 = std::get_if<rtp::H264PacketInfo>(&packet.info.codec);
+  slot.startsAccessUnit = h264 && h264->startsAccessUnit;
+  slot.payloadType = packet.payloadType;
+  slot.rtp = packet.rtp;
+  slot.arrival = packet.arrival;
+  slot.depacketizer = packet.depacketizer;
+  slot.size = packet.info.size;
+  slot.orientation = packet.orientation;
+  slot.contentType = packet.contentType;
+  slot.captureTime = packet.captureTime;
+  slot.payload = packet.payload;
+  slot.buffer = std::move(packet.buffer);
+  ++packets_;
+  findFrames(packet.sequence);
+  return result;
+}
+
+FrameAssembler::Insert FrameAssembler::insertEmpty(int64_t sequence) {
+  const Insert result = makeRoom(sequence);
+  if (result != Insert::Ok && result != Insert::Overflow) return result;
+  Slot& slot = at(sequence);
+  slot.sequence = sequence;
+  slot.state = State::Padding;
+  findFrames(sequence + 1);
+  return result;
+}
+
+bool FrameAssembler::startsFrame(const Slot& slot) const {
+  if (!slot.implicitStarts) return slot.frameStart;
+  // H.264 does not mark the first packet: it is the one behind another picture's last.
+  if (const Slot* before = find(slot.sequence - 1)) {
+    return before->state != State::Packet || before->marker || before->rtp != slot.rtp;
+  }
+  // With the packet before it missing (or none yet), only an access unit delimiter or a parameter
+  // set is a safe start.
+  return slot.startsAccessUnit;
+}
+
+void FrameAssembler::findFrames(int64_t sequence) {
+  // A sender that forgets the marker still ends a frame by starting the next one.
+  if (const Slot* before = find(sequence - 1)) {
+    const Slot* slot = find(sequence);
+    if (slot && before->state == State::Packet && before->continuous && !before->marker &&
+        before->rtp != slot->rtp) {
+      markComplete(sequence - 1);
+    }
+  }
+  for (int64_t s = sequence;; ++s) {
+    Slot* slot = find(s);
+    if (!slot || slot->state != State::Packet) return;
+    const Slot* before = find(s - 1);
+    slot->continuous = startsFrame(*slot) || (before && before->state == State::Packet &&
+                                              before->continuous && before->rtp == slot->rtp);
+    if (!slot->continuous) return;
+    const Slot* after = find(s + 1);
+    const bool timestampChanges = after && after->state == State::Packet && after->rtp != slot->rtp;
+    if (slot->marker || timestampChanges) markComplete(s);
+  }
+}
+
+void FrameAssembler::markComplete(int64_t last) {
+  int64_t first = last;
+  const int64_t rtp = find(last)->rtp;
+  while (!startsFrame(*find(first))) --first;
+  // H.264 pictures of several packets: parameter sets in front all look like starts, so go back to
+  // where the timestamp changes.
+  for (const Slot* s = find(first - 1);
+       s && s->state == State::Packet && s->rtp == rtp && s->continuous && !s->marker;
+       s = find(first - 1)) {
+    --first;
+  }
+  for (int64_t s = first; s <= last; ++s) find(s)->state = State::Done;
+  complete_.push_back({first, last});
+}
+
+void FrameAssembler::build(const Range& range, AssembledFrame& out) {
+  const Slot& first = at(range.first);
+  out.firstSequence = range.first;
+  out.lastSequence = range.last;
+  out.rtp = first.rtp;
+  out.payloadType = first.payloadType;
+  out.keyFrame = false;
+  out.size = {};
+  out.descriptor = {};
+  out.orientation.reset();
+  out.contentType.reset();
+  out.captureTime.reset();
+  out.firstArrival = first.arrival;
+  out.lastArrival = first.arrival;
+  out.recovered = false;
+  out.data.clear();
+  // The descriptor is read again rather than kept with every packet.
+  rtp::PayloadInfo info;
+  if (first.depacketizer->parse(first.payload, info)) {
+    if (const auto* vp8 = std::get_if<rtp::Vp8Descriptor>(&info.codec)) out.descriptor = *vp8;
+    if (const auto* vp9 = std::get_if<rtp::Vp9Descriptor>(&info.codec)) out.descriptor = *vp9;
+  }
+  for (int64_t s = range.first; s <= range.last; ++s) {
+    Slot& slot = at(s);
+    slot.depacketizer->append(slot.payload, out.data);
+    out.keyFrame = out.keyFrame || slot.keyFrame;
+    if (slot.size.width != 0) out.size = slot.size;
+    if (slot.orientation) out.orientation = slot.orientation;
+    if (slot.contentType) out.contentType = slot.contentType;
+    if (slot.captureTime) out.captureTime = slot.captureTime;
+    out.firstArrival = std::min(out.firstArrival, slot.arrival);
+    out.lastArrival = std::max(out.lastArrival, slot.arrival);
+    out.recovered = out.recovered || slot.recovered;
+    slot.buffer.reset();
+    slot.payload = {};
+    --packets_;
+  }
+}
+
+bool FrameAssembler::poll(AssembledFrame& out) {
+  if (complete_.empty()) return false;
+  const Range range = complete_.front();
+  complete_.erase(complete_.begin());
+  build(range, out);
+  return true;
+}
+
+void FrameAssembler::forgetBefore(int64_t sequence) {
+  if (sequence <= floor_) return;
+  const int64_t from =
+      std::max(floor_, newest_.value_or(sequence) - static_cast<int64_t>(kMaxPackets));
+  floor_ = sequence;
+  for (int64_t s = from; s < sequence; ++s) {
+    Slot* slot = find(s);
+    if (slot && slot->state == State::Packet) {
+      --packets_;
+      // Not emptied: the packet behind it may need to know that a picture ended here.
+      slot->buffer.reset();
+      slot->payload = {};
+      slot->state = State::Done;
+    }
+  }
+}
+
+void FrameAssembler::reset() {
+  for (Slot& slot : slots_) clear(slot);
+  complete_.clear();
+  newest_.reset();
+  floor_ = INT64_MIN;
+  packets_ = 0;
+}
+
+bool FrameAssembler::isOnlyPadding(int64_t after, int64_t before) const {
+  if (before - after > kMaxPaddingRun) return false;
+  for (int64_t s = after + 1; s < before; ++s) {
+    const Slot* slot = find(s);
+    if (!slot || slot->state != State::Padding) return false;
+  }
+  return true;
+}
+
+}  // namespace parley::media

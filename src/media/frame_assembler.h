@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "parley/base/packet_buffer.h"
+#include "parley/base/time.h"
+#include "parley/rtp/payload_format/payload_format.h"
+
+#include "media/assembled_frame.h"
+
+namespace parley::media {
+
+/// One video packet on its way into a frame.
+struct VideoPacket {
+  int64_t sequence = 0;  ///< unwrapped
+  int64_t rtp = 0;       ///< unwrapped timestamp
+  uint8_t payloadType = 0;
+  bool marker = false;
+  bool recovered = false;
+  Timestamp arrival;
+  const rtp::Depacketizer* depacketizer = nullptr;
+  rtp::PayloadInfo info;
+  ByteSpan payload;  ///< inside `buffer`
+  std::optional<rtp::VideoOrientationValue> orientation;
+  std::optional<rtp::VideoContentType> contentType;
+  std::optional<NtpTime> captureTime;
+  PacketBuf buffer;
+};
+
+/// Keeps packets by sequence number and puts complete frames together. The packets stay in the
+/// buffers they were received in until their frame is complete; then their media bytes are copied
+/// once, into the contiguous form decoders take.
+class FrameAssembler {
+ public:
+  enum class Insert : uint8_t {
+    Ok,
+    Duplicate,
+    TooOld,    ///< its frame was given out or given up
+    Overflow,  ///< so far ahead that everything had to be dropped
+  };
+  static constexpr size_t kMaxPackets = 4096;
+
+  Insert insert(VideoPacket packet);
+  /// A packet without media (padding): only closes a gap in the numbers.
+  Insert insertEmpty(int64_t sequence);
+  /// Takes a complete frame. Frames come out as they get complete, not in order. `out.data` keeps
+  /// its capacity.
+  bool poll(AssembledFrame& out);
+  /// Gives up everything before this number.
+  void forgetBefore(int64_t sequence);
+  void reset();
+
+  /// Whether all numbers in (after, before) were packets without media.
+  bool isOnlyPadding(int64_t after, int64_t before) const;
+  size_t packets() const { return packets_; }
+
+ private:
+  enum class State : uint8_t { Empty, Packet, Padding, Done };
+  struct Slot {
+    int64_t sequence = -1;
+    State state = State::Empty;
+    bool marker = false;
+    bool frameStart = false;
+    bool startsAccessUnit = false;  // H.264: certain even if the packet before is missing
+    bool implicitStarts = false;
+    bool keyFrame = false;
+    bool recovered = false;
+    bool continuous = false;  // all packets of its frame up to it are there
+    uint8_t payloadType = 0;
+    int64_t rtp = 0;
+    Timestamp arrival;
+    const rtp::Depacketizer* depacketizer = nullptr;
+    rtp::VideoSize size;
+    std::optional<rtp::VideoOrientationValue> orientation;
+    std::optional<rtp::VideoContentType> contentType;
+    std::optional<NtpTime> captureTime;
+    ByteSpan payload;
+    PacketBuf buffer;
+  };
+  struct Range {
+    int64_t first;
+    int64_t last;
+  };
+  Insert makeRoom(int64_t sequence);
+  void growTo(size_t capacity);
+  Slot& at(int64_t sequence) { return slots_[static_cast<size_t>(sequence) & (slots_.size() - 1)]; }
+  const Slot* find(int64_t sequence) const;
+  Slot* find(int64_t sequence) {
+    return const_cast<Slot*>(static_cast<const FrameAssembler*>(this)->find(sequence));
+  }
+  bool startsFrame(const Slot& slot) const;
+  void findFrames(int64_t sequence);
+  void markComplete(int64_t last);
+  void build(const Range& range, AssembledFrame& out);
+  static void clear(Slot& slot);
+
+  std::vector<Slot> slots_;      // a ring, its size a power of two
+  std::vector<Range> complete_;  // frames not taken yet, in order of completion
+  std::optional<int64_t> newest_;
+  int64_t floor_ = INT64_MIN;  // nothing before it is accepted
+  size_t packets_ = 0;
+};
+
+}  // namespace parley::media

@@ -1,0 +1,385 @@
+#include "parley/media/receive_hub.h"
+
+#include <algorithm>
+
+#include "parley/base/log.h"
+#include "parley/rtp/extensions/audio_level.h"
+#include "parley/rtp/extensions/transport_sequence_number.h"
+#include "parley/rtp/rtx.h"
+
+#include "media/audio_receive_stream.h"
+#include "media/av_sync.h"
+#include "media/ccfb_recorder.h"
+#include "media/receive_router.h"
+#include "media/source_table.h"
+#include "media/twcc_recorder.h"
+#include "media/video_receive_stream.h"
+
+namespace parley::media {
+
+namespace {
+
+// A BYE may overtake packets; RFC 3550 section 6.6 lets data after it be processed.
+constexpr Duration kByeHold = Duration::seconds(2);
+constexpr Duration kSyncInterval = Duration::seconds(1);
+
+}  // namespace
+
+class ReceiveHub::Impl {
+ public:
+  explicit Impl(const Environment& environment)
+      : environment_(environment),
+        router_(environment.limits),
+        ccfb_(environment.limits.maxReceiveSsrcs) {}
+
+  void setReceiver(const ReceiveConfig& config);
+  void removeReceiver(ReceiverId id);
+  void setRtt(Duration rtt);
+  void setMinimumDelay(ReceiverId id, Duration delay);
+  void handleRtp(PacketBuf packet, const rtp::PacketView& view, Ecn ecn, Timestamp now);
+  void handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now);
+  void handleBye(uint32_t ssrc, Timestamp now);
+  void requestKeyFrame(ReceiverId id, Timestamp now);
+  void advance(Timestamp now);
+  Timestamp nextDeadline() const;
+
+  template <class Poll>
+  bool pollStreams(Poll poll);
+  size_t pollArrivalFeedback(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes);
+  void takeReportBlocks(Timestamp now, size_t max, std::vector<rtp::rtcp::ReportBlock>& out);
+
+  void recordArrival(const rtp::PacketView& view, Ecn ecn, Timestamp now);
+  void deliverRtx(PacketBuf packet, const rtp::PacketView& view, const ReceiveRouter::Route& route,
+                  Timestamp now);
+  ReceiveStream* createStream(const ReceiveRouter::Route& route, uint32_t ssrc);
+  void emit(SourceEvent::Kind kind, const ReceiveStream& stream);
+  void removeEnded(Timestamp now);
+  void synchronize(Timestamp now);
+
+  struct SyncPair {
+    ReceiverId audio;
+    ReceiverId video;
+    AvSync sync;
+  };
+
+  const Environment& environment_;
+  MonotonicGuard clock_;
+  ReceiveRouter router_;
+  ArrivalFeedback mode_ = ArrivalFeedback::None;
+  TwccRecorder twcc_;
+  CcfbRecorder ccfb_;
+  uint32_t lastMediaSsrc_ = 0;
+  Duration rtt_ = Duration::millis(100);
+  RecyclingQueue<SourceEvent> events_{64};
+  SourceTable sources_;
+  std::vector<SyncPair> pairs_;
+  Timestamp nextSync_;
+  size_t turn_ = 0;  // streams take turns in being polled
+  uint64_t unrouted_ = 0;
+};
+
+void ReceiveHub::Impl::setReceiver(const ReceiveConfig& config) {
+  router_.setReceiver(config);
+  pairs_.clear();
+  for (const auto& audio : router_.receivers()) {
+    for (const auto& video : router_.receivers()) {
+      if (audio->config.kind == MediaKind::Audio && video->config.kind == MediaKind::Video &&
+          !audio->config.syncGroup.empty() && audio->config.syncGroup == video->config.syncGroup) {
+        pairs_.push_back({audio->config.id, video->config.id, {}});
+      }
+    }
+  }
+  nextSync_ = clock_.last() + kSyncInterval;
+}
+
+void ReceiveHub::Impl::removeReceiver(ReceiverId id) {
+  router_.removeReceiver(id);
+  sources_.remove(id);
+  std::erase_if(pairs_, [id](const SyncPair& p) { return p.audio == id || p.video == id; });
+}
+
+void ReceiveHub::Impl::setRtt(Duration rtt) {
+  rtt_ = std::clamp(rtt, Duration::millis(1), Duration::seconds(5));
+  for (auto& stream : router_.streams()) stream->setRtt(rtt_);
+}
+
+void ReceiveHub::Impl::setMinimumDelay(ReceiverId id, Duration delay) {
+  ReceiveRouter::Receiver* receiver = router_.receiver(id);
+  if (!receiver) return;
+  // W3C: jitterBufferTarget is at most four seconds.
+  receiver->minimumDelay = std::clamp(delay, Duration::zero(), Duration::seconds(4));
+  for (auto& stream : router_.streams()) {
+    if (stream->receiver() == id) stream->setMinimumDelay(receiver->minimumDelay);
+  }
+}
+
+void ReceiveHub::Impl::recordArrival(const rtp::PacketView& view, Ecn ecn, Timestamp now) {
+  if (mode_ == ArrivalFeedback::TransportWide) {
+    // One numbering for the whole transport, whatever media section the packet belongs to.
+    const uint8_t id = router_.extensionId(rtp::ExtensionKind::TransportSequenceNumber);
+    const auto bytes = id ? view.extension(id) : std::nullopt;
+    const auto sequence = bytes ? rtp::TransportSequenceNumber::parse(*bytes) : std::nullopt;
+    if (!sequence) return;
+    twcc_.handlePacket(*sequence, view.size(), now);
+    lastMediaSsrc_ = view.ssrc();
+  } else if (mode_ == ArrivalFeedback::Rfc8888) {
+    ccfb_.handlePacket(view.ssrc(), view.sequenceNumber(), ecn, now);
+  }
+}
+
+void ReceiveHub::Impl::handleRtp(PacketBuf packet, const rtp::PacketView& view, Ecn ecn,
+                                 Timestamp now) {
+  now = clock_.clamp(now);
+  recordArrival(view, ecn, now);
+  const ReceiveRouter::Route route = router_.route(view);
+  if (!route.receiver || !route.codec) {
+    ++unrouted_;
+    return;
+  }
+  if (route.isRtx) {
+    deliverRtx(std::move(packet), view, route, now);
+    return;
+  }
+  ReceiveStream* stream = route.stream ? route.stream : createStream(route, view.ssrc());
+  if (!stream) {
+    ++unrouted_;
+    return;
+  }
+  if (stream->endedAt && now >= *stream->endedAt + kByeHold)
+    emit(SourceEvent::Kind::Started, *stream);
+  sources_.note(route.receiver->config, view, now);
+  stream->handlePacket(std::move(packet), view, route.receiver->config, *route.codec, false, now);
+}
+
+void ReceiveHub::Impl::deliverRtx(PacketBuf packet, const rtp::PacketView& view,
+                                  const ReceiveRouter::Route& route, Timestamp now) {
+  // Without its stream it is a probe, or its original was never announced.
+  if (!route.stream) return;
+  if (!rtp::unwrapRtx(packet, view, route.stream->ssrc(), route.codec->payloadType)) return;
+  const auto original = rtp::PacketView::parse(packet.span());
+  if (!original) return;
+  route.stream->handlePacket(std::move(packet), *original, route.receiver->config, *route.codec,
+                             true, now);
+}
+
+ReceiveStream* ReceiveHub::Impl::createStream(const ReceiveRouter::Route& route, uint32_t ssrc) {
+  std::unique_ptr<ReceiveStream> stream;
+  const ReceiveConfig& config = route.receiver->config;
+  if (config.kind == MediaKind::Video) {
+    stream =
+        std::make_unique<VideoReceiveStream>(environment_, config, ssrc, route.codec->clockRate);
+  } else {
+    stream =
+        std::make_unique<AudioReceiveStream>(environment_, config, ssrc, route.codec->clockRate);
+  }
+  stream->setRid(route.rid);
+  stream->setRtt(rtt_);
+  stream->setMinimumDelay(route.receiver->minimumDelay);
+  ReceiveStream* added = router_.addStream(std::move(stream), route);
+  if (added) {
+    PARLEY_LOG(environment_.log, Debug, "media", "source %u on mid %s", ssrc, config.mid.c_str());
+    emit(SourceEvent::Kind::Started, *added);
+  }
+  return added;
+}
+
+void ReceiveHub::Impl::emit(SourceEvent::Kind kind, const ReceiveStream& stream) {
+  if (events_.full()) events_.dropFront();
+  SourceEvent& event = events_.push();
+  event.kind = kind;
+  event.receiver = stream.receiver();
+  event.ssrc = stream.ssrc();
+  event.rid = stream.rid();
+}
+
+void ReceiveHub::Impl::handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now) {
+  now = clock_.clamp(now);
+  if (ReceiveStream* stream = router_.streamOf(report.senderSsrc)) {
+    stream->handleSenderReport(report, now);
+  }
+}
+
+void ReceiveHub::Impl::handleBye(uint32_t ssrc, Timestamp now) {
+  now = clock_.clamp(now);
+  ReceiveStream* stream = router_.streamOf(ssrc);
+  if (stream && !stream->endedAt) stream->endedAt = now;
+}
+
+void ReceiveHub::Impl::requestKeyFrame(ReceiverId id, Timestamp now) {
+  now = clock_.clamp(now);
+  for (auto& stream : router_.streams()) {
+    if (stream->receiver() == id) stream->requestKeyFrame(now);
+  }
+}
+
+void ReceiveHub::Impl::advance(Timestamp now) {
+  now = clock_.clamp(now);
+  for (auto& stream : router_.streams()) stream->advance(now);
+  removeEnded(now);
+  if (!pairs_.empty() && now >= nextSync_) synchronize(now);
+}
+
+void ReceiveHub::Impl::removeEnded(Timestamp now) {
+  for (size_t i = router_.streams().size(); i-- > 0;) {
+    ReceiveStream& stream = *router_.streams()[i];
+    if (!stream.endedAt || now < *stream.endedAt + kByeHold) continue;
+    emit(SourceEvent::Kind::Ended, stream);
+    router_.removeStream(i);
+  }
+}
+
+void ReceiveHub::Impl::synchronize(Timestamp now) {
+  nextSync_ = now + kSyncInterval;
+  for (SyncPair& pair : pairs_) {
+    ReceiveStream* audio = router_.latestStream(pair.audio);
+    ReceiveStream* video = router_.latestStream(pair.video);
+    if (!audio || !video) continue;
+    const AvSync::Delays delays =
+        pair.sync.update(audio->captureToPlayout(), video->captureToPlayout());
+    audio->setSyncDelay(delays.audio);
+    video->setSyncDelay(delays.video);
+  }
+}
+
+Timestamp ReceiveHub::Impl::nextDeadline() const {
+  Timestamp t = Timestamp::never();
+  for (const auto& stream : router_.streams()) {
+    t = earliest(t, stream->nextDeadline());
+    if (stream->endedAt) t = earliest(t, *stream->endedAt + kByeHold);
+  }
+  if (!pairs_.empty() && !router_.streams().empty()) t = earliest(t, nextSync_);
+  // A report that is due waits to be polled; there is nothing to wake up for.
+  const Timestamp feedback = mode_ == ArrivalFeedback::TransportWide ? twcc_.nextDeadline()
+                             : mode_ == ArrivalFeedback::Rfc8888     ? ccfb_.nextDeadline()
+                                                                     : Timestamp::never();
+  if (feedback > clock_.last()) t = earliest(t, feedback);
+  return t;
+}
+
+template <class Poll>
+bool ReceiveHub::Impl::pollStreams(Poll poll) {
+  const size_t count = router_.streams().size();
+  for (size_t i = 0; i < count; ++i) {
+    const size_t at = (turn_ + i) % count;
+    if (poll(*router_.streams()[at])) {
+      turn_ = at + 1;
+      return true;
+    }
+  }
+  return false;
+}
+
+size_t ReceiveHub::Impl::pollArrivalFeedback(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes) {
+  const Timestamp now = clock_.last();
+  switch (mode_) {
+    case ArrivalFeedback::TransportWide:
+      return twcc_.write(w, senderSsrc, lastMediaSsrc_, maxBytes, now);
+    case ArrivalFeedback::Rfc8888:
+      return ccfb_.write(w, senderSsrc, maxBytes, environment_.wallClock.ntpAt(now), now);
+    case ArrivalFeedback::None:
+      break;
+  }
+  return 0;
+}
+
+void ReceiveHub::Impl::takeReportBlocks(Timestamp now, size_t max,
+                                        std::vector<rtp::rtcp::ReportBlock>& out) {
+  now = clock_.clamp(now);
+  for (size_t taken = 0; taken < max; ++taken) {
+    // Those that waited longest come first, so that a small compound serves all in turn.
+    ReceiveStream* next = nullptr;
+    for (auto& stream : router_.streams()) {
+      if (!stream->statistics().heardSinceReport()) continue;
+      if (!next || stream->lastReport < next->lastReport) next = stream.get();
+    }
+    if (!next) return;
+    next->lastReport = now;
+    out.push_back(next->statistics().makeReport(next->ssrc(), now));
+  }
+}
+
+ReceiveHub::ReceiveHub(const Environment& environment)
+    : impl_(std::make_unique<Impl>(environment)) {}
+ReceiveHub::~ReceiveHub() = default;
+
+void ReceiveHub::setReceiver(const ReceiveConfig& config) {
+  impl_->setReceiver(config);
+}
+void ReceiveHub::removeReceiver(ReceiverId id) {
+  impl_->removeReceiver(id);
+}
+void ReceiveHub::setRtt(Duration rtt) {
+  impl_->setRtt(rtt);
+}
+void ReceiveHub::setMinimumDelay(ReceiverId id, Duration delay) {
+  impl_->setMinimumDelay(id, delay);
+}
+void ReceiveHub::setArrivalFeedback(ArrivalFeedback mode) {
+  if (mode == impl_->mode_) return;
+  impl_->mode_ = mode;
+  impl_->twcc_.reset();
+  impl_->ccfb_.reset();
+}
+
+void ReceiveHub::handleRtp(PacketBuf packet, const rtp::PacketView& view, Ecn ecn, Timestamp now) {
+  impl_->handleRtp(std::move(packet), view, ecn, now);
+}
+void ReceiveHub::handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now) {
+  impl_->handleSenderReport(report, now);
+}
+void ReceiveHub::handleBye(uint32_t ssrc, Timestamp now) {
+  impl_->handleBye(ssrc, now);
+}
+void ReceiveHub::requestKeyFrame(ReceiverId id, Timestamp now) {
+  impl_->requestKeyFrame(id, now);
+}
+void ReceiveHub::advance(Timestamp now) {
+  impl_->advance(now);
+}
+Timestamp ReceiveHub::nextDeadline() const {
+  return impl_->nextDeadline();
+}
+
+bool ReceiveHub::pollFrame(ReceivedFrame& out) {
+  return impl_->pollStreams([&out](ReceiveStream& stream) {
+    return stream.kind() == MediaKind::Video &&
+           static_cast<VideoReceiveStream&>(stream).pollFrame(out);
+  });
+}
+bool ReceiveHub::pollAudio(AudioPlayoutUnit& out) {
+  return impl_->pollStreams([&out](ReceiveStream& stream) {
+    return stream.kind() == MediaKind::Audio &&
+           static_cast<AudioReceiveStream&>(stream).pollAudio(out);
+  });
+}
+bool ReceiveHub::pollFeedback(FeedbackRequest& out) {
+  return impl_->pollStreams([&out](ReceiveStream& stream) { return stream.pollFeedback(out); });
+}
+bool ReceiveHub::pollEvent(SourceEvent& out) {
+  return impl_->events_.pop(out);
+}
+size_t ReceiveHub::pollArrivalFeedback(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes) {
+  return impl_->pollArrivalFeedback(w, senderSsrc, maxBytes);
+}
+void ReceiveHub::takeReportBlocks(Timestamp now, size_t max,
+                                  std::vector<rtp::rtcp::ReportBlock>& out) {
+  impl_->takeReportBlocks(now, max, out);
+}
+
+void ReceiveHub::stats(std::vector<InboundStats>& out) const {
+  const auto& streams = impl_->router_.streams();
+  out.resize(streams.size());
+  for (size_t i = 0; i < streams.size(); ++i) streams[i]->fillStats(out[i]);
+}
+void ReceiveHub::sources(ReceiverId id, Timestamp now, std::vector<RtpSource>& out) const {
+  impl_->sources_.list(id, now, out);
+}
+uint64_t ReceiveHub::unroutedPackets() const {
+  return impl_->unrouted_;
+}
+std::optional<ReceiverId> ReceiveHub::receiverOf(uint32_t ssrc) const {
+  const ReceiveStream* stream = impl_->router_.streamOf(ssrc);
+  return stream ? std::optional(stream->receiver()) : std::nullopt;
+}
+
+}  // namespace parley::media

@@ -1,0 +1,109 @@
+#include "media/receive_stream.h"
+
+#include <cmath>
+#include <cstdlib>
+
+#include "parley/rtp/extensions/audio_level.h"
+
+namespace parley::media {
+
+namespace {
+// RFC 3550 appendix A.1: a jump back by more than MAX_MISORDER or ahead by more than MAX_DROPOUT is
+// a restart of the sender if two packets in sequence confirm it. We take jumps ahead as losses,
+// because under SRTP a restart would not decrypt, and use a wider margin backwards for
+// retransmissions.
+constexpr int64_t kMaxMisorder = 3000;
+}  // namespace
+
+ReceiveStream::ReceiveStream(const Environment& environment, const ReceiveConfig& config,
+                             uint32_t ssrc)
+    : environment_(environment),
+      nack_(environment.limits.maxNackList),
+      receiver_(config.id),
+      kind_(config.kind),
+      ssrc_(ssrc),
+      mid_(config.mid) {}
+
+bool ReceiveStream::isRestart(uint16_t sequence) {
+  if (!sequences_.last() || sequences_.peek(sequence) > *sequences_.last() - kMaxMisorder) {
+    suspectSequence_.reset();
+    return false;
+  }
+  const bool confirmed = suspectSequence_ == sequence;
+  suspectSequence_ = static_cast<uint16_t>(sequence + 1);
+  return confirmed;
+}
+
+void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
+                                 const ReceiveConfig& config, const ReceiveCodec& codec,
+                                 bool recovered, Timestamp now) {
+  lastHeard_ = now;
+  endedAt.reset();
+  if (!recovered && isRestart(view.sequenceNumber())) {
+    sequences_.reset();
+    timestamps_.reset();
+    nack_.reset();
+    statistics_ = ReceptionStatistics{};
+    suspectSequence_.reset();
+    restart();
+  }
+  const int64_t sequence = sequences_.unwrap(view.sequenceNumber());
+  const int64_t rtp = timestamps_.unwrap(view.timestamp());
+  nackEnabled_ = codec.nack;
+  if (recovered) {
+    ++counters_.retransmittedPacketsReceived;
+    counters_.retransmittedBytesReceived += view.payload().size();
+  } else {
+    statistics_.handlePacket(sequence, view.timestamp(), codec.clockRate, now);
+  }
+  ++counters_.packetsReceived;
+  counters_.bytesReceived += view.payload().size();
+  counters_.headerBytesReceived += view.headerSize() + view.paddingSize();
+  counters_.lastPacketReceived = now;
+  counters_.payloadType = codec.payloadType;
+  if (counters_.codecName != codec.name) counters_.codecName = codec.name;
+  if (kind_ == MediaKind::Audio) {
+    if (const auto level = rtp::getExtension<rtp::AudioLevel>(view, config.extensions)) {
+      counters_.audioLevel = level->level == 127 ? 0 : std::pow(10.0, -level->level / 20.0);
+    }
+  }
+  receive(std::move(packet), view, config, codec, sequence, rtp, recovered, now);
+}
+
+void ReceiveStream::collectNacks(Timestamp now) {
+  if (!nackEnabled_) {
+    nack_.takeGaveUp();
+    return;
+  }
+  while (!feedback_.full() && nack_.nextDeadline() <= now) {
+    due_.clear();
+    nack_.collect(now, due_);
+    if (due_.empty()) break;
+    ++counters_.nackCount;
+    FeedbackRequest& request = feedback_.push();
+    request.kind = FeedbackRequest::Kind::Nack;
+    request.mediaSsrc = ssrc_;
+    request.sequences = due_;
+  }
+}
+
+void ReceiveStream::fillStats(InboundStats& out) const {
+  out = counters_;
+  out.receiver = receiver_;
+  out.kind = kind_;
+  out.ssrc = ssrc_;
+  out.rtxSsrc = rtxSsrc_;
+  out.mid = mid_;
+  out.rid = rid_;
+  out.packetsLost = statistics_.packetsLost();
+  out.jitter = statistics_.jitterSeconds();
+  out.reportsReceived = statistics_.reportsReceived();
+  if (const auto& sr = statistics_.lastSenderReport()) {
+    out.remotePacketsSent = sr->packetCount;
+    out.remoteBytesSent = sr->octetCount;
+    out.remoteTimestamp = sr->ntp;
+  }
+  fillKindStats(out);
+}
+
+}  // namespace parley::media

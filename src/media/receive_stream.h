@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "parley/base/environment.h"
+#include "parley/base/packet_buffer.h"
+#include "parley/base/seq_num.h"
+#include "parley/base/time.h"
+#include "parley/media/receive_types.h"
+#include "parley/rtp/packet_view.h"
+
+#include "media/nack_tracker.h"
+#include "media/reception_statistics.h"
+#include "media/recycling_queue.h"
+
+namespace parley::media {
+
+/// One source (SSRC) of a receiver. Its owner, the hub, has sorted packets by source and undone
+/// retransmission; what differs between audio and video is in the derived classes.
+class ReceiveStream {
+ public:
+  ReceiveStream(const Environment& environment, const ReceiveConfig& config, uint32_t ssrc);
+  virtual ~ReceiveStream() = default;
+
+  /// `config` is the owner's current one and holds `codec`.
+  void handlePacket(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,
+                    const ReceiveCodec& codec, bool recovered, Timestamp now);
+  void handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now) {
+    statistics_.handleSenderReport(report, now);
+  }
+  virtual void advance(Timestamp now) = 0;
+  virtual Timestamp nextDeadline() const = 0;
+  virtual void setRtt(Duration rtt) { nack_.setRtt(rtt); }
+  virtual void setMinimumDelay(Duration delay) = 0;
+  /// Extra delay that keeps this source in step with another one.
+  virtual void setSyncDelay(Duration delay) = 0;
+  virtual void requestKeyFrame(Timestamp) {}
+  /// How much later than its capture (by the sender's clock) a sample is played, without the sync
+  /// delay. Only differences between sources of one sender mean anything.
+  virtual std::optional<Duration> captureToPlayout() const = 0;
+
+  bool pollFeedback(FeedbackRequest& out) { return feedback_.pop(out); }
+  void fillStats(InboundStats& out) const;
+
+  uint32_t ssrc() const { return ssrc_; }
+  ReceiverId receiver() const { return receiver_; }
+  MediaKind kind() const { return kind_; }
+  const std::string& rid() const { return rid_; }
+  void setRid(std::string_view rid) { rid_ = rid; }
+  std::optional<uint32_t> rtxSsrc() const { return rtxSsrc_; }
+  void setRtxSsrc(uint32_t ssrc) { rtxSsrc_ = ssrc; }
+  NackTracker& nack() { return nack_; }
+  ReceptionStatistics& statistics() { return statistics_; }
+  Timestamp lastHeard() const { return lastHeard_; }
+
+  /// A BYE was received; cleared by the next packet.
+  std::optional<Timestamp> endedAt;
+  /// When a report block was last made; the zero time if never.
+  Timestamp lastReport;
+
+ protected:
+  /// A media packet, after the bookkeeping that all have in common. `sequence` and `rtp` are
+  /// unwrapped.
+  virtual void receive(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,
+                       const ReceiveCodec& codec, int64_t sequence, int64_t rtp, bool recovered,
+                       Timestamp now) = 0;
+  /// The sender started a new sequence with the same SSRC: forget everything.
+  virtual void restart() = 0;
+  virtual void fillKindStats(InboundStats& out) const = 0;
+  /// Queues requests for missing packets that are due.
+  void collectNacks(Timestamp now);
+  /// M4: while nobody polls the requests, no time is worth waking up for.
+  Timestamp nackDeadline() const {
+    return feedback_.full() || !nackEnabled_ ? Timestamp::never() : nack_.nextDeadline();
+  }
+  std::optional<NtpTime> captureTimeOf(uint32_t rtpTimestamp) const {
+    return statistics_.ntpOf(rtpTimestamp);
+  }
+
+  const Environment& environment_;
+  InboundStats counters_;
+  NackTracker nack_;
+  ReceptionStatistics statistics_;
+  RecyclingQueue<FeedbackRequest> feedback_{8};
+  bool nackEnabled_ = false;
+  Timestamp lastHeard_;
+
+ private:
+  bool isRestart(uint16_t sequence);
+
+  ReceiverId receiver_;
+  MediaKind kind_;
+  uint32_t ssrc_;
+  std::string mid_;
+  std::string rid_;
+  std::optional<uint32_t> rtxSsrc_;
+  SeqUnwrapper<uint16_t> sequences_;
+  SeqUnwrapper<uint32_t> timestamps_;
+  std::optional<uint16_t> suspectSequence_;
+  NackTracker::Sequences due_;
+};
+
+}  // namespace parley::media

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <vector>
+
+#include "parley/base/time.h"
+#include "parley/media/receive_types.h"
+#include "parley/rtp/packet_view.h"
+
+namespace parley::media {
+
+/// Who was heard lately on which receiver: the data of getSynchronizationSources() and
+/// getContributingSources() (webrtc-pc section 5.3, with its ten seconds).
+class SourceTable {
+ public:
+  void note(const ReceiveConfig& config, const rtp::PacketView& view, Timestamp now);
+  void list(ReceiverId receiver, Timestamp now, std::vector<RtpSource>& out) const;
+  void remove(ReceiverId receiver);
+
+ private:
+  static constexpr size_t kMaxEntries = 256;
+  struct Entry {
+    ReceiverId receiver;
+    RtpSource source;
+  };
+  Entry& entryOf(ReceiverId receiver, uint32_t source, bool isContributing);
+  std::vector<Entry> entries_;
+};
+
+}  // namespace parley::media

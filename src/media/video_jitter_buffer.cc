@@ -1,0 +1,147 @@
+#include "media/video_jitter_buffer.h"
+
+#include <algorithm>
+
+#include "media/frame_assembler.h"
+
+namespace parley::media {
+
+namespace {
+
+constexpr double kQuantile = 0.95;
+constexpr Duration kMaxDelay = Duration::seconds(10);
+// A timestamp that jumps so far is a new time base.
+constexpr int64_t kMaxJumpSeconds = 30;
+// How fast the playout delay comes down: a tenth of real time is hardly visible.
+constexpr double kShrinkRate = 0.1;
+
+}  // namespace
+
+VideoJitterBuffer::VideoJitterBuffer(const Limits& limits, uint32_t clockRate)
+    : maxFrames_(std::min<size_t>(limits.maxJitterFrames, 0xfff0)),
+      maxBytes_(limits.maxJitterBytes),
+      clockRate_(clockRate ? clockRate : 90'000),
+      delay_(clockRate) {}
+
+void VideoJitterBuffer::setPlayoutLimits(Duration min, Duration max) {
+  wishedMin_ = min;
+  wishedMax_ = max;
+}
+
+bool VideoJitterBuffer::insert(Timestamp now) {
+  if (order_.lastSequence() && scratch_.firstSequence <= *order_.lastSequence()) {
+    ++dropped_;
+    return true;
+  }
+  bool fits = true;
+  if (lastRtp_ && std::abs(scratch_.rtp - *lastRtp_) > kMaxJumpSeconds * clockRate_) {
+    delay_.reset();
+    offset_ = Duration::zero();
+  }
+  lastRtp_ = scratch_.rtp;
+  if (sorted_.size() == maxFrames_ || bytes_ + scratch_.data.size() > maxBytes_) {
+    reset();
+    fits = false;
+  }
+  updateDelay(scratch_, now);
+  if (free_.empty()) {
+    free_.push_back(static_cast<Index>(frames_.size()));
+    frames_.emplace_back();
+  }
+  const Index slot = free_.back();
+  free_.pop_back();
+  bytes_ += scratch_.data.size();
+  std::swap(frames_[slot], scratch_);
+  const auto place = std::upper_bound(
+      sorted_.begin(), sorted_.end(), slot,
+      [this](Index a, Index b) { return frames_[a].firstSequence < frames_[b].firstSequence; });
+  sorted_.insert(place, slot);
+  return fits;
+}
+
+void VideoJitterBuffer::updateDelay(const AssembledFrame& frame, Timestamp now) {
+  const bool first = delay_.isEmpty();
+  const Timestamp idealBefore = first ? Timestamp{} : delay_.idealArrival(frame.rtp);
+  delay_.update(frame.rtp, frame.lastArrival);
+  jitterDelay_ = delay_.quantile(kQuantile);
+  Duration target = jitterDelay_ + kDecodeLead;
+  target = std::max({target, minimumDelay_, wishedMin_});
+  if (wishedMax_) target = std::min(target, std::max(*wishedMax_, minimumDelay_));
+  target = std::min(target + syncDelay_, kMaxDelay);
+  targetDelay_ = target;
+  if (first) {
+    offset_ = target;
+  } else {
+    // When the undelayed line moves, playout stays where it is and then drifts to its new target.
+    offset_ += idealBefore - delay_.idealArrival(frame.rtp);
+    const Duration step = std::max(now - lastUpdate_, Duration::zero()) * kShrinkRate;
+    offset_ = offset_ < target ? target : std::max(target, offset_ - step);
+  }
+  lastUpdate_ = now;
+}
+
+bool VideoJitterBuffer::adjacent(const FrameAssembler& assembler,
+                                 const AssembledFrame& frame) const {
+  const auto last = order_.lastSequence();
+  return last && frame.firstSequence > *last && assembler.isOnlyPadding(*last, frame.firstSequence);
+}
+
+std::optional<VideoJitterBuffer::Candidate> VideoJitterBuffer::candidate(
+    const FrameAssembler& assembler) const {
+  for (size_t i = 0; i < sorted_.size(); ++i) {
+    const AssembledFrame& frame = frames_[sorted_[i]];
+    const bool isAdjacent = adjacent(assembler, frame);
+    if (order_.check(frame, isAdjacent) == DecodeOrder::Verdict::Decodable) {
+      return Candidate{i, isAdjacent};
+    }
+  }
+  return std::nullopt;
+}
+
+Timestamp VideoJitterBuffer::releaseTime(const AssembledFrame& frame) const {
+  // "0, 0: render as soon as possible" (playout-delay): no waiting at all.
+  if (wishedMax_ == Duration::zero() && minimumDelay_ == Duration::zero()) return frame.lastArrival;
+  return delay_.idealArrival(frame.rtp) + offset_ - kDecodeLead;
+}
+
+bool VideoJitterBuffer::isReady(const FrameAssembler& assembler, Timestamp now) const {
+  const auto c = candidate(assembler);
+  return c && releaseTime(frames_[sorted_[c->position]]) <= now;
+}
+
+bool VideoJitterBuffer::take(const FrameAssembler& assembler, Timestamp now, AssembledFrame& out,
+                             Timestamp& playout) {
+  const auto c = candidate(assembler);
+  if (!c) return false;
+  const Index slot = sorted_[c->position];
+  const Timestamp release = releaseTime(frames_[slot]);
+  if (release > now) return false;
+  for (size_t i = 0; i < c->position; ++i) drop(0);
+  sorted_.erase(sorted_.begin());
+  free_.push_back(slot);
+  bytes_ -= frames_[slot].data.size();
+  order_.commit(frames_[slot], c->adjacent);
+  std::swap(out, frames_[slot]);
+  playout = std::max(release + kDecodeLead, now);
+  return true;
+}
+
+Timestamp VideoJitterBuffer::nextDeadline(const FrameAssembler& assembler) const {
+  const auto c = candidate(assembler);
+  return c ? releaseTime(frames_[sorted_[c->position]]) : Timestamp::never();
+}
+
+void VideoJitterBuffer::drop(size_t position) {
+  const Index slot = sorted_[position];
+  sorted_.erase(sorted_.begin() + static_cast<ptrdiff_t>(position));
+  bytes_ -= frames_[slot].data.size();
+  free_.push_back(slot);
+  ++dropped_;
+}
+
+void VideoJitterBuffer::reset() {
+  while (!sorted_.empty()) drop(sorted_.size() - 1);
+  order_.reset();
+}
+
+}  // namespace parley::media

@@ -1,0 +1,248 @@
+#include "media/video_receive_stream.h"
+
+#include <algorithm>
+
+#include "parley/rtp/extensions/abs_capture_time.h"
+#include "parley/rtp/extensions/playout_delay.h"
+
+namespace parley::media {
+
+namespace {
+
+// Without retransmission, a gap older than this is a loss and not reordering.
+constexpr Duration kReorderLimit = Duration::millis(100);
+// How long a first key frame may take to be complete.
+constexpr Duration kFirstFrameLimit = Duration::millis(200);
+// How long retransmission may try before we ask for a key frame instead.
+constexpr Duration kRepairLimit = Duration::millis(500);
+// Nobody is asked for anything when packets have stopped coming.
+constexpr Duration kAliveLimit = Duration::seconds(2);
+
+int64_t nanosOf(NtpTime ntp) {
+  return static_cast<int64_t>(ntp.seconds()) * 1'000'000'000 +
+         static_cast<int64_t>((static_cast<uint64_t>(ntp.fraction()) * 1'000'000'000) >> 32);
+}
+
+}  // namespace
+
+VideoReceiveStream::VideoReceiveStream(const Environment& environment, const ReceiveConfig& config,
+                                       uint32_t ssrc, uint32_t clockRate)
+    : ReceiveStream(environment, config, ssrc), buffer_(environment.limits, clockRate) {}
+
+const VideoReceiveStream::Format* VideoReceiveStream::formatOf(const ReceiveCodec& codec) {
+  for (Format& f : formats_) {
+    if (f.payloadType != codec.payloadType) continue;
+    if (f.name == codec.name) return f.depacketizer ? &f : nullptr;
+    // The payload type was given to another codec: packets of the old one make no sense any more.
+    restart();
+    f.name = codec.name;
+    f.depacketizer = rtp::createDepacketizer(codec.name);
+    return f.depacketizer ? &f : nullptr;
+  }
+  formats_.push_back({codec.payloadType, codec.name, rtp::createDepacketizer(codec.name)});
+  return formats_.back().depacketizer ? &formats_.back() : nullptr;
+}
+
+void VideoReceiveStream::restart() {
+  assembler_.reset();
+  buffer_.reset();
+  waitingSince_.reset();
+}
+
+void VideoReceiveStream::setRtt(Duration rtt) {
+  ReceiveStream::setRtt(rtt);
+  rtt_ = rtt;
+  requester_.setRtt(rtt);
+}
+
+void VideoReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
+                                 const ReceiveConfig& config, const ReceiveCodec& codec,
+                                 int64_t sequence, int64_t rtp, bool recovered, Timestamp now) {
+  now_ = now;
+  pli_ = codec.pli;
+  fir_ = codec.fir;
+  if (const auto delay = rtp::getExtension<rtp::PlayoutDelay>(view, config.extensions)) {
+    buffer_.setPlayoutLimits(delay->min, delay->max);
+  }
+  const Format* format = formatOf(codec);
+  const ByteSpan payload = view.payload();
+  if (payload.empty() || !format) {
+    nack_.handlePacket(sequence, false, recovered, now);
+    noteInsert(assembler_.insertEmpty(sequence));
+  } else {
+    VideoPacket p;
+    if (!format->depacketizer->parse(payload, p.info)) {
+      // It arrived, so it is not asked for again; but it completes nothing.
+      ++counters_.malformedPackets;
+      nack_.handlePacket(sequence, false, recovered, now);
+      return;
+    }
+    nack_.handlePacket(sequence, p.info.keyFrame && p.info.frameStart, recovered, now);
+    p.sequence = sequence;
+    p.rtp = rtp;
+    p.payloadType = codec.payloadType;
+    p.marker = view.marker();
+    p.recovered = recovered;
+    p.arrival = now;
+    p.depacketizer = format->depacketizer.get();
+    p.payload = payload;
+    p.orientation = rtp::getExtension<rtp::VideoOrientation>(view, config.extensions);
+    p.contentType = rtp::getExtension<rtp::ContentType>(view, config.extensions);
+    if (const auto capture = rtp::getExtension<rtp::AbsCaptureTime>(view, config.extensions)) {
+      p.captureTime = capture->captureTime;
+    }
+    p.buffer = std::move(packet);
+    noteInsert(assembler_.insert(std::move(p)));
+  }
+  lastRtp_ = rtp;
+  takeFrames(now);
+  if (!waitingSince_) waitingSince_ = now;
+  advance(now);
+}
+
+void VideoReceiveStream::noteInsert(FrameAssembler::Insert result) {
+  switch (result) {
+    case FrameAssembler::Insert::Ok:
+      break;
+    case FrameAssembler::Insert::Duplicate:
+    case FrameAssembler::Insert::TooOld:
+      ++counters_.packetsDiscarded;
+      break;
+    case FrameAssembler::Insert::Overflow:
+      buffer_.reset();
+      requester_.want();
+      break;
+  }
+}
+
+void VideoReceiveStream::takeFrames(Timestamp now) {
+  while (assembler_.poll(buffer_.scratch())) {
+    const AssembledFrame& frame = buffer_.scratch();
+    const size_t longSide = std::max(frame.size.width, frame.size.height);
+    const size_t shortSide = std::min(frame.size.width, frame.size.height);
+    const Limits& limits = environment_.limits;
+    if (longSide > std::max(limits.maxVideoWidth, limits.maxVideoHeight) ||
+        shortSide > std::min(limits.maxVideoWidth, limits.maxVideoHeight)) {
+      // No decoder should even see the header of a picture that we would refuse to hold.
+      ++counters_.framesDropped;
+      continue;
+    }
+    ++counters_.framesReceived;
+    if (frame.lastSequence > frame.firstSequence) {
+      ++counters_.framesAssembledFromMultiplePackets;
+      counters_.totalAssemblyTime += frame.lastArrival - frame.firstArrival;
+    }
+    if (frame.keyFrame) {
+      ++counters_.keyFramesReceived;
+      if (frame.size.width != 0) counters_.frameSize = frame.size;
+      requester_.satisfied();
+    }
+    if (!buffer_.insert(now)) requester_.want();
+  }
+}
+
+void VideoReceiveStream::requestKeyFrame(Timestamp now) {
+  now_ = std::max(now, now_);
+  buffer_.requireKeyFrame();
+  requester_.want();
+  advance(now_);
+}
+
+Duration VideoReceiveStream::stallLimit() const {
+  if (buffer_.needsKeyFrame()) return kFirstFrameLimit + rtt_;
+  return nackEnabled_ ? kRepairLimit + rtt_ * 2 : kReorderLimit;
+}
+
+bool VideoReceiveStream::isAlive() const {
+  return now_ < lastHeard_ + kAliveLimit;
+}
+
+void VideoReceiveStream::advance(Timestamp now) {
+  now_ = now;
+  release(now);
+  collectNacks(now);
+  if (nack_.takeGaveUp() && nackEnabled_) requester_.want();
+  if (waitingSince_ && now >= *waitingSince_ + stallLimit()) {
+    waitingSince_.reset();
+    requester_.want();
+  }
+  askForKeyFrame(now);
+}
+
+void VideoReceiveStream::askForKeyFrame(Timestamp now) {
+  if (!pli_ && !fir_) {
+    requester_.satisfied();
+    return;
+  }
+  if (!isAlive() || feedback_.full() || !requester_.take(now)) return;
+  FeedbackRequest& request = feedback_.push();
+  request.kind = pli_ ? FeedbackRequest::Kind::Pli : FeedbackRequest::Kind::Fir;
+  request.mediaSsrc = ssrc();
+  request.sequences.clear();
+  if (pli_) {
+    ++counters_.pliCount;
+  } else {
+    request.firSequence = firSequence_++;
+    ++counters_.firCount;
+  }
+}
+
+void VideoReceiveStream::release(Timestamp now) {
+  Timestamp playout;
+  while (!ready_.full() && buffer_.take(assembler_, now, taken_, playout)) {
+    waitingSince_.reset();
+    assembler_.forgetBefore(taken_.lastSequence + 1);
+    nack_.forgetBefore(taken_.lastSequence + 1);
+    hand(taken_, playout, now);
+  }
+  // A frame that only waits for its time is not a stall.
+  if (buffer_.nextDeadline(assembler_) != Timestamp::never()) waitingSince_.reset();
+}
+
+void VideoReceiveStream::hand(AssembledFrame& frame, Timestamp playout, Timestamp now) {
+  if (frame.orientation) orientation_ = *frame.orientation;
+  if (frame.contentType) contentType_ = *frame.contentType;
+  ReceivedFrame& out = ready_.push();
+  out.receiver = receiver();
+  out.ssrc = ssrc();
+  out.rid = rid();
+  out.payloadType = frame.payloadType;
+  for (const Format& f : formats_) {
+    if (f.payloadType == frame.payloadType) out.codecName = f.name;
+  }
+  std::swap(out.payload, frame.data);
+  out.rtpTimestamp = static_cast<uint32_t>(frame.rtp);
+  out.keyFrame = frame.keyFrame;
+  out.size = frame.size;
+  out.orientation = orientation_;
+  out.contentType = contentType_;
+  out.firstPacketArrival = frame.firstArrival;
+  out.lastPacketArrival = frame.lastArrival;
+  out.playoutTime = playout;
+  out.captureTime = frame.captureTime ? frame.captureTime : captureTimeOf(out.rtpTimestamp);
+  counters_.jitterBufferDelay += now - frame.firstArrival;
+  counters_.jitterBufferTargetDelay += buffer_.targetDelay();
+  counters_.jitterBufferMinimumDelay += buffer_.jitterDelay();
+  ++counters_.jitterBufferEmittedCount;
+}
+
+Timestamp VideoReceiveStream::nextDeadline() const {
+  Timestamp t = nackDeadline();
+  if (!ready_.full()) t = earliest(t, buffer_.nextDeadline(assembler_));
+  if (waitingSince_) t = earliest(t, *waitingSince_ + stallLimit());
+  if (isAlive() && !feedback_.full()) t = earliest(t, requester_.nextDeadline());
+  return t;
+}
+
+std::optional<Duration> VideoReceiveStream::captureToPlayout() const {
+  if (!lastRtp_ || buffer_.isLearning()) return std::nullopt;
+  const auto ntp = captureTimeOf(static_cast<uint32_t>(*lastRtp_));
+  if (!ntp) return std::nullopt;
+  return buffer_.idealPlayout(*lastRtp_) - Timestamp::nanos(nanosOf(*ntp));
+}
+
+void VideoReceiveStream::fillKindStats(InboundStats& out) const {
+  out.framesDropped += buffer_.framesDropped();
+}
+
+}  // namespace parley::media

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "parley/rtp/payload_format/payload_format.h"
+
+#include "media/frame_assembler.h"
+#include "media/key_frame_requester.h"
+#include "media/receive_stream.h"
+#include "media/video_jitter_buffer.h"
+
+namespace parley::media {
+
+/// Packets of one video source in, frames in decodable order out, when they are due.
+class VideoReceiveStream final : public ReceiveStream {
+ public:
+  VideoReceiveStream(const Environment& environment, const ReceiveConfig& config, uint32_t ssrc,
+                     uint32_t clockRate);
+
+  bool pollFrame(ReceivedFrame& out) { return ready_.pop(out); }
+  void advance(Timestamp now) override;
+  Timestamp nextDeadline() const override;
+  void setRtt(Duration rtt) override;
+  void setMinimumDelay(Duration delay) override { buffer_.setMinimumDelay(delay); }
+  void setSyncDelay(Duration delay) override { buffer_.setSyncDelay(delay); }
+  void requestKeyFrame(Timestamp now) override;
+  std::optional<Duration> captureToPlayout() const override;
+
+ protected:
+  void receive(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,
+               const ReceiveCodec& codec, int64_t sequence, int64_t rtp, bool recovered,
+               Timestamp now) override;
+  void restart() override;
+  void fillKindStats(InboundStats& out) const override;
+
+ private:
+  struct Format {
+    uint8_t payloadType = 0;
+    std::string name;
+    std::unique_ptr<rtp::Depacketizer> depacketizer;
+  };
+  /// nullptr if there is no payload format of that name.
+  const Format* formatOf(const ReceiveCodec& codec);
+  void noteInsert(FrameAssembler::Insert result);
+  void takeFrames(Timestamp now);
+  void release(Timestamp now);
+  void hand(AssembledFrame& frame, Timestamp playout, Timestamp now);
+  void askForKeyFrame(Timestamp now);
+  Duration stallLimit() const;
+  bool isAlive() const;
+
+  std::vector<Format> formats_;
+  FrameAssembler assembler_;
+  VideoJitterBuffer buffer_;
+  KeyFrameRequester requester_;
+  RecyclingQueue<ReceivedFrame> ready_{64};
+  AssembledFrame taken_;  // kept for its memory
+  bool pli_ = false;
+  bool fir_ = false;
+  uint8_t firSequence_ = 0;
+  Duration rtt_ = Duration::millis(100);
+  std::optional<Timestamp> waitingSince_;  // packets come, but nothing is decodable
+  Timestamp now_;
+  std::optional<int64_t> lastRtp_;
+  rtp::VideoOrientationValue orientation_;
+  rtp::VideoContentType contentType_ = rtp::VideoContentType::Unspecified;
+};
+
+}  // namespace parley::media
