@@ -32,7 +32,6 @@ DataChannels::DataChannels(Environment& environment)
 DataChannels::~DataChannels() = default;
 
 // ---- set-up
-// -----------------------------------------------------------------------------------------
 
 void DataChannels::start(std::unique_ptr<Association> association, Timestamp now) {
   now_ = clock_.clamp(now);
@@ -83,7 +82,6 @@ AssociationStats DataChannels::associationStats() const {
 }
 
 // ---- opening
-// ------------------------------------------------------------------------------------------
 
 DataChannels::Channel* DataChannels::find(ChannelId id) {
   const auto found = channels_.find(id);
@@ -200,7 +198,6 @@ void DataChannels::announce(Channel& channel) {
 }
 
 // ---- sending
-// ------------------------------------------------------------------------------------------
 
 Result<void> DataChannels::transmit(Channel& channel, uint32_t ppid, ByteSpan data, bool control) {
   SendOptions options;
@@ -268,7 +265,6 @@ void DataChannels::onBufferedDecrease(uint16_t stream) {
 }
 
 // ---- closing
-// ------------------------------------------------------------------------------------------
 
 void DataChannels::close(ChannelId id, Timestamp now) {
   now_ = clock_.clamp(now);
@@ -364,7 +360,6 @@ void DataChannels::onOutgoingReset(const std::vector<uint16_t>& streams) {
 }
 
 // ---- machine
-// ------------------------------------------------------------------------------------------
 
 void DataChannels::handlePacket(ByteSpan packet, Timestamp now) {
   now_ = clock_.clamp(now);
@@ -461,7 +456,6 @@ void DataChannels::pull() {
 }
 
 // ---- accessors
-// ------------------------------------------------------------------------------------------
 
 ChannelState DataChannels::state(ChannelId id) const {
   const Channel* channel = find(id);

@@ -42,6 +42,8 @@ class UsrSctpAssociation final : public Association {
   AssociationStats stats() const override;
 
  private:
+  /// Messages are read ahead by a few hundred; the rest is room for resets of every stream.
+  static constexpr size_t kMaxInboxItems = 256 + 65'536;
   using Guard = UsrSctpStack::Guard;
   enum class ResetState : uint8_t { Wanted, Asked };
   struct Reset {

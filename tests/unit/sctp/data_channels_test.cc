@@ -2,138 +2,13 @@
 
 #include <deque>
 #include <map>
-#include <set>
 
 #include <gtest/gtest.h>
 
-#include "sctp/dcep.h"
-#include "unit/sctp/pair.h"
+#include "unit/sctp/data_channels_fixture.h"
 
 namespace parley::sctp {
 namespace {
-
-template <class T>
-std::vector<T> eventsOf(const std::vector<ChannelEvent>& events) {
-  std::vector<T> out;
-  for (const ChannelEvent& e : events) {
-    if (const auto* match = std::get_if<T>(&e)) out.push_back(*match);
-  }
-  return out;
-}
-
-struct Peer {
-  explicit Peer(uint64_t seed) : world(seed), channels(std::make_unique<DataChannels>(world.env)) {}
-  void drain() {
-    ChannelEvent event;
-    while (readEvents && channels->pollEvent(event)) events.push_back(std::move(event));
-    ChannelMessage message;
-    while (readMessages && channels->pollMessage(message)) messages.push_back(message);
-  }
-  template <class T>
-  std::vector<T> got() const {
-    return eventsOf<T>(events);
-  }
-  World world;
-  std::unique_ptr<DataChannels> channels;
-  bool readMessages = true;
-  bool readEvents = true;
-  std::vector<ChannelEvent> events;
-  std::vector<ChannelMessage> messages;
-};
-
-/// A is the DTLS client (even ids), B the server (odd ids).
-class DataChannelsTest : public ::testing::Test {
- protected:
-  DataChannelsTest() { make(); }
-  void make(LinkConfig link = {}, uint64_t seed = 1) {
-    a = std::make_unique<Peer>(seed);
-    b = std::make_unique<Peer>(seed + 1);
-    rewire(link, seed);
-  }
-  void rewire(LinkConfig link = {}, uint64_t seed = 1) {
-    pair = std::make_unique<Pair<DataChannels>>(*a->channels, *b->channels, link, seed + 2);
-    pair->onStep([this] {
-      if (a) a->drain();
-      if (b) b->drain();
-    });
-  }
-  void start(AssociationConfig config = {}) {
-    a->channels->setRemoteMaxMessageSize(262'144);
-    b->channels->setRemoteMaxMessageSize(262'144);
-    a->channels->setDtlsRole(true, pair->now());
-    b->channels->setDtlsRole(false, pair->now());
-    a->channels->start(createUsrSctpAssociation(a->world.env, config), pair->now());
-    b->channels->start(createUsrSctpAssociation(b->world.env, config), pair->now());
-  }
-  void connect(AssociationConfig config = {}) {
-    start(config);
-    ASSERT_TRUE(pair->runUntil(
-        [this] { return a->channels->maxChannels() && b->channels->maxChannels(); }));
-  }
-  /// Raw access to A's side: an association instead of DataChannels, to misbehave with.
-  struct Rogue {
-    explicit Rogue(DataChannelsTest& t)
-        : world(77), association(createUsrSctpAssociation(world.env, {})), test(t) {}
-    void connect() {
-      test.b->channels->setDtlsRole(false, now);
-      test.b->channels->start(createUsrSctpAssociation(test.b->world.env, {}), now);
-      association->connect(now);
-      run();
-    }
-    void send(uint16_t stream, uint32_t ppid, ByteSpan data, bool unordered = false) {
-      EXPECT_TRUE(association->send(stream, ppid, data, {.unordered = unordered}, now));
-      run();
-    }
-    void open(uint16_t stream, std::string label = "x") {
-      send(stream, ppid::kDcep, writeDcepOpen({.label = std::move(label)}));
-    }
-    void reset(uint16_t stream) {
-      association->resetStreams({&stream, 1}, now);
-      run();
-    }
-    void run(Duration d = Duration::millis(300)) {
-      const Timestamp end = now + d;
-      PacketBuf packet;
-      for (; now < end; now += Duration::millis(10)) {
-        while (association->pollTransmit(packet))
-          test.b->channels->handlePacket(packet.span(), now);
-        while (test.b->channels->pollTransmit(packet))
-          association->handlePacket(packet.span(), now);
-        association->advance(now);
-        test.b->channels->advance(now);
-        test.b->drain();
-        Inbound in;
-        while (association->pollInbound(in)) {
-          (in.kind == Inbound::Kind::StreamReset ? resets : inbound).push_back(in);
-        }
-      }
-    }
-    bool wasReset(uint16_t stream) const {
-      return std::any_of(resets.begin(), resets.end(),
-                         [&](const Inbound& r) { return r.stream == stream; });
-    }
-    World world;
-    std::unique_ptr<Association> association;
-    DataChannelsTest& test;
-    Timestamp now = Timestamp::seconds(5);
-    std::vector<Inbound> inbound, resets;
-  };
-
-  ChannelId open(Peer& peer, ChannelInit init = {.label = "chat"}) {
-    const Result<ChannelId> id = peer.channels->open(init, pair->now());
-    EXPECT_TRUE(id);
-    return id ? *id : ChannelId{};
-  }
-  Result<void> send(Peer& peer, ChannelId id, std::string_view text, bool isText = true) {
-    return peer.channels->send(id, asBytes(text), isText, pair->now());
-  }
-  bool until(const std::function<bool()>& done, Duration limit = Duration::seconds(60)) {
-    return pair->runUntil(done, limit);
-  }
-
-  std::unique_ptr<Peer> a, b;
-  std::unique_ptr<Pair<DataChannels>> pair;
-};
 
 TEST_F(DataChannelsTest, ChannelOpenedBeforeEverythingReachesThePeer) {
   const ChannelInit init{.label =
@@ -255,7 +130,7 @@ TEST_F(DataChannelsTest, ThousandMessagesBothWaysUnderLoss) {
       const bool isText = count % 3 == 0;
       if (isText)
         for (uint8_t& c : data) c &= 0x7F;
-      Peer& from = count % 2 == 0 ? *a : *b;
+      ChannelPeer& from = count % 2 == 0 ? *a : *b;
       ASSERT_TRUE(from.channels->send(count % 2 == 0 ? fromA : fromB, data, isText, pair->now()));
       (count % 2 == 0 ? toB : toA).emplace_back(std::move(data), isText);
       ++count;
@@ -389,8 +264,8 @@ TEST_F(DataChannelsTest, IdsAreReusedAfterBothResets) {
   make({.delay = Duration::millis(5), .jitter = Duration::millis(5), .loss = 0.05}, 5);
   connect();
   for (int round = 0; round < 30; ++round) {
-    Peer& opener = round % 2 == 0 ? *a : *b;
-    Peer& other = round % 2 == 0 ? *b : *a;
+    ChannelPeer& opener = round % 2 == 0 ? *a : *b;
+    ChannelPeer& other = round % 2 == 0 ? *b : *a;
     const ChannelId id = open(opener, {.label = std::to_string(round)});
     EXPECT_EQ(opener.channels->streamId(id), round % 2) << "the id is free again";
     ASSERT_TRUE(send(opener, id, "hello"));
@@ -514,163 +389,6 @@ TEST_F(DataChannelsTest, UnreadMessagesResumeWhenRead) {
   b->readMessages = true;
   ASSERT_TRUE(until([&] { return b->messages.size() == 60; }));
 }
-
-// ---- a peer that misbehaves
-// -----------------------------------------------------------------------
-
-TEST_F(DataChannelsTest, WrongParityClosesOnlyThatStream) {
-  Rogue rogue(*this);
-  rogue.connect();
-  rogue.open(1, "odd ids are the server's");
-  EXPECT_TRUE(rogue.wasReset(1));
-  EXPECT_TRUE(b->got<ChannelIncoming>().empty());
-  rogue.open(2);
-  ASSERT_EQ(b->got<ChannelIncoming>().size(), 1u);
-  EXPECT_EQ(b->got<ChannelIncoming>()[0].init.id, 2);
-  // Once both sides are reset the refused stream is free for its owner.
-  rogue.reset(1);
-  EXPECT_EQ(b->channels->streamId(*b->channels->open({}, rogue.now)), 1);
-}
-
-TEST_F(DataChannelsTest, OpenOnAStreamInUseClosesThatChannel) {
-  Rogue rogue(*this);
-  rogue.connect();
-  rogue.open(0);
-  rogue.open(2);
-  rogue.open(0);
-  ASSERT_EQ(b->got<ChannelFailed>().size(), 1u);
-  EXPECT_EQ(b->got<ChannelFailed>()[0].id, b->got<ChannelIncoming>()[0].id);
-  EXPECT_TRUE(rogue.wasReset(0));
-  rogue.send(2, ppid::kText, toBytes("still alive"));
-  EXPECT_EQ(b->messages.size(), 1u);
-}
-
-TEST_F(DataChannelsTest, MalformedDcepResetsTheStream) {
-  Rogue rogue(*this);
-  rogue.connect();
-  rogue.send(4, ppid::kDcep, Bytes{3, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 'c'});
-  EXPECT_TRUE(rogue.wasReset(4));
-  rogue.send(6, ppid::kDcep, Bytes{5});
-  EXPECT_TRUE(rogue.wasReset(6));
-  EXPECT_TRUE(b->events.size() == 1) << "only the association's own event";
-}
-
-TEST_F(DataChannelsTest, UnorderedDataBeforeItsOpenIsKept) {
-  Rogue rogue(*this);
-  rogue.connect();
-  rogue.send(8, ppid::kText, toBytes("overtook"), true);
-  EXPECT_TRUE(b->messages.empty());
-  rogue.open(8);
-  ASSERT_EQ(b->messages.size(), 1u);
-  EXPECT_EQ(asText(b->messages[0].data), "overtook");
-}
-
-TEST_F(DataChannelsTest, DataWithoutOpenIsForgottenAfterFiveSeconds) {
-  Rogue rogue(*this);
-  rogue.connect();
-  for (uint16_t s = 10; s < 30; s += 2) rogue.send(s, ppid::kText, pattern(60'000, s));
-  rogue.send(10, ppid::kText, pattern(60'000, 1));
-  rogue.run(Duration::seconds(6));
-  for (uint16_t s = 10; s < 30; s += 2) rogue.open(s);
-  EXPECT_TRUE(b->messages.empty());
-  EXPECT_EQ(b->got<ChannelIncoming>().size(), 10u);
-}
-
-TEST_F(DataChannelsTest, InvalidUtf8ArrivesRepaired) {
-  Rogue rogue(*this);
-  rogue.connect();
-  rogue.open(0);
-  rogue.send(0, ppid::kText, Bytes{'a', 0xC3, 'b', 0xFF});
-  ASSERT_EQ(b->messages.size(), 1u);
-  EXPECT_EQ(asText(b->messages[0].data),
-            "a\xEF\xBF\xBD"
-            "b\xEF\xBF\xBD");
-}
-
-TEST_F(DataChannelsTest, DeprecatedFragmentsAreJoined) {
-  Rogue rogue(*this);
-  rogue.connect();
-  rogue.open(0);
-  rogue.send(0, ppid::kTextPartial, toBytes("one "));
-  rogue.send(0, ppid::kTextPartial, toBytes("two "));
-  rogue.send(0, ppid::kText, toBytes("three"));
-  rogue.send(0, ppid::kBinaryPartial, toBytes("b"));
-  rogue.send(0, ppid::kBinary, toBytes("in"));
-  ASSERT_EQ(b->messages.size(), 2u);
-  EXPECT_EQ(asText(b->messages[0].data), "one two three");
-  EXPECT_EQ(asText(b->messages[1].data), "bin");
-  rogue.send(0, ppid::kBinaryPartial, toBytes("b"));
-  rogue.send(0, ppid::kText, toBytes("mixed"));
-  EXPECT_EQ(b->got<ChannelFailed>().size(), 1u);
-}
-
-TEST_F(DataChannelsTest, EndlessFragmentsCloseTheChannel) {
-  Rogue rogue(*this);
-  rogue.connect();
-  rogue.open(0);
-  for (int i = 0; i < 5; ++i) rogue.send(0, ppid::kBinaryPartial, Bytes(60'000));
-  EXPECT_EQ(b->got<ChannelFailed>().size(), 1u);
-  EXPECT_TRUE(b->messages.empty());
-}
-
-TEST_F(DataChannelsTest, OversizeMessagesCloseTheChannelOnly) {
-  Rogue rogue(*this);
-  rogue.connect();
-  rogue.open(0);
-  rogue.open(2);
-  rogue.send(0, ppid::kBinary, Bytes(262'145));
-  ASSERT_EQ(b->got<ChannelFailed>().size(), 1u);
-  rogue.send(2, ppid::kBinary, Bytes(262'144));
-  EXPECT_EQ(b->messages.size(), 1u);
-}
-
-TEST_F(DataChannelsTest, UnknownPpidsAndLongEmptiesAreTolerated) {
-  Rogue rogue(*this);
-  rogue.connect();
-  rogue.open(0);
-  rogue.send(0, 55, toBytes("?"));
-  rogue.send(0, 0, toBytes("?"));
-  rogue.send(0, ppid::kTextEmpty, toBytes("not empty"));
-  ASSERT_EQ(b->messages.size(), 1u);
-  EXPECT_TRUE(b->messages[0].data.empty());
-  EXPECT_TRUE(b->got<ChannelFailed>().empty());
-}
-
-TEST_F(DataChannelsTest, ChannelsBeyondTheLimitAreRefused) {
-  b->world.env.limits.maxDataChannels = 3;
-  Rogue rogue(*this);
-  rogue.connect();
-  for (uint16_t s = 0; s < 12; s += 2) rogue.open(s);
-  EXPECT_EQ(b->got<ChannelIncoming>().size(), 3u);
-  EXPECT_TRUE(rogue.wasReset(6) && rogue.wasReset(8) && rogue.wasReset(10));
-}
-
-TEST_F(DataChannelsTest, UnreadOpensArePushedBack) {
-  Rogue rogue(*this);
-  rogue.connect();
-  b->readEvents = false;
-  for (uint16_t s = 0; s < 400; s += 2) {
-    EXPECT_TRUE(rogue.association->send(s, ppid::kDcep, writeDcepOpen({}), {}, rogue.now));
-  }
-  rogue.run(Duration::seconds(1));
-  EXPECT_EQ(b->channels->channelCount(), 64u);
-  b->readEvents = true;
-  rogue.run(Duration::seconds(1));
-  EXPECT_EQ(b->channels->channelCount(), 200u);
-}
-
-TEST_F(DataChannelsTest, ResetOfANeverOpenedStreamIsHarmless) {
-  Rogue rogue(*this);
-  rogue.connect();
-  rogue.send(4, ppid::kText, toBytes("no open"));
-  rogue.reset(4);
-  rogue.open(4);
-  EXPECT_EQ(b->got<ChannelIncoming>().size(), 1u);
-  EXPECT_TRUE(b->messages.empty()) << "what came before the reset belonged to no channel";
-}
-
-// ---- machine rules
-// ------------------------------------------------------------------------------------
 
 TEST_F(DataChannelsTest, PacketsBeforeStartAreKept) {
   open(*a);

@@ -91,7 +91,8 @@ TEST(Inspect, CapsParameters) {
 }
 
 TEST(Inspect, FindsTheAbortCause) {
-  const auto abort = inspect(packetOf("0600000d000c00096279652121000000"));
+  const Bytes packet = packetOf("0600000d000c00096279652121000000");
+  const auto abort = inspect(packet);
   ASSERT_TRUE(abort);
   EXPECT_EQ(abort->abortCause, 12);
   EXPECT_EQ(asText(abort->abortText), "bye!!");
