@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "parley/jsep/state.h"
+
+namespace parley::jsep {
+
+struct HeaderExtensionCapability {
+  std::string uri;
+  uint16_t preferredId = 0;  ///< 0: no preference
+  sdp::Direction direction = sdp::Direction::SendRecv;
+  bool offered = true;  ///< false: only on request of the application
+  bool operator==(const HeaderExtensionCapability&) const = default;
+};
+
+/// What this end can do, as of now. Everything random or measured comes in here, so that creating a
+/// description stays a function of its arguments.
+struct LocalCapabilities {
+  /// In order of preference. `payloadType` is the number to offer when nothing is agreed yet; rtx
+  /// refers to it by `apt`, audio red by its fmtp.
+  std::vector<sdp::CodecParams> audioCodecs{};
+  std::vector<sdp::CodecParams> videoCodecs{};
+  std::vector<HeaderExtensionCapability> audioExtensions{};
+  std::vector<HeaderExtensionCapability> videoExtensions{};
+
+  std::vector<sdp::Fingerprint> fingerprints{};  ///< of our certificate
+  IceCredentials
+      freshIce{};  ///< never used before; taken for a first description and for ICE restarts
+  std::vector<std::string> iceOptions{"trickle"};
+  bool iceLite = false;
+
+  uint16_t sctpPort = 5000;
+  uint64_t maxMessageSize = 262'144;  ///< bytes
+  bool receiveSimulcast =
+      false;  ///< accept several rids in one section (an SFU does, browsers do not)
+};
+
+}  // namespace parley::jsep

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <vector>
+
+#include "parley/base/export.h"
+#include "parley/jsep/capabilities.h"
+#include "parley/jsep/format_memory.h"
+#include "parley/sdp/description.h"
+
+namespace parley::jsep {
+
+/// The codecs of an offered section: the capabilities, narrowed and ordered by `preferences` if
+/// there are any, else with those of `previous` (the section as last described) first. Numbers come
+/// from `memory`, which learns new ones. rtx stands behind its primary.
+PARLEY_EXPORT std::vector<sdp::CodecParams> offerCodecs(
+    const std::vector<sdp::CodecParams>& capabilities,
+    const std::vector<sdp::CodecParams>& preferences, const std::vector<sdp::CodecParams>& previous,
+    FormatMemory& memory);
+
+/// The codecs of an answered section: what both ends have, under the offerer's numbers (RFC 9429
+/// section 5.3.1), in the offerer's order unless we have preferences. Feedback is the intersection;
+/// format parameters are ours, as they say what we want to receive. `bundle` holds the numbers that
+/// earlier sections of this answer use; an offered codec that contradicts one is left out.
+PARLEY_EXPORT std::vector<sdp::CodecParams> answerCodecs(
+    const sdp::MediaDescription& offered, const std::vector<sdp::CodecParams>& capabilities,
+    const std::vector<sdp::CodecParams>& preferences, FormatMemory& bundle);
+
+/// The codecs of `section` that `other` has as well: numbers and parameters of `section`, common
+/// feedback. rtx stays only with its primary.
+PARLEY_EXPORT std::vector<sdp::CodecParams> commonCodecs(const sdp::MediaDescription& section,
+                                                         const sdp::MediaDescription& other);
+
+/// Whether a list holds more than rtx, FEC, DTMF and comfort noise.
+PARLEY_EXPORT bool hasPrimaryCodec(const std::vector<sdp::CodecParams>& codecs);
+
+PARLEY_EXPORT std::vector<sdp::Extmap> offerExtensions(
+    const std::vector<HeaderExtensionCapability>& capabilities,
+    const std::vector<HeaderExtensionChoice>& choices, ExtensionMemory& memory);
+
+/// RFC 8285 section 6: same ids, directions from our side, provisional ids (4096 and up)
+/// renumbered. `bundle` as above.
+PARLEY_EXPORT std::vector<sdp::Extmap> answerExtensions(
+    const std::vector<sdp::Extmap>& offered,
+    const std::vector<HeaderExtensionCapability>& capabilities,
+    const std::vector<HeaderExtensionChoice>& choices, ExtensionMemory& bundle);
+
+/// What the answer settled, seen from our side.
+PARLEY_EXPORT std::vector<NegotiatedExtension> negotiatedExtensions(
+    const std::vector<sdp::Extmap>& offer, const std::vector<sdp::Extmap>& answer,
+    bool answerIsLocal);
+
+}  // namespace parley::jsep

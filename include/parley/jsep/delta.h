@@ -1,0 +1,84 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "parley/jsep/state.h"
+
+namespace parley::jsep {
+
+struct RemoteIce {
+  IceCredentials credentials{};
+  bool lite = false;
+  bool trickle = false;
+  bool operator==(const RemoteIce&) const = default;
+};
+
+/// What changes for the transport. Members left empty: nothing changes.
+struct TransportChange {
+  std::optional<IceCredentials> localIce{};  ///< start a generation with these
+  bool localIceRolledBack =
+      false;  ///< the generation of the offer is void; `localIce` or none is back
+  std::optional<bool> iceControlling{};  ///< initial ICE role; set once
+  std::optional<RemoteIce> remoteIce{};
+  bool remoteIceRestart = false;  ///< `remoteIce` replaces credentials already in use
+  std::vector<sdp::Fingerprint> remoteFingerprints{};
+  std::optional<DtlsRole> dtlsRole{};
+  bool newDtlsAssociation = false;  ///< the peer starts over (RFC 8842 section 4)
+  std::vector<sdp::CandidateLine> remoteCandidates{};
+  bool remoteEndOfCandidates = false;
+  bool unused = false;  ///< no section is left; the transport may close
+  bool operator==(const TransportChange&) const = default;
+};
+
+struct MediaSectionChange {
+  TransceiverId transceiver{};
+  MediaSettings settings{};
+  bool operator==(const MediaSectionChange&) const = default;
+};
+
+struct DataChange {
+  bool enabled = false;
+  DataSettings settings{};
+  bool operator==(const DataChange&) const = default;
+};
+
+struct StreamTrack {
+  std::string stream;
+  TransceiverId transceiver{};
+  bool operator==(const StreamTrack&) const = default;
+};
+
+struct TrackEvent {
+  TransceiverId transceiver{};
+  std::vector<std::string> streams{};
+  bool operator==(const TrackEvent&) const = default;
+};
+
+/// What the application must see, in the order in which the members stand (webrtc-pc
+/// section 4.4.1.5, last steps).
+struct SessionEvents {
+  bool signalingStateChanged = false;
+  std::vector<TransceiverId> stopped{};  ///< their receiver tracks end
+  std::vector<TransceiverId> muted{};    ///< receiver tracks that fall silent
+  std::vector<StreamTrack> removedFromStream{};
+  std::vector<StreamTrack> addedToStream{};
+  std::vector<TrackEvent> tracks{};  ///< `track` events
+  bool operator==(const SessionEvents&) const = default;
+};
+
+/// The outcome of applying a description: the state to commit and what to do about it.
+struct Delta {
+  SessionState state{};
+  TransportChange transport{};
+  std::vector<MediaSectionChange> media{};
+  std::optional<DataChange> data{};
+  std::vector<TransceiverId> created{};  ///< by a remote offer; need SSRCs and a receiver track
+  std::vector<TransceiverId> removed{};  ///< no longer in `state`
+  /// Of the rollback that a remote offer in have-local-offer implies; come before `events`.
+  std::optional<SessionEvents> rollbackEvents{};
+  SessionEvents events{};
+};
+
+}  // namespace parley::jsep

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "parley/base/export.h"
+#include "parley/base/result.h"
+#include "parley/jsep/capabilities.h"
+#include "parley/jsep/state.h"
+
+namespace parley::jsep {
+
+struct OfferOptions {
+  bool iceRestart = false;
+};
+
+/// An offer for all transceivers and the data section (RFC 9429 sections 5.2.1 and 5.2.2): sections
+/// keep their place, slots that both sides have rejected are reused under a new mid, the rest is
+/// appended. The same state gives the same offer; the o= version grows only if something differs
+/// from the newest local description.
+/// InvalidState unless stable or have-local-offer.
+PARLEY_EXPORT Result<sdp::SessionDescription> createOffer(const SessionState& state,
+                                                          const LocalCapabilities& capabilities,
+                                                          const OfferOptions& options = {});
+
+/// An answer to the pending remote offer (RFC 9429 section 5.3.1). Sections are rejected that we
+/// have no codec for, that are not bundled with the first, that lack rtcp-mux, or whose transceiver
+/// is stopped. InvalidState unless have-remote-offer or have-local-pranswer.
+PARLEY_EXPORT Result<sdp::SessionDescription> createAnswer(const SessionState& state,
+                                                           const LocalCapabilities& capabilities);
+
+}  // namespace parley::jsep

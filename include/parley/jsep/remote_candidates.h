@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "parley/base/export.h"
+#include "parley/base/result.h"
+#include "parley/jsep/state.h"
+
+namespace parley::jsep {
+
+/// RTCIceCandidateInit, its candidate parsed. No candidate means end-of-candidates.
+struct RemoteCandidate {
+  std::optional<sdp::CandidateLine> candidate{};
+  std::optional<std::string> mid{};
+  std::optional<uint16_t> mLineIndex{};
+  std::optional<std::string> ufrag{};
+};
+
+struct AcceptedCandidate {
+  SessionState state{};  ///< the candidate is part of the remote description(s) now
+  bool useNow = false;   ///< give it to ICE: its generation is in force
+};
+
+/// addIceCandidate() (webrtc-pc section 4.4.2). InvalidState without a remote description;
+/// Operation if the section does not exist or the ufrag belongs to no generation; Type if a
+/// candidate names neither mid nor index. Candidates for sections that ride on another's transport
+/// are accepted and ignored. At most 64 are kept per section; more are ignored.
+PARLEY_EXPORT Result<AcceptedCandidate> addRemoteCandidate(const SessionState& state,
+                                                           const RemoteCandidate& candidate);
+
+/// RTCPeerConnection.canTrickleIceCandidates: nullopt without a remote description.
+PARLEY_EXPORT std::optional<bool> canTrickle(const SessionState& state);
+
+}  // namespace parley::jsep

@@ -1,0 +1,216 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "parley/base/export.h"
+#include "parley/base/strong_id.h"
+#include "parley/jsep/format_memory.h"
+#include "parley/sdp/description.h"
+
+/// The `jsep` layer: offer and answer (RFC 9429, W3C webrtc-pc). All that offer/answer remembers is
+/// the plain value `SessionState`; the functions of `offer_answer.h`, `apply_description.h` and
+/// their neighbours are pure and answer with a new state plus a list of things to do (`Delta`).
+/// None of them touches a transport: that is left to whoever commits the Delta.
+namespace parley::jsep {
+
+/// RTCSignalingState.
+enum class SignalingState : uint8_t {
+  Stable,
+  HaveLocalOffer,
+  HaveRemoteOffer,
+  HaveLocalPranswer,
+  HaveRemotePranswer,
+  Closed,
+};
+
+/// RTCSdpType.
+enum class SdpType : uint8_t { Offer, Pranswer, Answer, Rollback };
+
+/// Who sends the ClientHello (RFC 8842): a=setup:active is the client.
+enum class DtlsRole : uint8_t { Client, Server };
+
+/// The W3C spelling: "have-local-offer".
+PARLEY_EXPORT const char* toString(SignalingState state);
+/// The W3C spelling: "pranswer".
+PARLEY_EXPORT const char* toString(SdpType type);
+PARLEY_EXPORT std::optional<SdpType> parseSdpType(std::string_view text);
+
+struct IceCredentials {
+  std::string ufrag;
+  std::string pwd;
+  bool operator==(const IceCredentials&) const = default;
+};
+
+struct TypedDescription {
+  SdpType type = SdpType::Offer;
+  sdp::SessionDescription sdp{};
+  bool operator==(const TypedDescription&) const = default;
+};
+
+using TransceiverId = StrongId<struct TransceiverTag>;
+
+/// One layer that a sender may send. SSRCs are 0 until whoever commits the Delta has drawn them;
+/// descriptions leave them out so long.
+struct Encoding {
+  std::string rid{};  ///< empty unless simulcast
+  uint32_t ssrc = 0;
+  uint32_t rtxSsrc = 0;
+  bool operator==(const Encoding&) const = default;
+};
+
+struct SenderState {
+  std::string trackId{};               ///< second word of a=msid; fixed for the sender's life
+  std::vector<std::string> streams{};  ///< associated MediaStream ids
+  std::vector<Encoding> encodings{Encoding{}};
+  bool hasTrack = false;  ///< the sender's track is not null
+  bool hasSent = false;   ///< its current direction has included sending at some time
+  bool operator==(const SenderState&) const = default;
+};
+
+/// What the application knows of the incoming side.
+struct ReceiverState {
+  bool announced = false;              ///< W3C [[FiredDirection]] includes receiving
+  std::vector<std::string> streams{};  ///< remote streams the track belongs to
+  std::string remoteTrackId{};         ///< what the peer calls the track, if it says
+  bool operator==(const ReceiverState&) const = default;
+};
+
+struct NegotiatedExtension {
+  uint16_t id = 0;
+  std::string uri;
+  bool send = false;
+  bool receive = false;
+  bool operator==(const NegotiatedExtension&) const = default;
+};
+
+/// What media must do for one transceiver. Payload types in `sendCodecs` are the peer's, those in
+/// `receiveCodecs` ours; both lists are in order of preference, rtx and the like included.
+struct MediaSettings {
+  std::string mid{};
+  size_t mLineIndex = 0;
+  bool send = false;     ///< never true before an answer is applied
+  bool receive = false;  ///< true from the moment our offer is out: media may precede the answer
+  std::vector<sdp::CodecParams> sendCodecs{};
+  std::vector<sdp::CodecParams> receiveCodecs{};
+  std::vector<NegotiatedExtension> extensions{};
+  bool extmapAllowMixed = false;
+  std::vector<std::string> sendRids{};     ///< empty without simulcast
+  std::vector<std::string> receiveRids{};  ///< empty without simulcast
+  std::vector<sdp::SsrcDescription>
+      remoteSsrcs{};  ///< may be empty: then mid, rid or payload type decide
+  std::vector<sdp::SsrcGroup> remoteSsrcGroups{};
+  bool rtcpReducedSize = false;
+  std::optional<uint64_t> maxSendBitrate{};  ///< bits per second, from the peer's b= lines
+  std::optional<uint32_t> ptime{};           ///< ms, the peer's wish
+  std::optional<uint32_t> maxPtime{};        ///< ms, the peer's limit
+  bool operator==(const MediaSettings&) const = default;
+};
+
+/// The part of a transceiver that negotiation changes and rollback restores.
+struct NegotiatedTransceiver {
+  std::optional<std::string> mid{};
+  std::optional<size_t> mLineIndex{};
+  std::optional<sdp::Direction> currentDirection{};
+  ReceiverState receiver{};
+  MediaSettings media{};
+  bool operator==(const NegotiatedTransceiver&) const = default;
+};
+
+/// A header extension as an application wants it for one transceiver; no direction means "stopped".
+struct HeaderExtensionChoice {
+  std::string uri;
+  std::optional<sdp::Direction> direction{};
+  bool operator==(const HeaderExtensionChoice&) const = default;
+};
+
+struct TransceiverState {
+  TransceiverId id{};
+  sdp::MediaKind kind = sdp::MediaKind::Audio;  ///< Audio or Video
+  sdp::Direction direction = sdp::Direction::SendRecv;
+  bool stopping = false;
+  bool stopped = false;
+  bool fromAddTrack =
+      false;  ///< made by addTrack: a remote offer may attach to it (RFC 9429 section 5.10)
+  SenderState sender{};
+  std::vector<sdp::CodecParams> codecPreferences{};       ///< empty: the capabilities' order
+  std::vector<HeaderExtensionChoice> headerExtensions{};  ///< empty: the capabilities' choice
+  NegotiatedTransceiver negotiated{};
+
+  // Rollback.
+  std::optional<NegotiatedTransceiver> beforeOffer{};  ///< set while an offer is pending
+  std::optional<std::vector<Encoding>> encodingsBeforeOffer{};
+  bool createdByPendingOffer = false;  ///< by the remote offer that is pending
+  bool keptByAddTrack = false;         ///< addTrack has used it since
+
+  bool operator==(const TransceiverState&) const = default;
+};
+
+/// What the SCTP association needs to know of the peer (RFC 8841).
+struct DataSettings {
+  uint16_t remotePort = 5000;
+  uint64_t remoteMaxMessageSize = 65'536;  ///< bytes; 0 = any
+  bool operator==(const DataSettings&) const = default;
+};
+
+struct DataState {
+  bool wanted = false;  ///< the application has made a data channel, or wants the section anyway
+  std::optional<std::string> mid{};
+  std::optional<size_t> mLineIndex{};
+  std::optional<DataSettings> settings{};  ///< set while the section is accepted
+  bool operator==(const DataState&) const = default;
+};
+
+/// The one bundled transport as negotiated so far.
+struct TransportState {
+  std::optional<IceCredentials> localIce{};   ///< of the newest local description
+  std::optional<IceCredentials> remoteIce{};  ///< of the newest remote description in force
+  std::vector<sdp::Fingerprint> remoteFingerprints{};
+  std::optional<std::string> remoteTlsId{};
+  std::optional<DtlsRole> dtlsRole{};
+  std::optional<bool> iceControlling{};
+  bool operator==(const TransportState&) const = default;
+};
+
+/// Everything offer/answer remembers about one connection.
+struct PARLEY_EXPORT SessionState {
+  SignalingState signaling = SignalingState::Stable;
+  std::optional<TypedDescription> currentLocal{};
+  std::optional<TypedDescription> pendingLocal{};
+  std::optional<TypedDescription> currentRemote{};
+  std::optional<TypedDescription> pendingRemote{};
+
+  std::vector<TransceiverState> transceivers{};
+  DataState data{};
+  TransportState transport{};
+  /// Local credentials that restartIce() asked to replace (W3C [[LocalIceCredentialsToReplace]]).
+  std::vector<IceCredentials> iceToReplace{};
+
+  FormatMemory formats{};        ///< payload types of the bundle, for the whole session
+  ExtensionMemory extensions{};  ///< header extension ids of the bundle, for the whole session
+  std::vector<std::string> usedMids{};
+
+  std::optional<TransportState> transportBeforeOffer{};
+  std::optional<DataState> dataBeforeOffer{};
+
+  uint64_t sessionId = 0;       ///< o= line; drawn once, below 2^63
+  uint64_t sessionVersion = 0;  ///< of the newest local description
+  std::string cname{"parley"};
+  uint32_t nextTransceiverId = 1;
+
+  /// pendingLocal, else currentLocal; nullptr if neither (W3C localDescription).
+  const TypedDescription* local() const;
+  const TypedDescription* remote() const;
+  TransceiverState* find(TransceiverId id);
+  const TransceiverState* find(TransceiverId id) const;
+  TransceiverState* findByIndex(size_t mLineIndex);
+  const TransceiverState* findByIndex(size_t mLineIndex) const;
+
+  bool operator==(const SessionState&) const = default;
+};
+
+}  // namespace parley::jsep

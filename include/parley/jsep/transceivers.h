@@ -1,0 +1,57 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "parley/base/export.h"
+#include "parley/base/result.h"
+#include "parley/jsep/capabilities.h"
+#include "parley/jsep/state.h"
+
+namespace parley::jsep {
+
+struct TransceiverInit {
+  sdp::Direction direction = sdp::Direction::SendRecv;
+  std::string trackId{};
+  bool hasTrack = false;
+  std::vector<std::string> streams{};
+  std::vector<Encoding> encodings{Encoding{}};
+};
+
+/// addTransceiver().
+PARLEY_EXPORT TransceiverId addTransceiver(SessionState& state, sdp::MediaKind kind,
+                                           const TransceiverInit& init);
+
+struct AddedTrack {
+  TransceiverId transceiver{};
+  bool reused = false;  ///< an idle sender took the track (webrtc-pc section 5.1, addTrack step 6)
+};
+
+/// addTrack(). A reused transceiver keeps its SSRCs; a new one takes `encoding`.
+PARLEY_EXPORT AddedTrack addTrack(SessionState& state, sdp::MediaKind kind,
+                                  const std::string& trackId,
+                                  const std::vector<std::string>& streams,
+                                  const Encoding& encoding = {});
+
+/// removeTrack(): the sender loses its track, and the direction its sending half. InvalidState if
+/// stopped; no effect if stopping or without track.
+PARLEY_EXPORT Result<void> removeTrack(SessionState& state, TransceiverId id);
+
+/// transceiver.direction = ... InvalidState if stopping.
+PARLEY_EXPORT Result<void> setDirection(SessionState& state, TransceiverId id,
+                                        sdp::Direction direction);
+
+/// transceiver.stop(): takes effect for the peer with the next negotiation.
+PARLEY_EXPORT void stopTransceiver(SessionState& state, TransceiverId id);
+
+/// transceiver.setCodecPreferences(). InvalidModification if a codec is not among the capabilities
+/// or only rtx, red and FEC are left; duplicates are dropped; an empty list restores the default.
+PARLEY_EXPORT Result<void> setCodecPreferences(SessionState& state,
+                                               const LocalCapabilities& capabilities,
+                                               TransceiverId id,
+                                               const std::vector<sdp::CodecParams>& codecs);
+
+/// restartIce(): the next offer brings new credentials.
+PARLEY_EXPORT void restartIce(SessionState& state);
+
+}  // namespace parley::jsep

@@ -1,0 +1,324 @@
+#include "jsep/applier.h"
+
+#include <algorithm>
+
+#include "parley/jsep/bundle.h"
+
+namespace parley::jsep {
+namespace {
+
+template <class T>
+bool contains(const std::vector<T>& list, const T& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+bool isMedia(const sdp::MediaDescription& section) {
+  return section.isRtp() &&
+         (section.kind() == sdp::MediaKind::Audio || section.kind() == sdp::MediaKind::Video);
+}
+
+/// RFC 8830 section 2: the streams of a section, "-" standing for none.
+std::vector<std::string> streamsOf(const sdp::MediaDescription& section) {
+  std::vector<std::string> out;
+  for (const sdp::Msid& m : section.msids) {
+    if (m.stream != "-" && !contains(out, m.stream)) out.push_back(m.stream);
+  }
+  if (!section.msids.empty()) return out;
+  // Peers before unified plan say it per SSRC only.
+  for (const sdp::SsrcDescription& s : section.ssrcs) {
+    const auto msid = s.attribute("msid");
+    if (!msid) continue;
+    std::string stream(msid->substr(0, msid->find(' ')));
+    if (stream != "-" && !stream.empty() && !contains(out, stream))
+      out.push_back(std::move(stream));
+  }
+  return out;
+}
+
+std::string trackOf(const sdp::MediaDescription& section) {
+  for (const sdp::Msid& m : section.msids) {
+    if (m.track) return *m.track;
+  }
+  return {};
+}
+
+}  // namespace
+
+Applier::Applier(Delta start) : d_(std::move(start)), s_(d_.state), before_(d_.state.signaling) {}
+
+Delta Applier::finish() && {
+  d_.events.signalingStateChanged = s_.signaling != before_;
+  return std::move(d_);
+}
+
+// --- sections ------------------------------------------------------------------------------------
+
+void Applier::saveBeforeOffer() {
+  if (!s_.transportBeforeOffer) s_.transportBeforeOffer = s_.transport;
+  if (!s_.dataBeforeOffer) s_.dataBeforeOffer = s_.data;
+  for (TransceiverState& t : s_.transceivers) {
+    if (!t.beforeOffer) t.beforeOffer = t.negotiated;
+  }
+}
+
+void Applier::associate(TransceiverState& t, const std::string& mid, size_t i) {
+  t.negotiated.mid = mid;
+  t.negotiated.mLineIndex = i;
+}
+
+bool Applier::associateLocalSections(const sdp::SessionDescription& offer) {
+  for (size_t i = 0; i < offer.media.size(); ++i) {
+    const sdp::MediaDescription& section = offer.media[i];
+    const TransceiverState* owner = s_.findByIndex(i);
+    if (owner != nullptr) {
+      if (owner->negotiated.mid != section.mid || toString(owner->kind) != section.media)
+        return false;
+      continue;
+    }
+    if (s_.data.mLineIndex == i) {
+      if (s_.data.mid != section.mid || !section.isSctp()) return false;
+      continue;
+    }
+    if (section.isRejected()) continue;
+    if (!section.mid) return false;
+    if (section.isSctp()) {
+      if (s_.data.mLineIndex) return false;
+      s_.data.mid = section.mid;
+      s_.data.mLineIndex = i;
+      continue;
+    }
+    const auto free = std::find_if(s_.transceivers.begin(), s_.transceivers.end(),
+                                   [&](const TransceiverState& t) {
+                                     return !t.negotiated.mLineIndex && !t.stopping && !t.stopped &&
+                                            toString(t.kind) == section.media;
+                                   });
+    if (free == s_.transceivers.end()) return false;
+    associate(*free, *section.mid, i);
+  }
+  return true;
+}
+
+void Applier::localOffer(const sdp::SessionDescription& offer) {
+  saveBeforeOffer();
+  associateLocalSections(offer);
+  for (size_t i = 0; i < offer.media.size(); ++i) {
+    TransceiverState* t = s_.findByIndex(i);
+    if (t == nullptr || offer.media[i].isRejected()) continue;
+    setSettings(*t, offeredSettings(offer, i, *t->negotiated.mid, t->negotiated.media));
+  }
+  remember(offer);
+  setLocalIce(offer, true);
+  s_.sessionVersion = offer.origin.sessionVersion;
+  s_.pendingLocal = TypedDescription{SdpType::Offer, offer};
+  s_.signaling = SignalingState::HaveLocalOffer;
+}
+
+void Applier::remoteOffer(const sdp::SessionDescription& offer) {
+  saveBeforeOffer();
+  for (size_t i = 0; i < offer.media.size(); ++i) remoteOfferSection(offer, i);
+  for (const sdp::MediaDescription& m : offer.media) {
+    if (m.mid && !contains(s_.usedMids, *m.mid)) s_.usedMids.push_back(*m.mid);
+  }
+  s_.pendingRemote = TypedDescription{SdpType::Offer, offer};
+  s_.signaling = SignalingState::HaveRemoteOffer;
+}
+
+void Applier::remoteOfferSection(const sdp::SessionDescription& offer, size_t i) {
+  const sdp::MediaDescription& section = offer.media[i];
+  if (section.isSctp()) return remoteDataSection(section, i);
+  if (!isMedia(section)) return;
+  TransceiverState* known = s_.findByIndex(i);
+  if (section.isRejected()) {
+    if (known != nullptr && !known->stopped) stop(*known);
+    return;
+  }
+  TransceiverState& t = known ? *known : transceiverForRemote(offer, i);
+  if (t.stopped) return;
+  adoptProposedRids(t, section);
+  setReceiving(t, sdp::sends(offer.directionOf(section)), section);
+}
+
+/// RFC 9429 section 5.10: a section in which the peer receives takes the first idle transceiver
+/// that addTrack made; all others get a new one, which only receives until the application says
+/// more.
+TransceiverState& Applier::transceiverForRemote(const sdp::SessionDescription& offer, size_t i) {
+  const sdp::MediaDescription& section = offer.media[i];
+  const std::string mid = midFor(section);
+  if (sdp::receives(offer.directionOf(section))) {
+    for (TransceiverState& t : s_.transceivers) {
+      if (!t.fromAddTrack || t.kind != section.kind() || t.negotiated.mLineIndex || t.stopping ||
+          t.stopped)
+        continue;
+      associate(t, mid, i);
+      return t;
+    }
+  }
+  TransceiverState t;
+  t.id = TransceiverId(s_.nextTransceiverId++);
+  t.kind = section.kind();
+  t.direction = sdp::Direction::RecvOnly;
+  t.beforeOffer = t.negotiated;
+  t.createdByPendingOffer = true;
+  associate(t, mid, i);
+  d_.created.push_back(t.id);
+  s_.transceivers.push_back(std::move(t));
+  return s_.transceivers.back();
+}
+
+std::string Applier::midFor(const sdp::MediaDescription& section) {
+  if (section.mid) return *section.mid;
+  // RFC 9429 section 5.10: a section without mid gets one for our own use.
+  for (size_t n = 0;; ++n) {
+    std::string mid = std::to_string(n);
+    if (contains(s_.usedMids, mid)) continue;
+    s_.usedMids.push_back(mid);
+    return mid;
+  }
+}
+
+void Applier::remoteDataSection(const sdp::MediaDescription& section, size_t i) {
+  if (s_.data.mLineIndex || section.isRejected()) return;
+  s_.data.mLineIndex = i;
+  s_.data.mid = midFor(section);
+}
+
+/// webrtc-pc section 4.4.1.5, "proposed send encodings": a peer that offers to receive simulcast
+/// decides the layers, unless the sender has layers or a section already.
+void Applier::adoptProposedRids(TransceiverState& t, const sdp::MediaDescription& section) {
+  if (!section.simulcast || section.simulcast->recv.size() < 2) return;
+  const bool negotiatedBefore = t.beforeOffer && t.beforeOffer->mLineIndex;
+  if (negotiatedBefore || t.sender.encodings.size() != 1 || !t.sender.encodings.front().rid.empty())
+    return;
+  std::vector<Encoding> encodings;
+  for (const auto& alternatives : section.simulcast->recv) {
+    const std::string& id = alternatives.front().id;
+    const bool declared = std::any_of(section.rids.begin(), section.rids.end(),
+                                      [&](const sdp::Rid& r) { return !r.send && r.id == id; });
+    if (declared) encodings.push_back(Encoding{id, 0, 0});
+  }
+  if (encodings.size() < 2) return;
+  encodings.front().ssrc = t.sender.encodings.front().ssrc;
+  encodings.front().rtxSsrc = t.sender.encodings.front().rtxSsrc;
+  if (!t.encodingsBeforeOffer) t.encodingsBeforeOffer = t.sender.encodings;
+  t.sender.encodings = std::move(encodings);
+}
+
+void Applier::stop(TransceiverState& t) {
+  t.stopping = true;
+  t.stopped = true;
+  t.negotiated.currentDirection.reset();
+  setReceiving(t, false, {});
+  MediaSettings settings = t.negotiated.media;
+  settings.send = false;
+  settings.receive = false;
+  setSettings(t, std::move(settings));
+  d_.events.stopped.push_back(t.id);
+}
+
+// --- what the application sees -------------------------------------------------------------------
+
+void Applier::setReceiving(TransceiverState& t, bool receiving,
+                           const sdp::MediaDescription& remote) {
+  ReceiverState& r = t.negotiated.receiver;
+  setStreams(t, receiving ? streamsOf(remote) : std::vector<std::string>{});
+  if (receiving) {
+    if (std::string track = trackOf(remote); !track.empty()) r.remoteTrackId = std::move(track);
+    if (!r.announced) d_.events.tracks.push_back({t.id, r.streams});
+  } else if (r.announced) {
+    d_.events.muted.push_back(t.id);
+  }
+  r.announced = receiving;
+}
+
+void Applier::setStreams(TransceiverState& t, std::vector<std::string> streams) {
+  std::vector<std::string>& now = t.negotiated.receiver.streams;
+  for (const std::string& s : now) {
+    if (!contains(streams, s)) d_.events.removedFromStream.push_back({s, t.id});
+  }
+  for (const std::string& s : streams) {
+    if (!contains(now, s)) d_.events.addedToStream.push_back({s, t.id});
+  }
+  now = std::move(streams);
+}
+
+void Applier::setSettings(TransceiverState& t, MediaSettings settings) {
+  if (settings == t.negotiated.media) return;
+  t.negotiated.media = settings;
+  std::erase_if(d_.media, [&](const MediaSectionChange& c) { return c.transceiver == t.id; });
+  d_.media.push_back({t.id, std::move(settings)});
+}
+
+void Applier::setData(std::optional<DataSettings> settings) {
+  if (settings == s_.data.settings) return;
+  s_.data.settings = settings;
+  d_.data = DataChange{settings.has_value(), settings.value_or(DataSettings{})};
+}
+
+void Applier::remember(const sdp::SessionDescription& d) {
+  for (const sdp::MediaDescription& m : d.media) {
+    if (m.mid && !contains(s_.usedMids, *m.mid)) s_.usedMids.push_back(*m.mid);
+    if (m.isRejected()) continue;
+    for (const sdp::CodecParams& codec : m.codecs) {
+      if (!codec.name.empty()) s_.formats.bind(codec);
+    }
+    for (const sdp::Extmap& e : d.extmapsOf(m)) {
+      if (e.id < 4096) s_.extensions.bind(e.id, e.uri);
+    }
+  }
+}
+
+// --- rollback ------------------------------------------------------------------------------------
+
+void Applier::rollBack() {
+  for (TransceiverState& t : s_.transceivers) {
+    if (!t.beforeOffer) continue;
+    NegotiatedTransceiver before = *std::move(t.beforeOffer);
+    t.beforeOffer.reset();
+    if (t.encodingsBeforeOffer) t.sender.encodings = *std::move(t.encodingsBeforeOffer);
+    t.encodingsBeforeOffer.reset();
+
+    ReceiverState& now = t.negotiated.receiver;
+    const bool announced = now.announced;
+    setStreams(t, t.stopped ? std::vector<std::string>{} : before.receiver.streams);
+    if (announced && !before.receiver.announced) d_.events.muted.push_back(t.id);
+    if (!announced && before.receiver.announced && !t.stopped) {
+      d_.events.tracks.push_back({t.id, before.receiver.streams});
+    }
+    if (t.stopped) {  // nothing brings a stopped transceiver back
+      t.negotiated.mid = before.mid;
+      t.negotiated.mLineIndex = before.mLineIndex;
+      continue;
+    }
+    MediaSettings settings = std::move(before.media);
+    before.media = t.negotiated.media;
+    t.negotiated = std::move(before);
+    setSettings(t, std::move(settings));
+  }
+  std::erase_if(s_.transceivers, [&](const TransceiverState& t) {
+    const bool gone = t.createdByPendingOffer && !t.keptByAddTrack;
+    if (gone) d_.removed.push_back(t.id);
+    return gone;
+  });
+  for (TransceiverState& t : s_.transceivers) t.createdByPendingOffer = false;
+
+  if (s_.dataBeforeOffer) {
+    const bool wanted = s_.data.wanted;
+    setData(s_.dataBeforeOffer->settings);
+    s_.data = *s_.dataBeforeOffer;
+    s_.data.wanted = wanted;
+  }
+  if (s_.transportBeforeOffer) {
+    if (s_.transport.localIce != s_.transportBeforeOffer->localIce) {
+      d_.transport.localIceRolledBack = true;
+      d_.transport.localIce = s_.transportBeforeOffer->localIce;
+    }
+    s_.transport = *s_.transportBeforeOffer;
+  }
+  s_.dataBeforeOffer.reset();
+  s_.transportBeforeOffer.reset();
+  s_.pendingLocal.reset();
+  s_.pendingRemote.reset();
+  s_.signaling = SignalingState::Stable;
+}
+
+}  // namespace parley::jsep

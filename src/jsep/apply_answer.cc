@@ -1,0 +1,198 @@
+#include <algorithm>
+
+#include "parley/jsep/bundle.h"
+
+#include "jsep/applier.h"
+#include "jsep/validate.h"
+
+namespace parley::jsep {
+
+void Applier::answer(SdpType type, const sdp::SessionDescription& answer, bool local) {
+  const bool final = type == SdpType::Answer;
+  if (local) {
+    s_.pendingLocal = TypedDescription{type, answer};
+    s_.sessionVersion = answer.origin.sessionVersion;
+    s_.signaling = SignalingState::HaveLocalPranswer;
+  } else {
+    s_.pendingRemote = TypedDescription{type, answer};
+    s_.signaling = SignalingState::HaveRemotePranswer;
+  }
+  applyAgreement(Agreement{s_.pendingLocal->sdp, s_.pendingRemote->sdp, local}, final);
+  if (final) becomeStable();
+}
+
+void Applier::applyAgreement(const Agreement& agreement, bool final) {
+  const std::vector<bool> usable = onSharedTransport(agreement.answer());
+  for (size_t i = 0; i < usable.size(); ++i) agreeSection(agreement, i, usable[i], final);
+  remember(agreement.remote);
+  remember(agreement.local);
+  if (agreement.answerIsLocal) setLocalIce(agreement.local, false);
+  agreeTransport(agreement, final);
+}
+
+/// `usable` is false for rejected sections and for those that a peer without BUNDLE wants on a
+/// transport of their own: we have only one, so they count as rejected.
+void Applier::agreeSection(const Agreement& agreement, size_t i, bool usable, bool final) {
+  if (s_.data.mLineIndex == i) return agreeData(agreement, i, usable, final);
+  TransceiverState* t = s_.findByIndex(i);
+  if (t == nullptr || t->stopped) return;
+  if (!usable) {
+    if (final) {
+      stop(*t);
+    } else {
+      MediaSettings silent = t->negotiated.media;
+      silent.send = silent.receive = false;
+      setSettings(*t, std::move(silent));
+    }
+    return;
+  }
+  const sdp::Direction direction = agreedDirection(agreement, i);
+  MediaSettings settings = agreedSettings(agreement, i, *t->negotiated.mid, t->sender.encodings);
+  if (final) agreeEncodings(*t, settings);
+  setReceiving(*t, sdp::receives(direction), agreement.remote.media[i]);
+  t->negotiated.currentDirection = direction;
+  t->sender.hasSent = t->sender.hasSent || sdp::sends(direction);
+  setSettings(*t, std::move(settings));
+}
+
+/// Layers that the peer did not take are gone for good; without simulcast the first remains.
+void Applier::agreeEncodings(TransceiverState& t, const MediaSettings& settings) const {
+  auto& encodings = t.sender.encodings;
+  if (encodings.size() < 2 || !settings.send) return;
+  if (settings.sendRids.empty()) {
+    encodings.resize(1);
+    return;
+  }
+  std::erase_if(encodings, [&](const Encoding& e) {
+    return std::find(settings.sendRids.begin(), settings.sendRids.end(), e.rid) ==
+           settings.sendRids.end();
+  });
+}
+
+void Applier::agreeData(const Agreement& agreement, size_t i, bool usable, bool final) {
+  if (!usable) {
+    setData(std::nullopt);
+    if (final) s_.data = DataState{};
+    return;
+  }
+  const sdp::MediaDescription& remote = agreement.remote.media[i];
+  DataSettings settings;
+  settings.remotePort = remote.effectiveSctpPort().value_or(5000);
+  settings.remoteMaxMessageSize = remote.maxMessageSize.value_or(65'536);  // RFC 8841 section 6.1
+  setData(settings);
+}
+
+void Applier::setLocalIce(const sdp::SessionDescription& local, bool offer) {
+  const auto tagged = transportSection(local);
+  if (!tagged) return;
+  const sdp::TransportAttributes t = local.transportOf(local.media[*tagged]);
+  const IceCredentials credentials{*t.iceUfrag, *t.icePwd};
+  if (s_.transport.localIce != credentials) {
+    s_.transport.localIce = credentials;
+    d_.transport.localIce = credentials;
+  }
+  // RFC 8445 section 6.1.1: the offerer controls; a lite agent only if both are lite.
+  if (!s_.transport.iceControlling) {
+    s_.transport.iceControlling = offer;
+    d_.transport.iceControlling = offer;
+  }
+}
+
+void Applier::agreeTransport(const Agreement& agreement, bool final) {
+  const auto answered = transportSection(agreement.answer());
+  if (!answered) {
+    if (!final) return;
+    // The last section is gone, and the transport with it (RFC 9429 section 5.11).
+    if (s_.transport.remoteIce || s_.transport.localIce) d_.transport.unused = true;
+    s_.transport = TransportState{};
+    return;
+  }
+  const sdp::SessionDescription& remote = agreement.remote;
+  const size_t index = transportSectionOf(remote, agreement.answer()).value_or(*answered);
+  const sdp::MediaDescription& section = remote.media[index];
+  const sdp::TransportAttributes theirs = remote.transportOf(section);
+  if (!theirs.iceUfrag || !theirs.icePwd) return;
+  TransportState& t = s_.transport;
+
+  const bool tlsIdChanged = t.remoteTlsId && theirs.tlsId && *t.remoteTlsId != *theirs.tlsId;
+  bool newAssociation = tlsIdChanged || (!t.remoteFingerprints.empty() &&
+                                         t.remoteFingerprints != theirs.fingerprints);
+
+  const IceCredentials credentials{*theirs.iceUfrag, *theirs.icePwd};
+  if (t.remoteIce != credentials) {
+    const auto& options = theirs.iceOptions;
+    const bool trickle = std::find(options.begin(), options.end(), "trickle") != options.end();
+    d_.transport.remoteIceRestart = t.remoteIce.has_value();
+    d_.transport.remoteIce = RemoteIce{credentials, remote.iceLite, trickle};
+    t.remoteIce = credentials;
+  }
+  const bool controlling =
+      remote.iceLite != agreement.local.iceLite ? remote.iceLite : t.iceControlling.value_or(!agreement.answerIsLocal);
+  if (t.iceControlling != controlling) {
+    t.iceControlling = controlling;
+    d_.transport.iceControlling = controlling;
+  }
+  if (t.remoteFingerprints != theirs.fingerprints) {
+    t.remoteFingerprints = theirs.fingerprints;
+    d_.transport.remoteFingerprints = theirs.fingerprints;
+  }
+  if (theirs.tlsId) t.remoteTlsId = theirs.tlsId;
+
+  // An answer without a=setup: RFC 8842 section 5.3 recommends active, so that is what it must
+  // mean.
+  const sdp::SessionDescription& answer = agreement.answer();
+  const auto setup =
+      answer.transportOf(answer.media[*answered]).setup.value_or(sdp::SetupRole::Active);
+  const bool weAreClient = (setup == sdp::SetupRole::Active) == agreement.answerIsLocal;
+  const DtlsRole role = weAreClient ? DtlsRole::Client : DtlsRole::Server;
+  if (t.dtlsRole != role) {
+    newAssociation = newAssociation || t.dtlsRole.has_value();
+    t.dtlsRole = role;
+    d_.transport.dtlsRole = role;
+  }
+  d_.transport.newDtlsAssociation = newAssociation;
+
+  for (const sdp::CandidateLine& c : section.candidates) {
+    if (c.component == 1) d_.transport.remoteCandidates.push_back(c);
+  }
+  d_.transport.remoteEndOfCandidates = remote.endOfCandidatesIn(section);
+}
+
+void Applier::becomeStable() {
+  s_.currentLocal = std::move(s_.pendingLocal);
+  s_.currentRemote = std::move(s_.pendingRemote);
+  s_.pendingLocal.reset();
+  s_.pendingRemote.reset();
+  s_.transportBeforeOffer.reset();
+  s_.dataBeforeOffer.reset();
+  s_.signaling = SignalingState::Stable;
+  for (TransceiverState& t : s_.transceivers) {
+    t.beforeOffer.reset();
+    t.encodingsBeforeOffer.reset();
+    t.createdByPendingOffer = false;
+    // Stopped before it ever had a section: there is nobody to tell.
+    if (t.stopping && !t.stopped && !t.negotiated.mLineIndex) stop(t);
+  }
+  removeStopped();
+
+  const auto& local = s_.transport.localIce;
+  if (!local ||
+      std::find(s_.iceToReplace.begin(), s_.iceToReplace.end(), *local) == s_.iceToReplace.end()) {
+    s_.iceToReplace.clear();
+  }
+}
+
+void Applier::removeStopped() {
+  const auto rejected = [](const std::optional<TypedDescription>& d, size_t i) {
+    return d && i < d->sdp.media.size() && d->sdp.media[i].isRejected();
+  };
+  std::erase_if(s_.transceivers, [&](const TransceiverState& t) {
+    const auto i = t.negotiated.mLineIndex;
+    const bool gone =
+        t.stopped && (!i || rejected(s_.currentLocal, *i) || rejected(s_.currentRemote, *i));
+    if (gone) d_.removed.push_back(t.id);
+    return gone;
+  });
+}
+
+}  // namespace parley::jsep

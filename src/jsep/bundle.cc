@@ -1,0 +1,107 @@
+#include "parley/jsep/bundle.h"
+
+#include <algorithm>
+
+namespace parley::jsep {
+namespace {
+
+size_t indexOf(const sdp::SessionDescription& d, const sdp::MediaDescription& section) {
+  return static_cast<size_t>(&section - d.media.data());
+}
+
+bool inGroup(const sdp::Group& group, const sdp::MediaDescription& section) {
+  return section.mid &&
+         std::find(group.mids.begin(), group.mids.end(), *section.mid) != group.mids.end();
+}
+
+/// The BUNDLE group that holds `section`; nullptr if none.
+const sdp::Group* groupOf(const sdp::SessionDescription& d, const sdp::MediaDescription& section) {
+  for (const sdp::Group& g : d.groups) {
+    if (g.semantics == "BUNDLE" && inGroup(g, section)) return &g;
+  }
+  return nullptr;
+}
+
+int defaultRank(const sdp::CandidateLine& c) {
+  const int family = c.address.isV4() ? 1 : 0;  // every reader of c= lines knows IPv4
+  switch (c.type) {
+    case sdp::CandidateType::Relay:
+      return 6 + family;
+    case sdp::CandidateType::ServerReflexive:
+      return 4 + family;
+    case sdp::CandidateType::PeerReflexive:
+      return 2 + family;
+    case sdp::CandidateType::Host:
+      return family;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::optional<size_t> transportSection(const sdp::SessionDescription& d) {
+  for (const sdp::Group& g : d.groups) {
+    if (g.semantics != "BUNDLE") continue;
+    for (const std::string& mid : g.mids) {
+      const sdp::MediaDescription* m = d.findMid(mid);
+      if (m != nullptr && !m->isRejected()) return indexOf(d, *m);
+    }
+  }
+  for (size_t i = 0; i < d.media.size(); ++i) {
+    if (d.media[i].port != 0) return i;
+  }
+  return std::nullopt;
+}
+
+std::vector<bool> onSharedTransport(const sdp::SessionDescription& d) {
+  std::vector<bool> out(d.media.size(), false);
+  const auto tagged = transportSection(d);
+  if (!tagged) return out;
+  const sdp::Group* group = groupOf(d, d.media[*tagged]);
+  for (size_t i = 0; i < d.media.size(); ++i) {
+    out[i] = !d.media[i].isRejected() && (i == *tagged || (group && inGroup(*group, d.media[i])));
+  }
+  return out;
+}
+
+std::optional<size_t> transportSectionOf(const sdp::SessionDescription& theirs,
+                                         const sdp::SessionDescription& answer) {
+  const auto tagged = transportSection(answer);
+  if (!tagged || *tagged >= theirs.media.size()) return std::nullopt;
+  const sdp::Group* group = groupOf(theirs, theirs.media[*tagged]);
+  if (group == nullptr) return tagged;
+  for (const std::string& mid : group->mids) {
+    const sdp::MediaDescription* m = theirs.findMid(mid);
+    if (m != nullptr && !m->isRejected()) return indexOf(theirs, *m);
+  }
+  return tagged;
+}
+
+bool usesRtcpMux(const sdp::SessionDescription& d, size_t index) {
+  if (d.media[index].rtcpMux) return true;
+  const auto tagged = transportSection(d);
+  if (!tagged || *tagged == index || !onSharedTransport(d)[index]) return false;
+  // A data section has no RTCP to speak of; it leaves the question to the section itself.
+  return d.media[*tagged].rtcpMux;
+}
+
+void addLocalCandidates(sdp::SessionDescription& d, std::span<const sdp::CandidateLine> candidates,
+                        bool complete) {
+  const auto tagged = transportSection(d);
+  if (!tagged) return;
+  sdp::MediaDescription& section = d.media[*tagged];
+  section.candidates.assign(candidates.begin(), candidates.end());
+  section.endOfCandidates = complete;
+  const sdp::CandidateLine* best = nullptr;
+  for (const sdp::CandidateLine& c : candidates) {
+    if (!c.hostname.empty() || c.transport != sdp::CandidateTransport::Udp || c.component != 1)
+      continue;
+    if (best == nullptr || defaultRank(c) > defaultRank(*best)) best = &c;
+  }
+  if (best == nullptr) return;
+  section.port = best->port;
+  section.connection =
+      sdp::Connection{"IN", best->address.isV4() ? "IP4" : "IP6", best->address.toString()};
+}
+
+}  // namespace parley::jsep

@@ -1,0 +1,183 @@
+#include <algorithm>
+
+#include "parley/jsep/bundle.h"
+#include "parley/jsep/codec_negotiation.h"
+#include "parley/jsep/offer_answer.h"
+
+#include "jsep/section_builder.h"
+
+namespace parley::jsep {
+namespace {
+
+class AnswerBuilder {
+ public:
+  AnswerBuilder(const SessionState& state, const LocalCapabilities& capabilities)
+      : state_(state), capabilities_(capabilities), offer_(state.pendingRemote->sdp) {}
+
+  sdp::SessionDescription build() {
+    sdp::SessionDescription d = emptyDescription(state_, capabilities_);
+    d.extmapAllowMixed = offer_.extmapAllowMixed;
+    chooseTransport();
+    for (size_t i = 0; i < offer_.media.size(); ++i) d.media.push_back(section(i));
+    addBundle(d);
+    setVersion(d, state_);
+    return d;
+  }
+
+ private:
+  void chooseTransport() {
+    shared_ = onSharedTransport(offer_);
+    sdp::TransportAttributes theirs;
+    if (const auto tagged = transportSection(offer_))
+      theirs = offer_.transportOf(offer_.media[*tagged]);
+    // Without a group only one section can live; which one is known once a section is acceptable.
+    exclusive_ = std::count(shared_.begin(), shared_.end(), true) == 1;
+    if (exclusive_) {
+      for (size_t i = 0; i < shared_.size(); ++i) {
+        shared_[i] = !offer_.media[i].isRejected() && !offer_.media[i].bundleOnly;
+      }
+    }
+    const TransportState& t = state_.transport;
+    const bool restart =
+        t.remoteIce && theirs.iceUfrag && theirs.icePwd &&
+        (t.remoteIce->ufrag != *theirs.iceUfrag || t.remoteIce->pwd != *theirs.icePwd);
+    ice_ = !t.localIce || restart ? capabilities_.freshIce : *t.localIce;
+    setup_ = answerSetup(theirs.setup.value_or(sdp::SetupRole::ActPass));
+  }
+
+  /// RFC 8842 section 5.3: we choose unless the offer leaves no choice; the role in force stays.
+  sdp::SetupRole answerSetup(sdp::SetupRole offered) const {
+    if (offered == sdp::SetupRole::Active) return sdp::SetupRole::Passive;
+    if (offered == sdp::SetupRole::Passive) return sdp::SetupRole::Active;
+    return state_.transport.dtlsRole == DtlsRole::Server ? sdp::SetupRole::Passive
+                                                         : sdp::SetupRole::Active;
+  }
+
+  sdp::MediaDescription section(size_t i) {
+    const sdp::MediaDescription& offered = offer_.media[i];
+    if (offered.isRejected() || !shared_[i] || (exclusive_ && taken_))
+      return rejectedSection(offered);
+    std::optional<sdp::MediaDescription> out;
+    if (state_.data.mLineIndex == i) {
+      out = data(offered);
+    } else if (const TransceiverState* t = state_.findByIndex(i)) {
+      out = media(*t, offered, i);
+    }
+    if (!out) return rejectedSection(offered);
+    taken_ = true;
+    out->transport = localTransport(capabilities_, ice_, setup_);
+    return *std::move(out);
+  }
+
+  std::optional<sdp::MediaDescription> data(const sdp::MediaDescription& offered) const {
+    if (!offered.isSctp() || offered.effectiveSctpPort().value_or(0) == 0) return std::nullopt;
+    sdp::MediaDescription out = dataSection(capabilities_, {});
+    out.mid = offered.mid;
+    out.protocol = offered.protocol;
+    if (!offered.sctpPort && offered.sctpMap) {  // the form before RFC 8841 is answered in kind
+      out.formats = {std::to_string(capabilities_.sctpPort)};
+      out.sctpMap = sdp::SctpMap{capabilities_.sctpPort, kDataFormat, 1024};
+      out.sctpPort.reset();
+    }
+    return out;
+  }
+
+  std::optional<sdp::MediaDescription> media(const TransceiverState& t,
+                                             const sdp::MediaDescription& offered, size_t i) {
+    if (t.stopping || t.stopped || !offered.isRtp() || !usesRtcpMux(offer_, i)) return std::nullopt;
+    sdp::MediaDescription out;
+    FormatMemory formats = formats_;
+    out.codecs =
+        answerCodecs(offered, codecsFor(capabilities_, t.kind), t.codecPreferences, formats);
+    if (!hasPrimaryCodec(out.codecs)) return std::nullopt;
+    formats_ = std::move(formats);
+
+    out.media = offered.media;
+    out.protocol = offered.protocol;
+    out.connection = sdp::Connection{};
+    out.mid = offered.mid;
+    out.direction = sdp::intersection(t.direction, sdp::reversed(offer_.directionOf(offered)));
+    out.rtcpMux = true;
+    out.rtcpReducedSize = offered.rtcpReducedSize;
+    out.extmapAllowMixed = offered.extmapAllowMixed;
+    out.extmaps = answerExtensions(offer_.extmapsOf(offered), extensionsFor(capabilities_, t.kind),
+                                   t.headerExtensions, extensions_);
+    const bool simulcast = answerSimulcast(t, offered, out);
+    if (sdp::sends(*out.direction)) describeSender(out, t, state_.cname, simulcast);
+    return out;
+  }
+
+  /// RFC 8853 section 5.3.2: rids that we send and they offered to receive, and, if we can, the
+  /// other way round. Returns whether we send simulcast.
+  bool answerSimulcast(const TransceiverState& t, const sdp::MediaDescription& offered,
+                       sdp::MediaDescription& out) const {
+    if (!offered.simulcast) return false;
+    sdp::Simulcast answer;
+    const auto& encodings = t.sender.encodings;
+    if (sdp::sends(*out.direction) && encodings.size() > 1) {
+      for (const auto& alternatives : offered.simulcast->recv) {
+        for (const sdp::SimulcastRid& r : alternatives) {
+          const bool ours = std::any_of(encodings.begin(), encodings.end(),
+                                        [&](const Encoding& e) { return e.rid == r.id; });
+          if (!ours) continue;
+          answer.send.push_back({{r.id, false}});
+          out.rids.push_back({r.id, true, {}, {}});
+          break;
+        }
+      }
+    }
+    if (sdp::receives(*out.direction) && capabilities_.receiveSimulcast) {
+      for (const auto& alternatives : offered.simulcast->send) {
+        const sdp::SimulcastRid& first = alternatives.front();
+        const bool declared =
+            std::any_of(offered.rids.begin(), offered.rids.end(),
+                        [&](const sdp::Rid& r) { return r.send && r.id == first.id; });
+        if (!declared) continue;
+        answer.recv.push_back({{first.id, false}});
+        out.rids.push_back({first.id, false, {}, {}});
+      }
+    }
+    const bool sending = !answer.send.empty();
+    if (sending || !answer.recv.empty()) out.simulcast = std::move(answer);
+    return sending;
+  }
+
+  /// RFC 9143 section 7.3: a subset of the offered group, in its order.
+  void addBundle(sdp::SessionDescription& d) const {
+    const auto accepted = [&](const std::string& mid) {
+      const sdp::MediaDescription* m = d.findMid(mid);
+      return m != nullptr && !m->isRejected();
+    };
+    for (const sdp::Group& g : offer_.groups) {
+      if (g.semantics != "BUNDLE") continue;
+      sdp::Group answer{"BUNDLE", {}};
+      std::copy_if(g.mids.begin(), g.mids.end(), std::back_inserter(answer.mids), accepted);
+      if (!answer.mids.empty()) d.groups.push_back(std::move(answer));
+    }
+  }
+
+  const SessionState& state_;
+  const LocalCapabilities& capabilities_;
+  const sdp::SessionDescription& offer_;
+  FormatMemory formats_;  // of this answer only: numbers are the offerer's
+  ExtensionMemory extensions_;
+  std::vector<bool> shared_;
+  bool exclusive_ = false;
+  bool taken_ = false;
+  IceCredentials ice_;
+  sdp::SetupRole setup_ = sdp::SetupRole::Active;
+};
+
+}  // namespace
+
+Result<sdp::SessionDescription> createAnswer(const SessionState& state,
+                                             const LocalCapabilities& capabilities) {
+  if (state.signaling != SignalingState::HaveRemoteOffer &&
+      state.signaling != SignalingState::HaveLocalPranswer) {
+    return fail(ErrorCode::InvalidState,
+                std::string("createAnswer needs a remote offer, not ") + toString(state.signaling));
+  }
+  return AnswerBuilder(state, capabilities).build();
+}
+
+}  // namespace parley::jsep

@@ -1,0 +1,97 @@
+#include "parley/jsep/remote_candidates.h"
+
+#include <algorithm>
+
+#include "parley/jsep/bundle.h"
+
+namespace parley::jsep {
+namespace {
+
+constexpr size_t kMaxTrickledPerSection = 64;
+
+/// Index of the section a candidate names in one description: by mid, else by position.
+std::optional<size_t> sectionFor(const sdp::SessionDescription& d, const RemoteCandidate& c) {
+  if (c.mid) {
+    const sdp::MediaDescription* m = d.findMid(*c.mid);
+    return m ? std::optional(static_cast<size_t>(m - d.media.data())) : std::nullopt;
+  }
+  if (c.mLineIndex && *c.mLineIndex < d.media.size()) return *c.mLineIndex;
+  return std::nullopt;
+}
+
+std::optional<std::string> ufragOf(const RemoteCandidate& c) {
+  if (c.ufrag) return c.ufrag;
+  if (!c.candidate) return std::nullopt;
+  const auto inLine = c.candidate->ufrag();
+  return inLine ? std::optional<std::string>(*inLine) : std::nullopt;
+}
+
+enum class Outcome { NoSuchSection, OtherGeneration, Added };
+
+Outcome addTo(sdp::SessionDescription& d, const RemoteCandidate& c) {
+  const bool toAll = !c.mid && !c.mLineIndex;  // only end-of-candidates may be that vague
+  const auto named = toAll ? transportSection(d) : sectionFor(d, c);
+  if (!named) return toAll ? Outcome::OtherGeneration : Outcome::NoSuchSection;
+  sdp::MediaDescription& section = d.media[*named];
+  const auto ufrag = ufragOf(c);
+  if (ufrag && d.transportOf(section).iceUfrag != ufrag) return Outcome::OtherGeneration;
+  if (!c.candidate) {
+    section.endOfCandidates = true;
+  } else if (section.candidates.size() < kMaxTrickledPerSection &&
+             std::find(section.candidates.begin(), section.candidates.end(), *c.candidate) ==
+                 section.candidates.end()) {
+    section.candidates.push_back(*c.candidate);
+  }
+  return Outcome::Added;
+}
+
+/// Whether the candidate belongs to the generation and section that ICE works with now.
+bool inForce(const SessionState& s, const TypedDescription& d, const RemoteCandidate& c) {
+  if (!s.transport.remoteIce) return false;
+  const auto transport = transportSection(d.sdp);
+  const auto named = !c.mid && !c.mLineIndex ? transport : sectionFor(d.sdp, c);
+  if (!transport || named != transport) return false;
+  return d.sdp.transportOf(d.sdp.media[*transport]).iceUfrag == s.transport.remoteIce->ufrag;
+}
+
+}  // namespace
+
+Result<AcceptedCandidate> addRemoteCandidate(const SessionState& state,
+                                             const RemoteCandidate& candidate) {
+  if (candidate.candidate && !candidate.mid && !candidate.mLineIndex) {
+    return fail(ErrorCode::Type, "a candidate needs sdpMid or sdpMLineIndex");
+  }
+  if (state.remote() == nullptr)
+    return fail(ErrorCode::InvalidState, "there is no remote description yet");
+  AcceptedCandidate out{state, false};
+  bool sectionFound = false;
+  bool added = false;
+  for (auto* d : {&out.state.currentRemote, &out.state.pendingRemote}) {
+    if (!*d) continue;
+    const Outcome outcome = addTo((*d)->sdp, candidate);
+    sectionFound = sectionFound || outcome != Outcome::NoSuchSection;
+    if (outcome != Outcome::Added) continue;
+    added = true;
+    out.useNow = out.useNow || inForce(state, **d, candidate);
+  }
+  if (!sectionFound)
+    return fail(ErrorCode::Operation, "the candidate names a section that does not exist");
+  if (!added && candidate.candidate) {
+    return fail(ErrorCode::Operation, "the candidate's ufrag belongs to no remote description");
+  }
+  return out;
+}
+
+std::optional<bool> canTrickle(const SessionState& state) {
+  const TypedDescription* remote = state.remote();
+  if (remote == nullptr) return std::nullopt;
+  const auto hasTrickle = [](const std::vector<std::string>& options) {
+    return std::find(options.begin(), options.end(), "trickle") != options.end();
+  };
+  if (hasTrickle(remote->sdp.transport.iceOptions)) return true;
+  return std::any_of(
+      remote->sdp.media.begin(), remote->sdp.media.end(),
+      [&](const sdp::MediaDescription& m) { return hasTrickle(m.transport.iceOptions); });
+}
+
+}  // namespace parley::jsep

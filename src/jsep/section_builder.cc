@@ -1,0 +1,106 @@
+#include "jsep/section_builder.h"
+
+#include <algorithm>
+
+namespace parley::jsep {
+
+const std::vector<sdp::CodecParams>& codecsFor(const LocalCapabilities& capabilities,
+                                               sdp::MediaKind kind) {
+  return kind == sdp::MediaKind::Audio ? capabilities.audioCodecs : capabilities.videoCodecs;
+}
+
+const std::vector<HeaderExtensionCapability>& extensionsFor(const LocalCapabilities& capabilities,
+                                                            sdp::MediaKind kind) {
+  return kind == sdp::MediaKind::Audio ? capabilities.audioExtensions
+                                       : capabilities.videoExtensions;
+}
+
+sdp::TransportAttributes localTransport(const LocalCapabilities& capabilities,
+                                        const IceCredentials& ice, sdp::SetupRole setup) {
+  sdp::TransportAttributes out;
+  out.iceUfrag = ice.ufrag;
+  out.icePwd = ice.pwd;
+  out.iceOptions = capabilities.iceOptions;
+  out.fingerprints = capabilities.fingerprints;
+  out.setup = setup;
+  return out;
+}
+
+void describeSender(sdp::MediaDescription& section, const TransceiverState& t,
+                    const std::string& cname, bool simulcast) {
+  const auto track = t.sender.trackId.empty() ? std::nullopt : std::optional(t.sender.trackId);
+  for (const std::string& stream : t.sender.streams) section.msids.push_back({stream, track});
+  if (t.sender.streams.empty()) section.msids.push_back({"-", track});
+  if (simulcast || t.sender.encodings.empty()) return;
+
+  const Encoding& e = t.sender.encodings.front();
+  if (e.ssrc == 0) return;
+  const bool rtx =
+      e.rtxSsrc != 0 && std::any_of(section.codecs.begin(), section.codecs.end(),
+                                    [](const sdp::CodecParams& c) { return c.is("rtx"); });
+  section.ssrcs.push_back({e.ssrc, {{"cname", cname}}});
+  if (!rtx) return;
+  section.ssrcs.push_back({e.rtxSsrc, {{"cname", cname}}});
+  section.ssrcGroups.push_back({"FID", {e.ssrc, e.rtxSsrc}});
+}
+
+sdp::MediaDescription rejectedSection(const sdp::MediaDescription& like) {
+  sdp::MediaDescription out;
+  out.media = like.media;
+  out.port = 0;
+  out.protocol = like.protocol;
+  out.formats = like.formats;
+  if (!like.codecs.empty()) {
+    sdp::CodecParams codec;
+    codec.payloadType = like.codecs.front().payloadType;
+    codec.name = like.codecs.front().name;
+    codec.clockRate = like.codecs.front().clockRate;
+    codec.channels = like.codecs.front().channels;
+    out.codecs.push_back(std::move(codec));
+  }
+  out.connection = sdp::Connection{};
+  out.mid = like.mid;
+  out.direction = sdp::Direction::Inactive;
+  return out;
+}
+
+sdp::MediaDescription dataSection(const LocalCapabilities& capabilities, const std::string& mid) {
+  sdp::MediaDescription out;
+  out.media = "application";
+  out.protocol = kSctpProtocol;
+  out.formats = {kDataFormat};
+  out.connection = sdp::Connection{};
+  out.mid = mid;
+  out.sctpPort = capabilities.sctpPort;
+  out.maxMessageSize = capabilities.maxMessageSize;
+  return out;
+}
+
+sdp::SessionDescription emptyDescription(const SessionState& state,
+                                         const LocalCapabilities& capabilities) {
+  sdp::SessionDescription d;
+  d.origin.sessionId = state.sessionId;
+  d.iceLite = capabilities.iceLite;
+  d.otherAttributes.push_back({"msid-semantic", "WMS *"});  // peers before RFC 8830 look for it
+  return d;
+}
+
+void setVersion(sdp::SessionDescription& d, const SessionState& state) {
+  d.origin.sessionVersion = state.sessionVersion;
+  const TypedDescription* last = state.local();
+  if (last != nullptr) {
+    sdp::SessionDescription before = last->sdp;
+    for (sdp::MediaDescription& m : before.media) {
+      m.candidates.clear();
+      m.endOfCandidates = false;
+      if (m.port != 0) {
+        m.port = 9;
+        m.connection = sdp::Connection{};
+      }
+    }
+    if (before == d) return;
+  }
+  ++d.origin.sessionVersion;
+}
+
+}  // namespace parley::jsep

@@ -1,0 +1,181 @@
+#include "jsep/validate.h"
+
+#include <string>
+
+#include "parley/jsep/bundle.h"
+#include "parley/jsep/format_memory.h"
+
+namespace parley::jsep {
+namespace {
+
+using sdp::MediaDescription;
+using sdp::SessionDescription;
+using sdp::SetupRole;
+
+class Checker {
+ public:
+  Checker(const SessionState& state, SdpType type, const SessionDescription& d, bool local)
+      : state_(state),
+        type_(type),
+        d_(d),
+        code_(local ? ErrorCode::InvalidModification : ErrorCode::InvalidAccess) {}
+
+  Result<void> sectionsOfOffer(const SessionDescription* previous) const {
+    if (previous == nullptr) return ok();
+    if (d_.media.size() < previous->media.size())
+      return bad("the offer has fewer m= sections than before");
+    for (size_t i = 0; i < previous->media.size(); ++i) {
+      if (isReusable(state_, i)) continue;
+      const MediaDescription& before = previous->media[i];
+      const MediaDescription& now = d_.media[i];
+      if (before.media != now.media) return badSection(i, "changed its media type");
+      if (before.mid && before.mid != now.mid) return badSection(i, "changed its mid");
+    }
+    return ok();
+  }
+
+  Result<void> sectionsOfAnswer(const SessionDescription& offer) const {
+    if (d_.media.size() != offer.media.size())
+      return bad("the answer does not have the offer's m= sections");
+    for (size_t i = 0; i < offer.media.size(); ++i) {
+      const MediaDescription& offered = offer.media[i];
+      const MediaDescription& answered = d_.media[i];
+      if (offered.media != answered.media) return badSection(i, "answers with another media type");
+      if (answered.mid && offered.mid != answered.mid)
+        return badSection(i, "answers with another mid");
+      if (answered.isRejected()) continue;
+      if (offered.isRejected()) return badSection(i, "accepts what was not offered");
+      if (offered.isRtp() != answered.isRtp())
+        return badSection(i, "answers with another protocol");
+    }
+    return ok();
+  }
+
+  /// RFC 3264 section 8.3.2: a payload type keeps its meaning within a section.
+  Result<void> payloadTypesKept(const SessionDescription* previous) const {
+    if (previous == nullptr) return ok();
+    for (size_t i = 0; i < previous->media.size() && i < d_.media.size(); ++i) {
+      if (isReusable(state_, i) || d_.media[i].isRejected()) continue;
+      for (const sdp::CodecParams& codec : d_.media[i].codecs) {
+        const sdp::CodecParams* before = previous->media[i].codec(codec.payloadType);
+        if (before == nullptr || before->name.empty() || codec.name.empty()) continue;
+        if (!sameBinding(*before, codec) && !sdp::sameFormat(*before, codec)) {
+          return badSection(i, "gives a payload type another meaning");
+        }
+      }
+    }
+    return ok();
+  }
+
+  Result<void> transport() const {
+    const auto tagged = transportSection(d_);
+    if (!tagged) return ok();
+    const sdp::TransportAttributes t = d_.transportOf(d_.media[*tagged]);
+    if (!t.iceUfrag || !t.icePwd) return badSection(*tagged, "has no ICE credentials");
+    if (t.fingerprints.empty()) return badSection(*tagged, "has no certificate fingerprint");
+    if (t.setup == SetupRole::HoldConn) return badSection(*tagged, "asks for setup:holdconn");
+    if (type_ != SdpType::Offer && t.setup == SetupRole::ActPass)
+      return badSection(*tagged, "answers setup:actpass");
+    return ok();
+  }
+
+  /// RFC 8842 section 5.5: the role stays as long as the association lives.
+  Result<void> remoteRole() const {
+    const auto tagged = transportSection(d_);
+    if (!tagged || !state_.transport.dtlsRole) return ok();
+    const sdp::TransportAttributes t = d_.transportOf(d_.media[*tagged]);
+    const bool theyWereClient = *state_.transport.dtlsRole == DtlsRole::Server;
+    const bool flips = (t.setup == SetupRole::Active && !theyWereClient) ||
+                       (t.setup == SetupRole::Passive && theyWereClient);
+    if (flips && !startsOver(state_.transport, t))
+      return badSection(*tagged, "changes the DTLS role");
+    return ok();
+  }
+
+  /// RFC 9429 section 4.1.1: RTCP multiplexing is required, and an answer is the last word.
+  Result<void> rtcpMux() const {
+    const auto shared = onSharedTransport(d_);
+    for (size_t i = 0; i < d_.media.size(); ++i) {
+      if (shared[i] && d_.media[i].isRtp() && !usesRtcpMux(d_, i))
+        return badSection(i, "does not use rtcp-mux");
+    }
+    return ok();
+  }
+
+ private:
+  Result<void> bad(std::string message) const { return fail(code_, std::move(message)); }
+  Result<void> badSection(size_t i, const char* what) const {
+    return fail(code_, "m= section " + std::to_string(i) + " " + what);
+  }
+
+  const SessionState& state_;
+  SdpType type_;
+  const SessionDescription& d_;
+  ErrorCode code_;
+};
+
+Result<void> stateFor(SignalingState now, SdpType type, bool local) {
+  using S = SignalingState;
+  bool fits = false;
+  if (type == SdpType::Offer) {
+    fits = now == S::Stable || now == (local ? S::HaveLocalOffer : S::HaveRemoteOffer);
+  } else if (type == SdpType::Answer || type == SdpType::Pranswer) {
+    fits = local ? now == S::HaveRemoteOffer || now == S::HaveLocalPranswer
+                 : now == S::HaveLocalOffer || now == S::HaveRemotePranswer;
+  }
+  if (fits) return ok();
+  return fail(ErrorCode::InvalidState, std::string("a ") + (local ? "local " : "remote ") +
+                                           toString(type) + " cannot be set in " + toString(now));
+}
+
+const SessionDescription* sdpOf(const std::optional<TypedDescription>& d) {
+  return d ? &d->sdp : nullptr;
+}
+
+#define PARLEY_TRY(expression) \
+  if (auto outcome = (expression); !outcome) return outcome
+
+}  // namespace
+
+bool isReusable(const SessionState& state, size_t i) {
+  const auto rejected = [&](const std::optional<TypedDescription>& d) {
+    return d && i < d->sdp.media.size() && d->sdp.media[i].isRejected();
+  };
+  return rejected(state.currentLocal) && rejected(state.currentRemote);
+}
+
+bool startsOver(const TransportState& inForce, const sdp::TransportAttributes& theirs) {
+  const bool restart =
+      inForce.remoteIce && theirs.iceUfrag && *theirs.iceUfrag != inForce.remoteIce->ufrag;
+  return restart || theirs.fingerprints != inForce.remoteFingerprints;
+}
+
+Result<void> checkLocal(const SessionState& state, SdpType type, const SessionDescription& d) {
+  PARLEY_TRY(stateFor(state.signaling, type, true));
+  const Checker check(state, type, d, true);
+  if (type == SdpType::Offer) {
+    PARLEY_TRY(check.sectionsOfOffer(state.local() ? &state.local()->sdp : nullptr));
+  } else {
+    PARLEY_TRY(check.sectionsOfAnswer(state.pendingRemote->sdp));
+    PARLEY_TRY(check.rtcpMux());
+  }
+  return check.transport();
+}
+
+Result<void> checkRemote(const SessionState& state, SdpType type, const SessionDescription& d) {
+  PARLEY_TRY(stateFor(state.signaling, type, false));
+  const Checker check(state, type, d, false);
+  if (type == SdpType::Offer) {
+    PARLEY_TRY(check.sectionsOfOffer(sdpOf(state.currentRemote)));
+  } else {
+    PARLEY_TRY(check.sectionsOfAnswer(state.pendingLocal->sdp));
+    PARLEY_TRY(check.rtcpMux());
+  }
+  PARLEY_TRY(check.payloadTypesKept(sdpOf(state.currentRemote)));
+  PARLEY_TRY(check.transport());
+  return check.remoteRole();
+}
+
+#undef PARLEY_TRY
+
+}  // namespace parley::jsep

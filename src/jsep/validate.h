@@ -1,0 +1,21 @@
+#pragma once
+
+#include "parley/base/result.h"
+#include "parley/jsep/state.h"
+
+namespace parley::jsep {
+
+/// Checks before anything is changed; see applyLocal and applyRemote for what they promise.
+Result<void> checkLocal(const SessionState& state, SdpType type,
+                        const sdp::SessionDescription& description);
+Result<void> checkRemote(const SessionState& state, SdpType type,
+                         const sdp::SessionDescription& description);
+
+/// Whether slot `i` was rejected by both sides, so that an offer may reuse it.
+bool isReusable(const SessionState& state, size_t i);
+
+/// Whether credentials and fingerprints differ from those in force, so that a new DTLS role is no
+/// contradiction (RFC 8842 section 5.5, and Firefox, which changes roles with an ICE restart).
+bool startsOver(const TransportState& inForce, const sdp::TransportAttributes& theirs);
+
+}  // namespace parley::jsep
