@@ -19,9 +19,11 @@ class RtcpSchedule {
   void onMedia(bool video, Timestamp now) {
     mediaSinceReport_ = true;
     video_ = video_ || video;
-    const Timestamp soon = now + (everReported_ ? interval() : kFirst) * jitter(random_);
-    if (soon < next_ && (!everReported_ || idle_)) next_ = soon;
+    const bool hurry = !everReported_ || idle_;
     idle_ = false;
+    if (!hurry) return;
+    const Timestamp soon = now + (everReported_ ? interval() : kFirst) * jitter(random_);
+    next_ = earliest(next_, soon);
   }
   /// There is somebody to report to, even if nothing flows yet.
   void start(Timestamp now) {
