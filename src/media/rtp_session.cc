@@ -138,20 +138,31 @@ void RtpSession::Impl::removeSendStream(SendStreamId id, Timestamp now) {
 void RtpSession::Impl::setReceiver(const ReceiveConfig& config, Timestamp now) {
   now = clock_.clamp(now);
   hub_.setReceiver(config);
-  if (std::find(receiverIds_.begin(), receiverIds_.end(), config.id) == receiverIds_.end())
-    receiverIds_.push_back(config.id);
+  const auto known = std::find_if(receivers_.begin(), receivers_.end(),
+                                  [&](const Receiver& r) { return r.id == config.id; });
+  const Receiver receiver{config.id, config.kind};
+  if (known != receivers_.end()) {
+    *known = receiver;
+  } else {
+    receivers_.push_back(receiver);
+  }
   updateReporting(now);
 }
 
 void RtpSession::Impl::removeReceiver(ReceiverId id, Timestamp now) {
   now = clock_.clamp(now);
   hub_.removeReceiver(id);
-  std::erase(receiverIds_, id);
+  std::erase_if(receivers_, [id](const Receiver& r) { return r.id == id; });
   updateReporting(now);
 }
 
+bool RtpSession::Impl::receivesVideo() const {
+  return std::any_of(receivers_.begin(), receivers_.end(),
+                     [](const Receiver& r) { return r.kind == MediaKind::Video; });
+}
+
 void RtpSession::Impl::updateReporting(Timestamp now) {
-  if (available_ && !closed_ && (!streams_.empty() || !receiverIds_.empty())) {
+  if (available_ && !closed_ && (!streams_.empty() || !receivers_.empty())) {
     schedule_.start(now);
   } else {
     schedule_.stop();
@@ -407,7 +418,7 @@ void RtpSession::Impl::handleRtp(PacketBuf packet, Timestamp now, Ecn ecn) {
   }
   const rtp::PacketView borrowed = *view;
   hub_.handleRtp(std::move(packet), borrowed, ecn, now);
-  if (available_) schedule_.onMedia(false, now);
+  if (available_) schedule_.onMedia(receivesVideo(), now);
   settle(now);
 }
 

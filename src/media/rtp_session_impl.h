@@ -62,6 +62,7 @@ class RtpSession::Impl {
   void allocate();
   void describeStreams(Timestamp now);
   void updateReporting(Timestamp now);
+  bool receivesVideo() const;
   Result<void> refuse(SendStream& stream, SendStream::Accepted accepted, Timestamp now);
   void raiseKeyFrameRequest(SendStream& stream, bool fir, uint8_t firSequence, Timestamp now);
   // RTP out
@@ -105,7 +106,11 @@ class RtpSession::Impl {
   std::vector<std::unique_ptr<SendStream>> streams_;
   std::vector<BitrateDemand> demands_;
   uint32_t nextStreamId_ = 1;
-  std::vector<ReceiverId> receiverIds_;
+  struct Receiver {
+    ReceiverId id{};
+    MediaKind kind = MediaKind::Audio;
+  };
+  std::vector<Receiver> receivers_;
   bool available_ = false;
   bool closed_ = false;
   congestion::TargetRate target_;

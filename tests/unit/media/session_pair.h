@@ -49,7 +49,7 @@ class SessionPair {
         random_(options.seed),
         environment_{
             random_, pool_, nullLog(), WallClock{Timestamp(), 1'700'000'000'000'000'000}, {}},
-        pattern_(kWidth, kHeight) {
+        pattern_(options.realCodec ? 160 : 16, options.realCodec ? 120 : 16) {
     RtpSessionConfig config;
     config.cname = "cname-of-a";
     config.rates.start = options.startBitrate;
@@ -144,6 +144,8 @@ class SessionPair {
 
   void run(Duration duration) {
     const Timestamp end = now_ + duration;
+    if (encoder_) nextFrame_ = std::max(nextFrame_, now_);
+    if (audioEncoder_) nextAudio_ = std::max(nextAudio_, now_);
     decodedInRun = 0;
     longestGap = Duration::zero();
     lastDecoded_ = now_;
@@ -197,8 +199,6 @@ class SessionPair {
   std::vector<SourceEvent> sources;
 
  private:
-  static constexpr int kWidth = 160;
-  static constexpr int kHeight = 120;
   struct Flying {
     Timestamp arrival;
     uint64_t order;
@@ -208,8 +208,8 @@ class SessionPair {
 
   void makeCodecs() {
     codec::VideoEncoderSettings settings;
-    settings.width = kWidth;
-    settings.height = kHeight;
+    settings.width = options_.realCodec ? 160 : 16;
+    settings.height = options_.realCodec ? 120 : 16;
     settings.startBitrate = options_.startBitrate;
     settings.maxBitrate = options_.maxBitrate;
     const codec::SdpVideoFormat vp8{"VP8", {}, {}};
