@@ -306,9 +306,12 @@ TEST(AgentTest, LitePeerMakesUsControlling) {
   EXPECT_EQ(a.roleChanges, 1u);
 }
 
-TEST(AgentTest, ThousandSeedsConnectUnderLossDelayAndReordering) {
+/// Twenty blocks of fifty seeds.
+class AgentSeedsTest : public testing::TestWithParam<uint64_t> {};
+
+TEST_P(AgentSeedsTest, ConnectsQuicklyUnderLossDelayAndReordering) {
   std::vector<Duration> connected;
-  for (uint64_t seed = 0; seed < 1000; ++seed) {
+  for (uint64_t seed = GetParam() * 50; seed < GetParam() * 50 + 50; ++seed) {
     AgentWorld world(seed);
     SeededRandom dice(seed + 77777);
     world.delay = Duration::millis(static_cast<int64_t>(1 + dice.below(80)));
@@ -325,17 +328,18 @@ TEST(AgentTest, ThousandSeedsConnectUnderLossDelayAndReordering) {
     world.run(Duration::millis(static_cast<int64_t>(dice.below(300))));
     world.signal(b, a);
     const Timestamp start = world.now;
-    ASSERT_TRUE(world.runUntil([&] { return bothUp(a, b); }, Duration::seconds(10))) << seed;
+    ASSERT_TRUE(world.runUntil([&] { return bothUp(a, b); }, Duration::seconds(5))) << seed;
     connected.push_back(world.now - start);
     ASSERT_TRUE(world.runUntil([&] { return bothNominated(a, b) && mirrored(a, b); },
                                Duration::seconds(20)))
         << "seed " << seed;
   }
   std::sort(connected.begin(), connected.end());
-  EXPECT_LT(connected[500], Duration::millis(200));
-  EXPECT_LT(connected[950], Duration::millis(900));
-  EXPECT_LT(connected[999], Duration::seconds(5));
+  EXPECT_LT(connected[25], Duration::millis(200));
+  EXPECT_LT(connected[45], Duration::millis(800));
 }
+
+INSTANTIATE_TEST_SUITE_P(ThousandSeeds, AgentSeedsTest, testing::Range<uint64_t>(0, 20));
 
 TEST(AgentTest, NewChecksKeepTheRateAfterTheFirstBurst) {
   AgentWorld world(15);
