@@ -1,0 +1,176 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "parley/base/driven.h"
+#include "parley/base/environment.h"
+#include "parley/base/export.h"
+#include "parley/base/id_allocator.h"
+#include "parley/base/ring_queue.h"
+#include "parley/dtls/connection.h"
+#include "parley/ice/agent.h"
+#include "parley/ice/gatherer.h"
+#include "parley/ice/mdns_resolver.h"
+#include "parley/sctp/data_channels.h"
+#include "parley/srtp/srtp_session.h"
+
+// transport: ICE, DTLS, SRTP and SCTP of one bundled transport, wired together. May use those
+// layers and what lies below them; knows nothing of SDP or media streams.
+//
+// In:  datagram -> classify -> ICE | (known source?) -> DTLS -> SCTP | SRTP -> pollRtp
+// Out: sendRtp -> SRTP -> selected pair; DTLS and SCTP -> selected pair; ICE -> where it says
+
+namespace parley::transport {
+
+enum class GatheringState : uint8_t { New, Gathering, Complete };
+
+struct TransportConfig {
+  ice::GathererConfig gatherer;
+  ice::AgentConfig ice;
+  std::shared_ptr<const dtls::Certificate> certificate;
+  sctp::AssociationConfig sctp;
+  size_t mtu = 1200;
+};
+
+struct IceStateChange {
+  ice::IceConnectionState state;
+};
+struct GatheringStateChange {
+  GatheringState state;
+};
+struct CandidateFound {
+  ice::Candidate candidate;
+};
+struct DtlsStateChange {
+  dtls::Event event;
+};
+struct SelectedPairChange {};
+using TransportEvent =
+    std::variant<std::monostate, IceStateChange, GatheringStateChange, CandidateFound,
+                 ice::CandidateError, DtlsStateChange, SelectedPairChange>;
+
+/// An RTP or RTCP packet in clear.
+struct RtpPacket {
+  PacketBuf data;
+  bool isRtcp = false;
+  Ecn ecn = Ecn::NotEct;
+  Timestamp arrival;
+};
+
+struct TransportCounters {
+  uint64_t bytesSent = 0;
+  uint64_t bytesReceived = 0;
+  uint64_t packetsSent = 0;
+  uint64_t packetsReceived = 0;
+  uint64_t droppedUnknownClass = 0;
+  uint64_t droppedUnknownSource = 0;  ///< not from a pair that ICE has authenticated
+  uint64_t droppedBeforeKeys = 0;     ///< SRTP before DTLS was done
+  uint64_t droppedUnauthentic = 0;    ///< SRTP that failed its check
+  uint64_t droppedNoPath = 0;         ///< nothing selected to send on
+  uint64_t droppedQueueFull = 0;
+};
+
+/// One bundled transport: a machine. RTP waits in a queue of 512 packets; the newest is dropped
+/// when full.
+class PARLEY_EXPORT PeerTransport {
+ public:
+  PeerTransport(Environment& environment, TransportConfig config);
+  ~PeerTransport();
+  PeerTransport(const PeerTransport&) = delete;
+  PeerTransport& operator=(const PeerTransport&) = delete;
+
+  // ICE.
+  const ice::Credentials& localCredentials() const { return agent_.localCredentials(); }
+  void setIceRole(ice::Role role, Timestamp now);
+  ice::Role iceRole() const { return agent_.role(); }
+  void startGathering(Timestamp now);
+  void setRemoteCredentials(ice::Credentials credentials, bool lite, Timestamp now);
+  void addRemoteCandidate(const ice::Candidate& candidate, Timestamp now);
+  void endRemoteCandidates(Timestamp now);
+  /// New local credentials; the old path stays in use until a new one is found (RFC 8445 section
+  /// 9).
+  void restartIce(ice::Credentials local, Timestamp now);
+  /// Takes back a restart whose offer was rolled back.
+  void rollbackIceRestart(Timestamp now);
+
+  // DTLS.
+  /// `localRole` follows from a=setup; once given it stays for the life of the association.
+  void startDtls(std::vector<dtls::Fingerprint> remote, dtls::Role localRole, Timestamp now);
+  void setRemoteFingerprints(std::vector<dtls::Fingerprint> remote, Timestamp now);
+  std::optional<dtls::Role> dtlsRole() const { return dtlsRole_; }
+  const dtls::Connection& dtls() const { return dtls_; }
+  const dtls::Certificate& certificate() const { return *config_.certificate; }
+  const ice::Agent& agent() const { return agent_; }
+  const srtp::SrtpSession* srtp() const { return srtp_.get(); }
+
+  // Data. The association starts when it has been enabled and DTLS is up.
+  void enableSctp(uint16_t remotePort, uint64_t remoteMaxMessageSize, Timestamp now);
+  sctp::DataChannels& dataChannels() { return channels_; }
+  const sctp::DataChannels& dataChannels() const { return channels_; }
+  bool sctpEnabled() const { return sctpRemotePort_.has_value(); }
+
+  // Media.
+  bool readyForMedia() const { return srtp_ != nullptr && agent_.sendPath() != nullptr; }
+  /// Protects and queues a plaintext packet. False (and counted) if it cannot leave.
+  bool sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass);
+  bool pollRtp(RtpPacket& out);
+
+  void handle(Input&& input, Timestamp now);
+  void advance(Timestamp now);
+  Timestamp nextDeadline() const;
+  bool pollTransmit(TxPacket& out);
+  bool hasTransmits() const { return !out_.empty(); }
+  bool pollEffect(Effect& out);
+  bool pollEvent(TransportEvent& out);
+  bool pollChannelEvent(sctp::ChannelEvent& out) { return channels_.pollEvent(out); }
+  /// To be called after using dataChannels() directly: moves what it produced on.
+  void pump(Timestamp now);
+
+  /// Says good-bye (SCTP ABORT, DTLS close_notify); nothing is accepted afterwards.
+  void close(Timestamp now);
+
+  const TransportCounters& counters() const { return counters_; }
+
+ private:
+  void handleDatagram(Datagram&& datagram, Timestamp now);
+  void handleStun(const Datagram& datagram, Timestamp now);
+  void onGathererEvent(ice::GathererEvent&& event, Timestamp now);
+  void pumpMdns(Timestamp now);
+  void handleRtp(Datagram&& datagram, Timestamp now);
+  void pumpIce(Timestamp now);
+  void pumpDtls(Timestamp now);
+  void onDtlsEvent(const dtls::Event& event, Timestamp now);
+  void startSctp(Timestamp now);
+  void onSelectedPair(Timestamp now);
+  bool queueOnPath(PacketBuf packet, TxClass txClass);
+
+  Environment& environment_;
+  const TransportConfig config_;
+  IdAllocator ids_;
+  ice::Gatherer gatherer_;
+  ice::Agent agent_;
+  /// Made with the first hidden name: most calls never need one.
+  std::unique_ptr<ice::MdnsResolver> mdns_;
+  dtls::Connection dtls_;
+  std::unique_ptr<srtp::SrtpSession> srtp_;
+  sctp::DataChannels channels_;
+  std::optional<dtls::Role> dtlsRole_;
+  bool dtlsStarted_ = false;
+  bool closed_ = false;
+  std::optional<uint16_t> sctpRemotePort_;
+  bool sctpStarted_ = false;
+  GatheringState gathering_ = GatheringState::New;
+  RingQueue<TxPacket> out_;
+  RingQueue<RtpPacket> rtp_;
+  std::deque<TransportEvent> events_;
+  MonotonicGuard clock_;
+  TransportCounters counters_;
+};
+
+}  // namespace parley::transport
