@@ -1,0 +1,265 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "parley/base/driven.h"
+#include "parley/base/environment.h"
+#include "parley/base/export.h"
+#include "parley/base/result.h"
+#include "parley/base/units.h"
+#include "parley/jsep/capabilities.h"
+#include "parley/jsep/delta.h"
+#include "parley/jsep/state.h"
+#include "parley/jsep/transceivers.h"
+#include "parley/jsep/types.h"
+#include "parley/media/rtp_session.h"
+#include "parley/transport/peer_transport.h"
+
+// jsep: offer and answer, transceivers, and the coordinator that applies what was negotiated to one
+// bundled transport and its RTP session. May use sdp, transport and media; knows no sockets and no
+// callbacks.
+
+namespace parley::jsep {
+
+struct SessionConfig {
+  transport::TransportConfig transport;
+  /// Bounds of the bandwidth estimate; the rest is filled in from what is negotiated.
+  congestion::RateConstraints rates;
+  /// Codecs and header extensions that may be negotiated; identity and credentials are filled in.
+  LocalCapabilities capabilities;
+};
+
+/// A description as the application sees it.
+struct DescriptionText {
+  SdpType type = SdpType::Offer;
+  std::string sdp;
+};
+
+// What a session tells its owner, in the order in which the W3C specification fires the events.
+struct SignalingStateChanged {
+  SignalingState state;
+};
+/// The descriptions as the getters are to show them from now on.
+struct DescriptionsChanged {
+  std::optional<DescriptionText> currentLocal, pendingLocal, currentRemote, pendingRemote;
+};
+struct NegotiationNeeded {};
+struct LocalCandidate {
+  std::string candidate;  ///< empty: end of candidates
+  std::string mid;
+  uint16_t mLineIndex = 0;
+  std::string ufrag;
+};
+struct GatheringStateChanged {
+  transport::GatheringState state;
+};
+struct LocalCandidateError {
+  std::string url;
+  int code = 0;
+  std::string text;
+};
+struct IceStateChanged {
+  ice::IceConnectionState state;
+};
+struct DtlsStateChanged {
+  dtls::Event event;
+};
+struct TrackAdded {
+  uint32_t transceiver = 0;
+  MediaKind kind{};
+  std::vector<std::string> streams;
+};
+struct TrackRemoved {
+  uint32_t transceiver = 0;
+};
+struct TransceiverStopped {
+  uint32_t transceiver = 0;
+};
+/// Rolled back: these never were.
+struct TransceiversRemoved {
+  std::vector<uint32_t> transceivers;
+};
+/// Packets of the remote track have begun to arrive (W3C: unmute).
+struct TrackUnmuted {
+  uint32_t transceiver = 0;
+};
+/// What a sender is to produce from now on; `codec` is empty when nothing is to be sent.
+struct SenderConfigured {
+  uint32_t transceiver = 0;
+  MediaKind kind{};
+  std::optional<sdp::CodecParams> codec;
+};
+struct ReceiverConfigured {
+  uint32_t transceiver = 0;
+  MediaKind kind{};
+  std::vector<sdp::CodecParams> codecs;
+  bool active = false;
+};
+struct KeyFrameRequested {
+  uint32_t transceiver = 0;
+};
+struct TargetBitrate {
+  uint32_t transceiver = 0;
+  DataRate rate;
+  double lossFraction = 0;
+};
+using SessionEvent =
+    std::variant<std::monostate, SignalingStateChanged, DescriptionsChanged, NegotiationNeeded,
+                 LocalCandidate, GatheringStateChanged, LocalCandidateError, IceStateChanged,
+                 DtlsStateChanged, TrackAdded, TrackRemoved, TransceiverStopped,
+                 TransceiversRemoved, TrackUnmuted, SenderConfigured, ReceiverConfigured,
+                 KeyFrameRequested, TargetBitrate, sctp::ChannelEvent>;
+
+/// One peer connection without threads and callbacks: a machine. The methods are those of
+/// RTCPeerConnection with the asynchronous ones made synchronous: each runs to its end and leaves
+/// its events in the queue, in the order in which the W3C specification fires them.
+class PARLEY_EXPORT Session {
+ public:
+  Session(Environment& environment, SessionConfig config, Timestamp now);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Negotiation.
+  Result<std::string> createOffer(bool iceRestart, Timestamp now);
+  Result<std::string> createAnswer(Timestamp now);
+  /// Without a type: whatever the state asks for. With an empty text: what createOffer or
+  /// createAnswer would give now.
+  Result<void> setLocalDescription(std::optional<SdpType> type, const std::string& sdp,
+                                   Timestamp now);
+  Result<void> setRemoteDescription(SdpType type, const std::string& sdp, Timestamp now);
+  Result<void> addIceCandidate(const std::string& candidate, const std::optional<std::string>& mid,
+                               std::optional<uint16_t> mLineIndex,
+                               const std::optional<std::string>& ufrag, Timestamp now);
+  void restartIce(Timestamp now);
+  std::optional<bool> remoteTrickles() const;
+  /// To be asked when a NegotiationNeeded event is about to be delivered: whether it still holds.
+  bool confirmNegotiationNeeded();
+  const SessionState& state() const { return state_; }
+  bool closed() const { return closed_; }
+
+  // Transceivers.
+  Result<uint32_t> addTrack(MediaKind kind, const std::string& trackId,
+                            std::vector<std::string> streams, Timestamp now);
+  void removeTrack(uint32_t transceiver, Timestamp now);
+  Result<uint32_t> addTransceiver(MediaKind kind, TransceiverDirection direction,
+                                  std::vector<std::string> streams, const std::string& trackId,
+                                  Timestamp now);
+  void setSenderHasTrack(uint32_t transceiver, bool hasTrack);
+  void setStreams(uint32_t transceiver, std::vector<std::string> streams, Timestamp now);
+  Result<void> setDirection(uint32_t transceiver, TransceiverDirection direction, Timestamp now);
+  void stopTransceiver(uint32_t transceiver, Timestamp now);
+  Result<void> setCodecPreferences(uint32_t transceiver,
+                                   const std::vector<sdp::CodecParams>& codecs, Timestamp now);
+  const TransceiverState* transceiver(uint32_t id) const { return state_.find(TransceiverId(id)); }
+
+  // Media. Frames of a transceiver that does not send are dropped.
+  void sendVideo(uint32_t transceiver, const codec::EncodedVideoFrame& frame, Timestamp now);
+  void sendAudio(uint32_t transceiver, const codec::EncodedAudioFrame& frame, Timestamp now);
+  void requestKeyFrame(uint32_t transceiver, Timestamp now);
+  /// The application's own bound on what a sender may produce.
+  void setMaxSendBitrate(uint32_t transceiver, std::optional<DataRate> rate, Timestamp now);
+  /// What has arrived and is due; `receiver` is the transceiver's number.
+  bool pollFrame(media::ReceivedFrame& out);
+  bool pollAudio(media::AudioPlayoutUnit& out);
+  const media::RtpSession& rtp() const { return *rtp_; }
+  std::optional<media::SendStreamId> sendStream(uint32_t transceiver) const;
+  std::optional<uint32_t> transceiverOf(media::SendStreamId stream) const;
+
+  // Data.
+  Result<sctp::ChannelId> createDataChannel(const sctp::ChannelInit& init, Timestamp now);
+  /// Null once closed. Whoever uses it calls `pump` afterwards.
+  sctp::DataChannels* dataChannels() { return closed_ ? nullptr : &transport_.dataChannels(); }
+  uint64_t maxMessageSize() const;
+  bool pollMessage(sctp::ChannelMessage& out);
+
+  /// Says good-bye to the peer. Nothing but `pollTransmit` gives anything afterwards.
+  void close(Timestamp now);
+  /// The good-byes have been taken: the session may be destroyed.
+  bool drained() const { return closed_ && !transport_.hasTransmits(); }
+
+  void handle(Input&& input, Timestamp now);
+  void advance(Timestamp now);
+  Timestamp nextDeadline() const;
+  bool pollTransmit(TxPacket& out);
+  bool hasTransmits() const { return transport_.hasTransmits(); }
+  bool pollEffect(Effect& out);
+  bool pollEvent(SessionEvent& out);
+  bool hasEvents() const;
+  /// Moves on what a direct use of `dataChannels()` caused.
+  void pump(Timestamp now);
+
+  const transport::PeerTransport& transport() const { return transport_; }
+  Environment& environment() { return environment_; }
+
+ private:
+  Result<void> apply(Result<Delta> delta, SdpType type, Timestamp now);
+  void applyTransport(const TransportChange& change, Timestamp now);
+  void applyRemoteIce(const TransportChange& change, Timestamp now);
+  void emitEvents(const SessionEvents& events);
+  void emitDescriptions();
+  std::optional<DescriptionText> textOf(const std::optional<TypedDescription>& description,
+                                        bool local) const;
+  void drawSsrcs(TransceiverState& transceiver);
+  void updateNegotiationNeeded(bool afterDescription);
+  void refreshIce();
+
+  void pumpTransport(Timestamp now);
+  const sdp::MediaDescription* transportMedia() const;
+  std::string transportMid() const;
+  uint16_t transportIndex() const;
+  void onCandidate(const ice::Candidate& candidate);
+  void onGatheringState(transport::GatheringState state);
+
+  // Media (session_media.cc).
+  struct Sender {
+    std::optional<media::SendStreamId> stream;
+    MediaSettings settings;
+    std::optional<DataRate> maxBitrate;
+  };
+  void applyMedia(const MediaSectionChange& change, Timestamp now);
+  void applySender(const TransceiverState& transceiver, Sender& sender, Timestamp now);
+  void applyReceiver(const TransceiverState& transceiver, const MediaSettings& settings,
+                     Timestamp now);
+  void updateRtpConfig(const MediaSettings& settings, Timestamp now);
+  void onRtpEvent(const media::RtpEvent& event);
+  void removeMedia(const std::vector<TransceiverId>& transceivers, Timestamp now);
+  void advanceMedia(Timestamp now);
+  void pumpMedia(Timestamp now);
+  void onDtlsForMedia(Timestamp now);
+  void onPathForMedia(Timestamp now);
+  void closeMedia(Timestamp now);
+  Timestamp mediaDeadline() const;
+  bool mediaWaits() const;
+
+  Environment& environment_;
+  LocalCapabilities capabilities_;
+  transport::PeerTransport transport_;
+  SessionState state_;
+  bool closed_ = false;
+  bool negotiationNeeded_ = false;
+  std::string candidateUfrag_;  ///< generation that `localCandidates_` belong to
+  std::vector<sdp::CandidateLine> localCandidates_;
+  bool candidatesComplete_ = false;
+  /// A peer's ICE restart, held until our answer brings our own new credentials.
+  std::optional<TransportChange> heldRemoteIce_;
+  media::RtpSessionConfig rtpConfig_;
+  std::unique_ptr<media::RtpSession> rtp_;
+  std::map<uint32_t, Sender> senders_;  ///< by transceiver
+  bool mediaAvailable_ = false;
+  std::deque<SessionEvent> events_;
+  // Looked at one ahead, so that `hasEvents` can answer without taking anything.
+  std::optional<sctp::ChannelMessage> nextMessage_;
+  std::optional<media::ReceivedFrame> nextFrame_;
+  std::optional<media::AudioPlayoutUnit> nextAudio_;
+  MonotonicGuard clock_;
+};
+
+}  // namespace parley::jsep

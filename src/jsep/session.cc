@@ -1,0 +1,392 @@
+#include "parley/jsep/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "parley/jsep/apply_description.h"
+#include "parley/jsep/bundle.h"
+#include "parley/jsep/negotiation_needed.h"
+#include "parley/jsep/offer_answer.h"
+#include "parley/jsep/remote_candidates.h"
+#include "parley/sdp/parser.h"
+#include "parley/sdp/writer.h"
+
+#include "jsep/candidate_conversion.h"
+
+namespace parley::jsep {
+namespace {
+
+Failure closedError() {
+  return fail(ErrorCode::InvalidState, "the connection is closed");
+}
+
+sdp::MediaKind toSdp(MediaKind kind) {
+  return kind == MediaKind::Audio ? sdp::MediaKind::Audio : sdp::MediaKind::Video;
+}
+
+sdp::Direction toSdp(TransceiverDirection direction) {
+  return sdp::directionOf(sends(direction), receives(direction));
+}
+
+dtls::Role toDtls(DtlsRole role) {
+  return role == DtlsRole::Client ? dtls::Role::Client : dtls::Role::Server;
+}
+
+ice::Credentials toIce(const IceCredentials& credentials) {
+  return {credentials.ufrag, credentials.pwd};
+}
+
+IceCredentials fromIce(const ice::Credentials& credentials) {
+  return {credentials.ufrag, credentials.password};
+}
+
+std::vector<dtls::Fingerprint> toDtls(const std::vector<sdp::Fingerprint>& fingerprints) {
+  std::vector<dtls::Fingerprint> out;
+  for (const sdp::Fingerprint& f : fingerprints) out.push_back({f.algorithm, f.bytes});
+  return out;
+}
+
+}  // namespace
+
+Session::Session(Environment& environment, SessionConfig config, Timestamp now)
+    : environment_(environment),
+      capabilities_(std::move(config.capabilities)),
+      transport_(environment, std::move(config.transport)) {
+  clock_.clamp(now);
+  // RFC 9429 section 5.2.1: a number below 2^63.
+  state_.sessionId = environment_.random.u64() >> 1;
+  state_.cname = environment_.random.iceChars(16);
+  rtpConfig_.cname = state_.cname;
+  rtpConfig_.rates = config.rates;
+  rtp_ = std::make_unique<media::RtpSession>(environment_, rtpConfig_);
+  capabilities_.maxMessageSize = environment_.limits.maxMessageSize;
+  capabilities_.freshIce = fromIce(transport_.localCredentials());
+  for (const dtls::Fingerprint& f : transport_.certificate().fingerprints()) {
+    capabilities_.fingerprints.push_back({f.algorithm, f.bytes});
+  }
+}
+
+Session::~Session() = default;
+
+void Session::refreshIce() {
+  // Credentials that a description has carried are used up, whatever became of it.
+  capabilities_.freshIce = fromIce(ice::Credentials::generate(environment_.random));
+}
+
+Result<std::string> Session::createOffer(bool iceRestart, Timestamp now) {
+  clock_.clamp(now);
+  if (closed_) return closedError();
+  Result<sdp::SessionDescription> offer =
+      jsep::createOffer(state_, capabilities_, OfferOptions{iceRestart});
+  if (!offer) return fail(std::move(offer).error());
+  return sdp::write(*offer);
+}
+
+Result<std::string> Session::createAnswer(Timestamp now) {
+  clock_.clamp(now);
+  if (closed_) return closedError();
+  Result<sdp::SessionDescription> answer = jsep::createAnswer(state_, capabilities_);
+  if (!answer) return fail(std::move(answer).error());
+  return sdp::write(*answer);
+}
+
+Result<void> Session::setLocalDescription(std::optional<SdpType> given, const std::string& text,
+                                          Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_) return closedError();
+  const bool answering = state_.signaling == SignalingState::HaveRemoteOffer ||
+                         state_.signaling == SignalingState::HaveLocalPranswer;
+  const SdpType type = given.value_or(answering ? SdpType::Answer : SdpType::Offer);
+  if (type == SdpType::Rollback) return apply(jsep::rollback(state_), type, now);
+  Result<sdp::SessionDescription> description =
+      text.empty() ? (type == SdpType::Offer ? jsep::createOffer(state_, capabilities_)
+                                             : jsep::createAnswer(state_, capabilities_))
+                   : sdp::parse(text);
+  if (!description) return fail(std::move(description).error());
+  return apply(applyLocal(state_, type, *description), type, now);
+}
+
+Result<void> Session::setRemoteDescription(SdpType type, const std::string& text, Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_) return closedError();
+  if (type == SdpType::Rollback) return apply(jsep::rollback(state_), type, now);
+  Result<sdp::SessionDescription> description = sdp::parse(text);
+  if (!description) return fail(std::move(description).error());
+  return apply(applyRemote(state_, type, *description), type, now);
+}
+
+// Commits the outcome of a description: first the state, then transport and media, then the events.
+Result<void> Session::apply(Result<Delta> result, SdpType type, Timestamp now) {
+  if (!result) return fail(std::move(result).error());
+  Delta delta = *std::move(result);
+  state_ = std::move(delta.state);
+  for (TransceiverId id : delta.created) {
+    if (TransceiverState* transceiver = state_.find(id)) drawSsrcs(*transceiver);
+  }
+  applyTransport(delta.transport, now);
+  for (const MediaSectionChange& change : delta.media) applyMedia(change, now);
+  if (delta.data && delta.data->enabled) {
+    transport_.enableSctp(delta.data->settings.remotePort,
+                          delta.data->settings.remoteMaxMessageSize, now);
+  }
+  removeMedia(delta.removed, now);
+  emitDescriptions();
+  emitEvents(delta.events);
+  if (!delta.removed.empty()) {
+    TransceiversRemoved removed;
+    for (TransceiverId id : delta.removed) removed.transceivers.push_back(id.value);
+    events_.push_back(std::move(removed));
+  }
+  const bool settled = type == SdpType::Answer || type == SdpType::Rollback;
+  updateNegotiationNeeded(settled);
+  pump(now);
+  return ok();
+}
+
+void Session::applyTransport(const TransportChange& change, Timestamp now) {
+  if (change.localIceRolledBack) transport_.rollbackIceRestart(now);
+  if (change.iceControlling) {
+    transport_.setIceRole(*change.iceControlling ? ice::Role::Controlling : ice::Role::Controlled,
+                          now);
+  }
+  if (change.localIce) {
+    const ice::Credentials local = toIce(*change.localIce);
+    if (local == transport_.localCredentials()) {
+      transport_.startGathering(now);
+    } else if (!change.localIceRolledBack) {
+      localCandidates_.clear();
+      candidatesComplete_ = false;
+      transport_.restartIce(local, now);
+    }
+    if (*change.localIce == capabilities_.freshIce) refreshIce();
+    if (heldRemoteIce_) applyRemoteIce(*std::exchange(heldRemoteIce_, std::nullopt), now);
+  }
+  if (change.remoteIce && change.remoteIceRestart &&
+      state_.signaling == SignalingState::HaveRemoteOffer) {
+    // Our own new credentials come with the answer and start the generation; until then the old
+    // path carries on (RFC 8445 section 9).
+    heldRemoteIce_ = change;
+  } else if (heldRemoteIce_ && !change.remoteIce) {
+    heldRemoteIce_->remoteCandidates.insert(heldRemoteIce_->remoteCandidates.end(),
+                                            change.remoteCandidates.begin(),
+                                            change.remoteCandidates.end());
+  } else {
+    applyRemoteIce(change, now);
+  }
+  std::vector<dtls::Fingerprint> fingerprints = toDtls(change.remoteFingerprints);
+  if (fingerprints.empty()) fingerprints = toDtls(state_.transport.remoteFingerprints);
+  if (fingerprints.empty()) return;
+  if (change.dtlsRole) {
+    transport_.startDtls(std::move(fingerprints), toDtls(*change.dtlsRole), now);
+  } else if (!change.remoteFingerprints.empty()) {
+    transport_.setRemoteFingerprints(std::move(fingerprints), now);
+  }
+}
+
+void Session::applyRemoteIce(const TransportChange& change, Timestamp now) {
+  if (change.remoteIce) {
+    transport_.setRemoteCredentials(toIce(change.remoteIce->credentials), change.remoteIce->lite,
+                                    now);
+  }
+  for (const sdp::CandidateLine& line : change.remoteCandidates)
+    transport_.addRemoteCandidate(toIce(line), now);
+  if (change.remoteEndOfCandidates) transport_.endRemoteCandidates(now);
+}
+
+void Session::emitEvents(const SessionEvents& events) {
+  if (events.signalingStateChanged) events_.push_back(SignalingStateChanged{state_.signaling});
+  for (TransceiverId id : events.stopped) events_.push_back(TransceiverStopped{id.value});
+  for (TransceiverId id : events.muted) events_.push_back(TrackRemoved{id.value});
+  for (const auto& track : events.tracks) {
+    const TransceiverState* transceiver = state_.find(track.transceiver);
+    if (!transceiver) continue;
+    const MediaKind kind =
+        transceiver->kind == sdp::MediaKind::Audio ? MediaKind::Audio : MediaKind::Video;
+    events_.push_back(TrackAdded{track.transceiver.value, kind, track.streams});
+  }
+}
+
+std::optional<DescriptionText> Session::textOf(const std::optional<TypedDescription>& description,
+                                               bool local) const {
+  if (!description) return std::nullopt;
+  sdp::SessionDescription copy = description->sdp;
+  if (local && !localCandidates_.empty())
+    addLocalCandidates(copy, localCandidates_, candidatesComplete_);
+  Result<std::string> text = sdp::write(copy);
+  if (!text) return std::nullopt;
+  return DescriptionText{description->type, *std::move(text)};
+}
+
+void Session::emitDescriptions() {
+  events_.push_back(DescriptionsChanged{
+      textOf(state_.currentLocal, true), textOf(state_.pendingLocal, true),
+      textOf(state_.currentRemote, false), textOf(state_.pendingRemote, false)});
+}
+
+Result<void> Session::addIceCandidate(const std::string& text,
+                                      const std::optional<std::string>& mid,
+                                      std::optional<uint16_t> mLineIndex,
+                                      const std::optional<std::string>& ufrag, Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_) return closedError();
+  RemoteCandidate candidate;
+  candidate.mid = mid;
+  candidate.mLineIndex = mLineIndex;
+  candidate.ufrag = ufrag;
+  if (!text.empty()) {
+    candidate.candidate = sdp::parseCandidate(text);
+    if (!candidate.candidate) {
+      return fail(ErrorCode::Operation,
+                  "the candidate line does not parse, or names an address that nobody may send to");
+    }
+  }
+  Result<AcceptedCandidate> accepted = addRemoteCandidate(state_, candidate);
+  if (!accepted) return fail(std::move(accepted).error());
+  const bool useNow = accepted->useNow;
+  state_ = std::move(accepted->state);
+  emitDescriptions();
+  if (!useNow) return ok();
+  if (heldRemoteIce_) {
+    if (candidate.candidate) {
+      heldRemoteIce_->remoteCandidates.push_back(*candidate.candidate);
+    } else {
+      heldRemoteIce_->remoteEndOfCandidates = true;
+    }
+  } else if (candidate.candidate) {
+    transport_.addRemoteCandidate(toIce(*candidate.candidate), now);
+  } else {
+    transport_.endRemoteCandidates(now);
+  }
+  pump(now);
+  return ok();
+}
+
+void Session::restartIce(Timestamp now) {
+  clock_.clamp(now);
+  if (closed_) return;
+  jsep::restartIce(state_);
+  updateNegotiationNeeded(false);
+}
+
+std::optional<bool> Session::remoteTrickles() const {
+  return canTrickle(state_);
+}
+
+// webrtc-pc section 4.7.3. `afterDescription`: a negotiation has just ended, which clears the flag.
+void Session::updateNegotiationNeeded(bool afterDescription) {
+  if (closed_ || state_.signaling != SignalingState::Stable) return;
+  if (afterDescription) negotiationNeeded_ = false;
+  if (!isNegotiationNeeded(state_)) {
+    negotiationNeeded_ = false;
+    return;
+  }
+  if (std::exchange(negotiationNeeded_, true)) return;
+  events_.push_back(NegotiationNeeded{});
+}
+
+bool Session::confirmNegotiationNeeded() {
+  return !closed_ && negotiationNeeded_ && state_.signaling == SignalingState::Stable;
+}
+
+void Session::drawSsrcs(TransceiverState& transceiver) {
+  auto draw = [&] {
+    uint32_t ssrc = 0;
+    while (ssrc == 0) ssrc = environment_.random.u32();
+    return ssrc;
+  };
+  for (Encoding& encoding : transceiver.sender.encodings) {
+    if (encoding.ssrc == 0) encoding.ssrc = draw();
+    if (encoding.rtxSsrc == 0 && transceiver.kind == sdp::MediaKind::Video)
+      encoding.rtxSsrc = draw();
+  }
+}
+
+Result<uint32_t> Session::addTrack(MediaKind kind, const std::string& trackId,
+                                   std::vector<std::string> streams, Timestamp now) {
+  clock_.clamp(now);
+  if (closed_) return closedError();
+  const AddedTrack added = jsep::addTrack(state_, toSdp(kind), trackId, streams);
+  drawSsrcs(*state_.find(added.transceiver));
+  updateNegotiationNeeded(false);
+  return added.transceiver.value;
+}
+
+void Session::removeTrack(uint32_t transceiver, Timestamp now) {
+  clock_.clamp(now);
+  // A sender that has stopped has nothing to remove: the call is then without effect.
+  if (!closed_) (void)jsep::removeTrack(state_, TransceiverId(transceiver));
+  updateNegotiationNeeded(false);
+}
+
+Result<uint32_t> Session::addTransceiver(MediaKind kind, TransceiverDirection direction,
+                                         std::vector<std::string> streams,
+                                         const std::string& trackId, Timestamp now) {
+  clock_.clamp(now);
+  if (closed_) return closedError();
+  TransceiverInit init;
+  init.direction = toSdp(direction);
+  init.hasTrack = !trackId.empty();
+  init.trackId = init.hasTrack ? trackId : environment_.random.uuid();
+  init.streams = std::move(streams);
+  const TransceiverId id = jsep::addTransceiver(state_, toSdp(kind), init);
+  drawSsrcs(*state_.find(id));
+  updateNegotiationNeeded(false);
+  return id.value;
+}
+
+void Session::setSenderHasTrack(uint32_t transceiver, bool hasTrack) {
+  if (TransceiverState* state = state_.find(TransceiverId(transceiver)))
+    state->sender.hasTrack = hasTrack;
+}
+
+void Session::setStreams(uint32_t transceiver, std::vector<std::string> streams, Timestamp now) {
+  clock_.clamp(now);
+  TransceiverState* state = state_.find(TransceiverId(transceiver));
+  if (!state || closed_) return;
+  state->sender.streams = std::move(streams);
+  updateNegotiationNeeded(false);
+}
+
+Result<void> Session::setDirection(uint32_t transceiver, TransceiverDirection direction,
+                                   Timestamp now) {
+  clock_.clamp(now);
+  if (closed_) return closedError();
+  if (direction == TransceiverDirection::Stopped) {
+    return fail(ErrorCode::Type, "use stop() to stop a transceiver");
+  }
+  Result<void> result = jsep::setDirection(state_, TransceiverId(transceiver), toSdp(direction));
+  updateNegotiationNeeded(false);
+  return result;
+}
+
+void Session::stopTransceiver(uint32_t transceiver, Timestamp now) {
+  clock_.clamp(now);
+  if (closed_) return;
+  jsep::stopTransceiver(state_, TransceiverId(transceiver));
+  updateNegotiationNeeded(false);
+}
+
+Result<void> Session::setCodecPreferences(uint32_t transceiver,
+                                          const std::vector<sdp::CodecParams>& codecs,
+                                          Timestamp now) {
+  clock_.clamp(now);
+  if (closed_) return closedError();
+  return jsep::setCodecPreferences(state_, capabilities_, TransceiverId(transceiver), codecs);
+}
+
+Result<sctp::ChannelId> Session::createDataChannel(const sctp::ChannelInit& init, Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_) return closedError();
+  Result<sctp::ChannelId> id = transport_.dataChannels().open(init, now);
+  if (!id) return id;
+  state_.data.wanted = true;
+  updateNegotiationNeeded(false);
+  pump(now);
+  return id;
+}
+
+uint64_t Session::maxMessageSize() const {
+  return transport_.sctpEnabled() ? transport_.dataChannels().maxMessageSize() : 0;
+}
+
+}  // namespace parley::jsep

@@ -1,0 +1,315 @@
+// What was negotiated, applied to the RTP session, and what the RTP session has to say.
+
+#include <algorithm>
+#include <utility>
+
+#include "parley/jsep/session.h"
+
+namespace parley::jsep {
+namespace {
+
+MediaKind kindOf(const TransceiverState& transceiver) {
+  return transceiver.kind == sdp::MediaKind::Audio ? MediaKind::Audio : MediaKind::Video;
+}
+
+const sdp::CodecParams* primaryCodec(const std::vector<sdp::CodecParams>& codecs) {
+  const auto it =
+      std::find_if(codecs.begin(), codecs.end(), [](const auto& c) { return !c.isAuxiliary(); });
+  return it == codecs.end() ? nullptr : &*it;
+}
+
+std::optional<uint8_t> rtxOf(const std::vector<sdp::CodecParams>& codecs, uint8_t payloadType) {
+  for (const sdp::CodecParams& codec : codecs) {
+    if (codec.is("rtx") && codec.associatedPayloadType() == payloadType) return codec.payloadType;
+  }
+  return std::nullopt;
+}
+
+rtp::ExtensionMap extensionsOf(const MediaSettings& settings, bool sending) {
+  rtp::ExtensionMap out;
+  for (const NegotiatedExtension& extension : settings.extensions) {
+    const bool used = sending ? extension.send : extension.receive;
+    if (used && extension.id <= 255) out.add(extension.uri, static_cast<uint8_t>(extension.id));
+  }
+  return out;
+}
+
+bool usesTransportCc(const MediaSettings& settings) {
+  return extensionsOf(settings, false).has(rtp::ExtensionKind::TransportSequenceNumber) &&
+         std::any_of(settings.receiveCodecs.begin(), settings.receiveCodecs.end(),
+                     [](const auto& codec) { return codec.hasFeedback("transport-cc"); });
+}
+
+std::optional<uint32_t> rtxSsrcOf(const MediaSettings& settings, uint32_t ssrc) {
+  for (const sdp::SsrcGroup& group : settings.remoteSsrcGroups) {
+    if (group.semantics == "FID" && group.ssrcs.size() == 2 && group.ssrcs[0] == ssrc)
+      return group.ssrcs[1];
+  }
+  return std::nullopt;
+}
+
+bool isRtxSsrc(const MediaSettings& settings, uint32_t ssrc) {
+  return std::any_of(
+      settings.remoteSsrcGroups.begin(), settings.remoteSsrcGroups.end(), [&](const auto& group) {
+        return group.semantics == "FID" && group.ssrcs.size() == 2 && group.ssrcs[1] == ssrc;
+      });
+}
+
+}  // namespace
+
+void Session::applyMedia(const MediaSectionChange& change, Timestamp now) {
+  const TransceiverState* transceiver = state_.find(change.transceiver);
+  if (!transceiver) return;
+  updateRtpConfig(change.settings, now);
+  Sender& sender = senders_[change.transceiver.value];
+  sender.settings = change.settings;
+  applySender(*transceiver, sender, now);
+  applyReceiver(*transceiver, change.settings, now);
+}
+
+void Session::updateRtpConfig(const MediaSettings& settings, Timestamp now) {
+  media::RtpSessionConfig next = rtpConfig_;
+  next.reducedSizeRtcp = next.reducedSizeRtcp || settings.rtcpReducedSize;
+  if (usesTransportCc(settings)) next.arrivalFeedback = media::ArrivalFeedback::TransportWide;
+  if (next.reducedSizeRtcp == rtpConfig_.reducedSizeRtcp &&
+      next.arrivalFeedback == rtpConfig_.arrivalFeedback)
+    return;
+  rtpConfig_ = next;
+  rtp_->reconfigure(rtpConfig_, now);
+}
+
+void Session::applySender(const TransceiverState& transceiver, Sender& sender, Timestamp now) {
+  const MediaSettings& settings = sender.settings;
+  const sdp::CodecParams* codec = settings.send ? primaryCodec(settings.sendCodecs) : nullptr;
+  SenderConfigured event{transceiver.id.value, kindOf(transceiver), {}};
+  if (codec) event.codec = *codec;
+
+  if (!codec && !sender.stream) {
+    events_.push_back(std::move(event));
+    return;
+  }
+  media::SendStreamConfig config;
+  if (sender.stream) config = *rtp_->sendStream(*sender.stream);
+  config.active = codec != nullptr;
+  if (codec) {
+    const Encoding& encoding = transceiver.sender.encodings.front();
+    config.kind = event.kind;
+    config.mid = settings.mid;
+    config.ssrc = encoding.ssrc;
+    config.payloadType = codec->payloadType;
+    config.rtxPayloadType = rtxOf(settings.sendCodecs, codec->payloadType);
+    if (config.rtxPayloadType) config.rtxSsrc = encoding.rtxSsrc;
+    config.codec = codec->name;
+    config.clockRate = static_cast<int>(codec->clockRate);
+    config.payloadFormat.h264PacketizationMode =
+        static_cast<int>(codec->fmtpNumber("packetization-mode").value_or(0));
+    config.extensions = extensionsOf(settings, true);
+    config.nack = codec->hasFeedback("nack");
+    if (event.kind == MediaKind::Audio) {
+      config.minBitrate = DataRate::kbps(16);
+      config.maxBitrate = DataRate::kbps(64);
+      config.priority = 2;  // a call that stutters is worse than one that blurs
+    } else {
+      config.maxBitrate = rtpConfig_.rates.max;
+    }
+  }
+  if (settings.maxSendBitrate) {
+    config.maxBitrate =
+        std::min(config.maxBitrate, DataRate::bps(static_cast<int64_t>(*settings.maxSendBitrate)));
+  }
+  if (sender.maxBitrate) config.maxBitrate = std::min(config.maxBitrate, *sender.maxBitrate);
+  config.minBitrate = std::min(config.minBitrate, config.maxBitrate);
+  if (sender.stream) {
+    if (!rtp_->updateSendStream(*sender.stream, config, now)) event.codec.reset();
+  } else {
+    Result<media::SendStreamId> added = rtp_->addSendStream(config, now);
+    if (added) {
+      sender.stream = *added;
+    } else {
+      event.codec.reset();  // no payload format for it: nothing can be sent
+    }
+  }
+  events_.push_back(std::move(event));
+}
+
+void Session::applyReceiver(const TransceiverState& transceiver, const MediaSettings& settings,
+                            Timestamp now) {
+  ReceiverConfigured event{transceiver.id.value, kindOf(transceiver), {}, settings.receive};
+  const media::ReceiverId id(transceiver.id.value);
+  if (!settings.receive) {
+    rtp_->removeReceiver(id, now);
+    events_.push_back(std::move(event));
+    return;
+  }
+  media::ReceiveConfig config;
+  config.id = id;
+  config.mid = settings.mid;
+  config.kind = event.kind;
+  for (const sdp::CodecParams& codec : settings.receiveCodecs) {
+    if (codec.is("rtx")) continue;
+    if (!codec.isAuxiliary()) event.codecs.push_back(codec);
+    media::ReceiveCodec entry;
+    entry.payloadType = codec.payloadType;
+    entry.name = codec.name;
+    entry.clockRate = codec.clockRate;
+    entry.channels = codec.channels;
+    entry.rtxPayloadType = rtxOf(settings.receiveCodecs, codec.payloadType);
+    entry.nack = codec.hasFeedback("nack");
+    entry.pli = codec.hasFeedback("nack", "pli");
+    entry.fir = codec.hasFeedback("ccm", "fir");
+    config.codecs.push_back(std::move(entry));
+  }
+  for (const sdp::SsrcDescription& source : settings.remoteSsrcs) {
+    if (!isRtxSsrc(settings, source.ssrc)) {
+      config.sources.push_back({source.ssrc, rtxSsrcOf(settings, source.ssrc)});
+    }
+  }
+  config.extensions = extensionsOf(settings, false);
+  if (!transceiver.negotiated.receiver.streams.empty()) {
+    config.syncGroup = transceiver.negotiated.receiver.streams.front();
+  }
+  rtp_->setReceiver(config, now);
+  events_.push_back(std::move(event));
+}
+
+void Session::removeMedia(const std::vector<TransceiverId>& transceivers, Timestamp now) {
+  for (TransceiverId id : transceivers) {
+    const auto it = senders_.find(id.value);
+    if (it != senders_.end()) {
+      if (it->second.stream) rtp_->removeSendStream(*it->second.stream, now);
+      senders_.erase(it);
+    }
+    rtp_->removeReceiver(media::ReceiverId(id.value), now);
+  }
+}
+
+void Session::setMaxSendBitrate(uint32_t id, std::optional<DataRate> rate, Timestamp now) {
+  now = clock_.clamp(now);
+  Sender& sender = senders_[id];
+  if (sender.maxBitrate == rate) return;
+  sender.maxBitrate = rate;
+  const TransceiverState* transceiver = state_.find(TransceiverId(id));
+  if (transceiver && sender.stream) applySender(*transceiver, sender, now);
+}
+
+std::optional<media::SendStreamId> Session::sendStream(uint32_t transceiver) const {
+  const auto it = senders_.find(transceiver);
+  return it == senders_.end() ? std::nullopt : it->second.stream;
+}
+
+std::optional<uint32_t> Session::transceiverOf(media::SendStreamId stream) const {
+  for (const auto& [id, sender] : senders_) {
+    if (sender.stream == stream) return id;
+  }
+  return std::nullopt;
+}
+
+void Session::sendVideo(uint32_t transceiver, const codec::EncodedVideoFrame& frame,
+                        Timestamp now) {
+  now = clock_.clamp(now);
+  const auto stream = sendStream(transceiver);
+  // A refused frame is counted in the stream's statistics and leads to a KeyFrameRequested.
+  if (stream && !closed_) (void)rtp_->sendVideo(*stream, frame, now);
+  pumpMedia(now);
+}
+
+void Session::sendAudio(uint32_t transceiver, const codec::EncodedAudioFrame& frame,
+                        Timestamp now) {
+  now = clock_.clamp(now);
+  const auto stream = sendStream(transceiver);
+  if (stream && !closed_) (void)rtp_->sendAudio(*stream, frame, now);
+  pumpMedia(now);
+}
+
+void Session::requestKeyFrame(uint32_t transceiver, Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_) return;
+  rtp_->requestKeyFrame(media::ReceiverId(transceiver), now);
+  pumpMedia(now);
+}
+
+void Session::onDtlsForMedia(Timestamp now) {
+  onPathForMedia(now);
+}
+
+void Session::onPathForMedia(Timestamp now) {
+  const bool available = transport_.readyForMedia();
+  if (available != std::exchange(mediaAvailable_, available))
+    rtp_->setNetworkAvailable(available, now);
+}
+
+void Session::advanceMedia(Timestamp now) {
+  rtp_->advance(now);
+}
+
+Timestamp Session::mediaDeadline() const {
+  return rtp_->nextDeadline();
+}
+
+void Session::onRtpEvent(const media::RtpEvent& event) {
+  if (const auto* key = std::get_if<media::KeyFrameRequested>(&event)) {
+    if (const auto id = transceiverOf(key->stream)) events_.push_back(KeyFrameRequested{*id});
+  } else if (const auto* target = std::get_if<media::TargetBitrateChanged>(&event)) {
+    if (const auto id = transceiverOf(target->stream)) {
+      events_.push_back(TargetBitrate{*id, target->rate, target->lossFraction});
+    }
+  } else if (const auto* source = std::get_if<media::SourceEvent>(&event)) {
+    if (source->kind == media::SourceEvent::Kind::Started)
+      events_.push_back(TrackUnmuted{source->receiver.value});
+  }
+}
+
+void Session::pumpMedia(Timestamp now) {
+  transport::RtpPacket packet;
+  while (transport_.pollRtp(packet)) {
+    if (packet.isRtcp) {
+      rtp_->handleRtcp(packet.data.span(), now);
+    } else {
+      rtp_->handleRtp(std::move(packet.data), now, packet.ecn);
+    }
+  }
+  media::OutgoingPacket out;
+  while (rtp_->pollTransmit(out)) transport_.sendRtp(std::move(out.data), out.isRtcp, out.txClass);
+  if (closed_) return;
+  media::RtpEvent event;
+  while (rtp_->pollEvent(event)) onRtpEvent(event);
+  if (!nextFrame_) {
+    media::ReceivedFrame frame;
+    if (rtp_->pollFrame(frame)) nextFrame_ = std::move(frame);
+  }
+  if (!nextAudio_) {
+    media::AudioPlayoutUnit unit;
+    if (rtp_->pollAudio(unit)) nextAudio_ = std::move(unit);
+  }
+}
+
+bool Session::pollFrame(media::ReceivedFrame& out) {
+  if (nextFrame_) {
+    out = *std::move(nextFrame_);
+    nextFrame_.reset();
+    return true;
+  }
+  return rtp_->pollFrame(out);
+}
+
+bool Session::pollAudio(media::AudioPlayoutUnit& out) {
+  if (nextAudio_) {
+    out = *std::move(nextAudio_);
+    nextAudio_.reset();
+    return true;
+  }
+  return rtp_->pollAudio(out);
+}
+
+bool Session::mediaWaits() const {
+  return nextFrame_.has_value() || nextAudio_.has_value();
+}
+
+void Session::closeMedia(Timestamp now) {
+  rtp_->close(now);
+  pumpMedia(now);
+  nextFrame_.reset();
+  nextAudio_.reset();
+}
+
+}  // namespace parley::jsep

@@ -1,0 +1,153 @@
+// The session as a machine: inputs, timers, and what the transport has to say.
+
+#include <utility>
+
+#include "parley/jsep/bundle.h"
+#include "parley/jsep/session.h"
+
+#include "jsep/candidate_conversion.h"
+
+namespace parley::jsep {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace
+
+void Session::handle(Input&& input, Timestamp now) {
+  now = clock_.clamp(now);
+  transport_.handle(std::move(input), now);
+  pumpTransport(now);
+}
+
+void Session::advance(Timestamp now) {
+  now = clock_.clamp(now);
+  transport_.advance(now);
+  advanceMedia(now);
+  pumpTransport(now);
+}
+
+Timestamp Session::nextDeadline() const {
+  return earliest(transport_.nextDeadline(), mediaDeadline());
+}
+
+bool Session::pollTransmit(TxPacket& out) {
+  return transport_.pollTransmit(out);
+}
+
+bool Session::pollEffect(Effect& out) {
+  return transport_.pollEffect(out);
+}
+
+void Session::pump(Timestamp now) {
+  now = clock_.clamp(now);
+  transport_.pump(now);
+  pumpTransport(now);
+}
+
+void Session::pumpTransport(Timestamp now) {
+  transport::TransportEvent event;
+  while (transport_.pollEvent(event)) {
+    if (closed_) continue;
+    std::visit(
+        Overloaded{
+            [](std::monostate) {},
+            [&](transport::IceStateChange& e) { events_.push_back(IceStateChanged{e.state}); },
+            [&](transport::GatheringStateChange& e) { onGatheringState(e.state); },
+            [&](transport::CandidateFound& e) { onCandidate(e.candidate); },
+            [&](ice::CandidateError& e) {
+              events_.push_back(LocalCandidateError{std::move(e.url), e.code, std::move(e.text)});
+            },
+            [&](transport::DtlsStateChange& e) {
+              events_.push_back(DtlsStateChanged{e.event});
+              onDtlsForMedia(now);
+            },
+            [&](transport::SelectedPairChange) { onPathForMedia(now); },
+        },
+        event);
+  }
+  sctp::ChannelEvent channel;
+  while (transport_.pollChannelEvent(channel)) {
+    if (!closed_) events_.push_back(std::move(channel));
+  }
+  if (!nextMessage_ && !closed_) {
+    sctp::ChannelMessage message;
+    if (transport_.dataChannels().pollMessage(message)) nextMessage_ = std::move(message);
+  }
+  pumpMedia(now);
+}
+
+void Session::onCandidate(const ice::Candidate& candidate) {
+  const std::string& ufrag = transport_.localCredentials().ufrag;
+  const sdp::CandidateLine line = toLine(candidate, ufrag);
+  localCandidates_.push_back(line);
+  emitDescriptions();
+  events_.push_back(
+      LocalCandidate{sdp::writeCandidate(line), transportMid(), transportIndex(), ufrag});
+}
+
+void Session::onGatheringState(transport::GatheringState state) {
+  if (state == transport::GatheringState::Complete) {
+    candidatesComplete_ = true;
+    emitDescriptions();
+    // W3C 4.4.3: a candidate with an empty text ends the generation, then the state changes.
+    events_.push_back(
+        LocalCandidate{"", transportMid(), transportIndex(), transport_.localCredentials().ufrag});
+  }
+  events_.push_back(GatheringStateChanged{state});
+}
+
+const sdp::MediaDescription* Session::transportMedia() const {
+  const TypedDescription* local = state_.local();
+  if (!local || local->sdp.media.empty()) return nullptr;
+  const auto index = transportSection(local->sdp);
+  return &local->sdp.media[index.value_or(0)];
+}
+
+std::string Session::transportMid() const {
+  const sdp::MediaDescription* media = transportMedia();
+  return media && media->mid ? *media->mid : std::string{};
+}
+
+uint16_t Session::transportIndex() const {
+  const sdp::MediaDescription* media = transportMedia();
+  return media ? static_cast<uint16_t>(media - state_.local()->sdp.media.data()) : uint16_t{0};
+}
+
+bool Session::pollEvent(SessionEvent& out) {
+  if (events_.empty()) return false;
+  out = std::move(events_.front());
+  events_.pop_front();
+  return true;
+}
+
+bool Session::pollMessage(sctp::ChannelMessage& out) {
+  if (nextMessage_) {
+    out = *std::move(nextMessage_);
+    nextMessage_.reset();
+    return true;
+  }
+  return !closed_ && transport_.dataChannels().pollMessage(out);
+}
+
+bool Session::hasEvents() const {
+  return !events_.empty() || nextMessage_.has_value() || mediaWaits();
+}
+
+void Session::close(Timestamp now) {
+  if (closed_) return;
+  now = clock_.clamp(now);
+  closeMedia(now);
+  transport_.close(now);
+  closed_ = true;
+  state_.signaling = SignalingState::Closed;
+  events_.clear();
+  nextMessage_.reset();
+}
+
+}  // namespace parley::jsep
