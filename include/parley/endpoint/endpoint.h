@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "parley/base/driven.h"
+#include "parley/base/environment.h"
+#include "parley/base/export.h"
+#include "parley/base/ring_queue.h"
+#include "parley/base/strong_id.h"
+#include "parley/base/timer_heap.h"
+#include "parley/endpoint/socket_table.h"
+#include "parley/jsep/session.h"
+
+// The endpoint layer: many sessions, their sockets, and who gets which datagram. It may use jsep
+// and what lies below; it knows neither threads nor callbacks (api) nor real sockets (io).
+//
+// Path of a packet in: handle(Datagram) -> SocketTable (who owns the socket, O(1)) ->
+// Session::handle. Out: Session::pollTransmit -> number of the socket translated -> pollTransmit.
+// Every session opens sockets of its own, as browsers do.
+
+namespace parley::endpoint {
+
+using SessionId = StrongId<struct SessionIdTag>;
+
+struct EndpointConfig {
+  Limits limits{};
+  size_t maxPacketSlots = 65536;  ///< bound of the packet pool, 2 KiB each
+};
+
+/// Counters of what never reached a session.
+struct EndpointCounters {
+  uint64_t datagramsUnrouted = 0;  ///< no session wanted them
+  uint64_t datagramsOversized = 0;
+};
+
+/// Runs any number of sessions over one `Driven`. Thread-compatible: one thread at a time.
+class PARLEY_EXPORT Endpoint final : public Driven {
+ public:
+  Endpoint(Random& random, LogSink& log, EndpointConfig config = {});
+  ~Endpoint() override;
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+
+  /// Refreshed by the driver; sender reports, SDP session ids and certificates read it.
+  void setWallClock(WallClock clock) { environment_.wallClock = clock; }
+  const Environment& environment() const { return environment_; }
+  Environment& environment() { return environment_; }
+
+  SessionId createSession(jsep::SessionConfig config, Timestamp now);
+  /// The session, or nullptr after it was destroyed. Whoever changes it calls `touch` afterwards.
+  jsep::Session* session(SessionId id);
+  /// Collects what the session produced and re-arms its timer.
+  void touch(SessionId id, Timestamp now);
+  /// Drops the session at once, with its sockets. A polite ending is Session::close() first, then
+  /// draining until `Session::drained()`.
+  void destroySession(SessionId id);
+  size_t sessionCount() const { return liveSessions_; }
+
+  /// Sessions that have events or messages to deliver, each named once, in the order they woke up.
+  bool pollReady(SessionId& out);
+
+  // Driven
+  void handle(Input&& input, Timestamp now) override;
+  void advance(Timestamp now) override;
+  size_t pollTransmit(std::span<TxPacket> out) override;
+  bool pollEffect(Effect& out) override;
+  Timestamp nextDeadline() const override;
+  PacketPool& pool() override { return pool_; }
+
+  const EndpointCounters& counters() const { return counters_; }
+
+ private:
+  struct Slot {
+    std::unique_ptr<jsep::Session> session;
+    uint32_t generation = 0;
+    bool ready = false;
+    bool hasOutput = false;
+    bool wantsInterfaces = false;
+  };
+  Slot* slotOf(SessionId id);
+  void collect(size_t index, Timestamp now);
+  void translateEffect(size_t index, Effect&& effect, Timestamp now);
+  void routeResolved(Resolved&& resolved, Timestamp now);
+  void setInterfaces(std::vector<NetworkInterface> interfaces, Timestamp now);
+  void deliver(size_t index, Input&& input, Timestamp now);
+  void markReady(size_t index);
+
+  PacketPool pool_;
+  Environment environment_;
+  std::vector<Slot> slots_;
+  std::vector<size_t> freeSlots_;
+  size_t liveSessions_ = 0;
+  TimerHeap timers_;
+  SocketTable sockets_;
+  RingQueue<Effect> effects_;
+  RingQueue<size_t> ready_;
+  RingQueue<size_t> output_;
+  bool watching_ = false;
+  bool haveInterfaces_ = false;
+  std::vector<NetworkInterface> interfaces_;
+  struct PendingResolve {
+    ResolveId endpointId{};
+    size_t session = 0;
+    uint32_t generation = 0;
+    ResolveId sessionId{};
+  };
+  std::vector<PendingResolve> resolving_;
+  uint32_t nextResolve_ = 1;
+  MonotonicGuard clock_;
+  EndpointCounters counters_;
+};
+
+}  // namespace parley::endpoint

@@ -1,0 +1,237 @@
+#include "parley/endpoint/endpoint.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace parley::endpoint {
+namespace {
+
+// A SessionId carries the slot and its generation, so an old id never reaches a new session.
+constexpr uint32_t kSlotBits = 20;
+constexpr uint32_t kSlotMask = (1u << kSlotBits) - 1;
+
+SessionId makeId(size_t slot, uint32_t generation) {
+  return SessionId(static_cast<uint32_t>(slot) | generation << kSlotBits);
+}
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace
+
+Endpoint::Endpoint(Random& random, LogSink& log, EndpointConfig config)
+    : pool_(config.maxPacketSlots),
+      environment_{random, pool_, log, {}, config.limits},
+      effects_(kSlotMask),
+      ready_(kSlotMask),
+      output_(kSlotMask) {}
+
+Endpoint::~Endpoint() = default;
+
+Endpoint::Slot* Endpoint::slotOf(SessionId id) {
+  const size_t index = id.value & kSlotMask;
+  if (index >= slots_.size()) return nullptr;
+  Slot& slot = slots_[index];
+  if (!slot.session || (slot.generation << kSlotBits) != (id.value & ~kSlotMask)) return nullptr;
+  return &slot;
+}
+
+SessionId Endpoint::createSession(jsep::SessionConfig config, Timestamp now) {
+  now = clock_.clamp(now);
+  size_t index;
+  if (freeSlots_.empty()) {
+    index = slots_.size();
+    PARLEY_CHECK(index < kSlotMask);
+    slots_.emplace_back();
+  } else {
+    index = freeSlots_.back();
+    freeSlots_.pop_back();
+  }
+  Slot& slot = slots_[index];
+  slot.session = std::make_unique<jsep::Session>(environment_, std::move(config), now);
+  ++liveSessions_;
+  collect(index, now);
+  return makeId(index, slot.generation);
+}
+
+jsep::Session* Endpoint::session(SessionId id) {
+  Slot* slot = slotOf(id);
+  return slot ? slot->session.get() : nullptr;
+}
+
+void Endpoint::touch(SessionId id, Timestamp now) {
+  if (slotOf(id)) collect(id.value & kSlotMask, clock_.clamp(now));
+}
+
+void Endpoint::destroySession(SessionId id) {
+  Slot* slot = slotOf(id);
+  if (!slot) return;
+  const size_t index = id.value & kSlotMask;
+  for (SocketId socket : sockets_.ofSession(index)) {
+    sockets_.remove(socket);
+    effects_.push(CloseSocket{socket});
+  }
+  std::erase_if(resolving_, [&](const PendingResolve& p) { return p.session == index; });
+  timers_.set(index, Timestamp::never());
+  const uint32_t generation = (slot->generation + 1) & ((1u << (32 - kSlotBits)) - 1);
+  // `ready` and `hasOutput` stay as they are: the queues still hold the index and skip it once.
+  *slot = Slot{nullptr, generation, slot->ready, slot->hasOutput, false};
+  freeSlots_.push_back(index);
+  --liveSessions_;
+}
+
+void Endpoint::markReady(size_t index) {
+  Slot& slot = slots_[index];
+  if (slot.ready || !slot.session->hasEvents()) return;
+  slot.ready = ready_.push(index);
+}
+
+bool Endpoint::pollReady(SessionId& out) {
+  while (!ready_.empty()) {
+    const size_t index = ready_.pop();
+    slots_[index].ready = false;
+    if (!slots_[index].session) continue;
+    out = makeId(index, slots_[index].generation);
+    return true;
+  }
+  return false;
+}
+
+// Takes what a session produced (wishes at once, packets lazily in pollTransmit) and re-arms its
+// timer.
+void Endpoint::collect(size_t index, Timestamp now) {
+  Effect effect;
+  while (slots_[index].session->pollEffect(effect)) translateEffect(index, std::move(effect), now);
+  Slot& slot = slots_[index];
+  timers_.set(index, slot.session->nextDeadline());
+  if (!slot.hasOutput && slot.session->hasTransmits()) slot.hasOutput = output_.push(index);
+  markReady(index);
+}
+
+void Endpoint::translateEffect(size_t index, Effect&& effect, Timestamp now) {
+  std::visit(Overloaded{
+                 [](std::monostate) {},
+                 [&](WatchInterfaces) {
+                   slots_[index].wantsInterfaces = true;
+                   if (haveInterfaces_)
+                     slots_[index].session->handle(InterfacesChanged{interfaces_}, now);
+                   if (!watching_) watching_ = effects_.push(WatchInterfaces{});
+                 },
+                 [&](Resolve& e) {
+                   const ResolveId id(nextResolve_++);
+                   resolving_.push_back({id, index, slots_[index].generation, e.id});
+                   effects_.push(Resolve{id, std::move(e.host)});
+                 },
+                 [&](CloseSocket& e) {
+                   const auto socket = sockets_.lookUp(index, e.socket);
+                   if (!socket) return;
+                   sockets_.remove(*socket);
+                   effects_.push(CloseSocket{*socket});
+                 },
+                 [&](JoinMulticast& e) {
+                   const auto socket = sockets_.lookUp(index, e.socket);
+                   if (socket) effects_.push(JoinMulticast{*socket, e.group, e.interfaceIndex});
+                 },
+                 [&](auto& open) {
+                   open.socket = sockets_.add(index, open.socket);
+                   effects_.push(std::move(open));
+                 },
+             },
+             effect);
+}
+
+void Endpoint::deliver(size_t index, Input&& input, Timestamp now) {
+  slots_[index].session->handle(std::move(input), now);
+  collect(index, now);
+}
+
+void Endpoint::routeResolved(Resolved&& resolved, Timestamp now) {
+  const auto it = std::find_if(resolving_.begin(), resolving_.end(), [&](const PendingResolve& p) {
+    return p.endpointId == resolved.id;
+  });
+  if (it == resolving_.end()) return;
+  const PendingResolve pending = *it;
+  resolving_.erase(it);
+  resolved.id = pending.sessionId;
+  deliver(pending.session, std::move(resolved), now);
+}
+
+void Endpoint::setInterfaces(std::vector<NetworkInterface> interfaces, Timestamp now) {
+  interfaces_ = std::move(interfaces);
+  haveInterfaces_ = true;
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].session && slots_[i].wantsInterfaces)
+      deliver(i, InterfacesChanged{interfaces_}, now);
+  }
+}
+
+void Endpoint::handle(Input&& input, Timestamp now) {
+  now = clock_.clamp(now);
+  std::visit(
+      Overloaded{
+          [&](Resolved& resolved) { routeResolved(std::move(resolved), now); },
+          [&](InterfacesChanged& changed) { setInterfaces(std::move(changed.interfaces), now); },
+          [&](TcpAccepted&) { ++counters_.datagramsUnrouted; },
+          [&](auto& onSocket) {
+            const SocketTable::Owner* owner = sockets_.find(onSocket.socket);
+            if (!owner) {
+              ++counters_.datagramsUnrouted;
+              return;
+            }
+            onSocket.socket = owner->sessionSocket;
+            deliver(owner->session, std::move(onSocket), now);
+          },
+      },
+      input);
+}
+
+void Endpoint::advance(Timestamp now) {
+  now = clock_.clamp(now);
+  while (timers_.next() <= now) {
+    const size_t index = timers_.nextKey();
+    slots_[index].session->advance(now);
+    collect(index, now);
+    // A session that breaks machine rule M4 must not hang the loop that serves all the others.
+    if (slots_[index].session->nextDeadline() <= now) {
+      PARLEY_LOG(environment_.log, Error, "endpoint", "session %zu wants to be woken in the past",
+                 index);
+      timers_.set(index, now + Duration::millis(1));
+    }
+  }
+}
+
+size_t Endpoint::pollTransmit(std::span<TxPacket> out) {
+  size_t n = 0;
+  while (n < out.size() && !output_.empty()) {
+    const size_t index = output_.front();
+    Slot& slot = slots_[index];
+    if (slot.session && slot.session->pollTransmit(out[n])) {
+      const auto socket = sockets_.lookUp(index, out[n].socket);
+      if (!socket) continue;  // closed between queuing and sending
+      out[n].socket = *socket;
+      ++n;
+      continue;
+    }
+    slot.hasOutput = false;
+    output_.pop();
+    // Sending may have moved pacer and retransmission timers.
+    if (slot.session) timers_.set(index, slot.session->nextDeadline());
+  }
+  return n;
+}
+
+bool Endpoint::pollEffect(Effect& out) {
+  if (effects_.empty()) return false;
+  out = effects_.pop();
+  return true;
+}
+
+Timestamp Endpoint::nextDeadline() const {
+  return timers_.next();
+}
+
+}  // namespace parley::endpoint
