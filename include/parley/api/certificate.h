@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "parley/base/export.h"
+#include "parley/base/result.h"
+#include "parley/base/time.h"
+#include "parley/dtls/certificate.h"
+
+namespace parley {
+
+/// RTCDtlsFingerprint: the hash function's name and lower-case hex with colons.
+struct DtlsFingerprint {
+  std::string algorithm;
+  std::string value;
+};
+
+/// RTCCertificate: a key pair and the self-signed certificate that DTLS presents. A value; copies
+/// share the key. Any thread.
+class PARLEY_EXPORT Certificate {
+ public:
+  /// Makes an ECDSA P-256 key (under a millisecond) and a certificate for it.
+  /// `validFor`: above zero (Range otherwise); more than a year counts as a year (W3C 4.9.1).
+  static Result<Certificate> generate(Duration validFor = Duration::seconds(30 * 86400));
+  /// Reads what `toPem` wrote, or any PEM text with one certificate and its unencrypted private
+  /// key. Syntax if it does not parse or does not fit together; NotSupported for a key too weak to
+  /// be used.
+  static Result<Certificate> fromPem(std::string_view pem);
+
+  /// Private key and certificate: keep it secret.
+  std::string toPem() const;
+  /// When it expires, milliseconds since 1970.
+  int64_t expires() const;
+  std::vector<DtlsFingerprint> getFingerprints() const;
+
+  explicit Certificate(std::shared_ptr<const dtls::Certificate> impl) : impl_(std::move(impl)) {}
+  const std::shared_ptr<const dtls::Certificate>& impl() const { return impl_; }
+
+ private:
+  std::shared_ptr<const dtls::Certificate> impl_;
+};
+
+}  // namespace parley

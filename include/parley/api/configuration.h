@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "parley/api/certificate.h"
+#include "parley/base/export.h"
+#include "parley/base/units.h"
+#include "parley/codec/audio_codec.h"
+#include "parley/codec/video_codec.h"
+
+namespace parley {
+
+/// RTCIceServer. Only `stun:` URLs are used by this version; `turn:` URLs are refused by
+/// PeerConnection::create with NotSupported.
+struct IceServer {
+  std::vector<std::string> urls;
+  std::string username;
+  std::string credential;
+};
+
+/// RTCIceTransportPolicy.
+enum class IceTransportPolicy { All, Relay };
+/// RTCBundlePolicy. Whatever is asked for, media of one connection shares one transport.
+enum class BundlePolicy { Balanced, MaxCompat, MaxBundle };
+/// RTCRtcpMuxPolicy. `Negotiate` does not exist: RTCP always shares the port (RFC 8834
+/// section 4.5).
+enum class RtcpMuxPolicy { Require };
+
+/// RTCConfiguration, and what a native application may want beyond it.
+struct Configuration {
+  std::vector<IceServer> iceServers;
+  IceTransportPolicy iceTransportPolicy = IceTransportPolicy::All;
+  BundlePolicy bundlePolicy = BundlePolicy::Balanced;
+  RtcpMuxPolicy rtcpMuxPolicy = RtcpMuxPolicy::Require;
+  /// Empty: an ECDSA P-256 certificate of the connection's own, valid for 30 days.
+  std::vector<Certificate> certificates;
+
+  // Beyond the W3C.
+  /// Also gather candidates on loopback interfaces: for tests and for peers on the same machine.
+  bool includeLoopback = false;
+  /// Null: the codecs built into the library.
+  std::shared_ptr<codec::VideoEncoderFactory> videoEncoders;
+  std::shared_ptr<codec::VideoDecoderFactory> videoDecoders;
+  std::shared_ptr<codec::AudioEncoderFactory> audioEncoders;
+  std::shared_ptr<codec::AudioDecoderFactory> audioDecoders;
+  /// Bounds and start of the bandwidth estimate for everything sent.
+  DataRate minBitrate = DataRate::kbps(30);
+  DataRate startBitrate = DataRate::kbps(500);
+  DataRate maxBitrate = DataRate::kbps(8000);
+};
+
+}  // namespace parley

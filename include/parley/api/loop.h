@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "parley/base/driven.h"
+#include "parley/base/export.h"
+#include "parley/base/limits.h"
+#include "parley/base/log.h"
+#include "parley/base/random.h"
+#include "parley/base/result.h"
+
+namespace parley {
+
+/// Who may call into a loop's objects.
+enum class Threading {
+  Serialized,  ///< any thread, any time: each call takes the loop's mutex
+  Unlocked,    ///< only the thread that runs the loop; no mutex (servers, embedders)
+};
+
+/// Where encoders and decoders work.
+enum class MediaThreads {
+  Workers,  ///< one worker thread for encoding and one for decoding per loop
+  Inline,   ///< on the loop's thread, at once: deterministic, for simulation and tests
+};
+
+struct LoopOptions {
+  Threading threading = Threading::Serialized;
+  MediaThreads mediaThreads = MediaThreads::Workers;
+  Limits limits{};
+  /// Silence if null. Must outlive the loop.
+  LogSink* log = nullptr;
+  /// The system's generator if null. Must outlive the loop.
+  Random* random = nullptr;
+  /// Runs every callback instead of the loop's thread, e.g. by posting to a GUI's queue. Must run
+  /// what it is given in the order given, one at a time.
+  std::function<void(std::function<void()>)> executor;
+  /// The time, for embedders and simulations that have their own; the system's monotonic clock if
+  /// empty.
+  std::function<Timestamp()> clock;
+  /// What ties `clock` to the wall clock, asked once a second; needed only together with `clock`.
+  std::function<WallClock()> wallClock;
+};
+
+namespace api_internal {
+class LoopCore;
+class LoopRunner;
+}  // namespace api_internal
+
+/// One event loop with its own sockets, timers and memory pools: the home of peer connections. Many
+/// loops in one process do not see each other.
+///
+/// Three ways to run one: `startThread()` (a thread of the library's own); `run()` on a thread of
+/// yours; or nested in another event loop through `fd()` and `process()`. An embedder with sockets
+/// of its own (or the simulator) drives it through `driven()` instead and calls none of the three.
+///
+/// Callbacks of all objects of a loop run on the thread that runs the loop (or on `executor`), in
+/// the order things happened, one at a time per PeerConnection, never inside the call that caused
+/// them and never with a lock held: any method may be called from any callback.
+class PARLEY_EXPORT Loop : public std::enable_shared_from_this<Loop> {
+ public:
+  static std::shared_ptr<Loop> create(LoopOptions options = {});
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  /// Runs the loop on a new thread until `stop()` or until the last reference to it is gone.
+  /// InvalidState if it runs already.
+  Result<void> startThread();
+  /// Runs the loop on the calling thread until `stop()`.
+  Result<void> run();
+  /// Ends `run()` or the loop's thread. From the loop's own thread it only asks; from another it
+  /// waits.
+  void stop();
+  /// An epoll descriptor that is readable whenever `process()` has work. Poll it together with
+  /// `nextDeadline()`.
+  int fd();
+  /// One cycle without waiting: reads, timers, writes, callbacks.
+  void process();
+  /// When `process()` is due even if `fd()` stays silent; on the loop's clock.
+  Timestamp nextDeadline() const;
+  /// The loop's clock.
+  Timestamp now() const;
+
+  /// Runs `fn` on the loop's thread with no lock held. Any thread, also from callbacks.
+  void post(std::function<void()> fn);
+  /// Makes the loop look for work. Any thread.
+  void wake();
+
+  /// The same loop as something a simulator or an embedder drives. Valid as long as the loop.
+  Driven& driven();
+  /// Called (from any thread) whenever the loop has work that its driver does not know of. The
+  /// three ways of running set it themselves; an embedder using `driven()` sets its own.
+  void setWaker(std::function<void()> waker);
+
+  size_t connectionCount() const;
+
+  /// For the library's own objects.
+  api_internal::LoopCore& core() { return *core_; }
+
+ private:
+  explicit Loop(LoopOptions options);
+  std::shared_ptr<api_internal::LoopCore> core_;
+  std::unique_ptr<api_internal::LoopRunner> runner_;
+};
+
+}  // namespace parley

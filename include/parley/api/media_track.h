@@ -1,0 +1,119 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "parley/base/export.h"
+#include "parley/base/result.h"
+#include "parley/base/units.h"
+#include "parley/codec/audio_frame.h"
+#include "parley/codec/encoded_frame.h"
+#include "parley/codec/video_frame.h"
+#include "parley/media/types.h"
+
+namespace parley {
+
+class Loop;
+namespace api_internal {
+class TrackCore;
+}
+
+using MediaKind = media::MediaKind;
+
+/// MediaStreamTrackState.
+enum class TrackState { Live, Ended };
+
+/// Makes pictures on the loop's own time: `next` is called once per frame interval. The library's
+/// generated sources and clip players are of this kind; a camera pushes instead
+/// (MediaStreamTrack::pushFrame).
+class PARLEY_EXPORT VideoSource {
+ public:
+  virtual ~VideoSource() = default;
+  /// Called on the loop's thread; must be quick. A frame with no buffer is skipped.
+  virtual codec::VideoFrame next(Timestamp capture) = 0;
+  /// Time between frames; read after each frame.
+  virtual Duration interval() const = 0;
+};
+
+/// The same for sound: `next` is called every 10 ms.
+class PARLEY_EXPORT AudioSource {
+ public:
+  virtual ~AudioSource() = default;
+  virtual codec::AudioFrame next(Timestamp capture) = 0;
+};
+
+/// A moving test pattern with a frame counter (codec::TestPattern).
+PARLEY_EXPORT std::shared_ptr<VideoSource> createTestPatternSource(int width, int height,
+                                                                   double fps = 30);
+/// A pure tone.
+PARLEY_EXPORT std::shared_ptr<AudioSource> createToneSource(double frequencyHz,
+                                                            double amplitude = 0.5);
+/// Noise with the rhythm of speech; never digital silence.
+PARLEY_EXPORT std::shared_ptr<AudioSource> createSpeechNoiseSource();
+
+/// MediaStreamTrack: a handle on one source of pictures or sound. A local track is given to
+/// PeerConnection::addTrack and fed by its source or by `push`; a remote one comes from `onTrack`
+/// and delivers to sinks. Thread rules: those of its Loop, except `push`, which any thread may
+/// call.
+class PARLEY_EXPORT MediaStreamTrack {
+ public:
+  MediaStreamTrack() = default;
+  explicit operator bool() const { return core_ != nullptr; }
+  bool operator==(const MediaStreamTrack&) const = default;
+
+  /// A track that the app pushes frames into.
+  static MediaStreamTrack createVideo(const std::shared_ptr<Loop>& loop);
+  static MediaStreamTrack createAudio(const std::shared_ptr<Loop>& loop);
+  /// A track that the loop drives.
+  static MediaStreamTrack createVideo(const std::shared_ptr<Loop>& loop,
+                                      std::shared_ptr<VideoSource> source);
+  static MediaStreamTrack createAudio(const std::shared_ptr<Loop>& loop,
+                                      std::shared_ptr<AudioSource> source);
+  /// A video track of frames that are compressed already (a hardware encoder, a file). `codecName`,
+  /// e.g. "VP8", must be the one negotiated, else nothing is sent.
+  static MediaStreamTrack createEncodedVideo(const std::shared_ptr<Loop>& loop,
+                                             std::string codecName);
+
+  MediaKind kind() const;
+  const std::string& id() const;
+  /// A track that is not enabled sends black pictures or silence and delivers nothing.
+  bool enabled() const;
+  void setEnabled(bool enabled);
+  /// Remote tracks only: no media arrives at present.
+  bool muted() const;
+  TrackState readyState() const;
+  /// Ends the track for good.
+  void stop();
+
+  /// Feeds a local track. Frames are dropped, oldest first, if encoding does not keep up.
+  /// Type for the wrong kind; InvalidState after `stop`.
+  Result<void> push(const codec::VideoFrame& frame);
+  Result<void> push(const codec::AudioFrame& frame);
+  Result<void> push(const codec::EncodedVideoFrame& frame);
+
+  /// Receives every frame of the track; an empty function removes it. Decoded pictures come on a
+  /// media worker's thread (Loop's thread with MediaThreads::Inline): hand them on, do not linger.
+  /// Sound comes in 10 ms pieces at its playout time.
+  void setVideoSink(std::function<void(const codec::VideoFrame&)> sink);
+  void setAudioSink(std::function<void(const codec::AudioFrame&)> sink);
+  /// Remote video before decoding. With only this sink set nothing is decoded at all.
+  void setEncodedVideoSink(std::function<void(const codec::EncodedVideoFrame&)> sink);
+
+  void onMute(std::function<void()> callback);
+  void onUnmute(std::function<void()> callback);
+  void onEnded(std::function<void()> callback);
+  /// Encoded tracks: the receiver needs a key frame as the next one.
+  void onKeyFrameNeeded(std::function<void()> callback);
+  /// Encoded tracks: how many bits per second to produce from now on.
+  void onTargetBitrate(std::function<void(DataRate)> callback);
+
+  explicit MediaStreamTrack(std::shared_ptr<api_internal::TrackCore> core)
+      : core_(std::move(core)) {}
+  const std::shared_ptr<api_internal::TrackCore>& core() const { return core_; }
+
+ private:
+  std::shared_ptr<api_internal::TrackCore> core_;
+};
+
+}  // namespace parley

@@ -1,0 +1,15 @@
+#pragma once
+
+// The facade: everything an application needs for calls and data channels.
+
+#include "parley/api/certificate.h"
+#include "parley/api/configuration.h"
+#include "parley/api/data_channel.h"
+#include "parley/api/ice_candidate.h"
+#include "parley/api/loop.h"
+#include "parley/api/media_track.h"
+#include "parley/api/peer_connection.h"
+#include "parley/api/rtp_transceiver.h"
+#include "parley/api/session_description.h"
+#include "parley/api/stats_report.h"
+#include "parley/base/version.h"

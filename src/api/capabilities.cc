@@ -1,0 +1,142 @@
+// What the facade offers to negotiate: the codecs of the factories with retransmission and
+// feedback, and the header extensions that media understands.
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "parley/codec/factories.h"
+
+#include "api/configuration_check.h"
+
+namespace parley::api_internal {
+namespace {
+
+// The numbers that browsers use are kept for the codecs that they know, so that traces read alike.
+struct PreferredNumber {
+  const char* name;
+  const char* parameter;  ///< "key=value" that tells variants of one codec apart; empty = any
+  uint8_t payloadType;
+};
+constexpr std::array kPreferredNumbers = {
+    PreferredNumber{"opus", "", 111},
+    PreferredNumber{"PCMU", "", 0},
+    PreferredNumber{"PCMA", "", 8},
+    PreferredNumber{"VP8", "", 96},
+    PreferredNumber{"VP9", "profile-id=0", 98},
+    PreferredNumber{"VP9", "profile-id=2", 100},
+};
+
+class Numbers {
+ public:
+  uint8_t take(uint8_t wanted) {
+    if (wanted != 0xff && !used_[wanted]) {
+      used_[wanted] = true;
+      return wanted;
+    }
+    // RFC 3551 section 6: 96-127 are dynamic; then 35-63, which RFC 5761 section 4 also leaves
+    // free.
+    for (uint8_t n = 102; n <= 127; ++n) {
+      if (!std::exchange(used_[n], true)) return n;
+    }
+    for (uint8_t n = 35; n <= 63; ++n) {
+      if (!std::exchange(used_[n], true)) return n;
+    }
+    return 0xff;
+  }
+
+ private:
+  std::array<bool, 128> used_{};
+};
+
+uint8_t preferredNumber(const sdp::CodecParams& codec) {
+  for (const PreferredNumber& entry : kPreferredNumbers) {
+    if (!codec.is(entry.name)) continue;
+    const std::string_view parameter = entry.parameter;
+    if (parameter.empty()) return entry.payloadType;
+    const size_t equals = parameter.find('=');
+    if (codec.fmtpValue(parameter.substr(0, equals)) == parameter.substr(equals + 1))
+      return entry.payloadType;
+  }
+  return 0xff;
+}
+
+void addParameters(sdp::CodecParams& codec, const codec::FormatParameters& parameters) {
+  for (const auto& [key, value] : parameters) codec.setFmtp(key, value);
+}
+
+void addAudio(const codec::AudioDecoderFactory& decoders, Numbers& numbers,
+              std::vector<sdp::CodecParams>& out) {
+  for (const codec::SdpAudioFormat& format : decoders.supportedFormats()) {
+    sdp::CodecParams codec;
+    codec.name = format.name;
+    codec.clockRate = static_cast<uint32_t>(format.clockRate);
+    codec.channels = static_cast<uint8_t>(format.channels);
+    addParameters(codec, format.parameters);
+    codec.feedback = {{"transport-cc"}};
+    if (codec.is("opus")) codec.channels = 2;  // RFC 7587 section 7: always "opus/48000/2"
+    codec.payloadType = numbers.take(preferredNumber(codec));
+    out.push_back(std::move(codec));
+  }
+}
+
+void addVideo(const codec::VideoDecoderFactory& decoders, Numbers& numbers,
+              std::vector<sdp::CodecParams>& out) {
+  for (const codec::SdpVideoFormat& format : decoders.supportedFormats()) {
+    sdp::CodecParams codec;
+    codec.name = format.name;
+    codec.clockRate = 90'000;
+    addParameters(codec, format.parameters);
+    codec.feedback = {{"goog-remb"}, {"transport-cc"}, {"ccm", "fir"}, {"nack"}, {"nack", "pli"}};
+    codec.payloadType = numbers.take(preferredNumber(codec));
+    if (codec.payloadType == 0xff) return;
+    sdp::CodecParams rtx;
+    rtx.name = "rtx";
+    rtx.clockRate = 90'000;
+    rtx.payloadType = numbers.take(static_cast<uint8_t>(codec.payloadType + 1));
+    rtx.setFmtp("apt", std::to_string(codec.payloadType));
+    out.push_back(std::move(codec));
+    if (rtx.payloadType != 0xff) out.push_back(std::move(rtx));
+  }
+}
+
+constexpr const char* kMid = "urn:ietf:params:rtp-hdrext:sdes:mid";
+constexpr const char* kAudioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+constexpr const char* kAbsSendTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+constexpr const char* kTransportCc =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+constexpr const char* kOrientation = "urn:3gpp:video-orientation";
+constexpr const char* kPlayoutDelay = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
+
+}  // namespace
+
+jsep::LocalCapabilities makeCapabilities(const Configuration& configuration) {
+  jsep::LocalCapabilities out;
+  Numbers numbers;
+  addAudio(*configuration.audioDecoders, numbers, out.audioCodecs);
+  addVideo(*configuration.videoDecoders, numbers, out.videoCodecs);
+  out.audioExtensions = {{kAudioLevel, 1}, {kAbsSendTime, 2}, {kTransportCc, 3}, {kMid, 4}};
+  out.videoExtensions = {
+      {kOrientation, 13}, {kAbsSendTime, 2}, {kTransportCc, 3}, {kMid, 4}, {kPlayoutDelay, 5}};
+  return out;
+}
+
+std::vector<RtpCodec> capabilityCodecs(MediaKind kind, bool) {
+  Configuration builtin;
+  builtin.audioDecoders = codec::builtinAudioDecoders();
+  builtin.videoDecoders = codec::builtinVideoDecoders();
+  const jsep::LocalCapabilities capabilities = makeCapabilities(builtin);
+  std::vector<RtpCodec> out;
+  bool rtx = false;
+  for (const auto& codec :
+       kind == MediaKind::Audio ? capabilities.audioCodecs : capabilities.videoCodecs) {
+    // W3C 5.2 getCapabilities: one entry stands for rtx, without its apt.
+    if (codec.is("rtx") && std::exchange(rtx, true)) continue;
+    RtpCodec entry = fromSdp(codec, kind);
+    if (codec.is("rtx")) entry.sdpFmtpLine.clear();
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+}  // namespace parley::api_internal

@@ -1,0 +1,157 @@
+#include "parley/api/data_channel.h"
+
+#include "api/data_channel_core.h"
+#include "api/peer_connection_core.h"
+
+namespace parley {
+
+using api_internal::DataChannelCore;
+using api_internal::LoopCore;
+using api_internal::PeerConnectionCore;
+
+const char* toString(DataChannelState state) {
+  switch (state) {
+    case DataChannelState::Connecting:
+      return "connecting";
+    case DataChannelState::Open:
+      return "open";
+    case DataChannelState::Closing:
+      return "closing";
+    case DataChannelState::Closed:
+      return "closed";
+  }
+  return "";
+}
+
+namespace {
+
+// The connection while it exists, with its loop locked.
+class Locked {
+ public:
+  explicit Locked(const std::shared_ptr<DataChannelCore>& core) {
+    PARLEY_CHECK(core != nullptr);
+    owner_ = core->owner.lock();
+    if (owner_) lock_.emplace(owner_->loop());
+  }
+  PeerConnectionCore* owner() const { return owner_.get(); }
+  sctp::DataChannels* channels() const {
+    if (!owner_ || owner_->closed() || !owner_->session()) return nullptr;
+    return owner_->session()->dataChannels();
+  }
+
+ private:
+  std::shared_ptr<PeerConnectionCore> owner_;
+  std::optional<LoopCore::Lock> lock_;
+};
+
+Result<void> sendMessage(const std::shared_ptr<DataChannelCore>& core, ByteSpan data, bool isText) {
+  const Locked locked(core);
+  sctp::DataChannels* channels = locked.channels();
+  if (!channels || core->visibleState != DataChannelState::Open) {
+    return fail(ErrorCode::InvalidState, std::string("the channel is ") +
+                                             toString(core->visibleState) +
+                                             ": send after onOpen and before it closes");
+  }
+  const Timestamp now = locked.owner()->loop().now();
+  Result<void> result = channels->send(core->id, data, isText, now);
+  locked.owner()->afterCall(now);
+  return result;
+}
+
+}  // namespace
+
+const std::string& DataChannel::label() const {
+  return core_->init.label;
+}
+const std::string& DataChannel::protocol() const {
+  return core_->init.protocol;
+}
+bool DataChannel::ordered() const {
+  return core_->init.ordered;
+}
+std::optional<uint16_t> DataChannel::maxPacketLifeTime() const {
+  return core_->init.maxPacketLifeTimeMs;
+}
+std::optional<uint16_t> DataChannel::maxRetransmits() const {
+  return core_->init.maxRetransmits;
+}
+bool DataChannel::negotiated() const {
+  return core_->init.negotiated;
+}
+
+std::optional<uint16_t> DataChannel::id() const {
+  const Locked locked(core_);
+  return core_->streamId;
+}
+
+DataChannelState DataChannel::readyState() const {
+  const Locked locked(core_);
+  return core_->visibleState;
+}
+
+Result<void> DataChannel::send(std::string_view text) {
+  return sendMessage(core_, asBytes(text), true);
+}
+Result<void> DataChannel::send(ByteSpan binary) {
+  return sendMessage(core_, binary, false);
+}
+
+void DataChannel::close() {
+  const Locked locked(core_);
+  sctp::DataChannels* channels = locked.channels();
+  if (!channels || core_->visibleState == DataChannelState::Closed ||
+      core_->visibleState == DataChannelState::Closing) {
+    return;
+  }
+  // W3C 6.2 close(): the state is "closing" when the call returns, without an event.
+  core_->visibleState = DataChannelState::Closing;
+  const Timestamp now = locked.owner()->loop().now();
+  channels->close(core_->id, now);
+  locked.owner()->afterCall(now);
+}
+
+uint64_t DataChannel::bufferedAmount() const {
+  const Locked locked(core_);
+  sctp::DataChannels* channels = locked.channels();
+  return channels ? channels->bufferedAmount(core_->id) : 0;
+}
+
+uint64_t DataChannel::bufferedAmountLowThreshold() const {
+  const Locked locked(core_);
+  return core_->lowThreshold;
+}
+
+void DataChannel::setBufferedAmountLowThreshold(uint64_t bytes) {
+  const Locked locked(core_);
+  core_->lowThreshold = bytes;
+  if (sctp::DataChannels* channels = locked.channels()) {
+    channels->setBufferedAmountLowThreshold(core_->id, bytes);
+  }
+}
+
+void DataChannel::onOpen(std::function<void()> callback) {
+  const Locked locked(core_);
+  std::swap(core_->onOpen, callback);  // the old one dies after the lock is released
+}
+void DataChannel::onMessage(std::function<void(const DataMessage&)> callback) {
+  const Locked locked(core_);
+  std::swap(core_->onMessage, callback);  // the old one dies after the lock is released
+}
+void DataChannel::onBufferedAmountLow(std::function<void()> callback) {
+  const Locked locked(core_);
+  std::swap(core_->onLow, callback);  // the old one dies after the lock is released
+}
+void DataChannel::onClosing(std::function<void()> callback) {
+  const Locked locked(core_);
+  std::swap(core_->onClosing, callback);  // the old one dies after the lock is released
+}
+void DataChannel::onClose(std::function<void()> callback) {
+  const Locked locked(core_);
+  std::swap(core_->onClose, callback);  // the old one dies after the lock is released
+}
+void DataChannel::onError(std::function<void(const Error&)> callback) {
+  const Locked locked(core_);
+  std::swap(core_->onError, callback);  // the old one dies after the lock is released
+}
+
+}  // namespace parley

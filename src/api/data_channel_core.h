@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "parley/api/data_channel.h"
+#include "parley/sctp/data_channels.h"
+
+namespace parley::api_internal {
+
+class PeerConnectionCore;
+
+/// The body behind all handles of one data channel. Guarded by its loop's lock, but for what never
+/// changes after construction.
+class DataChannelCore final : public std::enable_shared_from_this<DataChannelCore> {
+ public:
+  DataChannelCore(std::weak_ptr<PeerConnectionCore> pc, sctp::ChannelId channel,
+                  sctp::ChannelInit asked)
+      : owner(std::move(pc)), id(channel), init(std::move(asked)) {}
+
+  const std::weak_ptr<PeerConnectionCore> owner;
+  const sctp::ChannelId id;
+  const sctp::ChannelInit init;
+
+  DataChannelState visibleState = DataChannelState::Connecting;
+  std::optional<uint16_t> streamId;
+  uint64_t lowThreshold = 0;
+  std::function<void()> onOpen, onLow, onClosing, onClose;
+  std::function<void(const DataMessage&)> onMessage;
+  std::function<void(const Error&)> onError;
+};
+
+}  // namespace parley::api_internal

@@ -1,0 +1,246 @@
+#include "api/loop_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "parley/io/clock.h"
+
+#include "api/media_runtime.h"
+#include "api/peer_connection_core.h"
+
+namespace parley::api_internal {
+namespace {
+
+constexpr Duration kWallClockRefresh = Duration::seconds(1);
+// One dispatch delivers at most this many callbacks, so that a callback which keeps causing others
+// cannot keep the loop from its sockets.
+constexpr int kMaxCallbacksPerDispatch = 1024;
+
+}  // namespace
+
+LoopCore::LoopCore(LoopOptions options)
+    : options_(std::move(options)),
+      endpoint_(options_.random ? *options_.random : static_cast<Random&>(systemRandom_),
+                options_.log ? *options_.log : nullLog(),
+                endpoint::EndpointConfig{options_.limits}),
+      media_(std::make_unique<MediaRuntime>(*this)) {
+  refreshWallClock(now());
+}
+
+LoopCore::~LoopCore() = default;
+
+Timestamp LoopCore::now() const {
+  return options_.clock ? options_.clock() : io::monotonicNow();
+}
+
+void LoopCore::refreshWallClock(Timestamp now) {
+  if (now < wallClockDue_) return;
+  wallClockDue_ = now + kWallClockRefresh;
+  if (options_.wallClock) {
+    endpoint_.setWallClock(options_.wallClock());
+  } else if (!options_.clock) {
+    endpoint_.setWallClock(io::readWallClock());
+  }
+}
+
+void LoopCore::post(std::function<void()> fn) {
+  {
+    const std::lock_guard lock(postMutex_);
+    posted_.push_back(std::move(fn));
+  }
+  wake();
+}
+
+void LoopCore::wake() {
+  std::function<void()> waker;
+  {
+    const std::lock_guard lock(postMutex_);
+    waker = waker_;
+  }
+  if (waker) waker();
+}
+
+void LoopCore::setWaker(std::function<void()> waker) {
+  const std::lock_guard lock(postMutex_);
+  waker_ = std::move(waker);
+}
+
+void LoopCore::addConnection(endpoint::SessionId id, std::shared_ptr<PeerConnectionCore> core) {
+  connections_.emplace(id.value, std::move(core));
+}
+
+void LoopCore::removeConnection(endpoint::SessionId id) {
+  connections_.erase(id.value);
+}
+
+void LoopCore::markReady(const std::shared_ptr<PeerConnectionCore>& core) {
+  if (core->queuedForDelivery) return;
+  core->queuedForDelivery = true;
+  ready_.push_back(core);
+}
+
+void LoopCore::addSource(std::shared_ptr<TimedSource> source, Timestamp first) {
+  sources_.push_back({std::move(source), first});
+}
+
+void LoopCore::handle(Input&& input, Timestamp now) {
+  const Lock lock(*this);
+  refreshWallClock(now);
+  endpoint_.handle(std::move(input), now);
+}
+
+void LoopCore::advance(Timestamp now) {
+  loopThread_ = std::this_thread::get_id();
+  const Lock lock(*this);
+  lastNow_ = std::max(lastNow_, now);
+  refreshWallClock(now);
+  endpoint_.advance(now);
+  std::erase_if(sources_, [&](SourceEntry& entry) {
+    if (entry.next > now) return false;
+    dueSources_.push_back(std::move(entry.source));
+    return true;
+  });
+}
+
+size_t LoopCore::pollTransmit(std::span<TxPacket> out) {
+  const Lock lock(*this);
+  return endpoint_.pollTransmit(out);
+}
+
+bool LoopCore::pollEffect(Effect& out) {
+  const Lock lock(*this);
+  return endpoint_.pollEffect(out);
+}
+
+Timestamp LoopCore::nextDeadline() const {
+  const Lock lock(*this);
+  Timestamp next = endpoint_.nextDeadline();
+  for (const SourceEntry& entry : sources_) next = earliest(next, entry.next);
+  return next;
+}
+
+void LoopCore::runPosted() {
+  std::vector<std::function<void()>> batch;
+  {
+    const std::lock_guard lock(postMutex_);
+    batch.swap(posted_);
+  }
+  for (auto& fn : batch) {
+    if (options_.executor) {
+      options_.executor(std::move(fn));
+    } else {
+      fn();
+    }
+  }
+}
+
+void LoopCore::runSources() {
+  std::vector<std::shared_ptr<TimedSource>> due;
+  Timestamp now;
+  {
+    const Lock lock(*this);
+    due.swap(dueSources_);
+    now = lastNow_;
+  }
+  for (auto& source : due) {
+    const Timestamp next = source->run(now);
+    if (next.isNever()) continue;
+    const Lock lock(*this);
+    // A source that asks for the past is late: it runs on the next cycle, not in this one (rule
+    // M4).
+    addSource(std::move(source), std::max(next, now + Duration::micros(1)));
+  }
+}
+
+void LoopCore::finishClosing() {
+  std::vector<std::function<void()>> garbage;
+  std::vector<std::shared_ptr<PeerConnectionCore>> ended;
+  const Lock lock(*this);
+  garbage.swap(graveyard_);
+  std::erase_if(closing_, [&](endpoint::SessionId id) {
+    jsep::Session* session = endpoint_.session(id);
+    if (session && !session->drained()) return false;
+    endpoint_.destroySession(id);
+    const auto it = connections_.find(id.value);
+    if (it == connections_.end()) return true;
+    ended.push_back(std::move(it->second));
+    connections_.erase(it);
+    return true;
+  });
+}
+
+void LoopCore::waitUntilIdle(const PeerConnectionCore& core) {
+  std::unique_lock lock(deliveryMutex_);
+  PARLEY_CHECK(!(running_ == &core && runningOn_ == std::this_thread::get_id()));
+  deliveryEnded_.wait(lock, [&] { return running_ != &core; });
+}
+
+void LoopCore::invoke(const std::shared_ptr<PeerConnectionCore>& core, std::function<void()> task) {
+  {
+    const std::lock_guard lock(deliveryMutex_);
+    running_ = core.get();
+    runningOn_ = std::this_thread::get_id();
+  }
+  // Also when the callback throws: the state is consistent and the exception is the embedder's.
+  struct Ended {
+    LoopCore& loop;
+    ~Ended() {
+      const std::lock_guard lock(loop.deliveryMutex_);
+      loop.running_ = nullptr;
+      loop.runningOn_ = {};
+      loop.deliveryEnded_.notify_all();
+    }
+  } ended{*this};
+  task();
+}
+
+bool LoopCore::deliverOne() {
+  std::shared_ptr<PeerConnectionCore> core;
+  std::function<void()> task;
+  {
+    const Lock lock(*this);
+    endpoint::SessionId id;
+    while (endpoint_.pollReady(id)) {
+      const auto it = connections_.find(id.value);
+      if (it == connections_.end()) continue;
+      const std::shared_ptr<PeerConnectionCore> ready = it->second;
+      ready->collect();
+    }
+    if (ready_.empty()) return false;
+    core = ready_.front();
+    if (!core->takeTask(task)) {
+      core->queuedForDelivery = false;
+      ready_.pop_front();
+      return true;
+    }
+    // Round robin between connections; within one, order is kept because only this thread delivers.
+    ready_.pop_front();
+    ready_.push_back(core);
+  }
+  if (!task) return true;
+  if (options_.executor) {
+    options_.executor([self = shared_from_this(), core, task = std::move(task)]() mutable {
+      {
+        const Lock lock(*self);
+        if (core->closed()) return;
+      }
+      self->invoke(core, std::move(task));
+    });
+  } else {
+    invoke(core, std::move(task));
+  }
+  return true;
+}
+
+void LoopCore::dispatch() {
+  loopThread_ = std::this_thread::get_id();
+  runPosted();
+  runSources();
+  finishClosing();
+  int budget = kMaxCallbacksPerDispatch;
+  while (budget-- > 0 && deliverOne()) {
+  }
+  if (budget < 0) wake();
+}
+
+}  // namespace parley::api_internal

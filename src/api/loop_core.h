@@ -1,0 +1,119 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "parley/api/loop.h"
+#include "parley/base/secure_random.h"
+#include "parley/endpoint/endpoint.h"
+
+namespace parley::api_internal {
+
+class PeerConnectionCore;
+class MediaRuntime;
+
+/// Something that wants to be called at a time, outside the lock: a generated media source.
+class TimedSource {
+ public:
+  virtual ~TimedSource() = default;
+  /// Runs on the loop's thread without the lock. Returns when to be called next; never() = remove.
+  virtual Timestamp run(Timestamp now) = 0;
+};
+
+/// What a Loop really is: an Endpoint, the mutex that serialises the facade, and the delivery of
+/// callbacks. Order of locks: the loop's mutex first, then any leaf mutex (posted work, media
+/// queues); user code runs with none of them held.
+class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCore> {
+ public:
+  explicit LoopCore(LoopOptions options);
+  ~LoopCore() override;
+
+  /// Holds the loop's mutex (nothing in an unlocked loop).
+  class Lock {
+   public:
+    explicit Lock(const LoopCore& loop) : guard_(loop.mutex_, std::defer_lock) {
+      if (loop.options_.threading == Threading::Serialized) guard_.lock();
+    }
+
+   private:
+    std::unique_lock<std::mutex> guard_;
+  };
+
+  Timestamp now() const;
+  endpoint::Endpoint& endpoint() { return endpoint_; }
+  const LoopOptions& options() const { return options_; }
+  MediaRuntime& media() { return *media_; }
+
+  void post(std::function<void()> fn);
+  void wake();
+  void setWaker(std::function<void()> waker);
+  bool onLoopThread() const { return std::this_thread::get_id() == loopThread_.load(); }
+
+  // All with the lock held.
+  void addConnection(endpoint::SessionId id, std::shared_ptr<PeerConnectionCore> core);
+  void removeConnection(endpoint::SessionId id);
+  size_t connectionCount() const { return connections_.size(); }
+  /// The connection has tasks to deliver.
+  void markReady(const std::shared_ptr<PeerConnectionCore>& core);
+  void addSource(std::shared_ptr<TimedSource> source, Timestamp first);
+  /// Destroys what `garbage` owns in the next dispatch, outside the lock.
+  void bury(std::function<void()> garbage) { graveyard_.push_back(std::move(garbage)); }
+  /// The session says good-bye to its peer; it is destroyed once that has been sent.
+  void closing(endpoint::SessionId id) { closing_.push_back(id); }
+  /// Waits, with `lock` on this loop released meanwhile, until no callback of `core` is running.
+  void waitUntilIdle(const PeerConnectionCore& core);
+
+  // Driven
+  void handle(Input&& input, Timestamp now) override;
+  void advance(Timestamp now) override;
+  size_t pollTransmit(std::span<TxPacket> out) override;
+  bool pollEffect(Effect& out) override;
+  Timestamp nextDeadline() const override;
+  void dispatch() override;
+  PacketPool& pool() override { return endpoint_.pool(); }
+
+ private:
+  void refreshWallClock(Timestamp now);
+  void runPosted();
+  void runSources();
+  void finishClosing();
+  bool deliverOne();
+  void invoke(const std::shared_ptr<PeerConnectionCore>& core, std::function<void()> task);
+
+  LoopOptions options_;
+  SecureRandom systemRandom_;
+  mutable std::mutex mutex_;
+  endpoint::Endpoint endpoint_;
+  std::unique_ptr<MediaRuntime> media_;
+  std::unordered_map<uint32_t, std::shared_ptr<PeerConnectionCore>> connections_;
+  std::deque<std::shared_ptr<PeerConnectionCore>> ready_;
+  struct SourceEntry {
+    std::shared_ptr<TimedSource> source;
+    Timestamp next;
+  };
+  std::vector<SourceEntry> sources_;
+  std::vector<std::shared_ptr<TimedSource>> dueSources_;
+  std::vector<std::function<void()>> graveyard_;
+  std::vector<endpoint::SessionId> closing_;
+  Timestamp lastNow_;
+  Timestamp wallClockDue_;
+
+  std::mutex postMutex_;
+  std::vector<std::function<void()>> posted_;
+  std::function<void()> waker_;
+  std::atomic<std::thread::id> loopThread_{};
+
+  std::mutex deliveryMutex_;
+  std::condition_variable deliveryEnded_;
+  const PeerConnectionCore* running_ = nullptr;
+  std::thread::id runningOn_;
+};
+
+}  // namespace parley::api_internal

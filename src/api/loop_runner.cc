@@ -1,0 +1,62 @@
+#include "api/loop_runner.h"
+
+#include <utility>
+
+#include "api/loop_core.h"
+
+namespace parley::api_internal {
+
+io::EventLoop& LoopRunner::eventLoop() {
+  const std::lock_guard lock(mutex_);
+  if (!eventLoop_) {
+    eventLoop_ = std::make_shared<io::EventLoop>(*core_);
+    core_->setWaker([weak = std::weak_ptr<io::EventLoop>(eventLoop_)] {
+      if (const auto loop = weak.lock()) loop->wake();
+    });
+  }
+  return *eventLoop_;
+}
+
+Result<void> LoopRunner::claim() {
+  eventLoop();
+  const std::lock_guard lock(mutex_);
+  if (running_) return fail(ErrorCode::InvalidState, "the loop is running already");
+  running_ = true;
+  return ok();
+}
+
+Result<void> LoopRunner::startThread() {
+  if (Result<void> claimed = claim(); !claimed) return claimed;
+  const std::lock_guard lock(mutex_);
+  // The thread holds what it uses: the last handle of the loop may be dropped in one of its
+  // callbacks.
+  thread_ = std::thread([core = core_, loop = eventLoop_] { loop->run(); });
+  return ok();
+}
+
+Result<void> LoopRunner::run() {
+  if (Result<void> claimed = claim(); !claimed) return claimed;
+  const std::shared_ptr<io::EventLoop> loop = eventLoop_;
+  loop->run();
+  const std::lock_guard lock(mutex_);
+  running_ = false;
+  return ok();
+}
+
+void LoopRunner::stop() {
+  std::thread ended;
+  {
+    const std::lock_guard lock(mutex_);
+    if (eventLoop_) eventLoop_->stop();
+    ended = std::move(thread_);
+    if (ended.joinable()) running_ = false;
+  }
+  if (!ended.joinable()) return;
+  if (ended.get_id() == std::this_thread::get_id()) {
+    ended.detach();  // asked for from a callback: the thread ends when the callback has returned
+  } else {
+    ended.join();
+  }
+}
+
+}  // namespace parley::api_internal

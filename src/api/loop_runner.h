@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "parley/api/loop.h"
+#include "parley/io/event_loop.h"
+
+namespace parley::api_internal {
+
+/// Runs a LoopCore on real sockets: on a thread of its own, on the caller's, or nested. Makes the
+/// event loop only when one of them is asked for, so that a simulated loop owns no descriptor.
+class LoopRunner {
+ public:
+  explicit LoopRunner(std::shared_ptr<LoopCore> core) : core_(std::move(core)) {}
+  ~LoopRunner() { stop(); }
+
+  Result<void> startThread();
+  Result<void> run();
+  void stop();
+  io::EventLoop& eventLoop();
+
+ private:
+  Result<void> claim();
+
+  const std::shared_ptr<LoopCore> core_;
+  std::mutex mutex_;
+  // Shared with the thread, which may outlive this object when the last handle dies on it.
+  std::shared_ptr<io::EventLoop> eventLoop_;
+  std::thread thread_;
+  bool running_ = false;
+};
+
+}  // namespace parley::api_internal

@@ -1,0 +1,275 @@
+#include "api/media_runtime.h"
+
+#include <utility>
+#include <vector>
+
+#include "parley/codec/factories.h"
+
+#include "api/loop_core.h"
+#include "api/peer_connection_core.h"
+
+namespace parley::api_internal {
+namespace {
+
+codec::FormatParameters toParameters(const sdp::CodecParams& codec) {
+  codec::FormatParameters out;
+  for (const sdp::FmtpParameter& parameter : codec.fmtp)
+    out.emplace_back(parameter.key, parameter.value.value_or(""));
+  return out;
+}
+
+codec::SdpVideoFormat toVideoFormat(const sdp::CodecParams& codec) {
+  return {codec.name, toParameters(codec), {}};
+}
+
+codec::SdpAudioFormat toAudioFormat(const sdp::CodecParams& codec) {
+  return {codec.name, static_cast<int>(codec.clockRate),
+          codec.channels == 0 ? size_t{1} : size_t{codec.channels}, toParameters(codec)};
+}
+
+}  // namespace
+
+std::shared_ptr<FrameConsumer> MediaRuntime::Sender::consumerPtr() const {
+  if (video) return video;
+  return audio;
+}
+
+MediaRuntime::MediaRuntime(LoopCore& loop)
+    : loop_(loop),
+      videoEncodeWorker_(loop.options().mediaThreads == MediaThreads::Inline),
+      videoDecodeWorker_(loop.options().mediaThreads == MediaThreads::Inline),
+      audioWorker_(loop.options().mediaThreads == MediaThreads::Inline) {}
+
+MediaRuntime::~MediaRuntime() = default;
+
+template <class Use>
+void MediaRuntime::withSession(const std::weak_ptr<PeerConnectionCore>& weak, Use use) {
+  auto run = [weak, use = std::move(use)] {
+    const std::shared_ptr<PeerConnectionCore> pc = weak.lock();
+    if (!pc) return;
+    const LoopCore::Lock lock(pc->loop());
+    if (pc->closed() || !pc->session()) return;
+    const Timestamp now = pc->loop().now();
+    use(*pc, *pc->session(), now);
+    pc->afterCall(now);
+  };
+  const LoopOptions& options = loop_.options();
+  // An unlocked loop may be touched by its own thread only, so a worker hands its result over.
+  if (options.threading == Threading::Unlocked && options.mediaThreads == MediaThreads::Workers) {
+    loop_.post(std::move(run));
+  } else {
+    run();
+  }
+}
+
+MediaRuntime::Sender& MediaRuntime::sender(PeerConnectionCore& pc, uint32_t transceiver,
+                                           MediaKind kind) {
+  Sender& out = senders_[{&pc, transceiver}];
+  if (out.video || out.audio) return out;
+  const std::weak_ptr<PeerConnectionCore> weak = pc.weak_from_this();
+  if (kind == MediaKind::Video) {
+    out.video = std::make_shared<VideoSendPipe>(
+        pc.configuration().videoEncoders, videoEncodeWorker_,
+        [this, weak, transceiver](const codec::EncodedVideoFrame& frame) {
+          withSession(weak, [transceiver, frame](PeerConnectionCore&, jsep::Session& session,
+                                                 Timestamp now) {
+            session.sendVideo(transceiver, frame, now);
+          });
+        },
+        [loop = &loop_] { return loop->now(); });
+  } else {
+    out.audio = std::make_shared<AudioSendPipe>(
+        pc.configuration().audioEncoders, audioWorker_,
+        [this, weak, transceiver](const codec::EncodedAudioFrame& frame) {
+          withSession(weak, [transceiver, frame](PeerConnectionCore&, jsep::Session& session,
+                                                 Timestamp now) {
+            session.sendAudio(transceiver, frame, now);
+          });
+        });
+  }
+  return out;
+}
+
+void MediaRuntime::detach(Sender& sender) {
+  if (sender.track && sender.consumerPtr())
+    sender.track->removeConsumer(sender.consumerPtr().get());
+}
+
+void MediaRuntime::attachTrack(PeerConnectionCore& pc, uint32_t transceiver,
+                               std::shared_ptr<TrackCore> track) {
+  const auto it = senders_.find({&pc, transceiver});
+  if (it == senders_.end() && !track) return;
+  Sender& out = it != senders_.end() ? it->second : sender(pc, transceiver, track->kind);
+  detach(out);
+  out.track = std::move(track);
+  if (!out.track) return;
+  out.track->addConsumer(out.consumerPtr());
+  // Another picture than the receiver has references for.
+  if (out.video) out.video->requestKeyFrame();
+}
+
+void MediaRuntime::configureSender(PeerConnectionCore& pc, const jsep::SenderConfigured& config) {
+  Sender& out = sender(pc, config.transceiver, config.kind);
+  if (out.video) {
+    out.settings.format = config.codec ? toVideoFormat(*config.codec) : codec::SdpVideoFormat{};
+    out.video->configure(out.settings);
+  } else {
+    out.audio->configure(config.codec ? toAudioFormat(*config.codec) : codec::SdpAudioFormat{},
+                         config.codec.has_value());
+  }
+}
+
+void MediaRuntime::setEncoding(PeerConnectionCore& pc, uint32_t transceiver,
+                               const RtpEncodingParameters& encoding) {
+  const auto it = senders_.find({&pc, transceiver});
+  if (it == senders_.end() || !it->second.video) return;
+  VideoSendPipe::Settings& settings = it->second.settings;
+  settings.active = encoding.active;
+  settings.maxBitrate = encoding.maxBitrate;
+  settings.maxFramerate = encoding.maxFramerate;
+  settings.scaleDownBy = encoding.scaleResolutionDownBy;
+  it->second.video->configure(settings);
+}
+
+void MediaRuntime::stopSender(PeerConnectionCore& pc, uint32_t transceiver) {
+  const auto it = senders_.find({&pc, transceiver});
+  if (it == senders_.end()) return;
+  detach(it->second);
+  if (it->second.video) it->second.video->stop();
+  if (it->second.audio) it->second.audio->stop();
+  senders_.erase(it);
+}
+
+void MediaRuntime::requestKeyFrame(PeerConnectionCore& pc, uint32_t transceiver) {
+  const auto it = senders_.find({&pc, transceiver});
+  if (it == senders_.end() || !it->second.video) return;
+  it->second.video->requestKeyFrame();
+  if (it->second.track && !it->second.track->encodedCodec.empty()) {
+    // The app's own encoder has to be told, outside the lock.
+    pc.queueTask([track = it->second.track] { track->keyFrameNeeded(); });
+  }
+}
+
+void MediaRuntime::setTargetBitrate(PeerConnectionCore& pc, const jsep::TargetBitrate& target) {
+  const auto it = senders_.find({&pc, target.transceiver});
+  if (it == senders_.end()) return;
+  if (it->second.audio) it->second.audio->setTargetRate(target.rate, target.lossFraction);
+  if (!it->second.video) return;
+  it->second.video->setTargetRate(target.rate);
+  if (it->second.track && !it->second.track->encodedCodec.empty()) {
+    pc.queueTask([track = it->second.track, rate = target.rate] { track->targetBitrate(rate); });
+  }
+}
+
+MediaRuntime::Receiver& MediaRuntime::receiver(PeerConnectionCore& pc, uint32_t transceiver,
+                                               MediaKind kind) {
+  Receiver& out = receivers_[{&pc, transceiver}];
+  if (out.video || out.audio) return out;
+  pc.ensureReceiver(transceiver, kind);
+  const std::weak_ptr<PeerConnectionCore> weak = pc.weak_from_this();
+  if (kind == MediaKind::Video) {
+    out.video = std::make_shared<VideoReceivePipe>(
+        pc.configuration().videoDecoders, videoDecodeWorker_, pc.receiverTrack(transceiver),
+        [this, weak, transceiver] {
+          withSession(weak,
+                      [transceiver](PeerConnectionCore&, jsep::Session& session, Timestamp now) {
+                        session.requestKeyFrame(transceiver, now);
+                      });
+        },
+        [loop = &loop_] { return loop->now(); });
+  } else {
+    out.audio = std::make_shared<AudioReceivePipe>(pc.configuration().audioDecoders, audioWorker_,
+                                                   pc.receiverTrack(transceiver));
+  }
+  return out;
+}
+
+void MediaRuntime::configureReceiver(PeerConnectionCore& pc,
+                                     const jsep::ReceiverConfigured& config) {
+  Receiver& out = receiver(pc, config.transceiver, config.kind);
+  if (out.video) {
+    std::vector<codec::SdpVideoFormat> formats;
+    for (const sdp::CodecParams& codec : config.codecs) formats.push_back(toVideoFormat(codec));
+    out.video->configure(std::move(formats));
+  } else {
+    std::vector<codec::SdpAudioFormat> formats;
+    for (const sdp::CodecParams& codec : config.codecs) formats.push_back(toAudioFormat(codec));
+    out.audio->configure(std::move(formats));
+  }
+}
+
+void MediaRuntime::stopReceiver(PeerConnectionCore& pc, uint32_t transceiver) {
+  const auto it = receivers_.find({&pc, transceiver});
+  if (it == receivers_.end()) return;
+  if (it->second.video) it->second.video->stop();
+  if (it->second.audio) it->second.audio->stop();
+  receivers_.erase(it);
+}
+
+void MediaRuntime::collect(PeerConnectionCore& pc, jsep::Session& session) {
+  // In the inline mode decoding would run the app's sinks; it is queued as a task, which runs
+  // unlocked.
+  const bool asTask = loop_.options().mediaThreads == MediaThreads::Inline;
+  media::ReceivedFrame frame;
+  while (session.pollFrame(frame)) {
+    const auto it = receivers_.find({&pc, frame.receiver.value});
+    if (it == receivers_.end() || !it->second.video) continue;
+    if (asTask) {
+      auto moved = std::make_shared<media::ReceivedFrame>(std::move(frame));
+      pc.queueTask([pipe = it->second.video, moved] { pipe->push(std::move(*moved)); });
+    } else {
+      it->second.video->push(std::move(frame));
+    }
+    frame = {};
+  }
+  media::AudioPlayoutUnit unit;
+  while (session.pollAudio(unit)) {
+    const auto it = receivers_.find({&pc, unit.receiver.value});
+    if (it == receivers_.end() || !it->second.audio) continue;
+    if (asTask) {
+      auto moved = std::make_shared<media::AudioPlayoutUnit>(std::move(unit));
+      pc.queueTask([pipe = it->second.audio, moved] { pipe->push(std::move(*moved)); });
+    } else {
+      it->second.audio->push(std::move(unit));
+    }
+    unit = {};
+  }
+}
+
+void MediaRuntime::forget(PeerConnectionCore& pc) {
+  for (auto it = senders_.begin(); it != senders_.end();) {
+    if (it->first.first != &pc) {
+      ++it;
+      continue;
+    }
+    detach(it->second);
+    if (it->second.video) it->second.video->stop();
+    if (it->second.audio) it->second.audio->stop();
+    it = senders_.erase(it);
+  }
+  for (auto it = receivers_.begin(); it != receivers_.end();) {
+    if (it->first.first != &pc) {
+      ++it;
+      continue;
+    }
+    if (it->second.video) it->second.video->stop();
+    if (it->second.audio) it->second.audio->stop();
+    it = receivers_.erase(it);
+  }
+}
+
+std::optional<EncodeStats> MediaRuntime::encodeStats(const PeerConnectionCore& pc,
+                                                     uint32_t transceiver) const {
+  const auto it = senders_.find({&pc, transceiver});
+  if (it == senders_.end()) return std::nullopt;
+  return it->second.video ? it->second.video->stats() : it->second.audio->stats();
+}
+
+std::optional<DecodeStats> MediaRuntime::decodeStats(const PeerConnectionCore& pc,
+                                                     uint32_t transceiver) const {
+  const auto it = receivers_.find({&pc, transceiver});
+  if (it == receivers_.end()) return std::nullopt;
+  return it->second.video ? it->second.video->stats() : it->second.audio->stats();
+}
+
+}  // namespace parley::api_internal

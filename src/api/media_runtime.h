@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "parley/api/rtp_transceiver.h"
+#include "parley/jsep/session.h"
+
+#include "api/receive_pipe.h"
+#include "api/send_pipe.h"
+#include "api/worker.h"
+
+namespace parley::api_internal {
+
+class LoopCore;
+class PeerConnectionCore;
+
+/// All encoders and decoders of a loop: which track feeds which sender, which receiver feeds which
+/// track. Every member function is called with the loop's lock held; what the workers produce comes
+/// back by way of the lock (or of Loop::post in an unlocked loop).
+class MediaRuntime {
+ public:
+  explicit MediaRuntime(LoopCore& loop);
+  ~MediaRuntime();
+
+  /// The track that a sender sends has changed; null = none.
+  void attachTrack(PeerConnectionCore& pc, uint32_t transceiver, std::shared_ptr<TrackCore> track);
+  void configureSender(PeerConnectionCore& pc, const jsep::SenderConfigured& config);
+  /// The app's own bounds on an encoding (RTCRtpEncodingParameters).
+  void setEncoding(PeerConnectionCore& pc, uint32_t transceiver,
+                   const RtpEncodingParameters& encoding);
+  void stopSender(PeerConnectionCore& pc, uint32_t transceiver);
+  void requestKeyFrame(PeerConnectionCore& pc, uint32_t transceiver);
+  void setTargetBitrate(PeerConnectionCore& pc, const jsep::TargetBitrate& target);
+
+  void configureReceiver(PeerConnectionCore& pc, const jsep::ReceiverConfigured& config);
+  void stopReceiver(PeerConnectionCore& pc, uint32_t transceiver);
+  /// Moves what arrived to the decoders.
+  void collect(PeerConnectionCore& pc, jsep::Session& session);
+  void forget(PeerConnectionCore& pc);
+
+  std::optional<EncodeStats> encodeStats(const PeerConnectionCore& pc, uint32_t transceiver) const;
+  std::optional<DecodeStats> decodeStats(const PeerConnectionCore& pc, uint32_t transceiver) const;
+
+ private:
+  using Key = std::pair<const PeerConnectionCore*, uint32_t>;
+  struct Sender {
+    std::shared_ptr<TrackCore> track;
+    std::shared_ptr<VideoSendPipe> video;
+    std::shared_ptr<AudioSendPipe> audio;
+    VideoSendPipe::Settings settings;
+    std::shared_ptr<FrameConsumer> consumerPtr() const;
+  };
+  struct Receiver {
+    std::shared_ptr<VideoReceivePipe> video;
+    std::shared_ptr<AudioReceivePipe> audio;
+  };
+
+  Sender& sender(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind);
+  Receiver& receiver(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind);
+  /// A function that runs `use(session, now)` under the lock if the connection still exists.
+  template <class Use>
+  void withSession(const std::weak_ptr<PeerConnectionCore>& weak, Use use);
+  void detach(Sender& sender);
+
+  LoopCore& loop_;
+  std::map<Key, Sender> senders_;
+  std::map<Key, Receiver> receivers_;
+  // Declared last: their threads end before what the jobs use is destroyed.
+  Worker videoEncodeWorker_;
+  Worker videoDecodeWorker_;
+  Worker audioWorker_;
+};
+
+}  // namespace parley::api_internal

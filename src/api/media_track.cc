@@ -1,0 +1,195 @@
+#include "parley/api/media_track.h"
+
+#include <utility>
+
+#include "parley/codec/generators.h"
+
+#include "api/loop_core.h"
+#include "api/track_core.h"
+
+namespace parley {
+
+using api_internal::LoopCore;
+using api_internal::TrackCore;
+
+namespace {
+
+constexpr Duration kAudioInterval = Duration::millis(10);
+
+// Runs a source on the loop's time as long as its track lives.
+template <class Source>
+class SourceDriver final : public api_internal::TimedSource {
+ public:
+  SourceDriver(std::weak_ptr<TrackCore> track, std::shared_ptr<Source> source)
+      : track_(std::move(track)), source_(std::move(source)) {}
+
+  Timestamp run(Timestamp now) override {
+    const std::shared_ptr<TrackCore> track = track_.lock();
+    if (!track || track->state() == TrackState::Ended) return Timestamp::never();
+    // After a stall the missed frames are not made up for: a burst would help nobody.
+    if (now - due_ > Duration::millis(500)) due_ = now;
+    if constexpr (std::is_same_v<Source, VideoSource>) {
+      track->push(source_->next(due_));
+      due_ += source_->interval();
+    } else {
+      track->push(source_->next(due_));
+      due_ += kAudioInterval;
+    }
+    return due_;
+  }
+
+ private:
+  std::weak_ptr<TrackCore> track_;
+  std::shared_ptr<Source> source_;
+  Timestamp due_;
+};
+
+template <class Source>
+void drive(const std::shared_ptr<Loop>& loop, const std::shared_ptr<TrackCore>& track,
+           std::shared_ptr<Source> source) {
+  LoopCore& core = loop->core();
+  {
+    const LoopCore::Lock lock(core);
+    core.addSource(std::make_shared<SourceDriver<Source>>(track, std::move(source)), core.now());
+  }
+  core.wake();
+}
+
+class TestPatternSource final : public VideoSource {
+ public:
+  TestPatternSource(int width, int height, double fps)
+      : pattern_(width, height), interval_(Duration::fromSeconds(1.0 / fps)) {}
+  codec::VideoFrame next(Timestamp capture) override { return pattern_.next(capture); }
+  Duration interval() const override { return interval_; }
+
+ private:
+  codec::TestPattern pattern_;
+  Duration interval_;
+};
+
+template <class Generator>
+class GeneratedAudio final : public AudioSource {
+ public:
+  template <class... Args>
+  explicit GeneratedAudio(Args... args) : generator_(args...) {}
+  codec::AudioFrame next(Timestamp capture) override { return generator_.next(capture); }
+
+ private:
+  Generator generator_;
+};
+
+}  // namespace
+
+std::shared_ptr<VideoSource> createTestPatternSource(int width, int height, double fps) {
+  return std::make_shared<TestPatternSource>(width, height, fps);
+}
+std::shared_ptr<AudioSource> createToneSource(double frequencyHz, double amplitude) {
+  return std::make_shared<GeneratedAudio<codec::ToneSource>>(frequencyHz, amplitude);
+}
+std::shared_ptr<AudioSource> createSpeechNoiseSource() {
+  return std::make_shared<GeneratedAudio<codec::SpeechNoiseSource>>();
+}
+
+MediaStreamTrack MediaStreamTrack::createVideo(const std::shared_ptr<Loop>& loop) {
+  return MediaStreamTrack(
+      TrackCore::createLocal(loop->core().shared_from_this(), MediaKind::Video));
+}
+MediaStreamTrack MediaStreamTrack::createAudio(const std::shared_ptr<Loop>& loop) {
+  return MediaStreamTrack(
+      TrackCore::createLocal(loop->core().shared_from_this(), MediaKind::Audio));
+}
+MediaStreamTrack MediaStreamTrack::createVideo(const std::shared_ptr<Loop>& loop,
+                                               std::shared_ptr<VideoSource> source) {
+  MediaStreamTrack track = createVideo(loop);
+  drive(loop, track.core(), std::move(source));
+  return track;
+}
+MediaStreamTrack MediaStreamTrack::createAudio(const std::shared_ptr<Loop>& loop,
+                                               std::shared_ptr<AudioSource> source) {
+  MediaStreamTrack track = createAudio(loop);
+  drive(loop, track.core(), std::move(source));
+  return track;
+}
+MediaStreamTrack MediaStreamTrack::createEncodedVideo(const std::shared_ptr<Loop>& loop,
+                                                      std::string codecName) {
+  MediaStreamTrack track = createVideo(loop);
+  track.core()->encodedCodec = std::move(codecName);
+  return track;
+}
+
+MediaKind MediaStreamTrack::kind() const {
+  return core_->kind;
+}
+const std::string& MediaStreamTrack::id() const {
+  return core_->id;
+}
+bool MediaStreamTrack::enabled() const {
+  return core_->enabled();
+}
+void MediaStreamTrack::setEnabled(bool enabled) {
+  core_->setEnabled(enabled);
+}
+bool MediaStreamTrack::muted() const {
+  return core_->muted();
+}
+TrackState MediaStreamTrack::readyState() const {
+  return core_->state();
+}
+void MediaStreamTrack::stop() {
+  core_->markEnded();
+}
+
+namespace {
+
+template <class Frame>
+Result<void> pushTo(TrackCore& core, const Frame& frame, MediaKind kind) {
+  if (core.kind != kind) return fail(ErrorCode::Type, "the track is of the other kind");
+  if (core.remote) return fail(ErrorCode::InvalidAccess, "a remote track is fed by the network");
+  if (core.state() == TrackState::Ended)
+    return fail(ErrorCode::InvalidState, "the track has ended");
+  core.push(frame);
+  return ok();
+}
+
+}  // namespace
+
+Result<void> MediaStreamTrack::push(const codec::VideoFrame& frame) {
+  return pushTo(*core_, frame, MediaKind::Video);
+}
+Result<void> MediaStreamTrack::push(const codec::AudioFrame& frame) {
+  return pushTo(*core_, frame, MediaKind::Audio);
+}
+Result<void> MediaStreamTrack::push(const codec::EncodedVideoFrame& frame) {
+  if (core_->encodedCodec.empty()) {
+    return fail(ErrorCode::Type, "push raw frames, or make the track with createEncodedVideo");
+  }
+  return pushTo(*core_, frame, MediaKind::Video);
+}
+
+void MediaStreamTrack::setVideoSink(std::function<void(const codec::VideoFrame&)> sink) {
+  core_->setVideoSink(std::move(sink));
+}
+void MediaStreamTrack::setAudioSink(std::function<void(const codec::AudioFrame&)> sink) {
+  core_->setAudioSink(std::move(sink));
+}
+void MediaStreamTrack::setEncodedVideoSink(
+    std::function<void(const codec::EncodedVideoFrame&)> sink) {
+  core_->setEncodedVideoSink(std::move(sink));
+}
+void MediaStreamTrack::onMute(std::function<void()> callback) {
+  core_->setOnMute(std::move(callback));
+}
+void MediaStreamTrack::onUnmute(std::function<void()> callback) {
+  core_->setOnUnmute(std::move(callback));
+}
+void MediaStreamTrack::onEnded(std::function<void()> callback) {
+  core_->setOnEnded(std::move(callback));
+}
+void MediaStreamTrack::onKeyFrameNeeded(std::function<void()> callback) {
+  core_->setOnKeyFrameNeeded(std::move(callback));
+}
+void MediaStreamTrack::onTargetBitrate(std::function<void(DataRate)> callback) {
+  core_->setOnTargetBitrate(std::move(callback));
+}
+
+}  // namespace parley

@@ -1,0 +1,344 @@
+#include "parley/api/peer_connection.h"
+
+#include <utility>
+
+#include "api/configuration_check.h"
+#include "api/peer_connection_core.h"
+#include "api/stats_builder.h"
+
+namespace parley {
+
+using api_internal::LoopCore;
+using api_internal::PeerConnectionCore;
+
+/// What the app's handles share: when the last one goes, the connection closes.
+struct PeerConnection::Handle {
+  explicit Handle(std::shared_ptr<PeerConnectionCore> body) : core(std::move(body)) {}
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+  ~Handle() {
+    const LoopCore::Lock lock(core->loop());
+    core->close();
+  }
+  const std::shared_ptr<PeerConnectionCore> core;
+};
+
+namespace {
+
+Failure closedError() {
+  return fail(ErrorCode::InvalidState, "the connection is closed: create a new PeerConnection");
+}
+
+// Runs a negotiation step under the lock and queues its completion behind the events that it
+// caused.
+template <class T, class Step>
+void runStep(const std::shared_ptr<PeerConnectionCore>& core, Completion<T> done, Step step) {
+  const LoopCore::Lock lock(core->loop());
+  // W3C 4.4.1.2: after close() the promise never settles; `done` is dropped by the caller,
+  // unlocked.
+  if (core->closed()) return;
+  const Timestamp now = core->loop().now();
+  Result<T> result = step(*core->session(), now);
+  core->afterCall(now);
+  core->complete(std::move(done), std::move(result));
+}
+
+}  // namespace
+
+Result<PeerConnection> PeerConnection::create(const std::shared_ptr<Loop>& loop,
+                                              Configuration configuration) {
+  if (!loop)
+    return fail(ErrorCode::Type, "PeerConnection::create needs a loop: Loop::create() makes one");
+  LoopCore& loopCore = loop->core();
+  const std::shared_ptr<LoopCore> shared = loopCore.shared_from_this();
+  auto core = std::make_shared<PeerConnectionCore>(shared, std::move(configuration));
+  const LoopCore::Lock lock(loopCore);
+  const Timestamp now = loopCore.now();
+  Result<jsep::SessionConfig> config =
+      api_internal::makeSessionConfig(core->mutableConfiguration(), loopCore, now);
+  if (!config) return fail(std::move(config).error());
+  const endpoint::SessionId id = loopCore.endpoint().createSession(*std::move(config), now);
+  core->start(id);
+  loopCore.addConnection(id, core);
+  core->afterCall(now);
+  return PeerConnection(std::make_shared<Handle>(std::move(core)));
+}
+
+const std::shared_ptr<PeerConnectionCore>& PeerConnection::core() const {
+  PARLEY_CHECK(handle_ != nullptr);
+  return handle_->core;
+}
+
+void PeerConnection::createOffer(OfferOptions options, Completion<SessionDescription> done) {
+  runStep<SessionDescription>(
+      core(), std::move(done),
+      [&](jsep::Session& session, Timestamp now) -> Result<SessionDescription> {
+        Result<std::string> sdp = session.createOffer(options.iceRestart, now);
+        if (!sdp) return fail(std::move(sdp).error());
+        return SessionDescription{SdpType::Offer, *std::move(sdp)};
+      });
+}
+
+void PeerConnection::createAnswer(Completion<SessionDescription> done) {
+  runStep<SessionDescription>(
+      core(), std::move(done),
+      [&](jsep::Session& session, Timestamp now) -> Result<SessionDescription> {
+        Result<std::string> sdp = session.createAnswer(now);
+        if (!sdp) return fail(std::move(sdp).error());
+        return SessionDescription{SdpType::Answer, *std::move(sdp)};
+      });
+}
+
+void PeerConnection::setLocalDescription(Completion<void> done) {
+  runStep<void>(core(), std::move(done), [](jsep::Session& session, Timestamp now) {
+    return session.setLocalDescription(std::nullopt, {}, now);
+  });
+}
+
+void PeerConnection::setLocalDescription(SessionDescription description, Completion<void> done) {
+  runStep<void>(core(), std::move(done), [&](jsep::Session& session, Timestamp now) {
+    return session.setLocalDescription(description.type, description.sdp, now);
+  });
+}
+
+void PeerConnection::setRemoteDescription(SessionDescription description, Completion<void> done) {
+  runStep<void>(core(), std::move(done), [&](jsep::Session& session, Timestamp now) {
+    return session.setRemoteDescription(description.type, description.sdp, now);
+  });
+}
+
+void PeerConnection::addIceCandidate(IceCandidate candidate, Completion<void> done) {
+  runStep<void>(core(), std::move(done), [&](jsep::Session& session, Timestamp now) {
+    return session.addIceCandidate(candidate.candidate, candidate.sdpMid, candidate.sdpMLineIndex,
+                                   candidate.usernameFragment, now);
+  });
+}
+
+void PeerConnection::restartIce() {
+  const LoopCore::Lock lock(core()->loop());
+  if (core()->closed()) return;
+  const Timestamp now = core()->loop().now();
+  core()->session()->restartIce(now);
+  core()->afterCall(now);
+}
+
+std::optional<SessionDescription> PeerConnection::currentLocalDescription() const {
+  const LoopCore::Lock lock(core()->loop());
+  return core()->visible.currentLocal;
+}
+std::optional<SessionDescription> PeerConnection::pendingLocalDescription() const {
+  const LoopCore::Lock lock(core()->loop());
+  return core()->visible.pendingLocal;
+}
+std::optional<SessionDescription> PeerConnection::localDescription() const {
+  const LoopCore::Lock lock(core()->loop());
+  return core()->visible.pendingLocal ? core()->visible.pendingLocal : core()->visible.currentLocal;
+}
+std::optional<SessionDescription> PeerConnection::currentRemoteDescription() const {
+  const LoopCore::Lock lock(core()->loop());
+  return core()->visible.currentRemote;
+}
+std::optional<SessionDescription> PeerConnection::pendingRemoteDescription() const {
+  const LoopCore::Lock lock(core()->loop());
+  return core()->visible.pendingRemote;
+}
+std::optional<SessionDescription> PeerConnection::remoteDescription() const {
+  const LoopCore::Lock lock(core()->loop());
+  return core()->visible.pendingRemote ? core()->visible.pendingRemote
+                                       : core()->visible.currentRemote;
+}
+SignalingState PeerConnection::signalingState() const {
+  const LoopCore::Lock lock(core()->loop());
+  return core()->visible.signaling;
+}
+IceGatheringState PeerConnection::iceGatheringState() const {
+  const LoopCore::Lock lock(core()->loop());
+  return core()->visible.gathering;
+}
+IceConnectionState PeerConnection::iceConnectionState() const {
+  const LoopCore::Lock lock(core()->loop());
+  return core()->visible.iceConnection;
+}
+PeerConnectionState PeerConnection::connectionState() const {
+  const LoopCore::Lock lock(core()->loop());
+  return core()->visible.connection;
+}
+std::optional<bool> PeerConnection::canTrickleIceCandidates() const {
+  const LoopCore::Lock lock(core()->loop());
+  return core()->session() ? core()->session()->remoteTrickles() : std::nullopt;
+}
+const Configuration& PeerConnection::configuration() const {
+  return core()->configuration();
+}
+
+Result<RtpSender> PeerConnection::addTrack(MediaStreamTrack track,
+                                           std::vector<std::string> streams) {
+  if (!track) return fail(ErrorCode::Type, "addTrack needs a track");
+  const LoopCore::Lock lock(core()->loop());
+  if (core()->closed()) return closedError();
+  for (uint32_t id : core()->transceiverIds()) {
+    if (core()->senderTrack(id) == track.core()) {
+      return fail(ErrorCode::InvalidAccess,
+                  "this track is being sent already: it may be added once");
+    }
+  }
+  const Timestamp now = core()->loop().now();
+  Result<uint32_t> id =
+      core()->session()->addTrack(track.kind(), track.id(), std::move(streams), now);
+  if (!id) return fail(std::move(id).error());
+  core()->ensureReceiver(*id, track.kind());
+  core()->setSenderTrack(*id, track.core());
+  core()->afterCall(now);
+  return RtpSender(core(), *id);
+}
+
+Result<void> PeerConnection::removeTrack(const RtpSender& sender) {
+  const LoopCore::Lock lock(core()->loop());
+  if (core()->closed()) return closedError();
+  if (!sender || !(sender == RtpSender(core(), sender.transceiverId()))) {
+    return fail(ErrorCode::InvalidAccess, "the sender belongs to another connection");
+  }
+  const Timestamp now = core()->loop().now();
+  core()->setSenderTrack(sender.transceiverId(), nullptr);
+  core()->session()->removeTrack(sender.transceiverId(), now);
+  core()->afterCall(now);
+  return ok();
+}
+
+namespace {
+
+Result<RtpTransceiver> addTransceiverFor(const std::shared_ptr<PeerConnectionCore>& core,
+                                         MediaKind kind, MediaStreamTrack track,
+                                         TransceiverInit init) {
+  const LoopCore::Lock lock(core->loop());
+  if (core->closed()) return closedError();
+  if (init.direction == TransceiverDirection::Stopped) {
+    return fail(ErrorCode::Type, "a transceiver cannot be created stopped");
+  }
+  if (Result<void> checked = api_internal::checkEncodings(init.sendEncodings); !checked)
+    return fail(checked.error());
+  const Timestamp now = core->loop().now();
+  Result<uint32_t> id = core->session()->addTransceiver(
+      kind, init.direction, std::move(init.streams), track ? track.id() : std::string{}, now);
+  if (!id) return fail(std::move(id).error());
+  core->ensureReceiver(*id, kind);
+  if (track) core->setSenderTrack(*id, track.core());
+  if (!init.sendEncodings.empty()) core->setEncoding(*id, init.sendEncodings.front());
+  core->afterCall(now);
+  return RtpTransceiver(core, *id);
+}
+
+}  // namespace
+
+Result<RtpTransceiver> PeerConnection::addTransceiver(MediaKind kind, TransceiverInit init) {
+  return addTransceiverFor(core(), kind, {}, std::move(init));
+}
+
+Result<RtpTransceiver> PeerConnection::addTransceiver(MediaStreamTrack track,
+                                                      TransceiverInit init) {
+  if (!track) return fail(ErrorCode::Type, "addTransceiver needs a track or a kind");
+  return addTransceiverFor(core(), track.kind(), track, std::move(init));
+}
+
+std::vector<RtpCodec> PeerConnection::senderCapabilities(MediaKind kind) {
+  return api_internal::capabilityCodecs(kind, true);
+}
+std::vector<RtpCodec> PeerConnection::receiverCapabilities(MediaKind kind) {
+  return api_internal::capabilityCodecs(kind, false);
+}
+
+std::vector<RtpTransceiver> PeerConnection::getTransceivers() const {
+  const LoopCore::Lock lock(core()->loop());
+  std::vector<RtpTransceiver> out;
+  for (uint32_t id : core()->transceiverIds()) out.emplace_back(core(), id);
+  return out;
+}
+std::vector<RtpSender> PeerConnection::getSenders() const {
+  const LoopCore::Lock lock(core()->loop());
+  std::vector<RtpSender> out;
+  for (uint32_t id : core()->transceiverIds()) out.emplace_back(core(), id);
+  return out;
+}
+std::vector<RtpReceiver> PeerConnection::getReceivers() const {
+  const LoopCore::Lock lock(core()->loop());
+  std::vector<RtpReceiver> out;
+  for (uint32_t id : core()->transceiverIds()) out.emplace_back(core(), id);
+  return out;
+}
+
+Result<DataChannel> PeerConnection::createDataChannel(std::string label, DataChannelInit init) {
+  const LoopCore::Lock lock(core()->loop());
+  if (core()->closed()) return closedError();
+  sctp::ChannelInit channel;
+  channel.label = std::move(label);
+  channel.protocol = std::move(init.protocol);
+  channel.ordered = init.ordered;
+  channel.maxRetransmits = init.maxRetransmits;
+  channel.maxPacketLifeTimeMs = init.maxPacketLifeTime;
+  channel.negotiated = init.negotiated;
+  // W3C 6.1: an id without `negotiated` is ignored.
+  if (init.negotiated) channel.id = init.id;
+  const Timestamp now = core()->loop().now();
+  Result<sctp::ChannelId> id = core()->session()->createDataChannel(channel, now);
+  if (!id) return fail(std::move(id).error());
+  auto body = core()->adoptChannel(*id, channel);
+  core()->afterCall(now);
+  return DataChannel(std::move(body));
+}
+
+uint64_t PeerConnection::maxMessageSize() const {
+  const LoopCore::Lock lock(core()->loop());
+  return core()->session() ? core()->session()->maxMessageSize() : 0;
+}
+
+void PeerConnection::getStats(Completion<StatsReport> done) {
+  const LoopCore::Lock lock(core()->loop());
+  if (core()->closed() || !core()->session()) return;
+  const Timestamp now = core()->loop().now();
+  core()->complete(std::move(done), Result<StatsReport>(api_internal::buildStats(*core(), now)));
+  core()->loop().wake();
+}
+
+void PeerConnection::close() {
+  const LoopCore::Lock lock(core()->loop());
+  core()->close();
+}
+
+void PeerConnection::closeAndDrain() {
+  close();
+  core()->loop().waitUntilIdle(*core());
+}
+
+#define PARLEY_CALLBACK_SETTER(method, member, signature)                 \
+  void PeerConnection::method(std::function<signature> callback) {        \
+    const LoopCore::Lock lock(core()->loop());                            \
+    /* The old callback dies after the lock is released: see LoopCore. */ \
+    if (!core()->closed()) std::swap(core()->callbacks.member, callback); \
+  }
+PARLEY_CALLBACK_SETTER(onNegotiationNeeded, negotiationNeeded, void())
+PARLEY_CALLBACK_SETTER(onIceCandidate, iceCandidate, void(const std::optional<IceCandidate>&))
+PARLEY_CALLBACK_SETTER(onIceCandidateError, iceCandidateError, void(const IceCandidateError&))
+PARLEY_CALLBACK_SETTER(onSignalingStateChange, signalingState, void(SignalingState))
+PARLEY_CALLBACK_SETTER(onIceGatheringStateChange, gatheringState, void(IceGatheringState))
+PARLEY_CALLBACK_SETTER(onIceConnectionStateChange, iceConnectionState, void(IceConnectionState))
+PARLEY_CALLBACK_SETTER(onConnectionStateChange, connectionState, void(PeerConnectionState))
+PARLEY_CALLBACK_SETTER(onTrack, track, void(const TrackEvent&))
+PARLEY_CALLBACK_SETTER(onDataChannel, dataChannel, void(DataChannel))
+#undef PARLEY_CALLBACK_SETTER
+
+const char* toString(IceGatheringState state) {
+  constexpr const char* kNames[] = {"new", "gathering", "complete"};
+  return kNames[static_cast<int>(state)];
+}
+const char* toString(IceConnectionState state) {
+  constexpr const char* kNames[] = {"new",          "checking", "connected", "completed",
+                                    "disconnected", "failed",   "closed"};
+  return kNames[static_cast<int>(state)];
+}
+const char* toString(PeerConnectionState state) {
+  constexpr const char* kNames[] = {"new",          "connecting", "connected",
+                                    "disconnected", "failed",     "closed"};
+  return kNames[static_cast<int>(state)];
+}
+
+}  // namespace parley

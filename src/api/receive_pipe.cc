@@ -1,0 +1,290 @@
+#include "api/receive_pipe.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "parley/base/text.h"
+#include "parley/media/time_stretch.h"
+
+namespace parley::api_internal {
+namespace {
+
+// A decoder that is this far behind will not catch up by decoding everything: skip to a key frame.
+constexpr size_t kMaxPendingFrames = 30;
+constexpr size_t kMaxPendingUnits = 25;  // half a second
+constexpr size_t kPieceSamples = codec::AudioDecoder::kSampleRate / 100;
+
+template <class Format>
+const Format* findFormat(const std::vector<Format>& formats, const std::string& name) {
+  for (const Format& format : formats) {
+    if (equalsIgnoreCase(format.name, name)) return &format;
+  }
+  return nullptr;
+}
+
+codec::VideoRotation toRotation(const rtp::VideoOrientationValue& orientation) {
+  return static_cast<codec::VideoRotation>(orientation.rotation);
+}
+
+}  // namespace
+
+VideoReceivePipe::VideoReceivePipe(std::shared_ptr<codec::VideoDecoderFactory> factory,
+                                   Worker& worker, std::shared_ptr<TrackCore> track,
+                                   std::function<void()> needKeyFrame,
+                                   std::function<Timestamp()> clock)
+    : factory_(std::move(factory)),
+      worker_(worker),
+      track_(std::move(track)),
+      needKeyFrame_(std::move(needKeyFrame)),
+      clock_(std::move(clock)) {}
+
+void VideoReceivePipe::configure(std::vector<codec::SdpVideoFormat> formats) {
+  const std::lock_guard lock(mutex_);
+  formats_ = std::move(formats);
+}
+
+void VideoReceivePipe::stop() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  pending_.clear();
+}
+
+DecodeStats VideoReceivePipe::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void VideoReceivePipe::push(media::ReceivedFrame&& frame) {
+  bool ask = false;
+  bool schedule = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    if (pending_.size() >= kMaxPendingFrames) {
+      stats_.framesDropped += pending_.size();
+      pending_.clear();
+      skipToKeyFrame_ = true;
+      ask = true;
+    }
+    if (skipToKeyFrame_ && !frame.keyFrame) {
+      ++stats_.framesDropped;
+    } else {
+      skipToKeyFrame_ = false;
+      pending_.push_back(std::move(frame));
+      schedule = true;
+    }
+  }
+  if (ask) needKeyFrame_();
+  if (schedule) worker_.post([self = shared_from_this()] { self->decodeNext(); });
+}
+
+void VideoReceivePipe::decodeNext() {
+  media::ReceivedFrame frame;
+  {
+    const std::lock_guard lock(mutex_);
+    if (pending_.empty() || stopped_) return;
+    frame = std::move(pending_.front());
+    pending_.pop_front();
+  }
+  if (track_->wantsEncoded()) {
+    codec::EncodedVideoFrame encoded;
+    encoded.data = frame.payload;
+    encoded.keyFrame = frame.keyFrame;
+    encoded.rtpTimestamp = frame.rtpTimestamp;
+    encoded.capture = frame.playoutTime;
+    encoded.width = frame.size.width;
+    encoded.height = frame.size.height;
+    encoded.rotation = toRotation(frame.orientation);
+    track_->deliver(encoded);
+  }
+  // An app that records compressed pictures only is spared the decoding.
+  if (track_->wantsDecoded() || !track_->wantsEncoded()) decode(frame);
+}
+
+bool VideoReceivePipe::ensureDecoder(const std::string& codecName) {
+  if (decoder_ && decoderCodec_ == codecName) return true;
+  std::vector<codec::SdpVideoFormat> formats;
+  {
+    const std::lock_guard lock(mutex_);
+    formats = formats_;
+  }
+  const codec::SdpVideoFormat* format = findFormat(formats, codecName);
+  if (!format) return false;
+  auto created = factory_->create(*format, {});
+  if (!created) return false;
+  decoder_ = *std::move(created);
+  decoderCodec_ = codecName;
+  return true;
+}
+
+void VideoReceivePipe::decode(const media::ReceivedFrame& frame) {
+  codec::VideoFrame picture;
+  codec::DecodeStatus status = codec::DecodeStatus::Error;
+  const Timestamp begin = clock_();
+  if (ensureDecoder(frame.codecName)) {
+    codec::EncodedVideoView view;
+    view.data = frame.payload;
+    view.keyFrame = frame.keyFrame;
+    view.rtpTimestamp = frame.rtpTimestamp;
+    view.capture = frame.playoutTime;
+    view.rotation = toRotation(frame.orientation);
+    status = decoder_->decode(view, picture);
+  }
+  const Duration took = clock_() - begin;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    if (status == codec::DecodeStatus::Ok) {
+      ++stats_.framesDecoded;
+      if (frame.keyFrame) ++stats_.keyFramesDecoded;
+      stats_.totalDecodeTime += took;
+      stats_.width = picture.width();
+      stats_.height = picture.height();
+      stats_.implementation = std::string(decoder_->implementationName());
+    } else if (status != codec::DecodeStatus::NoOutput) {
+      ++stats_.framesDropped;
+    }
+  }
+  if (status == codec::DecodeStatus::Ok) {
+    track_->deliver(picture);
+  } else if (status != codec::DecodeStatus::NoOutput) {
+    needKeyFrame_();
+  }
+}
+
+AudioReceivePipe::AudioReceivePipe(std::shared_ptr<codec::AudioDecoderFactory> factory,
+                                   Worker& worker, std::shared_ptr<TrackCore> track)
+    : factory_(std::move(factory)),
+      worker_(worker),
+      track_(std::move(track)),
+      buffer_(codec::AudioDecoder::kMaxPacketSamples * codec::AudioFrame::kMaxChannels) {}
+
+void AudioReceivePipe::configure(std::vector<codec::SdpAudioFormat> formats) {
+  const std::lock_guard lock(mutex_);
+  formats_ = std::move(formats);
+}
+
+void AudioReceivePipe::stop() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  pending_.clear();
+}
+
+DecodeStats AudioReceivePipe::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void AudioReceivePipe::push(media::AudioPlayoutUnit&& unit) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    if (pending_.size() >= kMaxPendingUnits) pending_.pop_front();
+    pending_.push_back(std::move(unit));
+    if (std::exchange(scheduled_, true)) return;
+  }
+  worker_.post([self = shared_from_this()] { self->decodeAll(); });
+}
+
+void AudioReceivePipe::decodeAll() {
+  for (;;) {
+    media::AudioPlayoutUnit unit;
+    {
+      const std::lock_guard lock(mutex_);
+      if (pending_.empty() || stopped_) {
+        scheduled_ = false;
+        return;
+      }
+      unit = std::move(pending_.front());
+      pending_.pop_front();
+    }
+    decode(unit);
+  }
+}
+
+bool AudioReceivePipe::ensureDecoder(const std::string& codecName) {
+  if (decoder_ && (decoderCodec_ == codecName || codecName.empty())) return true;
+  std::vector<codec::SdpAudioFormat> formats;
+  {
+    const std::lock_guard lock(mutex_);
+    formats = formats_;
+  }
+  const codec::SdpAudioFormat* format = findFormat(formats, codecName);
+  if (!format) return false;
+  auto created = factory_->create(*format);
+  if (!created) return false;
+  decoder_ = *std::move(created);
+  decoderCodec_ = codecName;
+  carry_.clear();
+  return true;
+}
+
+void AudioReceivePipe::decode(const media::AudioPlayoutUnit& unit) {
+  using Kind = media::AudioPlayoutUnit::Kind;
+  if (!ensureDecoder(unit.codecName)) return;
+  // Unit lengths are in RTP clock units; decoders give 48 kHz.
+  auto to48k = [&](uint32_t samples) {
+    return static_cast<size_t>(uint64_t{samples} * codec::AudioDecoder::kSampleRate /
+                               std::max(unit.clockRate, 1u));
+  };
+  const size_t wanted = std::min(to48k(unit.samples), codec::AudioDecoder::kMaxPacketSamples);
+  size_t got = 0;
+  bool concealed = unit.kind == Kind::Conceal;
+  if (unit.kind == Kind::Packet) {
+    const auto decoded = decoder_->decode(unit.payload, buffer_);
+    got = decoded.value_or(0);
+    concealed = !decoded;
+  } else if (unit.kind == Kind::Fec) {
+    concealed = !decoder_->hasFec(unit.payload);
+    got = decoder_->decodeFec(unit.payload, wanted, buffer_);
+  }
+  if (concealed && got == 0) got = decoder_->conceal(wanted, buffer_);
+  const size_t channels = decoder_->channels();
+  const size_t play = to48k(unit.playSamples);
+  if (play == 0 || play == got) {
+    emit({buffer_.data(), got * channels}, channels, unit, concealed);
+    return;
+  }
+  std::vector<int16_t> stretched(play * channels);
+  media::timeStretch({buffer_.data(), got * channels}, channels, play, stretched);
+  emit(stretched, channels, unit, concealed);
+}
+
+void AudioReceivePipe::emit(std::span<const int16_t> samples, size_t channels,
+                            const media::AudioPlayoutUnit& unit, bool concealed) {
+  double energy = 0;
+  double peak = 0;
+  for (int16_t sample : samples) {
+    const double value = sample / 32768.0;
+    energy += value * value;
+    peak = std::max(peak, std::abs(value));
+  }
+  const size_t perChannel = samples.size() / channels;
+  const double seconds = static_cast<double>(perChannel) / codec::AudioDecoder::kSampleRate;
+  {
+    const std::lock_guard lock(mutex_);
+    stats_.samplesReceived += perChannel;
+    if (concealed) stats_.concealedSamples += perChannel;
+    // webrtc-stats totalAudioEnergy: duration times the mean square of the samples.
+    if (!samples.empty())
+      stats_.totalAudioEnergy += energy / static_cast<double>(samples.size()) * seconds;
+    stats_.totalSamplesSeconds += seconds;
+    stats_.audioLevel = peak;
+  }
+  carry_.insert(carry_.end(), samples.begin(), samples.end());
+  const size_t piece = kPieceSamples * channels;
+  size_t at = 0;
+  codec::AudioFrame frame;
+  frame.sampleRate = codec::AudioDecoder::kSampleRate;
+  frame.channels = channels;
+  for (; carry_.size() - at >= piece; at += piece) {
+    std::copy_n(carry_.begin() + static_cast<long>(at), piece, frame.data.begin());
+    frame.capture = unit.playoutTime + Duration::millis(static_cast<int64_t>(at / piece) * 10);
+    frame.rtpTimestamp = unit.rtpTimestamp;
+    track_->deliver(frame);
+  }
+  carry_.erase(carry_.begin(), carry_.begin() + static_cast<long>(at));
+}
+
+}  // namespace parley::api_internal

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "parley/codec/audio_codec.h"
+#include "parley/codec/video_codec.h"
+#include "parley/media/receive_types.h"
+
+#include "api/track_core.h"
+#include "api/worker.h"
+
+namespace parley::api_internal {
+
+/// What a decoder has done so far, for inbound-rtp statistics.
+struct DecodeStats {
+  uint64_t framesDecoded = 0;
+  uint64_t keyFramesDecoded = 0;
+  uint64_t framesDropped = 0;  ///< decoder busy or broken frame
+  Duration totalDecodeTime{};
+  int width = 0;
+  int height = 0;
+  std::string implementation;
+  uint64_t samplesReceived = 0;
+  uint64_t concealedSamples = 0;
+  double totalAudioEnergy = 0;
+  double totalSamplesSeconds = 0;
+  double audioLevel = 0;
+};
+
+/// From compressed pictures, in decodable order and due now, to a track's sinks.
+class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceivePipe> {
+ public:
+  VideoReceivePipe(std::shared_ptr<codec::VideoDecoderFactory> factory, Worker& worker,
+                   std::shared_ptr<TrackCore> track, std::function<void()> needKeyFrame,
+                   std::function<Timestamp()> clock);
+
+  /// The formats that may come, by the codec's name.
+  void configure(std::vector<codec::SdpVideoFormat> formats);
+  void push(media::ReceivedFrame&& frame);
+  void stop();
+  DecodeStats stats() const;
+
+ private:
+  void decodeNext();
+  void decode(const media::ReceivedFrame& frame);
+  bool ensureDecoder(const std::string& codecName);
+
+  const std::shared_ptr<codec::VideoDecoderFactory> factory_;
+  Worker& worker_;
+  const std::shared_ptr<TrackCore> track_;
+  const std::function<void()> needKeyFrame_;
+  const std::function<Timestamp()> clock_;
+
+  mutable std::mutex mutex_;
+  std::vector<codec::SdpVideoFormat> formats_;
+  std::deque<media::ReceivedFrame> pending_;
+  bool skipToKeyFrame_ = false;
+  bool stopped_ = false;
+  DecodeStats stats_;
+
+  // Used by the worker only.
+  std::unique_ptr<codec::VideoDecoder> decoder_;
+  std::string decoderCodec_;
+};
+
+/// From the 20 ms units of the jitter buffer to sound in pieces of 10 ms.
+class AudioReceivePipe final : public std::enable_shared_from_this<AudioReceivePipe> {
+ public:
+  AudioReceivePipe(std::shared_ptr<codec::AudioDecoderFactory> factory, Worker& worker,
+                   std::shared_ptr<TrackCore> track);
+
+  void configure(std::vector<codec::SdpAudioFormat> formats);
+  void push(media::AudioPlayoutUnit&& unit);
+  void stop();
+  DecodeStats stats() const;
+
+ private:
+  void decodeAll();
+  void decode(const media::AudioPlayoutUnit& unit);
+  void emit(std::span<const int16_t> samples, size_t channels, const media::AudioPlayoutUnit& unit,
+            bool concealed);
+  bool ensureDecoder(const std::string& codecName);
+
+  const std::shared_ptr<codec::AudioDecoderFactory> factory_;
+  Worker& worker_;
+  const std::shared_ptr<TrackCore> track_;
+
+  mutable std::mutex mutex_;
+  std::vector<codec::SdpAudioFormat> formats_;
+  std::deque<media::AudioPlayoutUnit> pending_;
+  bool scheduled_ = false;
+  bool stopped_ = false;
+  DecodeStats stats_;
+
+  std::unique_ptr<codec::AudioDecoder> decoder_;
+  std::string decoderCodec_;
+  std::vector<int16_t> buffer_;
+  std::vector<int16_t> carry_;  ///< less than 10 ms, waiting for more
+};
+
+}  // namespace parley::api_internal

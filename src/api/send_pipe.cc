@@ -1,0 +1,249 @@
+#include "api/send_pipe.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "parley/codec/factories.h"
+
+namespace parley::api_internal {
+namespace {
+
+// More than two pictures waiting would only add delay: the oldest goes.
+constexpr size_t kMaxPendingPictures = 2;
+// 200 ms of sound.
+constexpr size_t kMaxPendingSound = 20;
+
+}  // namespace
+
+VideoSendPipe::VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory, Worker& worker,
+                             Output output, std::function<Timestamp()> clock)
+    : factory_(std::move(factory)),
+      worker_(worker),
+      output_(std::move(output)),
+      clock_(std::move(clock)) {}
+
+void VideoSendPipe::configure(Settings settings) {
+  const std::lock_guard lock(mutex_);
+  const bool sameEncoder = settings.format.name == settings_.format.name &&
+                           settings.format.parameters == settings_.format.parameters;
+  if (!sameEncoder) settingsChanged_ = true;
+  if (settings.active && !settings_.active) keyFrameWanted_ = true;
+  settings_ = std::move(settings);
+}
+
+void VideoSendPipe::setTargetRate(DataRate rate) {
+  const std::lock_guard lock(mutex_);
+  rate_ = rate;
+}
+
+void VideoSendPipe::requestKeyFrame() {
+  const std::lock_guard lock(mutex_);
+  keyFrameWanted_ = true;
+}
+
+void VideoSendPipe::stop() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  pending_.clear();
+}
+
+EncodeStats VideoSendPipe::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void VideoSendPipe::onVideo(const codec::VideoFrame& frame) {
+  bool schedule = false;
+  {
+    const std::lock_guard lock(mutex_);
+    ++stats_.framesIn;
+    if (stopped_ || !settings_.active || settings_.format.name.empty()) return;
+    if (settings_.maxFramerate && tookAny_) {
+      // A tenth of tolerance, so that a 30 fps camera with jitter stays at 30 when 30 is the cap.
+      const double least = 0.9 / std::max(*settings_.maxFramerate, 0.001);
+      if ((frame.capture - lastTaken_).seconds() < least) return;
+    }
+    tookAny_ = true;
+    lastTaken_ = frame.capture;
+    // One job per queued picture: when a newer one takes a dropped one's place, its job is there
+    // already.
+    schedule = pending_.size() < kMaxPendingPictures;
+    if (!schedule) {
+      pending_.pop_front();
+      ++stats_.framesDropped;
+    }
+    pending_.push_back(frame);
+  }
+  if (schedule) worker_.post([self = shared_from_this()] { self->encodeNext(); });
+}
+
+void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++stats_.framesIn;
+    if (stopped_ || !settings_.active || settings_.format.name.empty()) return;
+    if (keyFrameWanted_ && !frame.keyFrame) return;  // nothing to decode it by
+    keyFrameWanted_ = false;
+    ++stats_.framesEncoded;
+    if (frame.keyFrame) ++stats_.keyFramesEncoded;
+    stats_.width = frame.width;
+    stats_.height = frame.height;
+  }
+  output_(frame);
+}
+
+bool VideoSendPipe::takeJob(codec::VideoFrame& frame, Settings& settings, DataRate& rate,
+                            bool& keyFrame, bool& restart) {
+  const std::lock_guard lock(mutex_);
+  if (pending_.empty() || stopped_) return false;
+  frame = std::move(pending_.front());
+  pending_.pop_front();
+  settings = settings_;
+  rate = settings_.maxBitrate ? std::min(rate_, *settings_.maxBitrate) : rate_;
+  keyFrame = std::exchange(keyFrameWanted_, false);
+  restart = std::exchange(settingsChanged_, false);
+  return true;
+}
+
+void VideoSendPipe::encodeNext() {
+  codec::VideoFrame frame;
+  Settings settings;
+  DataRate rate;
+  bool keyFrame = false;
+  bool restart = false;
+  if (takeJob(frame, settings, rate, keyFrame, restart))
+    encode(frame, settings, rate, keyFrame, restart);
+}
+
+void VideoSendPipe::encode(const codec::VideoFrame& source, const Settings& settings, DataRate rate,
+                           bool keyFrame, bool restart) {
+  codec::VideoFrame frame = source;
+  if (settings.scaleDownBy > 1.0) {
+    // Even sizes: 4:2:0 has half-size colour planes.
+    auto scaled = [&](int v) {
+      return std::max(2, static_cast<int>(v / settings.scaleDownBy) & ~1);
+    };
+    frame.buffer = codec::scale(*source.buffer, scaled(source.width()), scaled(source.height()));
+  }
+  if (restart) encoder_.reset();
+  const double fps = settings.maxFramerate.value_or(30);
+  if (!encoder_) {
+    codec::VideoEncoderSettings config;
+    config.width = frame.width();
+    config.height = frame.height();
+    config.maxFramerate = fps;
+    config.startBitrate = rate;
+    config.maxBitrate = settings.maxBitrate.value_or(DataRate::kbps(8000));
+    auto created = factory_->create(settings.format, config);
+    if (!created) return;
+    encoder_ = *std::move(created);
+    encoderRate_ = rate;
+    keyFrame = true;
+  } else if (encoderRate_ != rate) {
+    encoder_->setRates(rate, fps);
+    encoderRate_ = rate;
+  }
+  const Timestamp begin = clock_();
+  const Result<void> result = encoder_->encode(frame, keyFrame);
+  const Duration took = clock_() - begin;
+  if (!result) {
+    encoder_.reset();
+    requestKeyFrame();
+    return;
+  }
+  while (encoder_->poll(encoded_)) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopped_) return;
+      ++stats_.framesEncoded;
+      if (encoded_.keyFrame) ++stats_.keyFramesEncoded;
+      stats_.totalEncodeTime += took;
+      stats_.width = encoded_.width;
+      stats_.height = encoded_.height;
+      stats_.implementation = std::string(encoder_->implementationName());
+    }
+    output_(encoded_);
+  }
+}
+
+AudioSendPipe::AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory, Worker& worker,
+                             Output output)
+    : factory_(std::move(factory)), worker_(worker), output_(std::move(output)) {}
+
+void AudioSendPipe::configure(const codec::SdpAudioFormat& format, bool active) {
+  const std::lock_guard lock(mutex_);
+  formatChanged_ =
+      formatChanged_ || format.name != format_.name || format.parameters != format_.parameters;
+  format_ = format;
+  active_ = active && !format.name.empty();
+}
+
+void AudioSendPipe::setTargetRate(DataRate rate, double lossFraction) {
+  const std::lock_guard lock(mutex_);
+  rate_ = rate;
+  loss_ = lossFraction;
+  ratesChanged_ = true;
+}
+
+void AudioSendPipe::stop() {
+  const std::lock_guard lock(mutex_);
+  stopped_ = true;
+  pending_.clear();
+}
+
+EncodeStats AudioSendPipe::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void AudioSendPipe::onAudio(const codec::AudioFrame& frame) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_ || !active_) return;
+    ++stats_.framesIn;
+    if (pending_.size() == kMaxPendingSound) {
+      pending_.pop_front();
+      ++stats_.framesDropped;
+    }
+    pending_.push_back(frame);
+    if (std::exchange(scheduled_, true)) return;
+  }
+  worker_.post([self = shared_from_this()] { self->encodeAll(); });
+}
+
+void AudioSendPipe::encodeAll() {
+  for (;;) {
+    codec::AudioFrame frame;
+    std::optional<codec::SdpAudioFormat> restart;
+    std::optional<std::pair<DataRate, double>> rates;
+    {
+      const std::lock_guard lock(mutex_);
+      if (pending_.empty() || stopped_) {
+        scheduled_ = false;
+        return;
+      }
+      frame = pending_.front();
+      pending_.pop_front();
+      if (std::exchange(formatChanged_, false) || !encoder_) restart = format_;
+      if (std::exchange(ratesChanged_, false)) rates = {rate_, loss_};
+    }
+    if (restart) {
+      codec::AudioEncoderSettings settings;
+      settings.channels = frame.channels;
+      auto created =
+          factory_->create(*restart, codec::applyOpusParameters(settings, restart->parameters));
+      if (!created) continue;
+      encoder_ = *std::move(created);
+    }
+    if (rates && !rates->first.isZero()) encoder_->setRates(rates->first, rates->second);
+    if (!encoder_->encode(frame, encoded_)) continue;
+    {
+      const std::lock_guard lock(mutex_);
+      ++stats_.framesEncoded;
+    }
+    output_(encoded_);
+  }
+}
+
+}  // namespace parley::api_internal

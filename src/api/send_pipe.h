@@ -1,0 +1,124 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "parley/codec/audio_codec.h"
+#include "parley/codec/video_codec.h"
+
+#include "api/track_core.h"
+#include "api/worker.h"
+
+namespace parley::api_internal {
+
+/// What an encoder has done so far, for outbound-rtp and media-source statistics.
+struct EncodeStats {
+  uint64_t framesIn = 0;
+  uint64_t framesEncoded = 0;
+  uint64_t keyFramesEncoded = 0;
+  uint64_t framesDropped = 0;  ///< encoder busy
+  Duration totalEncodeTime{};
+  int width = 0;
+  int height = 0;
+  std::string implementation;
+};
+
+/// From raw pictures to compressed ones, for one sender: a bounded queue, an encoder that lives on
+/// the worker, and the newest wishes of the network. Any thread.
+class VideoSendPipe final : public FrameConsumer,
+                            public std::enable_shared_from_this<VideoSendPipe> {
+ public:
+  using Output = std::function<void(const codec::EncodedVideoFrame&)>;
+  struct Settings {
+    codec::SdpVideoFormat format;
+    double scaleDownBy = 1.0;
+    std::optional<double> maxFramerate;
+    std::optional<DataRate> maxBitrate;
+    bool active = true;
+  };
+
+  VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory, Worker& worker, Output output,
+                std::function<Timestamp()> clock);
+
+  /// Starts or changes what is produced; an empty format name pauses.
+  void configure(Settings settings);
+  void setTargetRate(DataRate rate);
+  void requestKeyFrame();
+  /// No frame leaves after it returns, except one being encoded right now.
+  void stop();
+  EncodeStats stats() const;
+
+  void onVideo(const codec::VideoFrame& frame) override;
+  void onEncodedVideo(const codec::EncodedVideoFrame& frame) override;
+
+ private:
+  void encodeNext();
+  bool takeJob(codec::VideoFrame& frame, Settings& settings, DataRate& rate, bool& keyFrame,
+               bool& restart);
+  void encode(const codec::VideoFrame& frame, const Settings& settings, DataRate rate,
+              bool keyFrame, bool restart);
+
+  const std::shared_ptr<codec::VideoEncoderFactory> factory_;
+  Worker& worker_;
+  const Output output_;
+  const std::function<Timestamp()> clock_;
+
+  mutable std::mutex mutex_;
+  Settings settings_;
+  bool settingsChanged_ = false;
+  DataRate rate_ = DataRate::kbps(300);
+  bool keyFrameWanted_ = true;
+  bool stopped_ = false;
+  std::deque<codec::VideoFrame> pending_;
+  Timestamp lastTaken_;
+  bool tookAny_ = false;
+  EncodeStats stats_;
+
+  // Used by the worker only.
+  std::unique_ptr<codec::VideoEncoder> encoder_;
+  codec::EncodedVideoFrame encoded_;
+  DataRate encoderRate_;
+};
+
+/// The same for sound. Packets come out in the order the sound went in.
+class AudioSendPipe final : public FrameConsumer,
+                            public std::enable_shared_from_this<AudioSendPipe> {
+ public:
+  using Output = std::function<void(const codec::EncodedAudioFrame&)>;
+
+  AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory, Worker& worker, Output output);
+
+  void configure(const codec::SdpAudioFormat& format, bool active);
+  void setTargetRate(DataRate rate, double lossFraction);
+  void stop();
+  EncodeStats stats() const;
+
+  void onAudio(const codec::AudioFrame& frame) override;
+
+ private:
+  void encodeAll();
+
+  const std::shared_ptr<codec::AudioEncoderFactory> factory_;
+  Worker& worker_;
+  const Output output_;
+
+  mutable std::mutex mutex_;
+  codec::SdpAudioFormat format_;
+  bool active_ = false;
+  bool formatChanged_ = false;
+  bool scheduled_ = false;
+  bool stopped_ = false;
+  DataRate rate_ = DataRate::kbps(32);
+  double loss_ = 0;
+  bool ratesChanged_ = false;
+  std::deque<codec::AudioFrame> pending_;
+  EncodeStats stats_;
+
+  std::unique_ptr<codec::AudioEncoder> encoder_;
+  codec::EncodedAudioFrame encoded_;
+};
+
+}  // namespace parley::api_internal

@@ -1,0 +1,211 @@
+#include "api/track_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "api/loop_core.h"
+
+namespace parley::api_internal {
+
+TrackCore::TrackCore(std::weak_ptr<LoopCore> loop, MediaKind trackKind, std::string trackId,
+                     bool isRemote)
+    // W3C 5.3: a receiver's track is muted until media arrives.
+    : kind(trackKind),
+      id(std::move(trackId)),
+      remote(isRemote),
+      loop_(std::move(loop)),
+      muted_(isRemote) {}
+
+std::shared_ptr<TrackCore> TrackCore::createLocal(const std::shared_ptr<LoopCore>& loop,
+                                                  MediaKind kind) {
+  std::string id;
+  {
+    const LoopCore::Lock lock(*loop);
+    id = loop->endpoint().environment().random.uuid();
+  }
+  return std::make_shared<TrackCore>(loop, kind, std::move(id), false);
+}
+
+std::shared_ptr<TrackCore> TrackCore::createRemote(const std::shared_ptr<LoopCore>& loop,
+                                                   MediaKind kind, std::string id) {
+  return std::make_shared<TrackCore>(loop, kind, std::move(id), true);
+}
+
+template <class F>
+void TrackCore::store(Shared<F>& slot, std::function<F> callback) {
+  Shared<F> fresh =
+      callback ? std::make_shared<const std::function<F>>(std::move(callback)) : nullptr;
+  const std::lock_guard lock(mutex_);
+  std::swap(slot, fresh);  // the old one dies after the lock: its captures may own handles of ours
+}
+
+template <class F, class... Args>
+void TrackCore::call(const Shared<F>& slot, const Args&... args) {
+  Shared<F> callback;
+  {
+    const std::lock_guard lock(mutex_);
+    callback = slot;
+  }
+  if (callback) (*callback)(args...);
+}
+
+bool TrackCore::enabled() const {
+  const std::lock_guard lock(mutex_);
+  return enabled_;
+}
+void TrackCore::setEnabled(bool enabled) {
+  const std::lock_guard lock(mutex_);
+  enabled_ = enabled;
+}
+bool TrackCore::muted() const {
+  const std::lock_guard lock(mutex_);
+  return muted_;
+}
+TrackState TrackCore::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+void TrackCore::markEnded() {
+  const std::lock_guard lock(mutex_);
+  state_ = TrackState::Ended;
+}
+
+void TrackCore::end() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ == TrackState::Ended) return;
+    state_ = TrackState::Ended;
+  }
+  call(onEnded_);
+}
+
+void TrackCore::setMuted(bool muted) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (muted_ == muted || state_ == TrackState::Ended) return;
+    muted_ = muted;
+  }
+  call(muted ? onMute_ : onUnmute_);
+}
+
+void TrackCore::addConsumer(std::shared_ptr<FrameConsumer> consumer) {
+  const std::lock_guard lock(mutex_);
+  consumers_.push_back(std::move(consumer));
+}
+
+void TrackCore::removeConsumer(const FrameConsumer* consumer) {
+  std::shared_ptr<FrameConsumer> removed;
+  const std::lock_guard lock(mutex_);
+  const auto it = std::find_if(consumers_.begin(), consumers_.end(),
+                               [&](const auto& c) { return c.get() == consumer; });
+  if (it == consumers_.end()) return;
+  removed = std::move(*it);
+  consumers_.erase(it);
+}
+
+bool TrackCore::hasConsumers() const {
+  const std::lock_guard lock(mutex_);
+  return !consumers_.empty();
+}
+
+namespace {
+
+std::vector<std::shared_ptr<FrameConsumer>> snapshot(
+    std::mutex& mutex, const bool& enabled, bool& enabledOut, const TrackState& state,
+    const std::vector<std::shared_ptr<FrameConsumer>>& list) {
+  const std::lock_guard lock(mutex);
+  enabledOut = enabled;
+  if (state == TrackState::Ended) return {};
+  return list;
+}
+
+}  // namespace
+
+void TrackCore::push(const codec::VideoFrame& frame) {
+  bool enabled = true;
+  const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
+  if (consumers.empty() || !frame.buffer) return;
+  if (enabled) {
+    for (const auto& consumer : consumers) consumer->onVideo(frame);
+    return;
+  }
+  codec::VideoFrame black = frame;
+  const auto buffer = codec::I420Buffer::create(frame.width(), frame.height());
+  buffer->fill(16, 128, 128);  // video-range black (ITU-R BT.601)
+  black.buffer = buffer;
+  for (const auto& consumer : consumers) consumer->onVideo(black);
+}
+
+void TrackCore::push(const codec::AudioFrame& frame) {
+  bool enabled = true;
+  const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
+  if (enabled) {
+    for (const auto& consumer : consumers) consumer->onAudio(frame);
+    return;
+  }
+  codec::AudioFrame silence = frame;
+  silence.data.fill(0);
+  for (const auto& consumer : consumers) consumer->onAudio(silence);
+}
+
+void TrackCore::push(const codec::EncodedVideoFrame& frame) {
+  bool enabled = true;
+  const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
+  // A compressed picture cannot be blackened: a disabled track sends nothing.
+  if (!enabled) return;
+  for (const auto& consumer : consumers) consumer->onEncodedVideo(frame);
+}
+
+void TrackCore::deliver(const codec::VideoFrame& frame) {
+  if (enabled()) call(videoSink_, frame);
+}
+void TrackCore::deliver(const codec::AudioFrame& frame) {
+  if (enabled()) call(audioSink_, frame);
+}
+void TrackCore::deliver(const codec::EncodedVideoFrame& frame) {
+  if (enabled()) call(encodedSink_, frame);
+}
+
+bool TrackCore::wantsEncoded() const {
+  const std::lock_guard lock(mutex_);
+  return encodedSink_ != nullptr;
+}
+bool TrackCore::wantsDecoded() const {
+  const std::lock_guard lock(mutex_);
+  return videoSink_ != nullptr;
+}
+
+void TrackCore::keyFrameNeeded() {
+  call(onKeyFrameNeeded_);
+}
+void TrackCore::targetBitrate(DataRate rate) {
+  call(onTargetBitrate_, rate);
+}
+
+void TrackCore::setVideoSink(std::function<void(const codec::VideoFrame&)> f) {
+  store(videoSink_, std::move(f));
+}
+void TrackCore::setAudioSink(std::function<void(const codec::AudioFrame&)> f) {
+  store(audioSink_, std::move(f));
+}
+void TrackCore::setEncodedVideoSink(std::function<void(const codec::EncodedVideoFrame&)> f) {
+  store(encodedSink_, std::move(f));
+}
+void TrackCore::setOnMute(std::function<void()> f) {
+  store(onMute_, std::move(f));
+}
+void TrackCore::setOnUnmute(std::function<void()> f) {
+  store(onUnmute_, std::move(f));
+}
+void TrackCore::setOnEnded(std::function<void()> f) {
+  store(onEnded_, std::move(f));
+}
+void TrackCore::setOnKeyFrameNeeded(std::function<void()> f) {
+  store(onKeyFrameNeeded_, std::move(f));
+}
+void TrackCore::setOnTargetBitrate(std::function<void(DataRate)> f) {
+  store(onTargetBitrate_, std::move(f));
+}
+
+}  // namespace parley::api_internal

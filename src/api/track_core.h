@@ -1,0 +1,99 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "parley/api/media_track.h"
+#include "parley/base/units.h"
+
+namespace parley::api_internal {
+
+class LoopCore;
+
+/// Where a local track's frames go: one per sender that has the track. Any thread.
+class FrameConsumer {
+ public:
+  virtual ~FrameConsumer() = default;
+  virtual void onVideo(const codec::VideoFrame&) {}
+  virtual void onAudio(const codec::AudioFrame&) {}
+  virtual void onEncodedVideo(const codec::EncodedVideoFrame&) {}
+};
+
+/// The body behind all handles of one track. Has a leaf mutex of its own; user code runs without
+/// it.
+class TrackCore final : public std::enable_shared_from_this<TrackCore> {
+ public:
+  TrackCore(std::weak_ptr<LoopCore> loop, MediaKind kind, std::string id, bool remote);
+
+  static std::shared_ptr<TrackCore> createLocal(const std::shared_ptr<LoopCore>& loop,
+                                                MediaKind kind);
+  static std::shared_ptr<TrackCore> createRemote(const std::shared_ptr<LoopCore>& loop,
+                                                 MediaKind kind, std::string id);
+
+  const MediaKind kind;
+  const std::string id;
+  const bool remote;
+  /// Not empty for a track of frames that are compressed already: the codec's name.
+  std::string encodedCodec;
+
+  bool enabled() const;
+  void setEnabled(bool enabled);
+  bool muted() const;
+  TrackState state() const;
+  /// Ended without an event: by the app's own stop(), or because the connection closed.
+  void markEnded();
+  /// Ended by the other side: fires `onEnded`.
+  void end();
+  void setMuted(bool muted);
+
+  void addConsumer(std::shared_ptr<FrameConsumer> consumer);
+  void removeConsumer(const FrameConsumer* consumer);
+  bool hasConsumers() const;
+  void push(const codec::VideoFrame& frame);
+  void push(const codec::AudioFrame& frame);
+  void push(const codec::EncodedVideoFrame& frame);
+
+  // Remote side: called by the receive pipes.
+  void deliver(const codec::VideoFrame& frame);
+  void deliver(const codec::AudioFrame& frame);
+  void deliver(const codec::EncodedVideoFrame& frame);
+  bool wantsEncoded() const;
+  bool wantsDecoded() const;
+
+  void keyFrameNeeded();
+  void targetBitrate(DataRate rate);
+
+  void setVideoSink(std::function<void(const codec::VideoFrame&)> sink);
+  void setAudioSink(std::function<void(const codec::AudioFrame&)> sink);
+  void setEncodedVideoSink(std::function<void(const codec::EncodedVideoFrame&)> sink);
+  void setOnMute(std::function<void()> callback);
+  void setOnUnmute(std::function<void()> callback);
+  void setOnEnded(std::function<void()> callback);
+  void setOnKeyFrameNeeded(std::function<void()> callback);
+  void setOnTargetBitrate(std::function<void(DataRate)> callback);
+
+ private:
+  template <class F>
+  using Shared = std::shared_ptr<const std::function<F>>;
+  template <class F>
+  void store(Shared<F>& slot, std::function<F> callback);
+  template <class F, class... Args>
+  void call(const Shared<F>& slot, const Args&... args);
+
+  const std::weak_ptr<LoopCore> loop_;
+  mutable std::mutex mutex_;
+  bool enabled_ = true;
+  bool muted_;
+  TrackState state_ = TrackState::Live;
+  std::vector<std::shared_ptr<FrameConsumer>> consumers_;
+  Shared<void(const codec::VideoFrame&)> videoSink_;
+  Shared<void(const codec::AudioFrame&)> audioSink_;
+  Shared<void(const codec::EncodedVideoFrame&)> encodedSink_;
+  Shared<void()> onMute_, onUnmute_, onEnded_, onKeyFrameNeeded_;
+  Shared<void(DataRate)> onTargetBitrate_;
+};
+
+}  // namespace parley::api_internal
