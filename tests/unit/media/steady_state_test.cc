@@ -1,0 +1,29 @@
+#include <gtest/gtest.h>
+
+#include "support/alloc_guard.h"
+#include "unit/media/session_pair.h"
+
+namespace parley::media {
+namespace {
+
+TEST(SteadyState, NoPacketAllocates) {
+  if (!test::AllocGuard::isActive()) GTEST_SKIP() << "allocations are not counted in this build";
+  SessionPair pair({});
+  pair.link.loss = 0.08;
+  pair.addVideo();
+  pair.addAudio();
+  pair.connect();
+  // Rates settle and every table reaches its working size.
+  pair.run(Duration::seconds(8));
+  pair.link.loss = 0.02;
+  pair.run(Duration::seconds(3));
+  const auto before = pair.sent().packetsSent;
+  const test::AllocGuard guard;
+  pair.run(Duration::seconds(3));
+  const size_t allocations = guard.count();
+  EXPECT_EQ(allocations, 0u);
+  EXPECT_GT(pair.sent().packetsSent - before, 400u);
+}
+
+}  // namespace
+}  // namespace parley::media
