@@ -38,25 +38,20 @@ FrameAssembler::Insert FrameAssembler::makeRoom(int64_t sequence) {
   if (const Slot* same = find(sequence)) {
     return same->state == State::Done ? Insert::TooOld : Insert::Duplicate;
   }
-  Insert result = Insert::Ok;
   // Growing is for packets that wait for an earlier one; finished slots are simply overwritten.
   while (at(sequence).state == State::Packet && slots_.size() < kMaxPackets) {
     growTo(slots_.size() * 2);
   }
-  Slot& slot = at(sequence);
-  if (slot.state == State::Packet && slot.sequence > sequence) return Insert::TooOld;
-  if (slot.state == State::Packet) {
-    reset();
-    result = Insert::Overflow;
-  }
+  // What is still in the way now is kMaxPackets older: nothing will complete its frame any more.
+  if (at(sequence).state == State::Packet) --packets_;
   clear(at(sequence));
   newest_ = newest_ ? std::max(*newest_, sequence) : sequence;
-  return result;
+  return Insert::Ok;
 }
 
 FrameAssembler::Insert FrameAssembler::insert(VideoPacket packet) {
   const Insert result = makeRoom(packet.sequence);
-  if (result != Insert::Ok && result != Insert::Overflow) return result;
+  if (result != Insert::Ok) return result;
   Slot& slot = at(packet.sequence);
   slot.sequence = packet.sequence;
   slot.state = State::Packet;
@@ -84,7 +79,7 @@ FrameAssembler::Insert FrameAssembler::insert(VideoPacket packet) {
 
 FrameAssembler::Insert FrameAssembler::insertEmpty(int64_t sequence) {
   const Insert result = makeRoom(sequence);
-  if (result != Insert::Ok && result != Insert::Overflow) return result;
+  if (result != Insert::Ok) return result;
   Slot& slot = at(sequence);
   slot.sequence = sequence;
   slot.state = State::Padding;

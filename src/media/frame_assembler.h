@@ -32,14 +32,13 @@ struct VideoPacket {
 
 /// Keeps packets by sequence number and puts complete frames together. The packets stay in the
 /// buffers they were received in until their frame is complete; then their media bytes are copied
-/// once, into the contiguous form decoders take.
+/// once, into the contiguous form decoders take. Holds at most kMaxPackets packets, the newest.
 class FrameAssembler {
  public:
   enum class Insert : uint8_t {
     Ok,
     Duplicate,
-    TooOld,    ///< its frame was given out or given up
-    Overflow,  ///< so far ahead that everything had to be dropped
+    TooOld,  ///< its frame was given out or given up
   };
   static constexpr size_t kMaxPackets = 4096;
 

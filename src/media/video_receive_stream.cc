@@ -101,18 +101,7 @@ void VideoReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
 }
 
 void VideoReceiveStream::noteInsert(FrameAssembler::Insert result) {
-  switch (result) {
-    case FrameAssembler::Insert::Ok:
-      break;
-    case FrameAssembler::Insert::Duplicate:
-    case FrameAssembler::Insert::TooOld:
-      ++counters_.packetsDiscarded;
-      break;
-    case FrameAssembler::Insert::Overflow:
-      buffer_.reset();
-      requester_.want();
-      break;
-  }
+  if (result != FrameAssembler::Insert::Ok) ++counters_.packetsDiscarded;
 }
 
 void VideoReceiveStream::takeFrames(Timestamp now) {
