@@ -16,8 +16,9 @@ constexpr Duration kLearningDelay = Duration::millis(40);
 constexpr Duration kMaxDelay = Duration::seconds(10);
 // Playing slower or faster starts when the delay is off by so much.
 constexpr Duration kTooLong = Duration::millis(25);
-constexpr Duration kTooShort = Duration::millis(15);
-constexpr Duration kFarOff = Duration::millis(100);
+// Less than the margin, or the buffer would run dry before it is noticed.
+constexpr Duration kTooShort = Duration::millis(5);
+constexpr Duration kFarOff = Duration::millis(60);
 constexpr size_t kUnitsBetweenStretches = 3;
 // Above the target by so much, sound is thrown away instead of played faster.
 constexpr Duration kMaxExcess = Duration::millis(500);

@@ -1,0 +1,201 @@
+#include <map>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "parley/base/random.h"
+
+#include "media/ccfb_recorder.h"
+#include "media/twcc_recorder.h"
+
+namespace parley::media {
+namespace {
+
+Timestamp ms(int64_t t) {
+  return Timestamp::millis(t);
+}
+
+struct Report {
+  rtp::rtcp::TransportFeedback feedback;
+};
+
+std::vector<rtp::rtcp::TransportFeedback> drain(TwccRecorder& recorder, Timestamp now,
+                                                size_t maxBytes = 1200) {
+  std::vector<rtp::rtcp::TransportFeedback> out;
+  for (;;) {
+    uint8_t buffer[1500];
+    ByteWriter w(buffer);
+    if (recorder.write(w, 1, 2, maxBytes, now) == 0) return out;
+    rtp::rtcp::CompoundReader reader(w.written());
+    rtp::rtcp::Block block;
+    EXPECT_TRUE(reader.next(block));
+    out.emplace_back();
+    EXPECT_TRUE(rtp::rtcp::TransportFeedback::parse(block, out.back()));
+  }
+}
+
+TEST(TwccRecorder, ReportsWithinAHundredMillisecondsAndCountsReports) {
+  TwccRecorder recorder;
+  EXPECT_EQ(recorder.nextDeadline(), Timestamp::never());
+  for (int i = 0; i < 3; ++i) recorder.handlePacket(static_cast<uint16_t>(i), 10, ms(i));
+  EXPECT_TRUE(drain(recorder, ms(20)).empty());
+  EXPECT_LE(recorder.nextDeadline(), ms(100));
+  auto reports = drain(recorder, ms(100));
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].feedbackCount, 0);
+  EXPECT_EQ(reports[0].received.size(), 3u);
+  EXPECT_EQ(recorder.nextDeadline(), Timestamp::never());
+  recorder.handlePacket(3, 10, ms(150));
+  reports = drain(recorder, ms(250));
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].feedbackCount, 1);
+}
+
+TEST(TwccRecorder, AHigherRateIsReportedSooner) {
+  TwccRecorder slow;
+  slow.handlePacket(0, 50, ms(0));
+  EXPECT_EQ(slow.nextDeadline(), ms(100));
+  TwccRecorder fast;
+  for (int i = 0; i < 40; ++i) fast.handlePacket(static_cast<uint16_t>(i), 1200, ms(i));
+  EXPECT_EQ(fast.nextDeadline(), ms(50));
+}
+
+TEST(TwccRecorder, EveryPacketIsReportedOnceThroughLossReorderingAndWrap) {
+  SeededRandom random(3);
+  TwccRecorder recorder;
+  std::set<uint16_t> sent;
+  std::multiset<uint16_t> reported;
+  std::map<uint16_t, bool> everLostAfterReceived;
+  uint16_t next = 65'000;
+  Timestamp now = ms(0);
+  std::vector<uint16_t> late;
+  for (int i = 0; i < 3000; ++i) {
+    const uint16_t s = next++;
+    now += Duration::millis(2);
+    if (random.below(20) == 0) {
+      late.push_back(s);
+    } else if (random.below(20) != 0) {
+      recorder.handlePacket(s, 100, now);
+      sent.insert(s);
+    }
+    if (!late.empty() && random.below(10) == 0) {
+      recorder.handlePacket(late.back(), 100, now);
+      sent.insert(late.back());
+      late.pop_back();
+    }
+    if (recorder.isDue(now)) {
+      for (const auto& r : drain(recorder, now)) {
+        std::set<uint16_t> here;
+        for (const auto& p : r.received) {
+          reported.insert(p.sequence);
+          here.insert(p.sequence);
+        }
+        for (uint32_t k = 0; k < r.statusCount; ++k) {
+          const uint16_t n = static_cast<uint16_t>(r.baseSequence + k);
+          EXPECT_TRUE(here.count(n) || !reported.count(n)) << "taken back: " << n;
+        }
+      }
+    }
+  }
+  for (const auto& r : drain(recorder, now + Duration::millis(100))) {
+    for (const auto& p : r.received) reported.insert(p.sequence);
+  }
+  EXPECT_EQ(reported.size(), sent.size());
+  for (uint16_t s : sent) EXPECT_EQ(reported.count(s), 1u);
+}
+
+TEST(TwccRecorder, AWildJumpStartsAnew) {
+  TwccRecorder recorder;
+  recorder.handlePacket(1, 100, ms(0));
+  drain(recorder, ms(100));
+  recorder.handlePacket(32'000, 100, ms(110));
+  recorder.handlePacket(64'000, 100, ms(111));
+  size_t received = 0;
+  for (const auto& r : drain(recorder, ms(220))) received += r.received.size();
+  EXPECT_EQ(received, 2u);
+}
+
+TEST(TwccRecorder, StaysBoundedWithoutBeingPolled) {
+  TwccRecorder recorder;
+  for (int i = 0; i < 50'000; ++i) recorder.handlePacket(static_cast<uint16_t>(i), 100, ms(i / 10));
+  size_t received = 0;
+  for (const auto& r : drain(recorder, ms(6000))) received += r.received.size();
+  EXPECT_LE(received, 4096u);
+  EXPECT_GT(received, 4000u);
+}
+
+std::vector<rtp::rtcp::CongestionFeedback> drain(CcfbRecorder& recorder, Timestamp now,
+                                                 size_t maxBytes = 1200) {
+  std::vector<rtp::rtcp::CongestionFeedback> out;
+  for (;;) {
+    uint8_t buffer[1500];
+    ByteWriter w(buffer);
+    if (recorder.write(w, 1, maxBytes, NtpTime{uint64_t{77} << 32}, now) == 0) return out;
+    EXPECT_LE(w.size(), maxBytes);
+    rtp::rtcp::CompoundReader reader(w.written());
+    rtp::rtcp::Block block;
+    EXPECT_TRUE(reader.next(block));
+    out.emplace_back();
+    EXPECT_TRUE(rtp::rtcp::CongestionFeedback::parse(block, out.back()));
+  }
+}
+
+TEST(CcfbRecorder, ReportsGapsEcnAndAges) {
+  CcfbRecorder recorder(4);
+  recorder.handlePacket(10, 65'534, Ecn::Ect1, ms(0));
+  recorder.handlePacket(10, 0, Ecn::Ect1, ms(10));
+  recorder.handlePacket(10, 0, Ecn::Ce, ms(11));
+  recorder.handlePacket(20, 5, Ecn::NotEct, ms(20));
+  EXPECT_EQ(recorder.nextDeadline(), ms(50));
+  const auto reports = drain(recorder, ms(50));
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].reportTimestamp, 77u << 16);
+  ASSERT_EQ(reports[0].streams.size(), 2u);
+  EXPECT_EQ(reports[0].streams[0].beginSequence, 65'534);
+  const auto first = reports[0].reportsOf(reports[0].streams[0]);
+  ASSERT_EQ(first.size(), 3u);
+  EXPECT_TRUE(first[0].received);
+  EXPECT_EQ(first[0].arrivalOffset, 51);
+  EXPECT_FALSE(first[1].received);
+  EXPECT_EQ(first[2].ecn, Ecn::Ce) << "of duplicates the marked one counts";
+  EXPECT_TRUE(drain(recorder, ms(60)).empty());
+}
+
+TEST(CcfbRecorder, SplitsOverPacketsAndLosesNothing) {
+  CcfbRecorder recorder(8);
+  for (int i = 0; i < 1000; ++i) {
+    recorder.handlePacket(static_cast<uint32_t>(i % 5), static_cast<uint16_t>(i / 5), Ecn::NotEct,
+                          ms(i / 50));
+  }
+  size_t received = 0;
+  for (const auto& r : drain(recorder, ms(100), 200)) {
+    for (const auto& p : r.reports) received += p.received;
+  }
+  EXPECT_EQ(received, 1000u);
+  EXPECT_EQ(recorder.nextDeadline(), Timestamp::never());
+}
+
+TEST(CcfbRecorder, SourcesAndArrivalsAreBounded) {
+  CcfbRecorder recorder(4);
+  for (uint32_t i = 0; i < 10'000; ++i) {
+    recorder.handlePacket(i, static_cast<uint16_t>(i * 7), Ecn::NotEct, ms(1));
+  }
+  size_t streams = 0;
+  for (const auto& r : drain(recorder, ms(100))) streams += r.streams.size();
+  EXPECT_EQ(streams, 4u);
+  recorder.handlePacket(99, 1, Ecn::NotEct, ms(200));
+  EXPECT_EQ(drain(recorder, ms(300)).size(), 1u) << "an idle source made room";
+}
+
+TEST(CcfbRecorder, AHugeJumpIsNotSpelledOut) {
+  CcfbRecorder recorder(4);
+  recorder.handlePacket(1, 0, Ecn::NotEct, ms(0));
+  drain(recorder, ms(60));
+  recorder.handlePacket(1, 30'000, Ecn::NotEct, ms(70));
+  const auto reports = drain(recorder, ms(200));
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].reports.size(), 1u);
+}
+
+}  // namespace
+}  // namespace parley::media
