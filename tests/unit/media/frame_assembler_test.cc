@@ -150,7 +150,7 @@ TEST_F(FrameAssemblerTest, PaddingClosesGaps) {
 
 TEST_F(FrameAssemblerTest, ManyUnfinishedPacketsStayBounded) {
   // Middles of frames only.
-  for (int i = 0; i < 5000; ++i) insert(sender_.vp8(false, 3)[1]);
+  for (int i = 0; i < 1500; ++i) insert(sender_.vp8(false, 3)[1]);
   EXPECT_LE(assembler_.packets(), FrameAssembler::kMaxPackets);
   EXPECT_EQ(pool_.inUse(), assembler_.packets());
   insertAll(sender_.vp8(true, 3));

@@ -164,7 +164,7 @@ TEST_F(ReceiveHubTest, ProbesAndShortRtxDoNothing) {
 
 TEST_F(ReceiveHubTest, UnknownSourcesAreCappedAtTen) {
   hub_->setReceiver(videoConfig(1, "a"));
-  for (uint32_t i = 0; i < 500; ++i) {
+  for (uint32_t i = 0; i < 60; ++i) {
     Sender s;
     s.ssrc = 1000 + i;
     deliver(s.vp8(true, 1)[0]);
@@ -173,7 +173,7 @@ TEST_F(ReceiveHubTest, UnknownSourcesAreCappedAtTen) {
   std::vector<InboundStats> all;
   hub_->stats(all);
   EXPECT_EQ(all.size(), 10u);
-  for (const auto& s : all) EXPECT_GE(s.ssrc, 1490u) << "the latest ones stay";
+  for (const auto& s : all) EXPECT_GE(s.ssrc, 1050u) << "the latest ones stay";
 }
 
 TEST_F(ReceiveHubTest, AllSourcesAreCappedAndDescribedOnesStay) {
@@ -183,7 +183,7 @@ TEST_F(ReceiveHubTest, AllSourcesAreCappedAndDescribedOnesStay) {
   Sender described;
   described.ssrc = 7;
   deliver(described.vp8(true, 1)[0]);
-  for (uint32_t i = 0; i < 300; ++i) {
+  for (uint32_t i = 0; i < 100; ++i) {
     Sender s;
     s.ssrc = 1000 + i;
     s.mid = "a";
@@ -378,7 +378,7 @@ TEST_F(ReceiveHubTest, AnEarlierTimeCountsAsTheLast) {
 
 // Machine rules M3, M4, M5 and M9: any bytes, in any interleaving, destroyed at any point.
 TEST_F(ReceiveHubTest, AnyInterleavingOfHostileInputKeepsTheRules) {
-  for (uint64_t seed = 0; seed < 6; ++seed) {
+  for (uint64_t seed = 0; seed < 3; ++seed) {
     SeededRandom random(seed);
     hub_.emplace(env_);
     hub_->setArrivalFeedback(seed % 2 ? ArrivalFeedback::TransportWide : ArrivalFeedback::Rfc8888);
@@ -390,7 +390,7 @@ TEST_F(ReceiveHubTest, AnyInterleavingOfHostileInputKeepsTheRules) {
     Sender a;
     a.mid = "a";
     a.ssrc = 0x5555;
-    for (int i = 0; i < 600; ++i) {
+    for (int i = 0; i < 300; ++i) {
       std::vector<Bytes> packets;
       switch (random.below(5)) {
         case 0:

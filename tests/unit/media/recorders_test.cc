@@ -1,4 +1,3 @@
-#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -14,10 +13,6 @@ namespace {
 Timestamp ms(int64_t t) {
   return Timestamp::millis(t);
 }
-
-struct Report {
-  rtp::rtcp::TransportFeedback feedback;
-};
 
 std::vector<rtp::rtcp::TransportFeedback> drain(TwccRecorder& recorder, Timestamp now,
                                                 size_t maxBytes = 1200) {
@@ -65,7 +60,6 @@ TEST(TwccRecorder, EveryPacketIsReportedOnceThroughLossReorderingAndWrap) {
   TwccRecorder recorder;
   std::set<uint16_t> sent;
   std::multiset<uint16_t> reported;
-  std::map<uint16_t, bool> everLostAfterReceived;
   uint16_t next = 65'000;
   Timestamp now = ms(0);
   std::vector<uint16_t> late;
@@ -117,11 +111,11 @@ TEST(TwccRecorder, AWildJumpStartsAnew) {
 
 TEST(TwccRecorder, StaysBoundedWithoutBeingPolled) {
   TwccRecorder recorder;
-  for (int i = 0; i < 50'000; ++i) recorder.handlePacket(static_cast<uint16_t>(i), 100, ms(i / 10));
+  for (int i = 0; i < 20'000; ++i) recorder.handlePacket(static_cast<uint16_t>(i), 100, ms(i / 10));
   size_t received = 0;
-  for (const auto& r : drain(recorder, ms(6000))) received += r.received.size();
+  for (const auto& r : drain(recorder, ms(2100))) received += r.received.size();
   EXPECT_LE(received, 4096u);
-  EXPECT_GT(received, 4000u);
+  EXPECT_GT(received, 3000u);
 }
 
 std::vector<rtp::rtcp::CongestionFeedback> drain(CcfbRecorder& recorder, Timestamp now,
