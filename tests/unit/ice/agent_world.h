@@ -70,6 +70,16 @@ class AgentWorld {
   double loss = 0;
   /// False drops the datagram.
   std::function<bool(const SocketAddress& from, const SocketAddress& to, ByteSpan)> pass;
+  /// Advances every agent several times per step, also with times that have passed.
+  bool nervous = false;
+  struct Step {
+    Timestamp at;
+    SocketAddress from;
+    SocketAddress to;
+    size_t size;
+    bool operator==(const Step&) const = default;
+  };
+  std::vector<Step> trace;
   size_t delivered = 0;
   size_t datagrams = 0;
 

@@ -75,6 +75,7 @@ void AgentWorld::send(Peer& peer, TxPacket packet) {
   const auto at = outside_.find({&peer, packet.socket});
   if (at == outside_.end()) return;
   const SocketAddress from = at->second;
+  trace.push_back({now, from, packet.to, packet.data.size()});
   ports_[from].contacted.insert(packet.to);
   if (pass && !pass(from, packet.to, packet.data.span())) return;
   if (random_.unit() < loss) return;
@@ -109,7 +110,9 @@ bool AgentWorld::runUntil(const std::function<bool()>& done, Duration limit) {
       deliver(flight);
     }
     for (const auto& peer : peers_) {
+      if (nervous) peer->agent.advance(now - Duration::seconds(1));
       peer->agent.advance(now);
+      if (nervous) peer->agent.advance(now);
       EXPECT_GT(peer->agent.nextDeadline(), now) << peer->name;
     }
   }
