@@ -16,7 +16,10 @@ Loop::Loop(LoopOptions options)
     : core_(std::make_shared<LoopCore>(std::move(options))),
       runner_(std::make_unique<api_internal::LoopRunner>(core_)) {}
 
-Loop::~Loop() = default;
+Loop::~Loop() {
+  runner_.reset();
+  core_->abandon();
+}
 
 std::shared_ptr<Loop> Loop::create(LoopOptions options) {
   return std::shared_ptr<Loop>(new Loop(std::move(options)));

@@ -152,6 +152,19 @@ void LoopCore::runSources() {
   }
 }
 
+void LoopCore::abandon() {
+  std::unordered_map<uint32_t, std::shared_ptr<PeerConnectionCore>> connections;
+  std::deque<std::shared_ptr<PeerConnectionCore>> ready;
+  std::vector<std::function<void()>> garbage;
+  std::vector<SourceEntry> sources;
+  const Lock lock(*this);
+  for (auto& [id, core] : connections_) core->close();
+  connections.swap(connections_);
+  ready.swap(ready_);
+  garbage.swap(graveyard_);
+  sources.swap(sources_);
+}
+
 void LoopCore::finishClosing() {
   std::vector<std::function<void()>> garbage;
   std::vector<std::shared_ptr<PeerConnectionCore>> ended;

@@ -65,6 +65,8 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   void addSource(std::shared_ptr<TimedSource> source, Timestamp first);
   /// Destroys what `garbage` owns in the next dispatch, outside the lock.
   void bury(std::function<void()> garbage) { graveyard_.push_back(std::move(garbage)); }
+  /// Nobody drives the loop any more: lets go of its connections, which would keep it alive in turn.
+  void abandon();
   /// The session says good-bye to its peer; it is destroyed once that has been sent.
   void closing(endpoint::SessionId id) { closing_.push_back(id); }
   /// Waits, with `lock` on this loop released meanwhile, until no callback of `core` is running.
