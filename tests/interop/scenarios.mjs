@@ -3,6 +3,7 @@
 //   clip                    whether source "clip" is there
 //   measure(object)         figures for the report
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import { fromBase64, psnrDb } from './page/content.js';
 import { Signaling } from './peer.mjs';
 
@@ -134,7 +135,7 @@ async function messages(a, b, context) {
     assert.equal(sent.messages, 1000);
     await eventually(`${peer.name} has all messages`, 30000, async () => {
       const { state: _state, buffered: _buffered, ...got } = await peer.cmd('received', { dc: 'bulk' });
-      return JSON.stringify(got) === JSON.stringify(sent) ? null : JSON.stringify({ got, sent });
+      return isDeepStrictEqual(got, sent) ? null : JSON.stringify({ got, sent });
     });
   }
   const seconds = (Date.now() - started) / 1000;
