@@ -63,9 +63,19 @@ void PeerTransport::endRemoteCandidates(Timestamp now) {
 }
 
 void PeerTransport::restartIce(ice::Credentials local, Timestamp now) {
+  now = clock_.clamp(now);
   agent_.restart(std::move(local), now);
-  gathering_ = GatheringState::New;
-  startGathering(now);
+  // The sockets stay, so what they offered belongs to the new generation too and is told again.
+  gathering_ = GatheringState::Gathering;
+  events_.push_back(GatheringStateChange{gathering_});
+  for (ice::Candidate& candidate : agent_.localCandidates())
+    events_.push_back(CandidateFound{std::move(candidate)});
+  if (gatherer_.done()) {
+    agent_.setLocalEndOfCandidates(now);
+    gathering_ = GatheringState::Complete;
+    events_.push_back(GatheringStateChange{gathering_});
+  }
+  pumpIce(now);
 }
 
 void PeerTransport::startDtls(std::vector<dtls::Fingerprint> remote, dtls::Role localRole,
