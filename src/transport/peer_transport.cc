@@ -9,6 +9,10 @@ namespace parley::transport {
 namespace {
 
 constexpr size_t kMaxQueuedRtp = 512;
+// Gathering begins in a step of its own: the call that asked for it completes first (W3C 4.4.1.5
+// starts it "in parallel"), so a peer never hears of candidates before the description they belong
+// to.
+constexpr Duration kGatheringDelay = Duration::micros(1);
 // What one round takes from SCTP before the driver gets to send: enough for a GSO batch, and a
 // bound on the copies that wait here instead of in the association.
 constexpr size_t kMaxQueuedData = 256;
@@ -40,11 +44,23 @@ void PeerTransport::setIceRole(ice::Role role, Timestamp now) {
 }
 
 void PeerTransport::startGathering(Timestamp now) {
-  if (gathering_ == GatheringState::Gathering) return;
+  if (gathering_ != GatheringState::New) return;
+  gatherAt_ = clock_.clamp(now) + kGatheringDelay;
+}
+
+void PeerTransport::gather(Timestamp now) {
+  gatherAt_ = Timestamp::never();
   gathering_ = GatheringState::Gathering;
   events_.push_back(GatheringStateChange{gathering_});
   gatherer_.start(now);
-  pumpIce(now);
+  // After an ICE restart the sockets are open already: what they offered belongs to the new
+  // generation too and is told again.
+  for (ice::Candidate& candidate : agent_.localCandidates())
+    events_.push_back(CandidateFound{std::move(candidate)});
+  if (!gatherer_.done()) return;
+  agent_.setLocalEndOfCandidates(now);
+  gathering_ = GatheringState::Complete;
+  events_.push_back(GatheringStateChange{gathering_});
 }
 
 void PeerTransport::setRemoteCredentials(ice::Credentials credentials, bool lite, Timestamp now) {
@@ -65,16 +81,8 @@ void PeerTransport::endRemoteCandidates(Timestamp now) {
 void PeerTransport::restartIce(ice::Credentials local, Timestamp now) {
   now = clock_.clamp(now);
   agent_.restart(std::move(local), now);
-  // The sockets stay, so what they offered belongs to the new generation too and is told again.
-  gathering_ = GatheringState::Gathering;
-  events_.push_back(GatheringStateChange{gathering_});
-  for (ice::Candidate& candidate : agent_.localCandidates())
-    events_.push_back(CandidateFound{std::move(candidate)});
-  if (gatherer_.done()) {
-    agent_.setLocalEndOfCandidates(now);
-    gathering_ = GatheringState::Complete;
-    events_.push_back(GatheringStateChange{gathering_});
-  }
+  gathering_ = GatheringState::New;
+  startGathering(now);
   pumpIce(now);
 }
 
@@ -332,6 +340,7 @@ void PeerTransport::pump(Timestamp now) {
 
 void PeerTransport::advance(Timestamp now) {
   now = clock_.clamp(now);
+  if (gatherAt_ <= now) gather(now);
   gatherer_.advance(now);
   agent_.advance(now);
   if (mdns_) mdns_->advance(now);
@@ -341,7 +350,7 @@ void PeerTransport::advance(Timestamp now) {
 }
 
 Timestamp PeerTransport::nextDeadline() const {
-  return earliest(gatherer_.nextDeadline(), agent_.nextDeadline(), dtls_.nextDeadline(),
+  return earliest(gatherAt_, gatherer_.nextDeadline(), agent_.nextDeadline(), dtls_.nextDeadline(),
                   channels_.nextDeadline(), mdns_ ? mdns_->nextDeadline() : Timestamp::never());
 }
 

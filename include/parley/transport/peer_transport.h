@@ -140,6 +140,7 @@ class PARLEY_EXPORT PeerTransport {
  private:
   void handleDatagram(Datagram&& datagram, Timestamp now);
   void handleStun(const Datagram& datagram, Timestamp now);
+  void gather(Timestamp now);
   void onGathererEvent(ice::GathererEvent&& event, Timestamp now);
   void pumpMdns(Timestamp now);
   void handleRtp(Datagram&& datagram, Timestamp now);
@@ -166,6 +167,7 @@ class PARLEY_EXPORT PeerTransport {
   std::optional<uint16_t> sctpRemotePort_;
   bool sctpStarted_ = false;
   GatheringState gathering_ = GatheringState::New;
+  Timestamp gatherAt_ = Timestamp::never();
   RingQueue<TxPacket> out_;
   RingQueue<RtpPacket> rtp_;
   std::deque<TransportEvent> events_;

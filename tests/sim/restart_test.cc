@@ -1,0 +1,100 @@
+// ICE restart and renegotiation through the facade, on the simulated network.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "parley/testing/pair.h"
+
+namespace parley {
+namespace {
+
+using testing::Pair;
+
+std::string ufragOf(const std::string& sdp) {
+  const size_t at = sdp.find("a=ice-ufrag:");
+  return at == std::string::npos ? "" : sdp.substr(at + 12, sdp.find('\r', at) - at - 12);
+}
+
+TEST(RestartSim, BothSidesGetNewCredentialsAndDataGoesOn) {
+  for (const bool fromB : {false, true}) {
+    Pair pair;
+    DataChannel channel = pair.a().createDataChannel("c").value();
+    int received = 0;
+    pair.b().onDataChannel([&](DataChannel incoming) { incoming.onMessage([&](const DataMessage&) { ++received; }); });
+    ASSERT_TRUE(pair.connect());
+    ASSERT_TRUE(pair.runUntil([&] { return channel.readyState() == DataChannelState::Open; }, Duration::seconds(5)));
+    const std::string oldA = ufragOf(pair.a().localDescription()->sdp);
+    const std::string oldB = ufragOf(pair.b().localDescription()->sdp);
+    (fromB ? pair.b() : pair.a()).restartIce();
+    pair.negotiate(fromB);
+    for (int i = 0; i < 50; ++i) {
+      EXPECT_TRUE(channel.send("tick"));
+      pair.run(Duration::millis(20));
+    }
+    pair.run(Duration::seconds(3));
+    EXPECT_NE(ufragOf(pair.a().localDescription()->sdp), oldA);
+    EXPECT_NE(ufragOf(pair.b().localDescription()->sdp), oldB);
+    EXPECT_NE(pair.a().localDescription()->sdp.find("a=candidate:"), std::string::npos);
+    EXPECT_EQ(received, 50);
+    EXPECT_EQ(pair.a().connectionState(), PeerConnectionState::Connected);
+    EXPECT_TRUE(pair.errors().empty()) << pair.errors().front();
+  }
+}
+
+TEST(RestartSim, VideoIsAddedRemovedAndAddedAgain) {
+  Pair pair;
+  ASSERT_TRUE(pair.a().addTrack(MediaStreamTrack::createAudio(pair.loopA(), createToneSource(440)), {"s"}));
+  uint64_t frames = 0, sound = 0;
+  int tracks = 0;
+  pair.b().onTrack([&](const TrackEvent& event) {
+    ++tracks;
+    MediaStreamTrack track = event.track;
+    if (track.kind() == MediaKind::Video) {
+      track.setVideoSink([&](const codec::VideoFrame&) { ++frames; });
+    } else {
+      track.setAudioSink([&](const codec::AudioFrame&) { ++sound; });
+    }
+  });
+  ASSERT_TRUE(pair.connect());
+  pair.run(Duration::seconds(2));
+  EXPECT_GT(sound, 100u);
+  for (int round = 0; round < 3; ++round) {
+    MediaStreamTrack video = MediaStreamTrack::createVideo(pair.loopA(), createTestPatternSource(160, 120, 30));
+    RtpSender sender = pair.a().addTrack(video, {"s"}).value();
+    pair.negotiate();
+    frames = 0;
+    pair.run(Duration::seconds(3));
+    EXPECT_GT(frames, 60u) << "round " << round;
+    ASSERT_TRUE(pair.a().removeTrack(sender));
+    pair.negotiate();
+    pair.run(Duration::seconds(1));
+    frames = 0;
+    sound = 0;
+    pair.run(Duration::seconds(1));
+    EXPECT_EQ(frames, 0u) << "round " << round;
+    EXPECT_GT(sound, 80u) << "round " << round;
+  }
+  EXPECT_TRUE(pair.errors().empty()) << pair.errors().front();
+}
+
+TEST(RestartSim, NegotiationNeededFiresOnceForManyChanges) {
+  Pair pair;
+  int needed = 0;
+  pair.a().onNegotiationNeeded([&] { ++needed; });
+  (void)pair.a().createDataChannel("one");
+  (void)pair.a().createDataChannel("two");
+  (void)pair.a().addTransceiver(MediaKind::Audio);
+  pair.run(Duration::millis(10));
+  EXPECT_EQ(needed, 1);
+  ASSERT_TRUE(pair.connect());
+  pair.run(Duration::seconds(1));
+  EXPECT_EQ(needed, 1);
+  (void)pair.a().addTransceiver(MediaKind::Video);
+  pair.run(Duration::millis(10));
+  EXPECT_EQ(needed, 2);
+}
+
+}  // namespace
+}  // namespace parley
