@@ -1,7 +1,5 @@
 #include "parley/sim/node.h"
 
-#include <array>
-
 #include "parley/sim/dns.h"
 
 #include "sim/kernel.h"
@@ -9,7 +7,6 @@
 namespace parley::sim {
 namespace {
 
-constexpr size_t kTransmitBatch = 32;
 /// Rounds of input and output at one instant after which a node counts as spinning.
 constexpr int kMaxRounds = 10'000;
 /// Deadlines within one virtual millisecond after which it counts as spinning too.
@@ -90,12 +87,11 @@ bool Node::cycle() {
     worked = true;
     advanceIfDue();
   }
-  std::array<TxPacket, kTransmitBatch> batch;
-  while (const size_t count = driven_->pollTransmit(batch)) {
+  while (const size_t count = driven_->pollTransmit(batch_)) {
     worked = true;
     for (size_t i = 0; i < count; ++i) {
-      transmit(batch[i]);
-      batch[i].data.reset();
+      transmit(batch_[i]);
+      batch_[i].data.reset();
     }
   }
   Effect effect;

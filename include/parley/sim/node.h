@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <unordered_map>
@@ -76,6 +77,7 @@ class PARLEY_EXPORT Node final : private UdpSink, private StreamSink, private Ev
   Driven* driven_;
   RingQueue<Input> inputs_{1u << 20};
   std::unordered_map<SocketId, Socket> sockets_;
+  std::array<TxPacket, 32> batch_;
   std::vector<Resolve> resolving_;
   std::vector<uint32_t> freeResolves_;
   uint32_t nextAccepted_ = 0x80000000;
