@@ -5,8 +5,14 @@
 namespace parley::testing {
 
 Pair::Pair(PairOptions options)
+    : Pair(std::make_unique<sim::World>(options.seed), nullptr, options) {}
+
+Pair::Pair(sim::World& world, PairOptions options) : Pair(nullptr, &world, std::move(options)) {}
+
+Pair::Pair(std::unique_ptr<sim::World> own, sim::World* world, PairOptions options)
     : options_(std::move(options)),
-      world_(options_.seed),
+      ownWorld_(std::move(own)),
+      world_(world ? *world : *ownWorld_),
       randomA_(world_.randomFor("a")),
       randomB_(world_.randomFor("b")),
       hostA_(&world_.addHost("a")),

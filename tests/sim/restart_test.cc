@@ -1,9 +1,9 @@
 // ICE restart and renegotiation through the facade, on the simulated network.
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "parley/testing/pair.h"
 
@@ -22,9 +22,11 @@ TEST(RestartSim, BothSidesGetNewCredentialsAndDataGoesOn) {
     Pair pair;
     DataChannel channel = pair.a().createDataChannel("c").value();
     int received = 0;
-    pair.b().onDataChannel([&](DataChannel incoming) { incoming.onMessage([&](const DataMessage&) { ++received; }); });
+    pair.b().onDataChannel(
+        [&](DataChannel incoming) { incoming.onMessage([&](const DataMessage&) { ++received; }); });
     ASSERT_TRUE(pair.connect());
-    ASSERT_TRUE(pair.runUntil([&] { return channel.readyState() == DataChannelState::Open; }, Duration::seconds(5)));
+    ASSERT_TRUE(pair.runUntil([&] { return channel.readyState() == DataChannelState::Open; },
+                              Duration::seconds(5)));
     const std::string oldA = ufragOf(pair.a().localDescription()->sdp);
     const std::string oldB = ufragOf(pair.b().localDescription()->sdp);
     (fromB ? pair.b() : pair.a()).restartIce();
@@ -45,7 +47,8 @@ TEST(RestartSim, BothSidesGetNewCredentialsAndDataGoesOn) {
 
 TEST(RestartSim, VideoIsAddedRemovedAndAddedAgain) {
   Pair pair;
-  ASSERT_TRUE(pair.a().addTrack(MediaStreamTrack::createAudio(pair.loopA(), createToneSource(440)), {"s"}));
+  ASSERT_TRUE(
+      pair.a().addTrack(MediaStreamTrack::createAudio(pair.loopA(), createToneSource(440)), {"s"}));
   uint64_t frames = 0, sound = 0;
   int tracks = 0;
   pair.b().onTrack([&](const TrackEvent& event) {
@@ -61,7 +64,8 @@ TEST(RestartSim, VideoIsAddedRemovedAndAddedAgain) {
   pair.run(Duration::seconds(2));
   EXPECT_GT(sound, 100u);
   for (int round = 0; round < 3; ++round) {
-    MediaStreamTrack video = MediaStreamTrack::createVideo(pair.loopA(), createTestPatternSource(160, 120, 30));
+    MediaStreamTrack video =
+        MediaStreamTrack::createVideo(pair.loopA(), createTestPatternSource(160, 120, 30));
     RtpSender sender = pair.a().addTrack(video, {"s"}).value();
     pair.negotiate();
     frames = 0;

@@ -37,6 +37,8 @@ struct PairOptions {
 class PARLEY_EXPORT Pair {
  public:
   explicit Pair(PairOptions options = {});
+  /// In a world of the caller's, which must outlive it; `options.seed` is not used.
+  explicit Pair(sim::World& world, PairOptions options = {});
   ~Pair();
   Pair(const Pair&) = delete;
   Pair& operator=(const Pair&) = delete;
@@ -61,6 +63,7 @@ class PARLEY_EXPORT Pair {
   const std::vector<std::string>& errors() const { return errors_; }
 
  private:
+  Pair(std::unique_ptr<sim::World> own, sim::World* world, PairOptions options);
   std::shared_ptr<Loop> makeLoop(Random& random);
   void trickle(PeerConnection& from, PeerConnection& to);
   /// Runs `fn` on the other side after the signalling delay.
@@ -68,7 +71,8 @@ class PARLEY_EXPORT Pair {
   void check(const char* step, const Result<void>& result);
 
   PairOptions options_;
-  sim::World world_;
+  std::unique_ptr<sim::World> ownWorld_;
+  sim::World& world_;
   SeededRandom randomA_;
   SeededRandom randomB_;
   sim::Host* hostA_;
