@@ -43,9 +43,9 @@ class BitReader {
     }
     return ok_ ? ((1u << zeros) - 1 + bits(zeros)) : 0;
   }
-  int32_t se() {
+  int64_t se() {
     const uint32_t v = ue();
-    return v & 1 ? static_cast<int32_t>(v / 2 + 1) : -static_cast<int32_t>(v / 2);
+    return v & 1 ? int64_t{v / 2} + 1 : -int64_t{v / 2};
   }
 
  private:

@@ -51,8 +51,8 @@ size_t unescape(ByteSpan in, std::array<uint8_t, kMaxSpsBytes>& out) {
 }
 
 void skipScalingList(BitReader& r, int entries) {
-  int last = 8;
-  int next = 8;
+  int64_t last = 8;
+  int64_t next = 8;
   for (int i = 0; i < entries && r.ok(); ++i) {
     if (next != 0) next = (last + r.se() + 256) % 256;
     last = next == 0 ? last : next;
