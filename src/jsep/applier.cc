@@ -115,10 +115,10 @@ void Applier::localOffer(const sdp::SessionDescription& offer) {
 
 void Applier::remoteOffer(const sdp::SessionDescription& offer) {
   saveBeforeOffer();
-  for (size_t i = 0; i < offer.media.size(); ++i) remoteOfferSection(offer, i);
   for (const sdp::MediaDescription& m : offer.media) {
     if (m.mid && !contains(s_.usedMids, *m.mid)) s_.usedMids.push_back(*m.mid);
   }
+  for (size_t i = 0; i < offer.media.size(); ++i) remoteOfferSection(offer, i);
   s_.pendingRemote = TypedDescription{SdpType::Offer, offer};
   s_.signaling = SignalingState::HaveRemoteOffer;
 }

@@ -126,8 +126,9 @@ void Applier::agreeTransport(const Agreement& agreement, bool final) {
     d_.transport.remoteIce = RemoteIce{credentials, remote.iceLite, trickle};
     t.remoteIce = credentials;
   }
-  const bool controlling =
-      remote.iceLite != agreement.local.iceLite ? remote.iceLite : t.iceControlling.value_or(!agreement.answerIsLocal);
+  const bool controlling = remote.iceLite != agreement.local.iceLite
+                               ? remote.iceLite
+                               : t.iceControlling.value_or(!agreement.answerIsLocal);
   if (t.iceControlling != controlling) {
     t.iceControlling = controlling;
     d_.transport.iceControlling = controlling;

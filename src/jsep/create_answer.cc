@@ -27,22 +27,26 @@ class AnswerBuilder {
  private:
   void chooseTransport() {
     shared_ = onSharedTransport(offer_);
-    sdp::TransportAttributes theirs;
-    if (const auto tagged = transportSection(offer_))
-      theirs = offer_.transportOf(offer_.media[*tagged]);
     // Without a group only one section can live; which one is known once a section is acceptable.
     exclusive_ = std::count(shared_.begin(), shared_.end(), true) == 1;
     if (exclusive_) {
       for (size_t i = 0; i < shared_.size(); ++i) {
         shared_[i] = !offer_.media[i].isRejected() && !offer_.media[i].bundleOnly;
       }
+    } else if (const auto tagged = transportSection(offer_)) {
+      meet(offer_.transportOf(offer_.media[*tagged]));
     }
+  }
+
+  /// Takes the peer's side of the transport. False if it says too little to connect to.
+  bool meet(const sdp::TransportAttributes& theirs) {
+    if (!theirs.iceUfrag || !theirs.icePwd || theirs.fingerprints.empty()) return false;
     const TransportState& t = state_.transport;
     const bool restart =
-        t.remoteIce && theirs.iceUfrag && theirs.icePwd &&
-        (t.remoteIce->ufrag != *theirs.iceUfrag || t.remoteIce->pwd != *theirs.icePwd);
+        t.remoteIce && t.remoteIce != IceCredentials{*theirs.iceUfrag, *theirs.icePwd};
     ice_ = !t.localIce || restart ? capabilities_.freshIce : *t.localIce;
     setup_ = answerSetup(theirs.setup.value_or(sdp::SetupRole::ActPass));
+    return true;
   }
 
   /// RFC 8842 section 5.3: we choose unless the offer leaves no choice; the role in force stays.
@@ -57,6 +61,7 @@ class AnswerBuilder {
     const sdp::MediaDescription& offered = offer_.media[i];
     if (offered.isRejected() || !shared_[i] || (exclusive_ && taken_))
       return rejectedSection(offered);
+    if (exclusive_ && !meet(offer_.transportOf(offered))) return rejectedSection(offered);
     std::optional<sdp::MediaDescription> out;
     if (state_.data.mLineIndex == i) {
       out = data(offered);

@@ -74,7 +74,9 @@ struct Delta {
   TransportChange transport{};
   std::vector<MediaSectionChange> media{};
   std::optional<DataChange> data{};
-  std::vector<TransceiverId> created{};  ///< by a remote offer; need SSRCs and a receiver track
+  /// Made by a remote offer; they need a receiver track. SSRCs that are still 0, here or in layers
+  /// that a remote offer proposed, are drawn by whoever commits.
+  std::vector<TransceiverId> created{};
   std::vector<TransceiverId> removed{};  ///< no longer in `state`
   /// Of the rollback that a remote offer in have-local-offer implies; come before `events`.
   std::optional<SessionEvents> rollbackEvents{};

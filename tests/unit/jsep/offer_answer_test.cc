@@ -276,6 +276,19 @@ TEST(CreateAnswer, SkipsAnUnusableFirstSectionOfAPeerWithoutBundle) {
   EXPECT_EQ(b.last.transport.remoteIce->credentials.ufrag, "other");
 }
 
+TEST(CreateAnswer, APeerWithoutBundleMustSayHowToReachTheSection) {
+  Peer a("a"), b("b");
+  a.add(MediaKind::Audio);
+  a.add(MediaKind::Video);
+  auto offer = a.offer();
+  offer.groups.clear();
+  offer.media[0].codecs = {test::codec(100, "SILK", 16000)};
+  offer.media[1].transport.icePwd.reset();
+  ASSERT_TRUE(b.remote(SdpType::Offer, offer));
+  const auto d = b.answer();
+  EXPECT_TRUE(d.media[0].isRejected() && d.media[1].isRejected());
+}
+
 TEST(CreateAnswer, KeepsASectionThatIsBundleOnly) {
   Peer a("a"), b("b");
   a.add(MediaKind::Audio);
