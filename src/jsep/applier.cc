@@ -17,6 +17,10 @@ bool isMedia(const sdp::MediaDescription& section) {
          (section.kind() == sdp::MediaKind::Audio || section.kind() == sdp::MediaKind::Video);
 }
 
+bool isData(const sdp::MediaDescription& section) {
+  return section.isSctp() && section.kind() == sdp::MediaKind::Application;
+}
+
 /// RFC 8830 section 2: the streams of a section, "-" standing for none.
 std::vector<std::string> streamsOf(const sdp::MediaDescription& section) {
   std::vector<std::string> out;
@@ -81,7 +85,7 @@ bool Applier::associateLocalSections(const sdp::SessionDescription& offer) {
     }
     if (section.isRejected()) continue;
     if (!section.mid) return false;
-    if (section.isSctp()) {
+    if (isData(section)) {
       if (s_.data.mLineIndex) return false;
       s_.data.mid = section.mid;
       s_.data.mLineIndex = i;
@@ -125,7 +129,7 @@ void Applier::remoteOffer(const sdp::SessionDescription& offer) {
 
 void Applier::remoteOfferSection(const sdp::SessionDescription& offer, size_t i) {
   const sdp::MediaDescription& section = offer.media[i];
-  if (section.isSctp()) return remoteDataSection(section, i);
+  if (isData(section)) return remoteDataSection(section, i);
   if (!isMedia(section)) return;
   TransceiverState* known = s_.findByIndex(i);
   if (section.isRejected()) {

@@ -119,7 +119,11 @@ void Applier::agreeTransport(const Agreement& agreement, bool final) {
                                          t.remoteFingerprints != theirs.fingerprints);
 
   const IceCredentials credentials{*theirs.iceUfrag, *theirs.icePwd};
-  if (t.remoteIce != credentials) {
+  // A peer that keeps its credentials when we restart is wrong (RFC 8839 section 4.4.1.1.1), but the
+  // new generation needs some all the same.
+  const auto& before = s_.transportBeforeOffer;
+  const bool weRestarted = before && before->localIce && before->localIce != t.localIce;
+  if (t.remoteIce != credentials || weRestarted) {
     const auto& options = theirs.iceOptions;
     const bool trickle = std::find(options.begin(), options.end(), "trickle") != options.end();
     d_.transport.remoteIceRestart = t.remoteIce.has_value();

@@ -75,7 +75,7 @@ class AnswerBuilder {
   }
 
   std::optional<sdp::MediaDescription> data(const sdp::MediaDescription& offered) const {
-    if (!offered.isSctp() || offered.effectiveSctpPort().value_or(0) == 0) return std::nullopt;
+    if (!offered.isSctp() || offered.effectiveSctpPort() == 0) return std::nullopt;
     sdp::MediaDescription out = dataSection(capabilities_, {});
     out.mid = offered.mid;
     out.protocol = offered.protocol;

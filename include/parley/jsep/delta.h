@@ -22,7 +22,7 @@ struct TransportChange {
       false;  ///< the generation of the offer is void; `localIce` or none is back
   std::optional<bool> iceControlling{};  ///< initial ICE role; set once
   std::optional<RemoteIce> remoteIce{};
-  bool remoteIceRestart = false;  ///< `remoteIce` replaces credentials already in use
+  bool remoteIceRestart = false;  ///< `remoteIce` belongs to a new generation, not to the first
   std::vector<sdp::Fingerprint> remoteFingerprints{};
   std::optional<DtlsRole> dtlsRole{};
   bool newDtlsAssociation = false;  ///< the peer starts over (RFC 8842 section 4)

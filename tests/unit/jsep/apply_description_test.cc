@@ -224,6 +224,19 @@ TEST(Transport, IceRestartIsAnsweredWithNewCredentials) {
   EXPECT_FALSE(isNegotiationNeeded(a.state));
 }
 
+TEST(Transport, APeerThatKeepsItsCredentialsInARestartIsTakenAtItsWord) {
+  Peer a("a"), b("b");
+  a.add(MediaKind::Audio);
+  negotiate(a, b);
+  a.freshIce();
+  ASSERT_TRUE(b.remote(SdpType::Offer, a.offer({true})));
+  const auto answer = b.answer();  // b draws no new ones here
+  EXPECT_EQ(answer.media[0].transport.iceUfrag, "bufrag1");
+  ASSERT_TRUE(a.remote(SdpType::Answer, answer));
+  ASSERT_TRUE(a.last.transport.remoteIce);
+  EXPECT_TRUE(a.last.transport.remoteIceRestart);
+}
+
 TEST(Transport, RestartWishSurvivesRollback) {
   Peer a("a"), b("b");
   a.add(MediaKind::Audio);

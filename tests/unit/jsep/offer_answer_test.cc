@@ -366,6 +366,21 @@ TEST(CreateAnswer, AnswersTheOldDataFormInKind) {
   EXPECT_EQ(b.last.data->settings.remoteMaxMessageSize, 65536u);
 }
 
+TEST(CreateAnswer, DataWithoutPortMeansTheUsualPort) {
+  for (const bool zero : {false, true}) {
+    Peer a("a"), b("b");
+    a.state.data.wanted = true;
+    auto offer = a.offer();
+    offer.media[0].sctpPort.reset();
+    if (zero) offer.media[0].sctpPort = uint16_t{0};
+    ASSERT_TRUE(b.remote(SdpType::Offer, offer));
+    EXPECT_EQ(b.answer().media[0].isRejected(), zero);
+    if (!zero) {
+      EXPECT_EQ(b.last.data->settings.remotePort, 5000);
+    }
+  }
+}
+
 TEST(CreateAnswer, EchoesProtocolsOfOlderPeers) {
   for (const char* protocol : {"RTP/SAVPF", "TCP/DTLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVP"}) {
     Peer a("a"), b("b");
