@@ -119,8 +119,8 @@ void Applier::agreeTransport(const Agreement& agreement, bool final) {
                                          t.remoteFingerprints != theirs.fingerprints);
 
   const IceCredentials credentials{*theirs.iceUfrag, *theirs.icePwd};
-  // A peer that keeps its credentials when we restart is wrong (RFC 8839 section 4.4.1.1.1), but the
-  // new generation needs some all the same.
+  // A peer that keeps its credentials when we restart is wrong (RFC 8839 section 4.4.1.1.1), but
+  // the new generation needs some all the same.
   const auto& before = s_.transportBeforeOffer;
   const bool weRestarted = before && before->localIce && before->localIce != t.localIce;
   if (t.remoteIce != credentials || weRestarted) {

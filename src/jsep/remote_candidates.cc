@@ -56,17 +56,17 @@ bool inForce(const SessionState& s, const TypedDescription& d, const RemoteCandi
 
 }  // namespace
 
-Result<AcceptedCandidate> addRemoteCandidate(SessionState& state,
+Result<AcceptedCandidate> addRemoteCandidate(const SessionState& state,
                                              const RemoteCandidate& candidate) {
   if (candidate.candidate && !candidate.mid && !candidate.mLineIndex) {
     return fail(ErrorCode::Type, "a candidate needs sdpMid or sdpMLineIndex");
   }
   if (state.remote() == nullptr)
     return fail(ErrorCode::InvalidState, "there is no remote description yet");
-  AcceptedCandidate out;
+  AcceptedCandidate out{state, false};
   bool sectionFound = false;
   bool added = false;
-  for (auto* d : {&state.currentRemote, &state.pendingRemote}) {
+  for (auto* d : {&out.state.currentRemote, &out.state.pendingRemote}) {
     if (!*d) continue;
     const Outcome outcome = addTo((*d)->sdp, candidate);
     sectionFound = sectionFound || outcome != Outcome::NoSuchSection;
