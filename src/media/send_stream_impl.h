@@ -18,7 +18,7 @@
 namespace parley::media {
 
 /// One outgoing RTP stream: cuts frames into packets with their content extensions, remembers what
-/// was sent and repeats it. The way of a packet (architecture of the layer: media/README.md):
+/// was sent and repeats it. The way of a packet:
 ///
 ///     sendVideo: packetize -> Pacer::push          (content extensions written, send-time ones
 ///     zero) Pacer::pop -> RtpSession egress: history keeps the packet, a copy is stamped and
