@@ -1,14 +1,30 @@
-// What every consumer project builds: touches the library's public headers and its code.
+// What every consumer project builds: one offer made through the facade, which links the whole
+// stack.
 
 #include <cstdio>
+#include <future>
+#include <string>
 
-#include "parley/base/address.h"
-#include "parley/base/secure_random.h"
-#include "parley/base/version.h"
+#include "parley/parley.h"
 
 int main() {
-  const auto address = parley::SocketAddress::parse("[2001:db8::1]:3478");
-  if (!address || address->toString() != "[2001:db8::1]:3478") return 1;
-  std::printf("parley %s\n", PARLEY_VERSION_STRING);
-  return 0;
+  const auto loop = parley::Loop::create();
+  if (!loop->startThread()) return 1;
+  auto connection = parley::PeerConnection::create(loop);
+  if (!connection) return 1;
+  if (!connection->createDataChannel("chat")) return 1;
+  if (!connection->addTransceiver(parley::MediaKind::Video)) return 1;
+
+  std::promise<std::string> sdp;
+  connection->createOffer([&](parley::Result<parley::SessionDescription> offer) {
+    sdp.set_value(offer ? offer->sdp : "");
+  });
+  const std::string text = sdp.get_future().get();
+  connection->closeAndDrain();
+  loop->stop();
+  std::printf("parley %s\n%s", PARLEY_VERSION_STRING, text.c_str());
+  return text.find("m=application") != std::string::npos &&
+                 text.find("m=video") != std::string::npos
+             ? 0
+             : 1;
 }

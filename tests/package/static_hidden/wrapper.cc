@@ -1,5 +1,6 @@
-#include "parley/base/address.h"
+#include "parley/parley.h"
 
-extern "C" __attribute__((visibility("default"))) int wrapperParses(const char* text) {
-  return parley::IpAddress::parse(text).has_value() ? 1 : 0;
+extern "C" __attribute__((visibility("default"))) int wrapperCreatesConnection() {
+  auto connection = parley::PeerConnection::create(parley::Loop::create());
+  return connection && connection->createDataChannel("chat") ? 1 : 0;
 }
