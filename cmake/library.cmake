@@ -38,7 +38,6 @@ endfunction()
 
 # What a shared parley::parley needs beyond its objects: nothing of libusrsctp.a may be visible outside.
 function(parley_shared_options target)
-  target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/shared_usrsctp.c)
   target_link_options(${target} PRIVATE LINKER:--exclude-libs,ALL)
   if(NOT PARLEY_SANITIZE)
     target_link_options(${target} PRIVATE LINKER:-z,defs)
@@ -52,8 +51,8 @@ get_target_property(parley_kind parley TYPE)
 if(parley_kind STREQUAL "SHARED_LIBRARY")
   parley_shared_options(parley)
 else()
-  # A shared library of a user that contains the static parley does not export it again.
-  target_link_options(parley INTERFACE LINKER:--exclude-libs,libparley.a)
+  # A shared library of a user that contains the static parley does not export it again, nor the copy of usrsctp.
+  target_link_options(parley INTERFACE LINKER:--exclude-libs,libparley.a:libusrsctp.a)
 endif()
 
 parley_bundle(parley_testing_bundle testing STATIC ${PARLEY_TESTING_LAYERS})

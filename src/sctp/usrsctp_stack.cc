@@ -2,6 +2,12 @@
 
 #include <usrsctp.h>
 
+// Distributions build libusrsctp.a for executables: it reads in6addr_any at a fixed distance, which
+// a shared library that contains us may do only with a symbol of its own. This is that symbol,
+// invisible outside and weak, so that a C library linked statically brings its own; the value is
+// RFC 3493's.
+extern "C" __attribute__((weak, visibility("hidden"))) const in6_addr in6addr_any{};
+
 namespace parley::sctp {
 namespace {
 
