@@ -46,6 +46,8 @@ class PARLEY_EXPORT Pair {
   sim::World& world() { return world_; }
   sim::Host& hostA() { return *hostA_; }
   sim::Host& hostB() { return *hostB_; }
+  sim::Node& nodeA() { return *nodeA_; }
+  sim::Node& nodeB() { return *nodeB_; }
   const std::shared_ptr<Loop>& loopA() { return loopA_; }
   const std::shared_ptr<Loop>& loopB() { return loopB_; }
   PeerConnection& a() { return a_; }
