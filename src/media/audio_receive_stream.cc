@@ -150,6 +150,8 @@ void AudioReceiveStream::advance(Timestamp now) {
     if (!unit_.captureTime) unit_.captureTime = captureTimeOf(unit_.rtpTimestamp);
     std::swap(ready_.push(), unit_);
   }
+  // What is not here within the playout delay has been concealed.
+  nack_.forgetMissedBefore(now - buffer_.targetDelay());
   collectNacks(now);
   nack_.takeGaveUp();
 }

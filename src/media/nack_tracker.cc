@@ -74,6 +74,12 @@ void NackTracker::forgetBefore(int64_t sequence) {
   updateEarliest();
 }
 
+void NackTracker::forgetMissedBefore(Timestamp time) {
+  if (entries_.empty() || entries_.front().missedAt >= time) return;
+  std::erase_if(entries_, [time](const Entry& e) { return e.missedAt < time; });
+  updateEarliest();
+}
+
 void NackTracker::reset() {
   entries_.clear();
   newest_.reset();

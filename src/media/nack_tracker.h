@@ -26,6 +26,8 @@ class NackTracker {
   void handlePacket(int64_t sequence, bool keyFrame, bool recovered, Timestamp now);
   /// Nothing before this one is of use any more.
   void forgetBefore(int64_t sequence);
+  /// What has been missing since before `time` would come too late.
+  void forgetMissedBefore(Timestamp time);
   void reset();
   void setRtt(Duration rtt) { rtt_ = rtt; }
 

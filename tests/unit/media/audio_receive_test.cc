@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "media_fixture.h"
 #include "support/alloc_guard.h"
+#include "unit/media/media_fixture.h"
 
 namespace parley::media {
 namespace {
@@ -295,6 +295,25 @@ TEST_F(AudioReceiveTest, AFloodIsBounded) {
     run(Duration::millis(3));
   }
   EXPECT_LT(pool_.inUse(), 300u);
+}
+
+TEST_F(AudioReceiveTest, LossesAreAskedForOnlyWhileTheyCouldStillBePlayed) {
+  ReceiveConfig config = audioConfig(1, "a");
+  config.codecs[0].nack = true;
+  config.codecs[0].rtxPayloadType = 112;
+  hub_->setReceiver(config);
+  hub_->setRtt(Duration::millis(10));
+  play(10);
+  const Bytes lost = sender_.opus();
+  deliver(sender_.opus());
+  ASSERT_EQ(requests_.size(), 1u);
+  deliver(sender_.rtx(lost, 112));
+  run(Duration::millis(100));
+  EXPECT_EQ(units(UnitKind::Packet), 12u);
+  sender_.timestamp += 3 * 960;
+  sender_.opus();
+  play(100);
+  EXPECT_LE(requests_.size(), 6u);
 }
 
 TEST_F(AudioReceiveTest, LevelAndSourcesAreReported) {

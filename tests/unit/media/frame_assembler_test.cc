@@ -4,7 +4,7 @@
 
 #include "parley/base/seq_num.h"
 
-#include "media_fixture.h"
+#include "unit/media/media_fixture.h"
 
 namespace parley::media {
 namespace {

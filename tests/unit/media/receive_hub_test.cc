@@ -3,7 +3,7 @@
 #include "parley/base/machine.h"
 #include "parley/rtp/rtcp/all.h"
 
-#include "media_fixture.h"
+#include "unit/media/media_fixture.h"
 
 namespace parley::media {
 namespace {

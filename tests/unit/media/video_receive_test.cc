@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "media_fixture.h"
 #include "support/alloc_guard.h"
+#include "unit/media/media_fixture.h"
 
 namespace parley::media {
 namespace {
