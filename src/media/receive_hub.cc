@@ -1,6 +1,7 @@
 #include "parley/media/receive_hub.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "parley/base/log.h"
 #include "parley/rtp/extensions/audio_level.h"
@@ -80,12 +81,17 @@ class ReceiveHub::Impl {
 
 void ReceiveHub::Impl::setReceiver(const ReceiveConfig& config) {
   router_.setReceiver(config);
-  pairs_.clear();
+  // What a pair has learnt survives a renegotiation.
+  const std::vector<SyncPair> former = std::exchange(pairs_, {});
   for (const auto& audio : router_.receivers()) {
     for (const auto& video : router_.receivers()) {
       if (audio->config.kind == MediaKind::Audio && video->config.kind == MediaKind::Video &&
           !audio->config.syncGroup.empty() && audio->config.syncGroup == video->config.syncGroup) {
-        pairs_.push_back({audio->config.id, video->config.id, {}});
+        SyncPair pair{audio->config.id, video->config.id, {}};
+        for (const SyncPair& p : former) {
+          if (p.audio == pair.audio && p.video == pair.video) pair.sync = p.sync;
+        }
+        pairs_.push_back(pair);
       }
     }
   }
