@@ -21,13 +21,21 @@ constexpr int kMaxCallbacksPerDispatch = 1024;
 LoopCore::LoopCore(LoopOptions options)
     : options_(std::move(options)),
       endpoint_(options_.random ? *options_.random : static_cast<Random&>(systemRandom_),
-                options_.log ? *options_.log : nullLog(),
-                endpoint::EndpointConfig{options_.limits}),
+                options_.log ? *options_.log : nullLog(), endpointConfig()),
       media_(std::make_unique<MediaRuntime>(*this)) {
   refreshWallClock(now());
 }
 
 LoopCore::~LoopCore() = default;
+
+endpoint::EndpointConfig LoopCore::endpointConfig() {
+  endpoint::EndpointConfig config;
+  config.limits = options_.limits;
+  // The loop's thread receives into packets and drops sent ones outside the loop's lock, while
+  // workers and callers of `send` make packets inside it.
+  if (options_.threading == Threading::Serialized) config.poolLock = &poolMutex_;
+  return config;
+}
 
 Timestamp LoopCore::now() const {
   return options_.clock ? options_.clock() : io::monotonicNow();

@@ -27,6 +27,15 @@ class TimedSource {
   virtual Timestamp run(Timestamp now) = 0;
 };
 
+class PoolMutex final : public PoolLock {
+ public:
+  void lock() override { mutex_.lock(); }
+  void unlock() override { mutex_.unlock(); }
+
+ private:
+  std::mutex mutex_;
+};
+
 /// What a Loop really is: an Endpoint, the mutex that serialises the facade, and the delivery of
 /// callbacks. Order of locks: the loop's mutex first, then any leaf mutex (posted work, media
 /// queues); user code runs with none of them held.
@@ -65,7 +74,8 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   void addSource(std::shared_ptr<TimedSource> source, Timestamp first);
   /// Destroys what `garbage` owns in the next dispatch, outside the lock.
   void bury(std::function<void()> garbage) { graveyard_.push_back(std::move(garbage)); }
-  /// Nobody drives the loop any more: lets go of its connections, which would keep it alive in turn.
+  /// Nobody drives the loop any more: lets go of its connections, which would keep it alive in
+  /// turn.
   void abandon();
   /// The session says good-bye to its peer; it is destroyed once that has been sent.
   void closing(endpoint::SessionId id) { closing_.push_back(id); }
@@ -82,6 +92,7 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   PacketPool& pool() override { return endpoint_.pool(); }
 
  private:
+  endpoint::EndpointConfig endpointConfig();
   void refreshWallClock(Timestamp now);
   void runPosted();
   void runSources();
@@ -92,6 +103,7 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   LoopOptions options_;
   SecureRandom systemRandom_;
   mutable std::mutex mutex_;
+  PoolMutex poolMutex_;
   endpoint::Endpoint endpoint_;
   std::unique_ptr<MediaRuntime> media_;
   std::unordered_map<uint32_t, std::shared_ptr<PeerConnectionCore>> connections_;

@@ -40,13 +40,29 @@ void PacketBuf::reset() {
   begin_ = size_ = 0;
 }
 
-PacketPool::PacketPool(size_t maxSlots) : maxSlots_(maxSlots) {}
+class PacketPool::Guard {
+ public:
+  explicit Guard(PacketPool& pool) : lock_(pool.lock_) {
+    if (lock_) lock_->lock();
+  }
+  ~Guard() {
+    if (lock_) lock_->unlock();
+  }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+ private:
+  PoolLock* lock_;
+};
+
+PacketPool::PacketPool(size_t maxSlots, PoolLock* lock) : maxSlots_(maxSlots), lock_(lock) {}
 
 PacketPool::~PacketPool() {
   PARLEY_DCHECK(inUse_ == 0);
 }
 
 PacketBuf PacketPool::allocate() {
+  const Guard guard(*this);
   if (!free_ && !addSlab()) return {};
   FreeSlot* slot = free_;
   free_ = slot->next;
@@ -66,6 +82,7 @@ PacketBuf PacketPool::copyOf(ByteSpan bytes) {
 }
 
 void PacketPool::release(uint8_t* slot) {
+  const Guard guard(*this);
   free_ = new (slot) FreeSlot{free_};
   --inUse_;
 }

@@ -24,7 +24,7 @@ Overloaded(F...) -> Overloaded<F...>;
 }  // namespace
 
 Endpoint::Endpoint(Random& random, LogSink& log, EndpointConfig config)
-    : pool_(config.maxPacketSlots),
+    : pool_(config.maxPacketSlots, config.poolLock),
       environment_{random, pool_, log, {}, config.limits},
       effects_(kSlotMask),
       ready_(kSlotMask),

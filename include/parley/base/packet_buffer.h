@@ -12,6 +12,15 @@ namespace parley {
 
 class PacketPool;
 
+/// What several threads take before they touch a pool. Base knows no threads; who brings them in
+/// brings the lock too.
+class PoolLock {
+ public:
+  virtual ~PoolLock() = default;
+  virtual void lock() = 0;
+  virtual void unlock() = 0;
+};
+
 /// A move-only handle to one pooled slot. The payload is a window in the slot with free room before
 /// it (headers of outer layers: TURN, TCP framing) and behind it (SRTP tag), so every layer works
 /// in place. Returned to its pool when the handle dies. Thread rule: that of its pool.
@@ -66,11 +75,13 @@ class PARLEY_EXPORT PacketBuf {
   uint32_t size_ = 0;
 };
 
-/// A slab pool of packet slots: a free list, no locks, no atomics. Grows by slabs up to `maxSlots`,
-/// never shrinks. Must outlive its buffers. Thread-compatible: one loop's property.
+/// A slab pool of packet slots: a free list, no atomics. Grows by slabs up to `maxSlots`, never
+/// shrinks. Must outlive its buffers. One loop's property, and thread-compatible; with a lock,
+/// buffers may be taken on one thread and given back on another.
 class PARLEY_EXPORT PacketPool {
  public:
-  explicit PacketPool(size_t maxSlots = 65536);
+  /// `lock` may be null and must outlive the pool.
+  explicit PacketPool(size_t maxSlots = 65536, PoolLock* lock = nullptr);
   ~PacketPool();
   PacketPool(const PacketPool&) = delete;
   PacketPool& operator=(const PacketPool&) = delete;
@@ -89,12 +100,14 @@ class PARLEY_EXPORT PacketPool {
   friend class PacketBuf;
   void release(uint8_t* slot);
   bool addSlab();
+  class Guard;
   struct FreeSlot {
     FreeSlot* next;
   };
   std::vector<std::unique_ptr<uint8_t[]>> slabs_;
   FreeSlot* free_ = nullptr;
   size_t maxSlots_;
+  PoolLock* lock_;
   size_t capacity_ = 0;
   size_t inUse_ = 0;
   size_t highWater_ = 0;

@@ -28,6 +28,9 @@ using SessionId = StrongId<struct SessionIdTag>;
 struct EndpointConfig {
   Limits limits{};
   size_t maxPacketSlots = 65536;  ///< bound of the packet pool, 2 KiB each
+  /// For drivers that fill received packets and drop sent ones while another thread is inside the
+  /// endpoint. Must outlive it.
+  PoolLock* poolLock = nullptr;
 };
 
 /// Counters of what never reached a session.

@@ -122,9 +122,10 @@ const commands = {
   },
   setCodecs: args => preferCodecs(transceiverOf(peer(args), args.kind), args.kind, args.codecs),
   async setSender(args) {
-    const { pc: _pc, kind = 'video', encoding = 0, ...parameters } = args;
+    const { pc: _pc, kind = 'video', encoding = 0, degradationPreference, ...parameters } = args;
     const sender = peer(args).pc.getSenders().find(s => s.track?.kind === kind);
     const current = sender.getParameters();
+    if (degradationPreference) current.degradationPreference = degradationPreference;
     Object.assign(current.encodings[encoding], parameters);
     await sender.setParameters(current);
   },

@@ -186,6 +186,46 @@ TEST(Threading, TwoThreadsMayHammerOneConnection) {
   EXPECT_EQ(received, 2u * kPerThread);
 }
 
+// The loop's thread receives and sends packets outside the loop's lock, while encoders and callers
+// of `send` make packets inside it: all of them use one pool.
+TEST(Threading, MediaWorkersAndSendersShareTheLoopsPacketPool) {
+  LivePair pair;
+  Latch open;
+  Latch allThere;
+  Latch seen;
+  constexpr int kMessages = 3000;
+  std::atomic<int> received{0};
+  std::atomic<int> wrong{0};
+  std::atomic<int> frames{0};
+  pair.b.onTrack([&](const TrackEvent& event) {
+    if (event.track.kind() != MediaKind::Video) return;
+    MediaStreamTrack track = event.track;
+    track.setVideoSink([&](const codec::VideoFrame&) {
+      if (++frames == 5) seen.set();
+    });
+  });
+  pair.b.onDataChannel([&](DataChannel incoming) {
+    incoming.onMessage([&](const DataMessage& message) {
+      for (const uint8_t byte : message.data) wrong += byte != message.data[0];
+      if (++received == kMessages) allThere.set();
+    });
+  });
+  DataChannel channel = pair.a.createDataChannel("c").value();
+  channel.onOpen([&] { open.set(); });
+  ASSERT_TRUE(pair.a.addTrack(
+      MediaStreamTrack::createVideo(pair.loopA, createTestPatternSource(160, 120, 100))));
+  ASSERT_TRUE(pair.a.addTrack(MediaStreamTrack::createAudio(pair.loopA, createToneSource(440))));
+  pair.negotiate();
+  ASSERT_TRUE(open.wait());
+  for (int i = 0; i < kMessages; ++i) {
+    const Bytes message(900, static_cast<uint8_t>(i));
+    ASSERT_TRUE(channel.send(ByteSpan(message)));
+  }
+  EXPECT_TRUE(allThere.wait());
+  EXPECT_TRUE(seen.wait());
+  EXPECT_EQ(wrong, 0);
+}
+
 TEST(Threading, CallbacksOfOneConnectionRunOneAtATimeInOrder) {
   LivePair pair;
   std::atomic<int> inside{0};
