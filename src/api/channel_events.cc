@@ -12,6 +12,14 @@ namespace {
 // One round of collecting takes at most this many messages, so that a flood on one connection
 // cannot starve the others; what is left stays in the association and closes its receiver window.
 constexpr size_t kMaxQueuedMessageTasks = 256;
+constexpr size_t kMaxHeldMessages = 256;
+
+// The open event of a channel, unless it has begun to close meanwhile.
+std::function<void()> openStep(DataChannelCore& body) {
+  if (body.visibleState != DataChannelState::Open) return {};
+  body.openMissed = !body.onOpen;
+  return bindCallback(body.onOpen);
+}
 
 }  // namespace
 
@@ -24,8 +32,7 @@ void PeerConnectionCore::onChannelEvent(const sctp::ChannelEvent& event) {
               [body](PeerConnectionCore& c) {
                 return bindCallback(c.callbacks.dataChannel, DataChannel(body));
               });
-    queueStep([](PeerConnectionCore&) {},
-              [body](PeerConnectionCore&) { return bindCallback(body->onOpen); });
+    queueStep([](PeerConnectionCore&) {}, [body](PeerConnectionCore&) { return openStep(*body); });
   } else if (const auto* opened = std::get_if<sctp::ChannelOpened>(&event)) {
     const auto body = channel(opened->id);
     if (!body) return;
@@ -37,10 +44,7 @@ void PeerConnectionCore::onChannelEvent(const sctp::ChannelEvent& event) {
           if (body->visibleState == DataChannelState::Connecting)
             body->visibleState = DataChannelState::Open;
         },
-        [body](PeerConnectionCore&) {
-          return body->visibleState == DataChannelState::Open ? bindCallback(body->onOpen)
-                                                              : std::function<void()>{};
-        });
+        [body](PeerConnectionCore&) { return openStep(*body); });
   } else if (const auto* closing = std::get_if<sctp::ChannelClosing>(&event)) {
     const auto body = channel(closing->id);
     if (!body) return;
@@ -74,23 +78,64 @@ void PeerConnectionCore::collectMessages() {
     const auto body = channel(message.channel);
     if (!body) continue;
     ++queuedMessages_;
-    queueTask(
-        [self = shared_from_this(), body, data = std::move(message.data), isText = message.isText] {
-          std::function<void(const DataMessage&)> callback;
-          {
-            const LoopCore::Lock lock(*self->loop_);
-            --self->queuedMessages_;
-            if (self->closed_) return;
-            callback = body->onMessage;
-          }
-          if (callback) callback(DataMessage{data, isText});
-          const LoopCore::Lock lock(*self->loop_);
-          // Room again: the association may hold more, and reading it opens the receiver window.
-          if (!self->closed_ && self->queuedMessages_ == kMaxQueuedMessageTasks / 2)
-            self->afterCall(self->loop_->now());
-        });
+    queueTask([self = shared_from_this(), body, data = std::move(message.data),
+               isText = message.isText]() mutable {
+      self->deliverMessage(body, std::move(data), isText);
+    });
     message = {};
   }
+}
+
+// Runs as a task, without the lock.
+void PeerConnectionCore::deliverMessage(const std::shared_ptr<DataChannelCore>& body, Bytes&& data,
+                                        bool isText) {
+  std::function<void(const DataMessage&)> callback;
+  {
+    const LoopCore::Lock lock(*loop_);
+    --queuedMessages_;
+    if (closed_) return;
+    callback = body->onMessage;
+    if (!callback && body->held.size() < kMaxHeldMessages) {
+      body->held.push_back({std::move(data), isText});
+    }
+  }
+  if (callback) callback(DataMessage{data, isText});
+  const LoopCore::Lock lock(*loop_);
+  // Room again: the association may hold more, and reading it opens the receiver window.
+  if (!closed_ && queuedMessages_ == kMaxQueuedMessageTasks / 2) afterCall(loop_->now());
+}
+
+void PeerConnectionCore::deliverMissed(const std::shared_ptr<DataChannelCore>& body) {
+  if (closed_) return;
+  if (body->onMessage && !body->held.empty()) {
+    auto held = std::make_shared<std::deque<DataChannelCore::Held>>(std::move(body->held));
+    body->held.clear();
+    tasks_.push_front([self = shared_from_this(), body, held] {
+      for (const DataChannelCore::Held& message : *held) {
+        std::function<void(const DataMessage&)> callback;
+        {
+          const LoopCore::Lock lock(*self->loop_);
+          if (self->closed_) return;
+          callback = body->onMessage;
+        }
+        if (callback) callback(DataMessage{message.data, message.isText});
+      }
+    });
+  }
+  if (body->onOpen && body->openMissed) {
+    body->openMissed = false;
+    tasks_.push_front([self = shared_from_this(), body] {
+      std::function<void()> call;
+      {
+        const LoopCore::Lock lock(*self->loop_);
+        if (!self->closed_) call = bindCallback(body->onOpen);
+      }
+      if (call) call();
+    });
+  }
+  if (tasks_.empty()) return;
+  loop_->markReady(shared_from_this());
+  loop_->wake();
 }
 
 }  // namespace parley::api_internal

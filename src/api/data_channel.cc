@@ -132,10 +132,12 @@ void DataChannel::setBufferedAmountLowThreshold(uint64_t bytes) {
 void DataChannel::onOpen(std::function<void()> callback) {
   const Locked locked(core_);
   std::swap(core_->onOpen, callback);  // the old one dies after the lock is released
+  if (core_->onOpen && locked.owner()) locked.owner()->deliverMissed(core_);
 }
 void DataChannel::onMessage(std::function<void(const DataMessage&)> callback) {
   const Locked locked(core_);
   std::swap(core_->onMessage, callback);  // the old one dies after the lock is released
+  if (core_->onMessage && locked.owner()) locked.owner()->deliverMissed(core_);
 }
 void DataChannel::onBufferedAmountLow(std::function<void()> callback) {
   const Locked locked(core_);

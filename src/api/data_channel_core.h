@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -27,6 +28,14 @@ class DataChannelCore final : public std::enable_shared_from_this<DataChannelCor
   DataChannelState visibleState = DataChannelState::Connecting;
   std::optional<uint16_t> streamId;
   uint64_t lowThreshold = 0;
+  /// What came while the app had no callback for it yet: a thread other than the loop's sets its
+  /// callbacks some time after it has the channel.
+  struct Held {
+    Bytes data;
+    bool isText = false;
+  };
+  std::deque<Held> held;
+  bool openMissed = false;
   std::function<void()> onOpen, onLow, onClosing, onClose;
   std::function<void(const DataMessage&)> onMessage;
   std::function<void(const Error&)> onError;

@@ -98,7 +98,6 @@ void LoopCore::handle(Input&& input, Timestamp now) {
 }
 
 void LoopCore::advance(Timestamp now) {
-  loopThread_ = std::this_thread::get_id();
   const Lock lock(*this);
   lastNow_ = std::max(lastNow_, now);
   refreshWallClock(now);
@@ -254,7 +253,6 @@ bool LoopCore::deliverOne() {
 }
 
 void LoopCore::dispatch() {
-  loopThread_ = std::this_thread::get_id();
   runPosted();
   runSources();
   finishClosing();

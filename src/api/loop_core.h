@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -63,7 +62,6 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   void post(std::function<void()> fn);
   void wake();
   void setWaker(std::function<void()> waker);
-  bool onLoopThread() const { return std::this_thread::get_id() == loopThread_.load(); }
 
   // All with the lock held.
   void addConnection(endpoint::SessionId id, std::shared_ptr<PeerConnectionCore> core);
@@ -122,7 +120,6 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   std::mutex postMutex_;
   std::vector<std::function<void()>> posted_;
   std::function<void()> waker_;
-  std::atomic<std::thread::id> loopThread_{};
 
   std::mutex deliveryMutex_;
   std::condition_variable deliveryEnded_;

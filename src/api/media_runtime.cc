@@ -27,6 +27,35 @@ codec::SdpAudioFormat toAudioFormat(const sdp::CodecParams& codec) {
           codec.channels == 0 ? size_t{1} : size_t{codec.channels}, toParameters(codec)};
 }
 
+// Runs `use(session, now)` under the lock if the connection still exists. The loop lives as long as
+// a connection of it, so nothing else needs to be held.
+template <class Use>
+void withSession(const std::weak_ptr<PeerConnectionCore>& weak, Use use) {
+  const std::shared_ptr<PeerConnectionCore> pc = weak.lock();
+  if (!pc) return;
+  auto run = [pc, use = std::move(use)] {
+    const LoopCore::Lock lock(pc->loop());
+    if (pc->closed() || !pc->session()) return;
+    const Timestamp now = pc->loop().now();
+    use(*pc->session(), now);
+    pc->afterCall(now);
+  };
+  const LoopOptions& options = pc->loop().options();
+  // An unlocked loop may be touched by its own thread only, so a worker hands its result over.
+  if (options.threading == Threading::Unlocked && options.mediaThreads == MediaThreads::Workers) {
+    pc->loop().post(std::move(run));
+  } else {
+    run();
+  }
+}
+
+std::function<Timestamp()> clockOf(LoopCore& loop) {
+  return [weak = loop.weak_from_this()] {
+    const std::shared_ptr<LoopCore> alive = weak.lock();
+    return alive ? alive->now() : Timestamp();
+  };
+}
+
 }  // namespace
 
 std::shared_ptr<FrameConsumer> MediaRuntime::Sender::consumerPtr() const {
@@ -34,33 +63,14 @@ std::shared_ptr<FrameConsumer> MediaRuntime::Sender::consumerPtr() const {
   return audio;
 }
 
-MediaRuntime::MediaRuntime(LoopCore& loop)
-    : loop_(loop),
-      videoEncodeWorker_(loop.options().mediaThreads == MediaThreads::Inline),
-      videoDecodeWorker_(loop.options().mediaThreads == MediaThreads::Inline),
-      audioWorker_(loop.options().mediaThreads == MediaThreads::Inline) {}
+MediaRuntime::MediaRuntime(LoopCore& loop) : loop_(loop) {
+  const bool runsInline = loop.options().mediaThreads == MediaThreads::Inline;
+  videoEncodeWorker_ = std::make_shared<Worker>(runsInline);
+  videoDecodeWorker_ = std::make_shared<Worker>(runsInline);
+  audioWorker_ = std::make_shared<Worker>(runsInline);
+}
 
 MediaRuntime::~MediaRuntime() = default;
-
-template <class Use>
-void MediaRuntime::withSession(const std::weak_ptr<PeerConnectionCore>& weak, Use use) {
-  auto run = [weak, use = std::move(use)] {
-    const std::shared_ptr<PeerConnectionCore> pc = weak.lock();
-    if (!pc) return;
-    const LoopCore::Lock lock(pc->loop());
-    if (pc->closed() || !pc->session()) return;
-    const Timestamp now = pc->loop().now();
-    use(*pc, *pc->session(), now);
-    pc->afterCall(now);
-  };
-  const LoopOptions& options = loop_.options();
-  // An unlocked loop may be touched by its own thread only, so a worker hands its result over.
-  if (options.threading == Threading::Unlocked && options.mediaThreads == MediaThreads::Workers) {
-    loop_.post(std::move(run));
-  } else {
-    run();
-  }
-}
 
 MediaRuntime::Sender& MediaRuntime::sender(PeerConnectionCore& pc, uint32_t transceiver,
                                            MediaKind kind) {
@@ -70,19 +80,17 @@ MediaRuntime::Sender& MediaRuntime::sender(PeerConnectionCore& pc, uint32_t tran
   if (kind == MediaKind::Video) {
     out.video = std::make_shared<VideoSendPipe>(
         pc.configuration().videoEncoders, videoEncodeWorker_,
-        [this, weak, transceiver](const codec::EncodedVideoFrame& frame) {
-          withSession(weak, [transceiver, frame](PeerConnectionCore&, jsep::Session& session,
-                                                 Timestamp now) {
+        [weak, transceiver](const codec::EncodedVideoFrame& frame) {
+          withSession(weak, [transceiver, frame](jsep::Session& session, Timestamp now) {
             session.sendVideo(transceiver, frame, now);
           });
         },
-        [loop = &loop_] { return loop->now(); });
+        clockOf(loop_));
   } else {
     out.audio = std::make_shared<AudioSendPipe>(
         pc.configuration().audioEncoders, audioWorker_,
-        [this, weak, transceiver](const codec::EncodedAudioFrame& frame) {
-          withSession(weak, [transceiver, frame](PeerConnectionCore&, jsep::Session& session,
-                                                 Timestamp now) {
+        [weak, transceiver](const codec::EncodedAudioFrame& frame) {
+          withSession(weak, [transceiver, frame](jsep::Session& session, Timestamp now) {
             session.sendAudio(transceiver, frame, now);
           });
         });
@@ -170,13 +178,12 @@ MediaRuntime::Receiver& MediaRuntime::receiver(PeerConnectionCore& pc, uint32_t 
   if (kind == MediaKind::Video) {
     out.video = std::make_shared<VideoReceivePipe>(
         pc.configuration().videoDecoders, videoDecodeWorker_, pc.receiverTrack(transceiver),
-        [this, weak, transceiver] {
-          withSession(weak,
-                      [transceiver](PeerConnectionCore&, jsep::Session& session, Timestamp now) {
-                        session.requestKeyFrame(transceiver, now);
-                      });
+        [weak, transceiver] {
+          withSession(weak, [transceiver](jsep::Session& session, Timestamp now) {
+            session.requestKeyFrame(transceiver, now);
+          });
         },
-        [loop = &loop_] { return loop->now(); });
+        clockOf(loop_));
   } else {
     out.audio = std::make_shared<AudioReceivePipe>(pc.configuration().audioDecoders, audioWorker_,
                                                    pc.receiverTrack(transceiver));

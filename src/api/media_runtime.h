@@ -61,18 +61,15 @@ class MediaRuntime {
 
   Sender& sender(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind);
   Receiver& receiver(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind);
-  /// A function that runs `use(session, now)` under the lock if the connection still exists.
-  template <class Use>
-  void withSession(const std::weak_ptr<PeerConnectionCore>& weak, Use use);
   void detach(Sender& sender);
 
   LoopCore& loop_;
   std::map<Key, Sender> senders_;
   std::map<Key, Receiver> receivers_;
-  // Declared last: their threads end before what the jobs use is destroyed.
-  Worker videoEncodeWorker_;
-  Worker videoDecodeWorker_;
-  Worker audioWorker_;
+  // Shared with the pipes: a track may still push a frame into one while the loop dies.
+  std::shared_ptr<Worker> videoEncodeWorker_;
+  std::shared_ptr<Worker> videoDecodeWorker_;
+  std::shared_ptr<Worker> audioWorker_;
 };
 
 }  // namespace parley::api_internal

@@ -88,6 +88,9 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   RtpReceiveParameters receiveParameters(uint32_t transceiver);
   void setEncoding(uint32_t transceiver, const RtpEncodingParameters& encoding);
 
+  /// The app has set a callback of a channel: what it missed so far is delivered before anything
+  /// newer.
+  void deliverMissed(const std::shared_ptr<DataChannelCore>& body);
   void addDataStats(StatsReport& report, double timestamp);
 
   const Configuration& configuration() const { return configuration_; }
@@ -110,6 +113,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void muteTrack(uint32_t transceiver, bool muted, bool ended);
   void onChannelEvent(const sctp::ChannelEvent& event);
   void collectMessages();
+  void deliverMessage(const std::shared_ptr<DataChannelCore>& body, Bytes&& data, bool isText);
 
   std::shared_ptr<LoopCore> loop_;
   Configuration configuration_;

@@ -30,11 +30,11 @@ codec::VideoRotation toRotation(const rtp::VideoOrientationValue& orientation) {
 }  // namespace
 
 VideoReceivePipe::VideoReceivePipe(std::shared_ptr<codec::VideoDecoderFactory> factory,
-                                   Worker& worker, std::shared_ptr<TrackCore> track,
+                                   std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track,
                                    std::function<void()> needKeyFrame,
                                    std::function<Timestamp()> clock)
     : factory_(std::move(factory)),
-      worker_(worker),
+      worker_(std::move(worker)),
       track_(std::move(track)),
       needKeyFrame_(std::move(needKeyFrame)),
       clock_(std::move(clock)) {}
@@ -76,7 +76,7 @@ void VideoReceivePipe::push(media::ReceivedFrame&& frame) {
     }
   }
   if (ask) needKeyFrame_();
-  if (schedule) worker_.post([self = shared_from_this()] { self->decodeNext(); });
+  if (schedule) worker_->post([self = shared_from_this()] { self->decodeNext(); });
 }
 
 void VideoReceivePipe::decodeNext() {
@@ -154,9 +154,9 @@ void VideoReceivePipe::decode(const media::ReceivedFrame& frame) {
 }
 
 AudioReceivePipe::AudioReceivePipe(std::shared_ptr<codec::AudioDecoderFactory> factory,
-                                   Worker& worker, std::shared_ptr<TrackCore> track)
+                                   std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track)
     : factory_(std::move(factory)),
-      worker_(worker),
+      worker_(std::move(worker)),
       track_(std::move(track)),
       buffer_(codec::AudioDecoder::kMaxPacketSamples * codec::AudioFrame::kMaxChannels) {}
 
@@ -184,7 +184,7 @@ void AudioReceivePipe::push(media::AudioPlayoutUnit&& unit) {
     pending_.push_back(std::move(unit));
     if (std::exchange(scheduled_, true)) return;
   }
-  worker_.post([self = shared_from_this()] { self->decodeAll(); });
+  worker_->post([self = shared_from_this()] { self->decodeAll(); });
 }
 
 void AudioReceivePipe::decodeAll() {

@@ -35,9 +35,9 @@ struct DecodeStats {
 /// From compressed pictures, in decodable order and due now, to a track's sinks.
 class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceivePipe> {
  public:
-  VideoReceivePipe(std::shared_ptr<codec::VideoDecoderFactory> factory, Worker& worker,
-                   std::shared_ptr<TrackCore> track, std::function<void()> needKeyFrame,
-                   std::function<Timestamp()> clock);
+  VideoReceivePipe(std::shared_ptr<codec::VideoDecoderFactory> factory,
+                   std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track,
+                   std::function<void()> needKeyFrame, std::function<Timestamp()> clock);
 
   /// The formats that may come, by the codec's name.
   void configure(std::vector<codec::SdpVideoFormat> formats);
@@ -51,7 +51,7 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
   bool ensureDecoder(const std::string& codecName);
 
   const std::shared_ptr<codec::VideoDecoderFactory> factory_;
-  Worker& worker_;
+  const std::shared_ptr<Worker> worker_;
   const std::shared_ptr<TrackCore> track_;
   const std::function<void()> needKeyFrame_;
   const std::function<Timestamp()> clock_;
@@ -71,8 +71,8 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
 /// From the 20 ms units of the jitter buffer to sound in pieces of 10 ms.
 class AudioReceivePipe final : public std::enable_shared_from_this<AudioReceivePipe> {
  public:
-  AudioReceivePipe(std::shared_ptr<codec::AudioDecoderFactory> factory, Worker& worker,
-                   std::shared_ptr<TrackCore> track);
+  AudioReceivePipe(std::shared_ptr<codec::AudioDecoderFactory> factory,
+                   std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track);
 
   void configure(std::vector<codec::SdpAudioFormat> formats);
   void push(media::AudioPlayoutUnit&& unit);
@@ -87,7 +87,7 @@ class AudioReceivePipe final : public std::enable_shared_from_this<AudioReceiveP
   bool ensureDecoder(const std::string& codecName);
 
   const std::shared_ptr<codec::AudioDecoderFactory> factory_;
-  Worker& worker_;
+  const std::shared_ptr<Worker> worker_;
   const std::shared_ptr<TrackCore> track_;
 
   mutable std::mutex mutex_;

@@ -16,10 +16,11 @@ constexpr size_t kMaxPendingSound = 20;
 
 }  // namespace
 
-VideoSendPipe::VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory, Worker& worker,
-                             Output output, std::function<Timestamp()> clock)
+VideoSendPipe::VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory,
+                             std::shared_ptr<Worker> worker, Output output,
+                             std::function<Timestamp()> clock)
     : factory_(std::move(factory)),
-      worker_(worker),
+      worker_(std::move(worker)),
       output_(std::move(output)),
       clock_(std::move(clock)) {}
 
@@ -75,7 +76,7 @@ void VideoSendPipe::onVideo(const codec::VideoFrame& frame) {
     }
     pending_.push_back(frame);
   }
-  if (schedule) worker_.post([self = shared_from_this()] { self->encodeNext(); });
+  if (schedule) worker_->post([self = shared_from_this()] { self->encodeNext(); });
 }
 
 void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame) {
@@ -167,9 +168,9 @@ void VideoSendPipe::encode(const codec::VideoFrame& source, const Settings& sett
   }
 }
 
-AudioSendPipe::AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory, Worker& worker,
-                             Output output)
-    : factory_(std::move(factory)), worker_(worker), output_(std::move(output)) {}
+AudioSendPipe::AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory,
+                             std::shared_ptr<Worker> worker, Output output)
+    : factory_(std::move(factory)), worker_(std::move(worker)), output_(std::move(output)) {}
 
 void AudioSendPipe::configure(const codec::SdpAudioFormat& format, bool active) {
   const std::lock_guard lock(mutex_);
@@ -209,7 +210,7 @@ void AudioSendPipe::onAudio(const codec::AudioFrame& frame) {
     pending_.push_back(frame);
     if (std::exchange(scheduled_, true)) return;
   }
-  worker_.post([self = shared_from_this()] { self->encodeAll(); });
+  worker_->post([self = shared_from_this()] { self->encodeAll(); });
 }
 
 void AudioSendPipe::encodeAll() {

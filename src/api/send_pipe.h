@@ -40,8 +40,8 @@ class VideoSendPipe final : public FrameConsumer,
     bool active = true;
   };
 
-  VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory, Worker& worker, Output output,
-                std::function<Timestamp()> clock);
+  VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory, std::shared_ptr<Worker> worker,
+                Output output, std::function<Timestamp()> clock);
 
   /// Starts or changes what is produced; an empty format name pauses.
   void configure(Settings settings);
@@ -62,7 +62,7 @@ class VideoSendPipe final : public FrameConsumer,
               bool keyFrame, bool restart);
 
   const std::shared_ptr<codec::VideoEncoderFactory> factory_;
-  Worker& worker_;
+  const std::shared_ptr<Worker> worker_;
   const Output output_;
   const std::function<Timestamp()> clock_;
 
@@ -89,7 +89,8 @@ class AudioSendPipe final : public FrameConsumer,
  public:
   using Output = std::function<void(const codec::EncodedAudioFrame&)>;
 
-  AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory, Worker& worker, Output output);
+  AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory, std::shared_ptr<Worker> worker,
+                Output output);
 
   void configure(const codec::SdpAudioFormat& format, bool active);
   void setTargetRate(DataRate rate, double lossFraction);
@@ -102,7 +103,7 @@ class AudioSendPipe final : public FrameConsumer,
   void encodeAll();
 
   const std::shared_ptr<codec::AudioEncoderFactory> factory_;
-  Worker& worker_;
+  const std::shared_ptr<Worker> worker_;
   const Output output_;
 
   mutable std::mutex mutex_;

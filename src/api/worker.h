@@ -1,9 +1,7 @@
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
-#include <mutex>
+#include <memory>
 #include <thread>
 
 namespace parley::api_internal {
@@ -13,7 +11,7 @@ namespace parley::api_internal {
 /// keep queued.
 class Worker {
  public:
-  explicit Worker(bool runsInline) : inline_(runsInline) {}
+  explicit Worker(bool runsInline);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -21,14 +19,10 @@ class Worker {
   void post(std::function<void()> job);
 
  private:
-  void run();
-
+  struct State;
   const bool inline_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::function<void()>> jobs_;
-  bool stopping_ = false;
-  std::thread thread_;
+  // The thread shares it: the last job may be what destroys this object.
+  const std::shared_ptr<State> state_;
 };
 
 }  // namespace parley::api_internal

@@ -76,8 +76,8 @@ class PARLEY_EXPORT DataChannel {
   uint64_t bufferedAmountLowThreshold() const;
   void setBufferedAmountLowThreshold(uint64_t bytes);
 
-  // Callbacks; an empty function removes one. Set them where the channel was obtained: events that
-  // happen before the calling callback returns are held until after it.
+  // Callbacks; an empty function removes one. An opening and up to 256 messages that came before
+  // their callback was set are kept and delivered then.
   void onOpen(std::function<void()> callback);
   void onMessage(std::function<void(const DataMessage&)> callback);
   void onBufferedAmountLow(std::function<void()> callback);

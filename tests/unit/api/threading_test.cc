@@ -253,6 +253,37 @@ TEST(Threading, CallbacksOfOneConnectionRunOneAtATimeInOrder) {
   for (uint32_t i = 0; i < kMessages; ++i) ASSERT_EQ(order[i], i);
 }
 
+TEST(Threading, NothingIsMissedByCallbacksThatAreSetLate) {
+  LivePair pair;
+  Latch incoming;
+  DataChannel far;
+  pair.b.onDataChannel([&](DataChannel channel) {
+    far = channel;
+    incoming.set();
+  });
+  DataChannel channel = pair.a.createDataChannel("c").value();
+  Latch sent;
+  channel.onOpen([&] {
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(channel.send(std::to_string(i)));
+    sent.set();
+  });
+  pair.negotiate();
+  ASSERT_TRUE(incoming.wait());
+  ASSERT_TRUE(sent.wait());
+  std::this_thread::yield();
+  // Another thread than the loop's, some time later.
+  Latch open, all;
+  std::vector<std::string> received;
+  far.onOpen([&] { open.set(); });
+  far.onMessage([&](const DataMessage& m) {
+    received.emplace_back(m.text());
+    if (received.size() == 20) all.set();
+  });
+  EXPECT_TRUE(open.wait());
+  ASSERT_TRUE(all.wait());
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(received[static_cast<size_t>(i)], std::to_string(i));
+}
+
 TEST(Threading, CloseAndDrainFromACallbackIsABug) {
   ::testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_DEATH(
