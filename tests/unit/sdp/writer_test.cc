@@ -181,7 +181,7 @@ class Generator {
 };
 
 TEST(SdpWriter, ParsingUndoesWriting) {
-  for (uint64_t seed = 0; seed < 60; ++seed) {
+  for (uint64_t seed = 0; seed < 30; ++seed) {
     const SessionDescription d = Generator(seed).description();
     const auto text = write(d);
     ASSERT_TRUE(text) << text.error().message;
