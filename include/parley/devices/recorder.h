@@ -50,7 +50,9 @@ class PARLEY_EXPORT Recorder {
   virtual ~Recorder() = default;
 
   /// Records `track` by taking its audio sink or its encoded video sink until `finish`; its decoded
-  /// video sink stays free. InvalidState once media has been written or after `finish`.
+  /// video sink stays free. InvalidState once the file has begun (0.3 s after the first frame, or
+  /// later as `videoWait` says) or after `finish`. A video track that flows already should be asked
+  /// for a key frame (RtpReceiver::requestKeyFrame).
   virtual Result<void> addTrack(MediaStreamTrack track) = 0;
 
   /// For frames that the app hands on itself: the number of a track to push to. InvalidState as
