@@ -190,7 +190,11 @@ void ClipReader::onPicture(const AVFrame& frame) {
   std::shared_ptr<const codec::I420Buffer> buffer = pictures_.convert(frame);
   if (!buffer) return;
   const int64_t pts = frame.best_effort_timestamp;
-  const Duration at = pts == AV_NOPTS_VALUE ? end_ : positionOf(pts, video_->timeBase());
+  Duration at = pts == AV_NOPTS_VALUE ? end_ : positionOf(pts, video_->timeBase());
+  // The pictures of many files begin a little after zero. On the grid of the frames, rounding to
+  // whole milliseconds (as WebM does) cannot move one into the next interval.
+  if (!pictureShift_) pictureShift_ = at < interval_ ? at : Duration::zero();
+  at -= *pictureShift_;
   end_ = std::max(end_, at + interval_);
   {
     const std::lock_guard lock(mutex_);

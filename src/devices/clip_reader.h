@@ -84,8 +84,9 @@ class ClipReader {
   size_t picturesAhead_ = 0;
 
   // The thread's own.
-  Duration base_{};     ///< where this repetition begins
-  Duration end_{};      ///< end of what has been decoded, over all repetitions
+  Duration base_{};  ///< where this repetition begins
+  Duration end_{};   ///< end of what has been decoded, over all repetitions
+  std::optional<Duration> pictureShift_;
   Duration soundAt_{};  ///< of the next piece
   bool soundAnchored_ = false;
 

@@ -197,7 +197,7 @@ Result<void> WebmWriter::finish() {
     }
     if (!started_ && !waiting_.empty()) start();
     if (started_ && error_ == 0) note(av_write_trailer(output_.get()));
-    if (output_->pb) {
+    if (output_ && output_->pb) {
       const int64_t size = avio_size(output_->pb);
       if (size > 0) stats_.bytesWritten = static_cast<uint64_t>(size);
       note(avio_closep(&output_->pb));
