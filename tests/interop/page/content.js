@@ -123,6 +123,11 @@ export function psnrDb(a, b) {
   return sum ? Math.min(99, 10 * Math.log10((255 * 255 * a.length) / sum)) : 99;
 }
 
+/// Video range (16 to 235) stretched to full range (0 to 255).
+export function fullRange(luma) {
+  return luma.map(value => Math.min(255, Math.max(0, ((value - 16) * 255) / 219 + 0.5)));
+}
+
 // ---- sound --------------------------------------------------------------------------------------
 
 /// Root mean square, and the strongest frequency between 50 and 4000 Hz in steps of 10 Hz (Goertzel).
