@@ -51,7 +51,16 @@ function(parley_layer name)
   if(name STREQUAL "sim")
     parley_clock_shim(parley_sim)
   endif()
+  if(name STREQUAL "sctp")
+    target_link_options(parley_sctp INTERFACE ${PARLEY_USRSCTP_HOOKS})
+  endif()
 endfunction()
+
+# The engine's timers pass through src/sctp/usrsctp_timers.cc in whatever links a static usrsctp.
+set(PARLEY_USRSCTP_HOOKS "")
+if(NOT APPLE)
+  set(PARLEY_USRSCTP_HOOKS LINKER:--wrap=sctp_os_timer_start LINKER:--wrap=sctp_os_timer_stop)
+endif()
 
 # gettimeofday() of sim/clock_shim.cc must get into every executable that links the simulator, and into its
 # dynamic symbol table, where libssl and libusrsctp look it up.

@@ -61,6 +61,7 @@ bool isUnusedExtension(uint8_t type) {
 bool inspectInit(ByteSpan value, PacketSummary& out) {
   if (value.size() < kInitFixedSize) return false;
   out.hasInit = true;
+  out.initialTsn = loadU32(&value[12]);
   ParameterCursor cursor(value.subspan(kInitFixedSize));
   ParameterView p;
   while (cursor.next(p)) {
@@ -130,6 +131,7 @@ bool inspectChunk(const ChunkView& c, PacketSummary& out) {
     case chunk::kShutdown:
       return size >= 4;
     case chunk::kReConfig:
+      out.hasReConfig = true;
       return size >= 4 && inspectParameters(c.value);
     case chunk::kForwardTsn:
       return size >= 4 && (size - 4) % 4 == 0;

@@ -66,7 +66,9 @@ struct PacketSummary {
   bool hasInit = false;              ///< INIT or INIT ACK
   bool acceptsZeroChecksum = false;  ///< the peer's INIT (ACK) announces EDMID 1
   bool hasData = false;
-  bool hasFiltered = false;  ///< carries chunks or parameters that neutralise() blanks
+  bool hasReConfig = false;
+  bool hasFiltered = false;            ///< carries chunks or parameters that neutralise() blanks
+  std::optional<uint32_t> initialTsn;  ///< of INIT or INIT ACK
   std::optional<uint32_t> cumulativeAck;
   std::optional<uint16_t> abortCause;
   ByteSpan abortText;  ///< reason text of a user-initiated ABORT

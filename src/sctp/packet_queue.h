@@ -21,25 +21,29 @@ class PacketQueue {
     if (packet.size() > slotSize_ || count_ == maxPackets_) return false;
     if (count_ == sizes_.size()) grow();
     const size_t at = (head_ + count_) % sizes_.size();
-    std::memcpy(&bytes_[at * slotSize_], packet.data(), packet.size());
+    std::memcpy(&storage_[at * slotSize_], packet.data(), packet.size());
     sizes_[at] = packet.size();
+    bytes_ += packet.size();
     ++count_;
     return true;
   }
   bool empty() const { return count_ == 0; }
   size_t size() const { return count_; }
-  ByteSpan front() const { return {&bytes_[head_ * slotSize_], sizes_[head_]}; }
+  size_t bytes() const { return bytes_; }
+  ByteSpan front() const { return {&storage_[head_ * slotSize_], sizes_[head_]}; }
   void pop() {
+    bytes_ -= sizes_[head_];
     head_ = (head_ + 1) % sizes_.size();
     --count_;
   }
   void swap(PacketQueue& other) noexcept {
     std::swap(slotSize_, other.slotSize_);
     std::swap(maxPackets_, other.maxPackets_);
-    bytes_.swap(other.bytes_);
+    storage_.swap(other.storage_);
     sizes_.swap(other.sizes_);
     std::swap(head_, other.head_);
     std::swap(count_, other.count_);
+    std::swap(bytes_, other.bytes_);
   }
 
  private:
@@ -50,20 +54,21 @@ class PacketQueue {
     std::vector<size_t> sizes(capacity);
     for (size_t i = 0; i < count_; ++i) {
       const size_t from = (head_ + i) % sizes_.size();
-      std::memcpy(&bytes[i * slotSize_], &bytes_[from * slotSize_], sizes_[from]);
+      std::memcpy(&bytes[i * slotSize_], &storage_[from * slotSize_], sizes_[from]);
       sizes[i] = sizes_[from];
     }
-    bytes_.swap(bytes);
+    storage_.swap(bytes);
     sizes_.swap(sizes);
     head_ = 0;
   }
 
   size_t slotSize_;
   size_t maxPackets_;
-  std::vector<uint8_t> bytes_;
+  std::vector<uint8_t> storage_;
   std::vector<size_t> sizes_;
   size_t head_ = 0;
   size_t count_ = 0;
+  size_t bytes_ = 0;
 };
 
 }  // namespace parley::sctp

@@ -13,6 +13,8 @@ namespace parley::sctp {
 namespace {
 
 constexpr size_t kMaxEarlyPackets = 16;
+/// The next chance after an advance().
+constexpr Duration kSoon = Duration::millis(1);
 constexpr Duration kBusyCadence = Duration::millis(10);
 constexpr Duration kRecentCadence = Duration::millis(100);
 constexpr Duration kIdleCadence = Duration::seconds(1);
@@ -84,7 +86,7 @@ UsrSctpAssociation::UsrSctpAssociation(Environment& environment, const Associati
 }
 
 UsrSctpAssociation::~UsrSctpAssociation() {
-  Guard guard(stack_);
+  Guard guard(stack_, port_);
   closeSocket();
 }
 
@@ -178,8 +180,8 @@ void UsrSctpAssociation::end(AssociationState state, std::string reason,
 void UsrSctpAssociation::connect(Timestamp now) {
   note(now);
   if (state_ != AssociationState::New) return;
-  Guard guard(stack_);
-  stack_.tick(clockLink_, now_);
+  Guard guard(stack_, port_);
+  stack_.tick(port_, clockLink_, now_);
   lastTick_ = lastActivity_ = now_;
   state_ = AssociationState::Connecting;
   if (!openSocket()) {
@@ -203,14 +205,14 @@ void UsrSctpAssociation::shutdown(Timestamp now) {
   shutdownWanted_ = true;
   state_ = AssociationState::ShuttingDown;
   events_.push(AssociationStateChanged{state_, {}, {}});
-  Guard guard(stack_);
-  stack_.tick(clockLink_, now_);
+  Guard guard(stack_, port_);
+  stack_.tick(port_, clockLink_, now_);
   pump();
 }
 
 void UsrSctpAssociation::abort(Timestamp now) {
   note(now);
-  Guard guard(stack_);
+  Guard guard(stack_, port_);
   // usrsctp_close() detaches before the port is asked: the ABORT is in the outbox by then.
   end(AssociationState::Closed, "aborted locally", {});
 }
@@ -224,8 +226,8 @@ void UsrSctpAssociation::handlePacket(ByteSpan packet, Timestamp now) {
     return;
   }
   if (!alive()) return;
-  Guard guard(stack_);
-  stack_.tick(clockLink_, now_);
+  Guard guard(stack_, port_);
+  stack_.tick(port_, clockLink_, now_);
   lastTick_ = now_;
   feed(packet);
   drain();
@@ -234,9 +236,13 @@ void UsrSctpAssociation::handlePacket(ByteSpan packet, Timestamp now) {
 
 void UsrSctpAssociation::feed(ByteSpan packet) {
   const std::optional<PacketSummary> summary = inspect(packet);
-  const bool zeroAllowed = config_.zeroChecksum && summary && !summary->needsChecksum;
-  if (!summary || (packetChecksum(packet) != loadChecksum(packet) &&
-                   !(zeroAllowed && loadChecksum(packet) == 0))) {
+  // RFC 9653 section 5.3: having offered it, we take a zero field except where CRC32c is demanded.
+  const auto checksumFits = [&] {
+    const uint32_t field = loadChecksum(packet);
+    if (field == 0 && config_.zeroChecksum && !summary->needsChecksum) return true;
+    return field == packetChecksum(packet);
+  };
+  if (!summary || !checksumFits()) {
     ++stats_.packetsDropped;
     return;
   }
@@ -247,7 +253,9 @@ void UsrSctpAssociation::feed(ByteSpan packet) {
   if (summary->cumulativeAck && anySent_ && isNewer(*summary->cumulativeAck, cumulativeAck_) &&
       !isNewer(*summary->cumulativeAck, highestTsn_)) {
     cumulativeAck_ = *summary->cumulativeAck;
+    port_.ackedMillis = stack_.nowMillis();
   }
+  noteArrivals(packet, *summary);
   if (summary->hasData && !sackOwed_) {
     sackOwed_ = true;
     sackOwedSince_ = now_;
@@ -257,15 +265,36 @@ void UsrSctpAssociation::feed(ByteSpan packet) {
     abortText_ = printable(summary->abortText);
   }
   void* const address = reinterpret_cast<void*>(port_.id);
-  if (summary->hasFiltered) {
+  if (summary->hasFiltered || summary->hasReConfig) {
     Bytes copy = toBytes(packet);
     neutralise(copy);
+    if (summary->hasReConfig) resetGate_.filter(copy);
     usrsctp_conninput(address, copy.data(), copy.size(), 0);
   } else {
     usrsctp_conninput(address, packet.data(), packet.size(), 0);
   }
+  openResetGate();
   // Notifications do not all come with an upcall.
   port_.readable = true;
+}
+
+void UsrSctpAssociation::noteArrivals(ByteSpan packet, const PacketSummary& summary) {
+  if (summary.initialTsn) resetGate_.start(*summary.initialTsn);
+  if (!summary.hasData) return;
+  ChunkCursor cursor(packet);
+  ChunkView c;
+  while (cursor.next(c)) {
+    if (c.type == chunk::kData || c.type == chunk::kIData)
+      resetGate_.onData(loadU32(c.value.data()));
+  }
+}
+
+void UsrSctpAssociation::openResetGate() {
+  if (!resetGate_.holds()) return;
+  if (port_.sackedTsn) resetGate_.onSacked(*port_.sackedTsn);
+  if (const std::optional<Bytes> request = resetGate_.release()) {
+    usrsctp_conninput(reinterpret_cast<void*>(port_.id), request->data(), request->size(), 0);
+  }
 }
 
 // ---- outputs
@@ -319,8 +348,11 @@ void UsrSctpAssociation::account(MutableByteSpan packet, bool& needsChecksum) {
 
 bool UsrSctpAssociation::pollTransmit(PacketBuf& out) {
   if (outgoing_.empty()) {
-    Guard guard(stack_);
-    if (port_.outbox.empty()) pump();
+    Guard guard(stack_, port_);
+    if (port_.outbox.empty()) {
+      settleBooks();
+      pump();
+    }
     outgoing_.swap(port_.outbox);
   }
   if (outgoing_.empty()) return false;
@@ -346,7 +378,7 @@ bool UsrSctpAssociation::pollTransmit(PacketBuf& out) {
 
 bool UsrSctpAssociation::pollInbound(Inbound& out) {
   if (inbox_.empty() || inboxFull()) {
-    Guard guard(stack_);
+    Guard guard(stack_, port_);
     drain();
   }
   if (inbox_.empty()) return false;
@@ -374,14 +406,14 @@ bool UsrSctpAssociation::pollEvent(AssociationEvent& out) {
 void UsrSctpAssociation::advance(Timestamp now) {
   note(now);
   if (!alive()) return;
-  Guard guard(stack_);
-  stack_.tick(clockLink_, now_);
+  Guard guard(stack_, port_);
+  stack_.tick(port_, clockLink_, now_);
   lastTick_ = now_;
+  openResetGate();
   port_.readable = true;
   drain();
   // With a full inbox the end of the association may stand unread behind data.
   if (inboxFull()) checkAlive();
-  settleBooks();
   pump();
 }
 
@@ -392,17 +424,33 @@ bool UsrSctpAssociation::isBusy() const {
          (sackOwed_ && now_ - sackOwedSince_ < kSackPatience);
 }
 
-/// usrsctp cannot say when its next timer is due, so it is asked often while one may be running.
-Timestamp UsrSctpAssociation::nextDeadline() const {
-  if (!alive()) return Timestamp::never();
+/// Without hooks nobody knows when the engine's next timer is due: it is asked often while one may
+/// be running.
+Timestamp UsrSctpAssociation::pollingDeadline() const {
   if (isBusy()) return lastTick_ + kBusyCadence;
   return lastTick_ + (lastTick_ - lastActivity_ < kRecent ? kRecentCadence : kIdleCadence);
+}
+
+Timestamp UsrSctpAssociation::nextDeadline() const {
+  if (!alive()) return Timestamp::never();
+  Guard guard(stack_, port_);
+  if (!stack_.timersHooked()) return pollingDeadline();
+  Timestamp next = stack_.nextTimer(port_, clockLink_);
+  if (port_.attention || !port_.outbox.empty()) next = earliest(next, lastTick_ + kSoon);
+  for (const Reset& reset : resets_) {
+    if (reset.state == ResetState::Wanted && reset.retryAt > now_)
+      next = earliest(next, reset.retryAt);
+  }
+  // What no timer stands for: books to settle, the end of the association behind unread data.
+  if (partialReliabilityUsed_ && queue_.waiting()) next = earliest(next, lastTick_ + kBusyCadence);
+  if (inboxFull()) next = earliest(next, lastTick_ + kIdleCadence);
+  return next > lastTick_ ? next : lastTick_ + kSoon;
 }
 
 AssociationStats UsrSctpAssociation::stats() const {
   AssociationStats out = stats_;
   out.mtu = static_cast<uint32_t>(config_.mtu);
-  Guard guard(stack_);
+  Guard guard(stack_, port_);
   sctp_status status{};
   socklen_t size = sizeof status;
   if (socket_ != nullptr &&

@@ -8,6 +8,7 @@
 #include "parley/sctp/association.h"
 
 #include "sctp/packet.h"
+#include "sctp/reset_gate.h"
 #include "sctp/send_queue.h"
 #include "sctp/usrsctp_stack.h"
 
@@ -81,6 +82,8 @@ class UsrSctpAssociation final : public Association {
   void askResets();
   void checkAlive();
   void settleBooks();
+  void openResetGate();
+  void noteArrivals(ByteSpan packet, const PacketSummary& summary);
 
   Assembly* assembly(uint16_t stream, bool unordered);
   void dropAssembly(uint16_t stream);
@@ -89,11 +92,12 @@ class UsrSctpAssociation final : public Association {
   bool inboxFull() const;
   void account(MutableByteSpan packet, bool& needsChecksum);
   bool isBusy() const;
+  Timestamp pollingDeadline() const;
 
   Environment& env_;
   AssociationConfig config_;
   UsrSctpStack& stack_;
-  UsrSctpStack::Port port_;
+  mutable UsrSctpStack::Port port_;
   UsrSctpStack::ClockLink clockLink_;
   struct socket* socket_ = nullptr;
   AssociationState state_ = AssociationState::New;
@@ -109,6 +113,7 @@ class UsrSctpAssociation final : public Association {
   PacketQueue outgoing_;  ///< taken from the port, ours alone
   SendQueue queue_;
   std::vector<Reset> resets_;
+  ResetGate resetGate_;
 
   RingQueue<Inbound> inbox_;
   size_t inboxBytes_ = 0;

@@ -235,8 +235,8 @@ void UsrSctpAssociation::resetStreams(std::span<const uint16_t> streams, Timesta
       resets_.push_back({stream, ResetState::Wanted, 0, now_});
   }
   lastActivity_ = now_;
-  Guard guard(stack_);
-  stack_.tick(clockLink_, now_);
+  Guard guard(stack_, port_);
+  stack_.tick(port_, clockLink_, now_);
   pump();
 }
 

@@ -14,6 +14,8 @@ namespace {
 /// Unsent bytes the engine may hold. The rest waits in our queue, where it can be reordered by
 /// priority, expire and be counted; one acknowledgement releases far less than this.
 constexpr size_t kEngineBudget = 128 * 1024;
+/// Packets that wait to be polled, in bytes, beyond which the engine gets nothing to make more of.
+constexpr size_t kMaxLeaving = 1u << 20;
 
 // Not in usrsctp.h 0.9.5, but in the library: bytes in the socket's buffers.
 constexpr int kSctpGetSendBufferUse = 0x00001101;
@@ -55,8 +57,8 @@ Result<void> UsrSctpAssociation::send(uint16_t stream, uint32_t ppid, ByteSpan m
     return fail(ErrorCode::ResourceExhausted, "the send buffer is full");
   }
   lastActivity_ = now_;
-  Guard guard(stack_);
-  stack_.tick(clockLink_, now_);
+  Guard guard(stack_, port_);
+  stack_.tick(port_, clockLink_, now_);
   pump();
   return ok();
 }
@@ -85,7 +87,9 @@ bool UsrSctpAssociation::sendFront() {
     return true;
   }
   const auto overBudget = [&] {
-    return queue_.engineBytes() > 0 && queue_.engineBytes() + message->data.size() > kEngineBudget;
+    const size_t leaving = port_.outbox.bytes() + outgoing_.bytes();
+    const size_t held = queue_.engineBytes() - std::min(queue_.engineBytes(), leaving);
+    return leaving > kMaxLeaving || (held > 0 && held + message->data.size() > kEngineBudget);
   };
   if (overBudget()) settleBooks();
   if (overBudget()) return false;
@@ -121,7 +125,7 @@ bool UsrSctpAssociation::sendFront() {
 /// Partial reliability lets the engine drop data that never left, and it does not report all of
 /// that. What it holds in all, in flight or not, bounds what can still be unsent.
 void UsrSctpAssociation::settleBooks() {
-  if (!partialReliabilityUsed_ || queue_.engineBytes() == 0 || !outgoing_.empty() ||
+  if (!alive() || !partialReliabilityUsed_ || queue_.engineBytes() == 0 || !outgoing_.empty() ||
       !port_.outbox.empty()) {
     return;
   }

@@ -2,6 +2,8 @@
 
 #include <usrsctp.h>
 
+#include "sctp/packet.h"
+
 // Distributions build libusrsctp.a for executables: it reads in6addr_any at a fixed distance, which
 // a shared library that contains us may do only with a symbol of its own. This is that symbol,
 // invisible outside and weak, so that a C library linked statically brings its own; the value is
@@ -81,6 +83,8 @@ void UsrSctpStack::detach(Port& port) {
   usrsctp_deregister_address(reinterpret_cast<void*>(port.id));
   ports_.erase(port.id);
   port.id = 0;
+  for (const Timer& timer : port.timers) timerOwners_.erase(timer.handle);
+  port.timers.clear();
 }
 
 int UsrSctpStack::onOutput(void* address, void* packet, size_t size, uint8_t, uint8_t) {
@@ -88,11 +92,17 @@ int UsrSctpStack::onOutput(void* address, void* packet, size_t size, uint8_t, ui
   const auto found = stack.ports_.find(reinterpret_cast<uintptr_t>(address));
   if (found == stack.ports_.end()) return 0;
   Port& port = *found->second;
-  if (!port.outbox.push({static_cast<const uint8_t*>(packet), size})) ++port.droppedTransmits;
+  const ByteSpan bytes{static_cast<const uint8_t*>(packet), size};
+  // A SACK is always the first chunk.
+  if (size >= kCommonHeaderSize + 8 && bytes[kCommonHeaderSize] == chunk::kSack) {
+    port.sackedTsn = loadU32(&bytes[kCommonHeaderSize + 4]);
+  }
+  if (!port.outbox.push(bytes)) ++port.droppedTransmits;
   return 0;
 }
 
-void UsrSctpStack::tick(ClockLink& link, Timestamp now) {
+void UsrSctpStack::tick(Port& port, ClockLink& link, Timestamp now) {
+  port.attention = false;
   if (!link.linked) {
     const int64_t leap = now.nanos() + reference_.offset - fedNanos_;
     const bool sameClock = reference_.linked && leap >= 0 && leap <= kPlausibleLeapNanos;
@@ -105,7 +115,7 @@ void UsrSctpStack::tick(ClockLink& link, Timestamp now) {
     link.offset -= elapsed;
     return;
   }
-  if (elapsed < kGranularityNanos) return;
+  if (elapsed < kGranularityNanos && nextTimer(port, link) > now) return;
   const int64_t millis = elapsed / 1'000'000;
   fedNanos_ += millis * 1'000'000;
   usrsctp_handle_timers(static_cast<uint32_t>(millis));

@@ -236,6 +236,24 @@ TEST_F(DataChannelsTest, CloseDeliversWhatIsQueuedFirst) {
   EXPECT_EQ(a->channels->state(id), ChannelState::Closed);
 }
 
+TEST_F(DataChannelsTest, CloseCompletesThoughTheLastMessageWasLost) {
+  const ChannelId id = open(*a);
+  connect();
+  ASSERT_TRUE(until([&] { return !b->got<ChannelIncoming>().empty(); }));
+  pair->run(Duration::millis(100));
+  bool dropNext = true;
+  pair->setFilter([&](size_t from, ByteSpan packet) {
+    if (from == 0 && packet[12] == 0 && dropNext) return dropNext = false;
+    return true;
+  });
+  ASSERT_TRUE(send(*a, id, "last words"));
+  a->channels->close(id, pair->now());
+  ASSERT_TRUE(until([&] { return a->channels->channelCount() + b->channels->channelCount() == 0; },
+                    Duration::seconds(5)));
+  ASSERT_EQ(b->messages.size(), 1u);
+  EXPECT_EQ(asText(b->messages[0].data), "last words");
+}
+
 TEST_F(DataChannelsTest, BothClosingAtOnceEndsOnce) {
   const ChannelId id = open(*a);
   connect();
