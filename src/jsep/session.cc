@@ -120,9 +120,8 @@ Result<void> Session::apply(Result<Delta> result, SdpType type, Timestamp now) {
   if (!result) return fail(std::move(result).error());
   Delta delta = *std::move(result);
   state_ = std::move(delta.state);
-  for (TransceiverId id : delta.created) {
-    if (TransceiverState* transceiver = state_.find(id)) drawSsrcs(*transceiver);
-  }
+  // Also layers that a remote offer proposed come without (RFC 8853).
+  for (TransceiverState& transceiver : state_.transceivers) drawSsrcs(transceiver);
   applyTransport(delta.transport, now);
   for (const MediaSectionChange& change : delta.media) applyMedia(change, now);
   if (delta.data && delta.data->enabled) {
@@ -131,7 +130,9 @@ Result<void> Session::apply(Result<Delta> result, SdpType type, Timestamp now) {
   }
   removeMedia(delta.removed, now);
   emitDescriptions();
-  emitEvents(delta.events);
+  // An offer that met ours in have-local-offer has first rolled ours back, by way of stable.
+  if (delta.rollbackEvents) emitEvents(*delta.rollbackEvents, SignalingState::Stable);
+  emitEvents(delta.events, state_.signaling);
   if (!delta.removed.empty()) {
     TransceiversRemoved removed;
     for (TransceiverId id : delta.removed) removed.transceivers.push_back(id.value);
@@ -193,8 +194,8 @@ void Session::applyRemoteIce(const TransportChange& change, Timestamp now) {
   if (change.remoteEndOfCandidates) transport_.endRemoteCandidates(now);
 }
 
-void Session::emitEvents(const SessionEvents& events) {
-  if (events.signalingStateChanged) events_.push_back(SignalingStateChanged{state_.signaling});
+void Session::emitEvents(const SessionEvents& events, SignalingState signaling) {
+  if (events.signalingStateChanged) events_.push_back(SignalingStateChanged{signaling});
   for (TransceiverId id : events.stopped) events_.push_back(TransceiverStopped{id.value});
   for (TransceiverId id : events.muted) events_.push_back(TrackRemoved{id.value});
   for (const auto& track : events.tracks) {

@@ -100,5 +100,29 @@ TEST(RestartSim, NegotiationNeededFiresOnceForManyChanges) {
   EXPECT_EQ(needed, 2);
 }
 
+TEST(RestartSim, GlareEndsInOneNegotiationAtATime) {
+  // Both offer at once; the polite side's offer is rolled back by the other's (perfect
+  // negotiation).
+  Pair pair;
+  (void)pair.a().createDataChannel("from a");
+  (void)pair.b().addTransceiver(MediaKind::Audio);
+  std::vector<SignalingState> states;
+  pair.b().onSignalingStateChange([&](SignalingState s) { states.push_back(s); });
+  pair.b().setLocalDescription([](Result<void> r) { EXPECT_TRUE(r); });
+  pair.negotiate();
+  ASSERT_TRUE(
+      pair.runUntil([&] { return pair.a().connectionState() == PeerConnectionState::Connected; },
+                    Duration::seconds(10)));
+  EXPECT_EQ(states, (std::vector{SignalingState::HaveLocalOffer, SignalingState::Stable,
+                                 SignalingState::HaveRemoteOffer, SignalingState::Stable}));
+  // What the rolled back offer wanted is still wanted, and comes with the next round.
+  pair.negotiate(true);
+  pair.run(Duration::seconds(1));
+  EXPECT_EQ(pair.a().getTransceivers().size(), 1u);
+  EXPECT_EQ(pair.b().getTransceivers().size(), 1u);
+  // Candidates of the rolled back offer found no description to belong to; nothing else went wrong.
+  for (const std::string& error : pair.errors()) EXPECT_EQ(error.find("addIceCandidate"), 0u) << error;
+}
+
 }  // namespace
 }  // namespace parley

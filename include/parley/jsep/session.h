@@ -203,7 +203,7 @@ class PARLEY_EXPORT Session {
   Result<void> apply(Result<Delta> delta, SdpType type, Timestamp now);
   void applyTransport(const TransportChange& change, Timestamp now);
   void applyRemoteIce(const TransportChange& change, Timestamp now);
-  void emitEvents(const SessionEvents& events);
+  void emitEvents(const SessionEvents& events, SignalingState signaling);
   void emitDescriptions();
   std::optional<DescriptionText> textOf(const std::optional<TypedDescription>& description,
                                         bool local) const;
