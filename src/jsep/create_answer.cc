@@ -108,7 +108,7 @@ class AnswerBuilder {
     out.extmaps = answerExtensions(offer_.extmapsOf(offered), extensionsFor(capabilities_, t.kind),
                                    t.headerExtensions, extensions_);
     const bool simulcast = answerSimulcast(t, offered, out);
-    if (sdp::sends(*out.direction)) describeSender(out, t, state_.cname, simulcast);
+    describeSender(out, t, state_.cname, simulcast);
     return out;
   }
 

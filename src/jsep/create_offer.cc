@@ -137,11 +137,9 @@ class OfferBuilder {
     out.codecs = offerCodecs(codecsFor(capabilities_, t.kind), t.codecPreferences, known, formats_);
     out.extmaps =
         offerExtensions(extensionsFor(capabilities_, t.kind), t.headerExtensions, extensions_);
-    if (!sdp::sends(t.direction)) return out;
-
     const bool simulcast = t.sender.encodings.size() > 1;
     describeSender(out, t, state_.cname, simulcast);
-    if (!simulcast) return out;
+    if (!simulcast || !sdp::sends(t.direction)) return out;
     out.simulcast.emplace();
     for (const Encoding& e : t.sender.encodings) {
       out.rids.push_back({e.rid, true, {}, {}});

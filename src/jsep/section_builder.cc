@@ -28,9 +28,13 @@ sdp::TransportAttributes localTransport(const LocalCapabilities& capabilities,
 
 void describeSender(sdp::MediaDescription& section, const TransceiverState& t,
                     const std::string& cname, bool simulcast) {
-  const auto track = t.sender.trackId.empty() ? std::nullopt : std::optional(t.sender.trackId);
-  for (const std::string& stream : t.sender.streams) section.msids.push_back({stream, track});
-  if (t.sender.streams.empty()) section.msids.push_back({"-", track});
+  const bool sends = section.direction && sdp::sends(*section.direction);
+  if (sends) {
+    const auto track = t.sender.trackId.empty() ? std::nullopt : std::optional(t.sender.trackId);
+    for (const std::string& stream : t.sender.streams) section.msids.push_back({stream, track});
+    if (t.sender.streams.empty()) section.msids.push_back({"-", track});
+  }
+  if (!sends && !t.sender.hasSent) return;
   if (simulcast || t.sender.encodings.empty()) return;
 
   const Encoding& e = t.sender.encodings.front();

@@ -21,8 +21,10 @@ const std::vector<HeaderExtensionCapability>& extensionsFor(const LocalCapabilit
 sdp::TransportAttributes localTransport(const LocalCapabilities& capabilities,
                                         const IceCredentials& ice, sdp::SetupRole setup);
 
-/// a=msid and a=ssrc lines of a section in which `t` sends; `rtx` if the section has an rtx codec.
-/// With `rids`, the sources go unnamed: rid and mid tell them apart (RFC 8853 section 5.5).
+/// a=msid lines if `t` sends in a section (its direction is known by now), and a=ssrc lines if it
+/// does or ever did: a peer that saw a source go may not let it come back, as Chromium, which then
+/// decodes but shows nothing. In simulcast the sources go unnamed: rid and mid tell them apart (RFC
+/// 8853 section 5.5).
 void describeSender(sdp::MediaDescription& section, const TransceiverState& t,
                     const std::string& cname, bool simulcast);
 

@@ -187,6 +187,7 @@ async function renegotiate(a, b, context) {
   for (const removal of ['removeTrack', 'stopTransceiver', null]) {
     await addVideo(a, context);
     await signaling.negotiate(a, () => addVideo(b, context));
+    for (const peer of [a, b]) await limitVideo(peer);
     await Promise.all([sees(a), sees(b)]);
     await hears(a, TONE_HZ[1]);
     context.say('video added, both see it, sound goes on');

@@ -96,6 +96,20 @@ TEST(CreateOffer, ReceivingOnlyNamesNoSource) {
   EXPECT_TRUE(d.media[0].ssrcs.empty());
 }
 
+TEST(CreateOffer, ASourceThatHasSentKeepsItsNumberWhilePaused) {
+  Peer a("a");
+  Peer b("b");
+  const TransceiverId id = a.add(MediaKind::Video);
+  negotiate(a, b);
+  const auto sources = a.state.currentLocal->sdp.media[0].ssrcs;
+  ASSERT_EQ(sources.size(), 2u);
+  a.state.find(id)->direction = Direction::Inactive;
+  const auto paused = a.peek();
+  EXPECT_EQ(paused.media[0].direction, Direction::Inactive);
+  EXPECT_TRUE(paused.media[0].msids.empty());
+  EXPECT_EQ(paused.media[0].ssrcs, sources);
+}
+
 TEST(CreateOffer, OffersSimulcastByRid) {
   Peer a("a");
   TransceiverInit init;
