@@ -1,0 +1,125 @@
+#include "options.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <string_view>
+
+#include "parley/base/text.h"
+
+namespace call {
+namespace {
+
+constexpr const char* kHelp = R"(call [OPTIONS]: a video call between web browsers and this program
+
+Without options it waits for callers: open the URL that it prints in a browser.
+
+  --connect URL    call another instance of this program instead of waiting for callers
+
+What the callers see and hear:
+  --clip FILE      a film, again and again (the default: a short one comes with the examples)
+  --camera[=DEV]   a camera (default /dev/video0) and the microphone
+  --screen         the screen
+  --test-pattern   a moving picture and a tone
+
+What happens to what they send (chat is always echoed):
+  --record FILE    record to FILE (.webm or .mkv; the second call to FILE-2.webm, and so on)
+  --window         show it in a window and play its sound
+  --files DIR      folder for the files that they send (default: a temporary one)
+  --quota MIB      how much may be stored there in all (default 2048)
+
+  --host ADDRESS   where to listen (default 127.0.0.1; 0.0.0.0: let other machines call, too.
+                   Browsers give their camera to pages of localhost and https only.)
+  --port N         (default 8080 or, if that is taken, any; 0: any)
+  --max-calls N    at the same time (default 8)
+  --stun URL       a STUN server, e.g. stun:stun.example.org (may be given again)
+  --seconds N      end after N seconds (with the environment variable CI set: after 5)
+  --report FILE    write figures about all calls as JSON at the end
+  --verbose        the library's log on standard error
+
+What you type is sent to all callers as chat. Ctrl+C ends the program.
+)";
+
+[[noreturn]] void refuse(const std::string& problem) {
+  std::fprintf(stderr, "call: %s (call --help tells the options)\n", problem.c_str());
+  std::exit(2);
+}
+
+template <class T>
+T number(const std::string& option, const std::string& text, T least, T most) {
+  const auto value = parley::parseNumber<T>(text);
+  if (!value || *value < least || *value > most) {
+    refuse(option + " wants a number from " + std::to_string(least) + " to " +
+           std::to_string(most));
+  }
+  return *value;
+}
+
+double seconds(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !(value > 0)) refuse("--seconds wants a number above 0");
+  return value;
+}
+
+void checkRecording(const std::string& path) {
+  if (!path.empty() && !path.ends_with(".webm") && !path.ends_with(".mkv"))
+    refuse("--record wants a name that ends in .webm or .mkv");
+}
+
+}  // namespace
+
+Options parseOptions(int count, char** words) {
+  Options options;
+  using Text = const std::string&;
+  const std::map<std::string, std::function<void()>, std::less<>> flags{
+      {"--camera", [&] { options.show = Show::Camera; }},
+      {"--screen", [&] { options.show = Show::Screen; }},
+      {"--test-pattern", [&] { options.show = Show::TestPattern; }},
+      {"--window", [&] { options.window = true; }},
+      {"--verbose", [&] { options.verbose = true; }},
+  };
+  const std::map<std::string, std::function<void(Text)>, std::less<>> values{
+      {"--connect", [&](Text v) { options.connect = v; }},
+      {"--clip", [&](Text v) { options.clip = v; }},
+      {"--record", [&](Text v) { options.record = v; }},
+      {"--files", [&](Text v) { options.files = v; }},
+      {"--quota",
+       [&](Text v) { options.quotaBytes = number<uint64_t>("--quota", v, 1, 1 << 20) << 20; }},
+      {"--host", [&](Text v) { options.host = v; }},
+      {"--port",
+       [&](Text v) {
+         options.port = number<int>("--port", v, 0, 65535);
+         options.portGiven = true;
+       }},
+      {"--max-calls", [&](Text v) { options.maxCalls = number<size_t>("--max-calls", v, 1, 64); }},
+      {"--stun", [&](Text v) { options.stun.push_back(v); }},
+      {"--seconds", [&](Text v) { options.seconds = seconds(v); }},
+      {"--report", [&](Text v) { options.report = v; }},
+  };
+  for (int i = 1; i < count; ++i) {
+    const std::string word = words[i];
+    if (word == "--help" || word == "-h") {
+      std::fputs(kHelp, stdout);
+      std::exit(0);
+    }
+    if (word.starts_with("--camera=")) {
+      options.show = Show::Camera;
+      options.camera = word.substr(word.find('=') + 1);
+    } else if (const auto flag = flags.find(word); flag != flags.end()) {
+      flag->second();
+    } else if (const auto value = values.find(word); value == values.end()) {
+      refuse("there is no option " + word);
+    } else if (i + 1 == count) {
+      refuse(word + " wants a value");
+    } else {
+      value->second(words[++i]);
+    }
+  }
+  checkRecording(options.record);
+  if (!options.seconds && std::getenv("CI")) options.seconds = 5;
+  return options;
+}
+
+}  // namespace call
