@@ -56,6 +56,7 @@ class Call : public std::enable_shared_from_this<Call> {
   bool addListener(int most);
   void removeListener();
 
+  /// Chat; kept until there is a channel for it.
   void say(const std::string& text);
   void hangUp(const std::string& reason);
   bool ended() const;
@@ -82,6 +83,7 @@ class Call : public std::enable_shared_from_this<Call> {
   void onChannel(parley::DataChannel channel);
   void startChat(parley::DataChannel channel, bool echo);
   void onChat(const parley::DataMessage& message, bool echo);
+  void flushChat();
   void startFile(parley::DataChannel channel);
   void onFileMessage(Transfer& transfer, const parley::DataMessage& message);
 
@@ -96,6 +98,7 @@ class Call : public std::enable_shared_from_this<Call> {
   std::condition_variable changed_;
   std::vector<nlohmann::json> events_;
   parley::DataChannel chat_;
+  std::vector<std::string> unsent_;
   Meter meter_;
   std::optional<double> setupMs_;
   std::string endReason_;

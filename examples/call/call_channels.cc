@@ -13,6 +13,7 @@ using parley::DataMessage;
 namespace {
 
 constexpr size_t kMaxChatBytes = 16 * 1024;
+constexpr size_t kMaxUnsent = 100;   // what is typed before there is a channel
 constexpr size_t kMaxTransfers = 8;  // files at the same time
 
 }  // namespace
@@ -35,8 +36,14 @@ void Call::startChat(DataChannel channel, bool echo) {
   channel.onClose([weak] {
     if (const auto self = weak.lock()) self->hangUp("the caller hung up");
   });
-  const std::lock_guard lock(mutex_);
-  chat_ = std::move(channel);
+  channel.onOpen([weak] {
+    if (const auto self = weak.lock()) self->flushChat();
+  });
+  {
+    const std::lock_guard lock(mutex_);
+    chat_ = std::move(channel);
+  }
+  flushChat();
 }
 
 void Call::onChat(const DataMessage& message, bool echo) {
@@ -53,7 +60,7 @@ void Call::onChat(const DataMessage& message, bool echo) {
 }
 
 void Call::startFile(DataChannel channel) {
-  const auto transfer = std::make_shared<Transfer>(Transfer{channel, FileReceiver(home_.files)});
+  const std::shared_ptr<Transfer> transfer(new Transfer{channel, FileReceiver(home_.files)});
   transfers_.push_back(transfer);
   const std::weak_ptr<Transfer> weakTransfer = transfer;
   const auto weak = weak_from_this();
@@ -85,12 +92,18 @@ void Call::onFileMessage(Transfer& transfer, const DataMessage& message) {
 }
 
 void Call::say(const std::string& text) {
-  DataChannel chat;
   {
     const std::lock_guard lock(mutex_);
-    chat = chat_;
+    if (unsent_.size() < kMaxUnsent) unsent_.push_back(text);
   }
-  if (chat) (void)chat.send(text);
+  flushChat();
+}
+
+void Call::flushChat() {
+  const std::lock_guard lock(mutex_);
+  if (!chat_ || chat_.readyState() != parley::DataChannelState::Open) return;
+  for (const std::string& text : unsent_) (void)chat_.send(text);
+  unsent_.clear();
 }
 
 }  // namespace call

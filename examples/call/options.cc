@@ -118,7 +118,8 @@ Options parseOptions(int count, char** words) {
     }
   }
   checkRecording(options.record);
-  if (!options.seconds && std::getenv("CI")) options.seconds = 5;
+  const char* ci = std::getenv("CI");
+  if (!options.seconds && ci && *ci) options.seconds = 5;
   return options;
 }
 

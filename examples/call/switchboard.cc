@@ -54,8 +54,12 @@ void Switchboard::tick() {
   {
     const std::lock_guard lock(mutex_);
     for (auto it = calls_.begin(); it != calls_.end();) {
-      if (it->second->ended()) over.push_back(it->second);
-      it = it->second->ended() ? calls_.erase(it) : std::next(it);
+      if (!it->second->ended()) {
+        ++it;
+        continue;
+      }
+      over.push_back(std::move(it->second));
+      it = calls_.erase(it);
     }
   }
   for (const auto& call : over) {

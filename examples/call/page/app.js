@@ -11,7 +11,7 @@ let devices = null, drawn = null;  // what is sent: the devices' stream, or a pi
 const off = { audio: false, video: false };
 
 function status(state, text) {
-  $('status').dataset.state = state;
+  document.body.dataset.call = $('status').dataset.state = state;
   $('statusText').textContent = text;
 }
 function banner(state, title = '', text = '') {
@@ -21,15 +21,18 @@ function banner(state, title = '', text = '') {
   $('bannerText').textContent = text;
   $('again').hidden = state !== 'off';
 }
-function addToLog(node) {
-  $('log').append(node);
-  $('log').scrollTop = $('log').scrollHeight;
+/// What is new in the log shall be seen, unless one has scrolled up to read.
+function inLog(change) {
+  const log = $('log');
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  change(log);
+  if (atEnd) log.scrollTop = log.scrollHeight;
 }
 function say(text, kind = '') {
   const div = document.createElement('div');
   div.className = `msg ${kind}`;
   div.textContent = text;
-  addToLog(div);
+  inLog(log => log.append(div));
 }
 
 // --- the call
@@ -170,17 +173,17 @@ async function send(file) {
   name.textContent = name.title = file.name;
   size.textContent = bytesText(file.size);
   box.dataset.state = 'sending';
-  addToLog(box);
+  inLog(log => log.append(box));
   try {
     const sha256 = await sendFile(call.pc, file, (ratio, rate) => {
       bar.style.width = `${100 * ratio}%`;
-      state.textContent = `${Math.floor(100 * ratio)} %, ${bytesText(rate)}/s`;
+      inLog(() => { state.textContent = `${Math.floor(100 * ratio)} %, ${bytesText(Math.round(rate))}/s`; });
     });
-    state.textContent = `Received, checksum ${sha256.slice(0, 12)} is right`;
-    box.dataset.sha256 = sha256;
+    inLog(() => { state.textContent = 'Received, SHA-256 matches'; });
+    state.title = box.dataset.sha256 = sha256;
     box.dataset.state = 'done';
   } catch (error) {
-    state.textContent = `Not sent: ${error.message}`;
+    inLog(() => { state.textContent = `Not sent: ${error.message}`; });
     box.dataset.state = 'failed';
   }
 }

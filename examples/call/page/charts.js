@@ -53,7 +53,8 @@ class Chart {
 }
 
 const rateText = kbps => (kbps >= 1000 ? `${(kbps / 1000).toFixed(2)} Mb/s` : `${kbps.toFixed(0)} kb/s`);
-const SRTP = { AES_CM_128_HMAC_SHA1_80: 'AES-CM', AEAD_AES_128_GCM: 'AES-128-GCM', AEAD_AES_256_GCM: 'AES-256-GCM' };
+/// Browsers spell the SRTP profiles in different ways.
+const cipherText = name => name && (name.includes('GCM') ? 'SRTP with AES-GCM' : 'SRTP with AES-CM');
 
 function place(candidate) {
   const host = candidate.address?.includes(':') ? `[${candidate.address}]` : candidate.address || 'hidden';
@@ -129,6 +130,6 @@ export class Dashboard {
     const codecs = [...stats.values()].filter(s => s.type === 'inbound-rtp').map(s => stats.get(s.codecId)?.mimeType.split('/')[1]);
     set('media', [...codecs.filter(Boolean), video?.frameWidth && `${video.frameWidth}x${video.frameHeight}`].filter(Boolean).join(', '));
     const tls = { FEFD: 'DTLS 1.2', FEFC: 'DTLS 1.3' }[transport?.tlsVersion];
-    set('security', transport ? [tls, SRTP[transport.srtpCipher] || transport.srtpCipher].filter(Boolean).join(', ') : 'DTLS-SRTP');
+    set('security', transport ? [tls, cipherText(transport.srtpCipher)].filter(Boolean).join(', ') : 'DTLS-SRTP');
   }
 }

@@ -124,6 +124,10 @@ export async function startFirefox(setup) {
       const body = 'async (command, args) => JSON.stringify(await window.peerCall(command, JSON.parse(args)))';
       return JSON.parse(await run(body, [text(command), text(JSON.stringify(args))]));
     },
+    /// Runs a function without arguments in the page, whatever page it is.
+    async evaluate(function_) {
+      return JSON.parse((await run(`async () => JSON.stringify((await (${function_})()) ?? null)`, [])) ?? 'null');
+    },
     async screenshot(path) {
       const { data } = await request('browsingContext.captureScreenshot', { context });
       writeFileSync(path, Buffer.from(data, 'base64'));
