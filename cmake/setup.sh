@@ -6,7 +6,8 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 jobs=${PARLEY_JOBS:-$(nproc 2>/dev/null || echo 2)}
 # Consumer projects of the package tests compile the same files in other folders: let the cache recognise them.
-export CCACHE_NOHASHDIR=1
+# Another checkout of the same sources finds what this one compiled.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 
 declare -A package_groups=(
   [base]="g++ cmake ninja-build ccache pkg-config python3 libssl-dev libsrtp2-dev libusrsctp-dev libopus-dev libvpx-dev"
