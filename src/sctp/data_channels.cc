@@ -408,6 +408,7 @@ bool DataChannels::pollMessage(ChannelMessage& out) {
   ChannelMessage next = messages_.pop();
   messageBytes_ -= next.data.size();
   std::swap(out.data, next.data);
+  if (scratch_.data.capacity() == 0) scratch_.data = std::move(next.data);
   out.channel = next.channel;
   out.isText = next.isText;
   if (wasFull) pull();

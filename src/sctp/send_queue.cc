@@ -42,7 +42,7 @@ Bytes SendQueue::takeSpare() {
   return out;
 }
 
-void SendQueue::recycle(Bytes&& data) {
+void SendQueue::returnSpare(Bytes&& data) {
   if (spare_.size() >= kMaxSpare || data.capacity() == 0 || data.capacity() > kMaxSpareCapacity)
     return;
   data.clear();
@@ -79,7 +79,7 @@ void SendQueue::popToEngine() {
   charged_ -= charge(message);
   engineBytes_ += message.data.size();
   stream.handed.push({message.data.size(), message.control});
-  recycle(std::move(message.data));
+  returnSpare(std::move(message.data));
   if (!stream.waiting.empty()) schedule(id, stream);
 }
 
@@ -90,7 +90,7 @@ void SendQueue::popDropped() {
   Waiting message = stream.waiting.pop();
   charged_ -= charge(message);
   if (!message.control) decrease(id, stream, message.data.size());
-  recycle(std::move(message.data));
+  returnSpare(std::move(message.data));
   if (!stream.waiting.empty()) schedule(id, stream);
 }
 
@@ -139,7 +139,7 @@ void SendQueue::discardWaiting(uint16_t id) {
     Waiting message = stream.waiting.pop();
     charged_ -= charge(message);
     if (!message.control) counted += message.data.size();
-    recycle(std::move(message.data));
+    returnSpare(std::move(message.data));
   }
   std::erase_if(heap_, [id](const Entry& e) { return e.stream == id; });
   std::make_heap(heap_.begin(), heap_.end(), std::greater<>{});

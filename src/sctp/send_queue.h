@@ -36,6 +36,7 @@ class SendQueue {
   bool push(uint16_t stream, Waiting message);
   /// A buffer with capacity from an earlier message, to fill `Waiting::data` with.
   Bytes takeSpare();
+  void returnSpare(Bytes&& data);
 
   /// The message to go next; nullptr if none waits. Valid until the next change.
   Waiting* front(uint16_t& stream);
@@ -85,7 +86,6 @@ class SendQueue {
   static size_t charge(const Waiting& message);
   void schedule(uint16_t id, Stream& stream);
   void popHeap();
-  void recycle(Bytes&& data);
   void consume(uint16_t id, size_t bytes);
   void decrease(uint16_t id, Stream& stream, size_t bytes);
 

@@ -385,6 +385,7 @@ bool UsrSctpAssociation::pollInbound(Inbound& out) {
   Inbound in = inbox_.pop();
   inboxBytes_ -= in.data.size();
   std::swap(out.data, in.data);
+  queue_.returnSpare(std::move(in.data));
   out.kind = in.kind;
   out.stream = in.stream;
   out.ppid = in.ppid;

@@ -83,7 +83,10 @@ void UsrSctpStack::detach(Port& port) {
   usrsctp_deregister_address(reinterpret_cast<void*>(port.id));
   ports_.erase(port.id);
   port.id = 0;
-  for (const Timer& timer : port.timers) timerOwners_.erase(timer.handle);
+  for (const Timer& timer : port.timers) {
+    const auto owner = timerOwners_.find(timer.handle);
+    if (owner != timerOwners_.end() && owner->second == &port) timerOwners_.erase(owner);
+  }
   port.timers.clear();
 }
 
@@ -119,6 +122,8 @@ void UsrSctpStack::tick(Port& port, ClockLink& link, Timestamp now) {
   const int64_t millis = elapsed / 1'000'000;
   fedNanos_ += millis * 1'000'000;
   usrsctp_handle_timers(static_cast<uint32_t>(millis));
+  // All that was due has run: what still looks due belongs to memory the engine has freed.
+  for (Timer& timer : port.timers) timer.running = timer.running && timer.dueMillis > nowMillis();
 }
 
 }  // namespace parley::sctp

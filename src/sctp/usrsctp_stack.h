@@ -27,8 +27,11 @@ namespace parley::sctp {
 /// never reused, so a late packet for a dead association finds nothing.
 class UsrSctpStack {
  public:
+  /// One of the engine's timers. Entries stay when they stop: the engine starts them again and
+  /// again.
   struct Timer {
     void* handle = nullptr;
+    bool running = false;
     int64_t dueMillis = 0;  ///< stack time
     int64_t intervalMillis = 0;
     int64_t startedMillis = 0;
@@ -98,8 +101,9 @@ class UsrSctpStack {
 
   UsrSctpStack();
   static void onTimerDue(void* timer);
-  void forgetTimer(void* timer);
-  int arm(Port& port, const Timer& timer);
+  Timer* findTimer(void* handle);
+  Timer& timerOf(Port& port, void* handle);
+  int arm(const Timer& timer) const;
   static int onOutput(void* address, void* packet, size_t size, uint8_t tos, uint8_t setDf);
 
   std::mutex mutex_;

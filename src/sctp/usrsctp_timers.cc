@@ -48,54 +48,67 @@ bool isRetransmissionTimer(const void* timer) {
 
 int UsrSctpStack::onTimerStart(void* timer, uint32_t ticks, void (*run)(void*), void* argument) {
   const auto known = timerOwners_.find(timer);
-  Port* const owner = known != timerOwners_.end() ? known->second : running_;
+  // The running one goes first: memory of a timer may have been another association's before.
+  Port* const owner = running_ != nullptr           ? running_
+                      : known != timerOwners_.end() ? known->second
+                                                    : nullptr;
   const bool isOurs = argument == timer && (timeoutHandler_ == nullptr || timeoutHandler_ == run);
   if (owner == nullptr || !isOurs) return __real_sctp_os_timer_start(timer, ticks, run, argument);
   timersHooked_ = true;
   timeoutHandler_ = run;
-  forgetTimer(timer);
-  const int64_t interval = std::max<int64_t>(ticks, 1);
-  return arm(*owner,
-             {timer, nowMillis() + interval, interval, nowMillis(), isRetransmissionTimer(timer)});
+  Timer& entry = timerOf(*owner, timer);
+  entry.running = true;
+  entry.intervalMillis = std::max<int64_t>(ticks, 1);
+  entry.startedMillis = nowMillis();
+  entry.dueMillis = entry.startedMillis + entry.intervalMillis;
+  entry.isRetransmission = isRetransmissionTimer(timer);
+  return arm(entry);
 }
 
-int UsrSctpStack::arm(Port& port, const Timer& timer) {
-  timerOwners_[timer.handle] = &port;
-  port.timers.push_back(timer);
+int UsrSctpStack::arm(const Timer& timer) const {
   return __real_sctp_os_timer_start(timer.handle,
                                     static_cast<uint32_t>(timer.dueMillis - nowMillis()),
                                     &UsrSctpStack::onTimerDue, timer.handle);
 }
 
 int UsrSctpStack::onTimerStop(void* timer) {
-  forgetTimer(timer);
+  if (Timer* const entry = findTimer(timer)) entry->running = false;
   return __real_sctp_os_timer_stop(timer);
 }
 
-void UsrSctpStack::forgetTimer(void* timer) {
-  const auto found = timerOwners_.find(timer);
-  if (found == timerOwners_.end()) return;
-  std::erase_if(found->second->timers, [timer](const Timer& t) { return t.handle == timer; });
-  timerOwners_.erase(found);
+UsrSctpStack::Timer* UsrSctpStack::findTimer(void* handle) {
+  const auto owner = timerOwners_.find(handle);
+  return owner != timerOwners_.end() ? &timerOf(*owner->second, handle) : nullptr;
+}
+
+UsrSctpStack::Timer& UsrSctpStack::timerOf(Port& port, void* handle) {
+  for (Timer& timer : port.timers) {
+    if (timer.handle == handle) {
+      timerOwners_[handle] = &port;
+      return timer;
+    }
+  }
+  timerOwners_[handle] = &port;
+  port.timers.emplace_back().handle = handle;
+  return port.timers.back();
 }
 
 void UsrSctpStack::onTimerDue(void* handle) {
   UsrSctpStack& stack = instance();
   Port* const before = stack.running_;
-  const auto found = stack.timerOwners_.find(handle);
-  if (found != stack.timerOwners_.end()) {
-    Port& port = *found->second;
-    const auto entry = std::find_if(port.timers.begin(), port.timers.end(),
-                                    [handle](const Timer& t) { return t.handle == handle; });
-    Timer timer = *entry;
-    stack.forgetTimer(handle);
+  const auto owner = stack.timerOwners_.find(handle);
+  if (owner != stack.timerOwners_.end()) {
+    Port& port = *owner->second;
+    Timer& timer = stack.timerOf(port, handle);
+    timer.running = false;
     // Data was acknowledged while it ran: this is the restart that the engine left out.
     const int64_t restarted = port.ackedMillis + timer.intervalMillis;
     if (timer.isRetransmission && port.ackedMillis > timer.startedMillis &&
         restarted > stack.nowMillis()) {
+      timer.running = true;
       timer.startedMillis = port.ackedMillis;
       timer.dueMillis = restarted;
-      stack.arm(port, timer);
+      stack.arm(timer);
       return;
     }
     if (&port != before) port.attention = true;
@@ -108,7 +121,8 @@ void UsrSctpStack::onTimerDue(void* handle) {
 Timestamp UsrSctpStack::nextTimer(const Port& port, const ClockLink& link) const {
   Timestamp next = Timestamp::never();
   for (const Timer& timer : port.timers) {
-    next = earliest(next, Timestamp::nanos(timer.dueMillis * 1'000'000 - link.offset));
+    if (timer.running)
+      next = earliest(next, Timestamp::nanos(timer.dueMillis * 1'000'000 - link.offset));
   }
   return next;
 }

@@ -9,6 +9,7 @@
 #include "sctp/crc32c.h"
 #include "sctp/packet.h"
 #include "sctp/usrsctp_stack.h"
+#include "support/alloc_guard.h"
 #include "unit/sctp/association_fixture.h"
 
 namespace parley::sctp {
@@ -402,6 +403,34 @@ TEST_F(AssociationTest, SteadyRoundTripsKeepTheWindow) {
   EXPECT_EQ(a->association->stats().retransmittedChunks, 0u);
   EXPECT_GT(a->association->stats().congestionWindow, 150'000u) << "no timeout without a loss";
   EXPECT_GT(received, 4'000'000u);
+}
+
+TEST_F(AssociationTest, SteadyTrafficAllocatesNothing) {
+  make();
+  ASSERT_TRUE(connect());
+  Timestamp now = pair->now();
+  const Bytes message(1000);
+  PacketBuf packet;
+  Inbound in;
+  AssociationEvent event;
+  size_t received = 0;
+  const auto exchange = [&] {
+    now += Duration::millis(1);
+    ASSERT_TRUE(a->association->send(1, 53, message, {}, now));
+    while (a->association->pollTransmit(packet)) b->association->handlePacket(packet.span(), now);
+    while (b->association->pollTransmit(packet)) a->association->handlePacket(packet.span(), now);
+    while (b->association->pollInbound(in)) ++received;
+    while (a->association->pollEvent(event)) {
+    }
+    a->association->advance(now);
+    b->association->advance(now);
+  };
+  for (int i = 0; i < 500; ++i) exchange();
+  const size_t before = received;
+  test::AllocGuard guard;
+  for (int i = 0; i < 200; ++i) exchange();
+  EXPECT_EQ(guard.count(), 0u);
+  EXPECT_EQ(received, before + 200);
 }
 
 TEST_F(AssociationTest, ThreadsShareTheEngine) {
