@@ -203,11 +203,13 @@ void AudioSendPipe::onAudio(const codec::AudioFrame& frame) {
     const std::lock_guard lock(mutex_);
     if (stopped_ || !active_) return;
     ++stats_.framesIn;
+    const uint32_t rtpTimestamp = timeline_.next(frame.capture, frame.sampleRate);
     if (pending_.size() == kMaxPendingSound) {
       pending_.pop_front();
       ++stats_.framesDropped;
     }
     pending_.push_back(frame);
+    pending_.back().rtpTimestamp = rtpTimestamp;
     if (std::exchange(scheduled_, true)) return;
   }
   worker_->post([self = shared_from_this()] { self->encodeAll(); });

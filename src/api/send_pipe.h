@@ -9,6 +9,7 @@
 #include "parley/codec/audio_codec.h"
 #include "parley/codec/video_codec.h"
 
+#include "api/audio_timeline.h"
 #include "api/track_core.h"
 #include "api/worker.h"
 
@@ -115,6 +116,7 @@ class AudioSendPipe final : public FrameConsumer,
   DataRate rate_ = DataRate::kbps(32);
   double loss_ = 0;
   bool ratesChanged_ = false;
+  AudioTimeline timeline_;
   std::deque<codec::AudioFrame> pending_;
   EncodeStats stats_;
 

@@ -20,7 +20,9 @@ struct AudioFrame {
   int sampleRate = 48'000;    ///< Hz: 8000, 16000, 24000 or 48000
   size_t channels = 1;        ///< 1 or 2
   Timestamp capture{};        ///< when the first sample was taken
-  uint32_t rtpTimestamp = 0;  ///< media time of the first sample in units of `sampleRate`
+  /// Media time of the first sample in units of `sampleRate`. Encoders go by it; a track counts it
+  /// itself, so who pushes into one need not set it.
+  uint32_t rtpTimestamp = 0;
 
   size_t samplesPerChannel() const { return static_cast<size_t>(sampleRate) / 100; }
   std::span<int16_t> samples() { return {data.data(), samplesPerChannel() * channels}; }
