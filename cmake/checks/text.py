@@ -64,7 +64,8 @@ def links():
     """Relative links in the project's own pages lead somewhere."""
     problems = []
     for path in tree.files(".md"):
-        for target in re.findall(r"\]\(([^)\s]+)\)", tree.read(path)):
+        prose = re.sub(r"^```.*?^```|`[^`\n]*`", "", tree.read(path), flags=re.S | re.M)
+        for target in re.findall(r"\]\(([^)\s]+)\)", prose):
             target = target.split("#")[0]
             if target and "://" not in target and not target.startswith("mailto:"):
                 if not os.path.exists(os.path.join(tree.root(), os.path.dirname(path), target)):
