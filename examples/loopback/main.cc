@@ -66,5 +66,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "loopback: cannot write %s\n", options->report.c_str());
     good = false;
   }
-  return good && figure(figures, "frames_received") > 0 ? 0 : 1;
+  if (figure(figures, "frames_received") == 0 ||
+      figure(figures, "video_psnr_db_mean") < options->leastDb) {
+    std::fprintf(stderr, "loopback: less than the %g dB that were asked for\n", options->leastDb);
+    good = false;
+  }
+  return good ? 0 : 1;
 }

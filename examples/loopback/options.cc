@@ -24,6 +24,7 @@ constexpr const char kUsage[] = R"(loopback: two peers in this process play a cl
   --out FILE        what arrived, .webm or .mkv (loopback.webm)
   --plot FILE       quality, delay and bitrate over time, as SVG (loopback.svg)
   --report FILE     all figures as JSON
+  --at-least DB     fail if the pictures are worse than this on average
 )";
 
 bool readNumber(const std::string& text, double& out) {
@@ -73,6 +74,8 @@ bool apply(Options& options, const std::string& name, const std::string& value) 
     options.bitrateKbps = static_cast<int>(number);
   else if (name == "--start" && readNumber(value, number))
     options.startBitrateKbps = static_cast<int>(number);
+  else if (name == "--at-least" && readNumber(value, number))
+    options.leastDb = number;
   else if (name == "--simulate")
     return readSimulation(value, options.simulation.emplace());
   else
@@ -88,7 +91,7 @@ std::optional<Options> parseOptions(int argc, char** argv) {
     const std::string name = argv[i];
     if (name == "--help" || name == "-h") {
       std::fputs(kUsage, stdout);
-      return std::nullopt;
+      std::exit(0);
     }
     if (i + 1 == argc || !apply(options, name, argv[i + 1])) {
       std::fprintf(stderr, "loopback: cannot use '%s%s%s'\n\n%s", name.c_str(),

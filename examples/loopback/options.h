@@ -25,10 +25,12 @@ struct Options {
   std::string recording = "loopback.webm";
   std::string plot = "loopback.svg";
   std::string report;
+  double leastDb = 0;
   std::optional<Simulation> simulation;
 };
 
-/// The program's arguments; nothing if they cannot be, after saying why, or if help was asked for.
+/// The program's arguments; nothing if they cannot be, after saying why. Ends the
+/// program if help was asked for.
 std::optional<Options> parseOptions(int argc, char** argv);
 
 }  // namespace loopback

@@ -81,9 +81,9 @@ void Play::start(Timestamp now) {
 void Play::sample(const StatsReport& sender, Timestamp now) {
   Sample sample;
   sample.timeS = (now - begin_).seconds();
-  for (const Stats* pair : sender.ofType("candidate-pair")) {
-    if (pair->has("currentRoundTripTime"))
-      sample.rttMs = pair->number("currentRoundTripTime") * 1000;
+  for (const Stats* transport : sender.ofType("transport")) {
+    const Stats* pair = sender.find(transport->text("selectedCandidatePairId"));
+    if (pair) sample.rttMs = pair->number("currentRoundTripTime") * 1000;
   }
   double bytes = 0;
   for (const Stats* stream : sender.ofType("outbound-rtp")) {
