@@ -129,13 +129,13 @@ void SdlVideo::State::run() {
   if (!good) error = std::string("no screen to open a window on: ") + SDL_GetError();
   started = true;
   changed.notify_all();
-  if (!good) return;
-  while (!stopping) {
+  while (good && !stopping) {
     cycle(lock);
     changed.wait_for(lock, kCycle, [this] { return stopping || woken || !calls.empty(); });
   }
   lock.unlock();
-  SDL_QuitSubSystem(SDL_INIT_VIDEO);
+  if (good) SDL_QuitSubSystem(SDL_INIT_VIDEO);
+  SDL_TLSCleanup();  // SDL knows only the ends of threads that it started itself
 }
 
 }  // namespace parley::devices
