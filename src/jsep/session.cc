@@ -197,13 +197,18 @@ void Session::applyRemoteIce(const TransportChange& change, Timestamp now) {
 void Session::emitEvents(const SessionEvents& events, SignalingState signaling) {
   if (events.signalingStateChanged) events_.push_back(SignalingStateChanged{signaling});
   for (TransceiverId id : events.stopped) events_.push_back(TransceiverStopped{id.value});
-  for (TransceiverId id : events.muted) events_.push_back(TrackRemoved{id.value});
+  for (TransceiverId id : events.muted) {
+    earlyMedia_.erase(id.value);
+    events_.push_back(TrackRemoved{id.value});
+  }
   for (const auto& track : events.tracks) {
     const TransceiverState* transceiver = state_.find(track.transceiver);
     if (!transceiver) continue;
     const MediaKind kind =
         transceiver->kind == sdp::MediaKind::Audio ? MediaKind::Audio : MediaKind::Video;
     events_.push_back(TrackAdded{track.transceiver.value, kind, track.streams});
+    if (earlyMedia_.erase(track.transceiver.value) > 0)
+      events_.push_back(TrackUnmuted{track.transceiver.value});
   }
 }
 

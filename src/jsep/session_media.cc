@@ -180,6 +180,7 @@ void Session::removeMedia(const std::vector<TransceiverId>& transceivers, Timest
       senders_.erase(it);
     }
     rtp_->removeReceiver(media::ReceiverId(id.value), now);
+    earlyMedia_.erase(id.value);
   }
 }
 
@@ -254,8 +255,15 @@ void Session::onRtpEvent(const media::RtpEvent& event) {
       events_.push_back(TargetBitrate{*id, target->rate, target->lossFraction});
     }
   } else if (const auto* source = std::get_if<media::SourceEvent>(&event)) {
-    if (source->kind == media::SourceEvent::Kind::Started)
-      events_.push_back(TrackUnmuted{source->receiver.value});
+    if (source->kind != media::SourceEvent::Kind::Started) return;
+    const uint32_t id = source->receiver.value;
+    const TransceiverState* transceiver = state_.find(TransceiverId(id));
+    if (!transceiver) return;
+    if (transceiver->negotiated.receiver.announced) {
+      events_.push_back(TrackUnmuted{id});
+    } else {
+      earlyMedia_.insert(id);
+    }
   }
 }
 

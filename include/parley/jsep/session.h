@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -253,6 +254,9 @@ class PARLEY_EXPORT Session {
   media::RtpSessionConfig rtpConfig_;
   std::unique_ptr<media::RtpSession> rtp_;
   std::map<uint32_t, Sender> senders_;  ///< by transceiver
+  /// Transceivers whose media overtook the answer that announces it: their unmuting follows their
+  /// TrackAdded.
+  std::set<uint32_t> earlyMedia_;
   bool mediaAvailable_ = false;
   std::deque<SessionEvent> events_;
   // Looked at one ahead, so that `hasEvents` can answer without taking anything.
