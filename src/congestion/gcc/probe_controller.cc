@@ -8,6 +8,9 @@ namespace {
 constexpr double kFirst = 3;
 constexpr double kSecond = 6;
 constexpr double kNext = 2;
+/// The first probes meet a receiver that is still setting up: what waited for it arrives in one
+/// lump and tells nothing. Without another try the rate would creep up for half a minute.
+constexpr int kRepeats = 2;
 /// A probe whose result reaches this share of it was not stopped by the path.
 constexpr double kAnswered = 0.7;
 constexpr Duration kAnswerTime = Duration::seconds(1);
@@ -43,12 +46,18 @@ void ProbeController::probe(DataRate rate, bool further, Timestamp now, ControlU
 void ProbeController::start(DataRate rate, Timestamp now, ControlUpdate& out) {
   started_ = true;
   beforeDrop_ = DataRate::zero();
+  repeatsLeft_ = kRepeats;
+  probeFirst(rate, now, out);
+}
+
+void ProbeController::probeFirst(DataRate rate, Timestamp now, ControlUpdate& out) {
   probe(rate * kFirst, true, now, out);
   if (rate * kFirst < ceiling()) probe(rate * kSecond, true, now, out);
 }
 
 void ProbeController::stop() {
   started_ = false;
+  repeatsLeft_ = 0;
   furtherAbove_.reset();
   beforeDrop_ = DataRate::zero();
 }
@@ -63,6 +72,7 @@ void ProbeController::setWanted(DataRate maxTotal, DataRate estimate, Timestamp 
 
 void ProbeController::onEstimate(DataRate estimate, bool measured, Timestamp now,
                                  ControlUpdate& out) {
+  if (measured) repeatsLeft_ = 0;
   if (!started_ || !measured || !furtherAbove_ || now > furtherUntil_ || estimate < *furtherAbove_)
     return;
   probe(estimate * kNext, true, now, out);
@@ -70,14 +80,20 @@ void ProbeController::onEstimate(DataRate estimate, bool measured, Timestamp now
 
 void ProbeController::onOveruse(DataRate before, Timestamp now) {
   furtherAbove_.reset();
+  repeatsLeft_ = 0;
   lastOveruse_ = now;
   if (now - dropTime_ > kRecoveryWindow || before > beforeDrop_) beforeDrop_ = before;
   dropTime_ = now;
 }
 
 void ProbeController::process(DataRate estimate, Timestamp now, ControlUpdate& out) {
-  if (!started_ || now - lastProbe_ < kInterval) return;
-  if (estimate >= ceiling()) return;
+  if (!started_ || estimate >= ceiling()) return;
+  if (repeatsLeft_ > 0 && now - lastProbe_ >= kAnswerTime) {
+    --repeatsLeft_;
+    probeFirst(estimate, now, out);
+    return;
+  }
+  if (now - lastProbe_ < kInterval) return;
   if (limited_ && probeWhenLimited_) {
     probe(estimate * kNext, true, now, out);
     return;

@@ -6,9 +6,9 @@
 
 namespace parley::congestion::gcc {
 
-/// Decides when to probe: at the start (3x and 6x, doubling on as long as it is answered), every 5
-/// s while the application limits itself, after a drop to find the way back, and when the streams
-/// begin to want more.
+/// Decides when to probe: at the start (3x and 6x, doubling on as long as it is answered; again a
+/// second later if no result came of it), every 5 s while the application limits itself, after a
+/// drop to find the way back, and when the streams begin to want more.
 class ProbeController {
  public:
   void setLimits(DataRate max) { max_ = max; }
@@ -28,11 +28,14 @@ class ProbeController {
 
  private:
   DataRate ceiling() const;
+  void probeFirst(DataRate rate, Timestamp now, ControlUpdate& out);
   void probe(DataRate rate, bool further, Timestamp now, ControlUpdate& out);
 
   DataRate max_ = DataRate::infinite();
   DataRate wanted_;
   bool started_ = false;
+  /// How often the first probes may still be repeated.
+  int repeatsLeft_ = 0;
   bool limited_ = false;
   bool probeWhenLimited_ = false;
   int32_t nextId_ = 1;

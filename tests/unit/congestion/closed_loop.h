@@ -30,6 +30,8 @@ class ClosedLoop {
   /// What the encoder produces at most.
   DataRate demand = DataRate::kbps(100'000);
   bool feedbackBlocked = false;
+  /// The receiver looks at its socket only from then on: what came before arrives at once.
+  Timestamp receiverBusyUntil;
 
   explicit ClosedLoop(RateConstraints constraints = {}, uint64_t seed = 1)
       : random_(seed), controller_(createGcc(constraints)) {
@@ -143,7 +145,7 @@ class ClosedLoop {
     linkFree_ += link.rate.timeFor(size);
     Timestamp arrival = linkFree_ + link.delay;
     if (link.jitter > Duration::zero()) arrival += link.jitter * random_.unit();
-    flying_.push_back({sequence, arrival});
+    flying_.push_back({sequence, std::max(arrival, receiverBusyUntil)});
     sizes_[sequence] = size;
   }
 

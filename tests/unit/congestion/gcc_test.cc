@@ -35,6 +35,15 @@ TEST(Gcc, ProbesReachTheRateOfTheLinkWithinASecond) {
   EXPECT_LT(loop.target(), DataRate::kbps(3300));
 }
 
+TEST(Gcc, ProbesThatAReceiverTookInOneLumpAreRepeated) {
+  ClosedLoop loop(upTo(10'000));
+  loop.link.rate = DataRate::kbps(3000);
+  loop.receiverBusyUntil = loop.now() + Duration::millis(200);
+  loop.run(Duration::millis(2500));
+  EXPECT_GT(loop.target(), DataRate::kbps(2000));
+  EXPECT_LT(loop.target(), DataRate::kbps(3300));
+}
+
 TEST(Gcc, AHalvedRateIsFollowedWithinTwoSecondsAndLeftBehindLater) {
   ClosedLoop loop(upTo(10'000));
   loop.link.rate = DataRate::kbps(2000);
