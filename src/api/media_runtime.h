@@ -62,8 +62,10 @@ class MediaRuntime {
   Sender& sender(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind);
   Receiver& receiver(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind);
   void detach(Sender& sender);
+  void prepareSrtp();
 
   LoopCore& loop_;
+  bool srtpPrepared_ = false;
   std::map<Key, Sender> senders_;
   std::map<Key, Receiver> receivers_;
   // Shared with the pipes: a track may still push a frame into one while the loop dies.

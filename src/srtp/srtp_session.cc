@@ -16,13 +16,6 @@ constexpr size_t kRtpHeaderSize = 12;
 constexpr size_t kRtcpHeaderSize = 8;
 constexpr size_t kSrtcpIndexSize = 4;
 
-/// libsrtp keeps a process-wide table of ciphers, filled once and only read afterwards. It is never
-/// taken down: other users of libsrtp in the process may still need it.
-bool initLibrary() {
-  static const srtp_err_status_t status = srtp_init();
-  return status == srtp_err_status_ok;
-}
-
 bool isGcm(crypto::SrtpProfile profile) {
   return profile == crypto::SrtpProfile::AeadAes128Gcm ||
          profile == crypto::SrtpProfile::AeadAes256Gcm;
@@ -110,6 +103,23 @@ srtp_err_status_t makeContext(crypto::SrtpProfile profile, const crypto::Secret&
   return status;
 }
 
+/// libsrtp keeps a process-wide table of ciphers, filled once and only read afterwards. It is never
+/// taken down: other users of libsrtp in the process may still need it.
+struct Library {
+  srtp_err_status_t status = srtp_init();
+  /// With NSS every context opens the library, and the last one to go unloads it: this one stays.
+  void* keeper = nullptr;
+  Library() {
+    if (status != srtp_err_status_ok) return;
+    const std::array<uint8_t, 16> key{};
+    const crypto::Secret keySecret{ByteSpan(key)};
+    const crypto::Secret salt{ByteSpan(key).first(12)};
+    // Without GCM in libsrtp there is nothing to keep.
+    (void)makeContext(crypto::SrtpProfile::AeadAes128Gcm, keySecret, salt, ssrc_any_inbound, 64,
+                      &keeper);
+  }
+};
+
 void forget(void* context, std::vector<uint32_t>& sources, uint32_t ssrc) {
   const auto found = std::find(sources.begin(), sources.end(), ssrc);
   if (found == sources.end()) return;
@@ -147,6 +157,11 @@ const char* toString(Status status) {
   return "";
 }
 
+bool prepareLibrary() {
+  static const Library library;
+  return library.status == srtp_err_status_ok;
+}
+
 Result<std::unique_ptr<SrtpSession>> SrtpSession::create(const crypto::SrtpKeying& keying,
                                                          bool isDtlsClient, SrtpOptions options) {
   const size_t keyLength = crypto::srtpKeyLength(keying.profile);
@@ -155,7 +170,7 @@ Result<std::unique_ptr<SrtpSession>> SrtpSession::create(const crypto::SrtpKeyin
       keying.clientSalt.size() != saltLength || keying.serverSalt.size() != saltLength) {
     return fail(ErrorCode::Range, "SRTP key or salt does not have the length of its profile.");
   }
-  if (!initLibrary()) return fail(ErrorCode::Operation, "libsrtp failed to initialise.");
+  if (!prepareLibrary()) return fail(ErrorCode::Operation, "libsrtp failed to initialise.");
   options.replayWindow = std::clamp<size_t>(options.replayWindow, 64, 0x7fff);
   options.maxSources = std::max<size_t>(options.maxSources, 1);
 

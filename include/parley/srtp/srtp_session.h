@@ -47,6 +47,11 @@ struct Counters {
   StatusCounts unprotectRtcp{};
 };
 
+/// Makes libsrtp ready, once per process: its ciphers are tested and stay loaded. Where libsrtp
+/// uses NSS, as in Debian, that takes tens of milliseconds, so it should not have to happen while
+/// packets wait. `SrtpSession::create` does it if nobody has. False if libsrtp fails. Any thread.
+PARLEY_EXPORT bool prepareLibrary();
+
 /// Both directions of one DTLS-SRTP association. Every SSRC gets its own rollover counter and
 /// replay window on its first packet (inbound: its first authentic one) and keeps them until
 /// removed.

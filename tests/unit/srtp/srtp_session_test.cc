@@ -381,6 +381,11 @@ TEST(SrtpSession, ARemovedSourceStartsAnew) {
   EXPECT_EQ(pair.open(*pair.server, pair.sealed(*pair.client, rtpPacket(1))), Status::AuthFailed);
 }
 
+TEST(SrtpSession, TheLibraryMayBePreparedBeforehandAndAgain) {
+  EXPECT_TRUE(prepareLibrary());
+  EXPECT_TRUE(prepareLibrary());
+}
+
 TEST(SrtpSession, KeysOfAWrongLengthAreRefused) {
   crypto::SrtpKeying keying = keyingOf(SrtpProfile::AeadAes128Gcm);
   keying.serverSalt = crypto::Secret(Bytes(14));
