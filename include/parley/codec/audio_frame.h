@@ -17,9 +17,9 @@ struct AudioFrame {
   static constexpr size_t kMaxSamples = kMaxSampleRate / 100 * kMaxChannels;
 
   std::array<int16_t, kMaxSamples> data{};
-  int sampleRate = 48'000;    ///< Hz: 8000, 16000, 24000 or 48000
-  size_t channels = 1;        ///< 1 or 2
-  Timestamp capture{};        ///< when the first sample was taken
+  int sampleRate = 48'000;  ///< Hz: 8000, 16000, 24000 or 48000
+  size_t channels = 1;      ///< 1 or 2
+  Timestamp capture{};      ///< when the first sample was taken
   /// Media time of the first sample in units of `sampleRate`. Encoders go by it; a track counts it
   /// itself, so who pushes into one need not set it.
   uint32_t rtpTimestamp = 0;
