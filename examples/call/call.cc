@@ -31,6 +31,7 @@ Json orNull(const std::optional<T>& value) {
 Result<std::shared_ptr<Call>> Call::create(const Home& home, int number, bool sameMachine) {
   parley::Configuration configuration;
   configuration.includeLoopback = sameMachine;
+  configuration.maxBitrate = parley::DataRate::kbps(home.options.maxKbps);
   if (!home.options.stun.empty()) {
     parley::IceServer server;
     server.urls = home.options.stun;

@@ -34,7 +34,7 @@ void Call::startChat(DataChannel channel, bool echo) {
     if (const auto self = weak.lock()) self->onChat(message, echo);
   });
   channel.onClose([weak] {
-    if (const auto self = weak.lock()) self->hangUp("the caller hung up");
+    if (const auto self = weak.lock()) self->hangUp("the other side hung up");
   });
   channel.onOpen([weak] {
     if (const auto self = weak.lock()) self->flushChat();

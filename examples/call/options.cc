@@ -33,6 +33,7 @@ What happens to what they send (chat is always echoed):
                    Browsers give their camera to pages of localhost and https only.)
   --port N         (default 8080 or, if that is taken, any; 0: any)
   --max-calls N    at the same time (default 8)
+  --max-kbps N     what each of them is sent at most, in kbit/s (default 2500)
   --stun URL       a STUN server, e.g. stun:stun.example.org (may be given again)
   --seconds N      end after N seconds (with the environment variable CI set: after 5)
   --report FILE    write figures about all calls as JSON at the end
@@ -94,6 +95,7 @@ Options parseOptions(int count, char** words) {
          options.portGiven = true;
        }},
       {"--max-calls", [&](Text v) { options.maxCalls = number<size_t>("--max-calls", v, 1, 64); }},
+      {"--max-kbps", [&](Text v) { options.maxKbps = number<int>("--max-kbps", v, 50, 100'000); }},
       {"--stun", [&](Text v) { options.stun.push_back(v); }},
       {"--seconds", [&](Text v) { options.seconds = seconds(v); }},
       {"--report", [&](Text v) { options.report = v; }},

@@ -23,6 +23,7 @@ struct Options {
   std::string files;  ///< folder for received files; empty: a temporary one
   uint64_t quotaBytes = uint64_t{2} << 30;
   size_t maxCalls = 8;
+  int maxKbps = 2500;  ///< per call, of what we send
   std::vector<std::string> stun;
   std::optional<double> seconds;  ///< end by itself after so long
   std::string report;

@@ -12,6 +12,7 @@
 
 #include "page_files.h"
 #include "switchboard.h"
+#include "terminal.h"
 
 namespace call {
 
@@ -140,7 +141,7 @@ void Server::addApi() {
     reply(response, 200, Json::object());
   });
   post("bye", [](Call& call, const Json&, Response& response) {
-    call.hangUp("the caller hung up");
+    call.hangUp("the other side hung up");
     reply(response, 200, Json::object());
   });
   http_->Get("/api/calls/([0-9a-f]{32})/events",
@@ -181,8 +182,11 @@ parley::Result<std::string> Server::start() {
       return parley::fail(parley::ErrorCode::Network, "cannot listen on " + options_.host);
   }
   thread_ = std::thread([this] { http_->listen_after_bind(); });
-  const bool everywhere = options_.host == "0.0.0.0" || options_.host == "::";
-  std::string host = everywhere ? machineName() : options_.host;
+  std::string host = options_.host;
+  if (host == "0.0.0.0" || host == "::") {
+    host = "localhost";
+    print("Other machines: http://" + machineName() + ":" + std::to_string(port) + "/");
+  }
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
   return "http://" + host + ":" + std::to_string(port) + "/";
 }

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CallProgram, check, isMatroska, sleep } from './call_program.mjs';
+import { CallProgram, check, isMatroska, measured, sleep } from './call_program.mjs';
 
 const [path] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'parley-call-test-'));
@@ -33,6 +33,7 @@ try {
   check('the recording is one', isMatroska(file('callee.webm')));
   const refused = new CallProgram(path, ['--connect', 'http://127.0.0.1:9/', '--test-pattern']);
   check('nobody there: an error', (await refused.ended) === 1, refused.lines);
+  measured('native', figures);
   console.log('PASSED', JSON.stringify(figures));
 } catch (error) {
   console.error(`FAILED: ${error.stack}`);

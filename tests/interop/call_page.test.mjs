@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { CallProgram, SKIPPED, check, isMatroska, until } from './call_program.mjs';
+import { CallProgram, SKIPPED, check, isMatroska, measured, until } from './call_program.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -169,7 +169,7 @@ try {
   await desktop.click('#hang');
   await until('the page says so', async () => (await text(desktop, '#bannerTitle')) === 'You hung up');
   await shoot(desktop, 'desktop-ended');
-  await program.line(/^call 1 \| over: the caller hung up/);
+  await program.line(/^call 1 \| over: the other side hung up/);
   await program.line(/^call 1 \| recorded/);
   await desktop.click('#again');
   await inCall(desktop);
@@ -183,6 +183,7 @@ try {
   const first = report.calls.find(call => call.call === 1);
   check('the report tells of three calls', report.calls.length === 3, report.calls.length);
   check('and of what came', first.connected && first.received_video_frames > 20 && first.files === 1 + 1 && first.chat_messages === 1, first);
+  measured('page', { page_video_fps_mean: measures.fps, file_mib_per_s: measures.file_mib_per_s, ...first });
   say('PASSED', JSON.stringify({ ...measures, ...first }));
 } catch (error) {
   console.error(`FAILED: ${error.stack}`);

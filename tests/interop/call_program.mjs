@@ -1,6 +1,7 @@
 // The example `call` as a child process, for the tests of it.
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 export const SKIPPED = 77;
 export const sleep = ms => new Promise(done => setTimeout(done, ms));
@@ -60,4 +61,10 @@ export class CallProgram {
 /// Whether a recording is a Matroska (or WebM) file at all.
 export function isMatroska(path) {
   return existsSync(path) && readFileSync(path).subarray(0, 4).toString('hex') === '1a45dfa3';
+}
+
+/// Figures for the report of tests/run.
+export function measured(name, figures) {
+  const folder = process.env.PARLEY_MEASURES_DIR;
+  if (folder) writeFileSync(join(folder, `interop_call_${name}.json`), JSON.stringify(figures));
 }
