@@ -56,7 +56,12 @@ void PeerConnectionCore::onChannelEvent(const sctp::ChannelEvent& event) {
     channels_.erase(closed->id);
     ++channelsClosed_;
     queueStep([body](PeerConnectionCore&) { body->visibleState = DataChannelState::Closed; },
-              [body](PeerConnectionCore&) { return bindCallback(body->onClose); });
+              [body](PeerConnectionCore& c) {
+                std::function<void()> call = bindCallback(body->onClose);
+                // Nothing comes after this event.
+                c.loop().bury(body->takeCallbacks());
+                return call;
+              });
   } else if (const auto* failed = std::get_if<sctp::ChannelFailed>(&event)) {
     const auto body = channel(failed->id);
     if (!body) return;

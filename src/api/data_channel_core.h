@@ -13,10 +13,19 @@ namespace parley::api_internal {
 
 class PeerConnectionCore;
 
+/// What the app wants to be called for.
+struct DataChannelCallbacks {
+  std::function<void()> onOpen, onLow, onClosing, onClose;
+  std::function<void(const DataMessage&)> onMessage;
+  std::function<void(const Error&)> onError;
+};
+
 /// The body behind all handles of one data channel. Guarded by its loop's lock, but for what never
 /// changes after construction.
-class DataChannelCore final : public std::enable_shared_from_this<DataChannelCore> {
+class DataChannelCore final : public DataChannelCallbacks,
+                              public std::enable_shared_from_this<DataChannelCore> {
  public:
+  using Callbacks = DataChannelCallbacks;
   DataChannelCore(std::weak_ptr<PeerConnectionCore> pc, sctp::ChannelId channel,
                   sctp::ChannelInit asked)
       : owner(std::move(pc)), id(channel), init(std::move(asked)) {}
@@ -36,9 +45,13 @@ class DataChannelCore final : public std::enable_shared_from_this<DataChannelCor
   };
   std::deque<Held> held;
   bool openMissed = false;
-  std::function<void()> onOpen, onLow, onClosing, onClose;
-  std::function<void(const DataMessage&)> onMessage;
-  std::function<void(const Error&)> onError;
+  /// All callbacks, to be destroyed outside the lock: they may own handles, also of this very
+  /// channel, which would keep it alive for good.
+  std::function<void()> takeCallbacks() {
+    auto garbage = std::make_shared<Callbacks>(std::move(static_cast<Callbacks&>(*this)));
+    static_cast<Callbacks&>(*this) = {};
+    return [garbage = std::move(garbage)] {};
+  }
 };
 
 }  // namespace parley::api_internal

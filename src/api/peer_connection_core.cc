@@ -279,8 +279,14 @@ void PeerConnectionCore::close() {
   visible.iceConnection = IceConnectionState::Closed;
   visible.connection = PeerConnectionState::Closed;
   if (jsep::Session* session = this->session()) session->close(now);
-  for (auto& [id, track] : receiverTracks_) track->markEnded();
-  for (auto& [id, channel] : channels_) channel->visibleState = DataChannelState::Closed;
+  for (auto& [id, track] : receiverTracks_) {
+    track->markEnded();
+    loop_->bury(track->takeCallbacks());
+  }
+  for (auto& [id, channel] : channels_) {
+    channel->visibleState = DataChannelState::Closed;
+    loop_->bury(channel->takeCallbacks());
+  }
   loop_->media().forget(*this);
   loop_->endpoint().touch(session_, now);
   closed_ = true;

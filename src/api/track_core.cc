@@ -89,6 +89,14 @@ void TrackCore::setMuted(bool muted) {
   call(muted ? onMute_ : onUnmute_);
 }
 
+std::function<void()> TrackCore::takeCallbacks() {
+  const std::lock_guard lock(mutex_);
+  return [video = std::move(videoSink_), audio = std::move(audioSink_),
+          encoded = std::move(encodedSink_), mute = std::move(onMute_),
+          unmute = std::move(onUnmute_), ended = std::move(onEnded_),
+          key = std::move(onKeyFrameNeeded_), rate = std::move(onTargetBitrate_)] {};
+}
+
 void TrackCore::addConsumer(std::shared_ptr<FrameConsumer> consumer) {
   const std::lock_guard lock(mutex_);
   consumers_.push_back(std::move(consumer));

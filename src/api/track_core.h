@@ -48,6 +48,9 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   /// Ended by the other side: fires `onEnded`.
   void end();
   void setMuted(bool muted);
+  /// All sinks and callbacks, to be destroyed outside every lock: they may own handles of this
+  /// track.
+  std::function<void()> takeCallbacks();
 
   void addConsumer(std::shared_ptr<FrameConsumer> consumer);
   void removeConsumer(const FrameConsumer* consumer);
