@@ -91,6 +91,8 @@ bool PeerConnectionCore::takeTask(std::function<void()>& out) {
 
 void PeerConnectionCore::afterCall(Timestamp now) {
   if (!closed_) {
+    // What the call put into a machine goes on its way now, not at that machine's next deadline.
+    if (jsep::Session* session = this->session()) session->pump(now);
     loop_->endpoint().touch(session_, now);
     collect();
   }

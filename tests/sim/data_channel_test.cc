@@ -49,6 +49,30 @@ TEST(DataChannelSim, SetUpTakesTheRoundTripsItMust) {
   EXPECT_LT(pair.world().now() - begin, Duration::millis(650));
 }
 
+// Not at the next tick of the SCTP engine: neither the message nor the echo to it.
+TEST(DataChannelSim, AMessageLeavesAtOnce) {
+  PairOptions options;
+  options.aToB.delay = Duration::millis(10);
+  Pair pair(options);
+  DataChannel channel = pair.a().createDataChannel("c").value();
+  int echoes = 0;
+  channel.onMessage([&](const DataMessage&) { ++echoes; });
+  pair.b().onDataChannel([&](DataChannel incoming) {
+    incoming.onMessage([incoming](const DataMessage& m) mutable { (void)incoming.send(m.data); });
+  });
+  ASSERT_TRUE(pair.connect());
+  ASSERT_TRUE(pair.runUntil([&] { return channel.readyState() == DataChannelState::Open; },
+                            Duration::seconds(5)));
+  pair.run(Duration::seconds(1));
+  for (int i = 0; i < 5; ++i) {
+    const Timestamp begin = pair.world().now();
+    ASSERT_TRUE(channel.send("ping"));
+    ASSERT_TRUE(pair.runUntil([&] { return echoes == i + 1; }, Duration::seconds(1)));
+    EXPECT_LT(pair.world().now() - begin, Duration::micros(20'500));
+    pair.run(Duration::micros(70'300));
+  }
+}
+
 TEST(DataChannelSim, CloseIsSeenByTheOtherSide) {
   Pair pair;
   DataChannel channel = pair.a().createDataChannel("c").value();
