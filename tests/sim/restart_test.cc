@@ -121,7 +121,8 @@ TEST(RestartSim, GlareEndsInOneNegotiationAtATime) {
   EXPECT_EQ(pair.a().getTransceivers().size(), 1u);
   EXPECT_EQ(pair.b().getTransceivers().size(), 1u);
   // Candidates of the rolled back offer found no description to belong to; nothing else went wrong.
-  for (const std::string& error : pair.errors()) EXPECT_EQ(error.find("addIceCandidate"), 0u) << error;
+  for (const std::string& error : pair.errors())
+    EXPECT_EQ(error.find("addIceCandidate"), 0u) << error;
 }
 
 }  // namespace
