@@ -5,7 +5,7 @@
 - Headers of an external package are included only by layers that list the package, and never by a
   public header: users of the library need none of those packages' headers.
 - Operating system sockets belong to io.
-- Public headers include public headers only.
+- Public headers include public headers only; every header says #pragma once.
 """
 
 import re
@@ -40,6 +40,8 @@ def check(path, layers, problems):
     public = path.startswith("include/")
     test = path.startswith("tests/")
     reach = layers.closure(layer)
+    if path.endswith(".h") and "\n#pragma once\n" not in "\n" + tree.read(path):
+        problems.append(f"{path}: no #pragma once")
     for number, line in enumerate(tree.code_only(tree.read(path)).splitlines(), 1):
         match = INCLUDE.match(line)
         if not match:
