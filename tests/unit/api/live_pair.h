@@ -34,7 +34,8 @@ class Latch {
   bool done_ = false;
 };
 
-/// Two connections over real loopback sockets, each on a loop thread of its own.
+/// Two connections over real loopback sockets, each on a loop thread of its own. The destructor
+/// ends all callbacks: declare what they use before the pair.
 class LivePair {
  public:
   LivePair() {

@@ -45,8 +45,8 @@ TEST(Threading, CallbacksRunOnTheLoopThreadAndNeverInsideTheCall) {
 }
 
 TEST(Threading, AnyMethodMayBeCalledFromAnyCallback) {
-  LivePair pair;
   Latch done;
+  LivePair pair;
   DataChannel channel = pair.a.createDataChannel("c").value();
   const auto callEverything = [&](PeerConnection& pc) {
     (void)pc.signalingState();
@@ -158,11 +158,11 @@ TEST(Threading, HandlesOutliveTheirConnectionAndLoop) {
 }
 
 TEST(Threading, TwoThreadsMayHammerOneConnection) {
+  Latch open;
+  std::atomic<uint64_t> received{0};
   LivePair pair;
   DataChannel channel = pair.a.createDataChannel("c").value();
-  Latch open;
   channel.onOpen([&] { open.set(); });
-  std::atomic<uint64_t> received{0};
   pair.b.onDataChannel(
       [&](DataChannel incoming) { incoming.onMessage([&](const DataMessage&) { ++received; }); });
   pair.negotiate();
@@ -189,7 +189,6 @@ TEST(Threading, TwoThreadsMayHammerOneConnection) {
 // The loop's thread receives and sends packets outside the loop's lock, while encoders and callers
 // of `send` make packets inside it: all of them use one pool.
 TEST(Threading, MediaWorkersAndSendersShareTheLoopsPacketPool) {
-  LivePair pair;
   Latch open;
   Latch allThere;
   Latch seen;
@@ -197,6 +196,7 @@ TEST(Threading, MediaWorkersAndSendersShareTheLoopsPacketPool) {
   std::atomic<int> received{0};
   std::atomic<int> wrong{0};
   std::atomic<int> frames{0};
+  LivePair pair;
   pair.b.onTrack([&](const TrackEvent& event) {
     if (event.track.kind() != MediaKind::Video) return;
     MediaStreamTrack track = event.track;
@@ -227,10 +227,10 @@ TEST(Threading, MediaWorkersAndSendersShareTheLoopsPacketPool) {
 }
 
 TEST(Threading, CallbacksOfOneConnectionRunOneAtATimeInOrder) {
-  LivePair pair;
   std::atomic<int> inside{0};
   std::vector<uint32_t> order;
   Latch all;
+  LivePair pair;
   DataChannel channel = pair.a.createDataChannel("c").value();
   constexpr uint32_t kMessages = 300;
   channel.onOpen([&] {
@@ -254,8 +254,8 @@ TEST(Threading, CallbacksOfOneConnectionRunOneAtATimeInOrder) {
 }
 
 TEST(Threading, NothingIsMissedByCallbacksThatAreSetLate) {
-  LivePair pair;
   Latch incoming;
+  LivePair pair;
   DataChannel far;
   pair.b.onDataChannel([&](DataChannel channel) {
     far = channel;
