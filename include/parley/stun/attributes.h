@@ -82,6 +82,27 @@ constexpr bool isKnownForBinding(AttributeType type) {
   }
 }
 
+/// The same for the requests and indications of TURN (RFC 8656, RFC 6062) under the long-term
+/// credential mechanism. ACCESS-TOKEN (RFC 7635) is not among them.
+constexpr bool isKnownForTurn(AttributeType type) {
+  switch (type) {
+    case AttributeType::ChannelNumber:
+    case AttributeType::Lifetime:
+    case AttributeType::XorPeerAddress:
+    case AttributeType::Data:
+    case AttributeType::XorRelayedAddress:
+    case AttributeType::RequestedAddressFamily:
+    case AttributeType::EvenPort:
+    case AttributeType::RequestedTransport:
+    case AttributeType::DontFragment:
+    case AttributeType::ReservationToken:
+    case AttributeType::ConnectionId:
+      return true;
+    default:
+      return isKnownForBinding(type);
+  }
+}
+
 /// Error codes by their RFC names.
 enum class StunError : uint16_t {
   TryAlternate = 300,
