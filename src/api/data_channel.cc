@@ -31,7 +31,7 @@ class Locked {
   explicit Locked(const std::shared_ptr<DataChannelCore>& core) {
     PARLEY_CHECK(core != nullptr);
     owner_ = core->owner.lock();
-    if (owner_) lock_.emplace(owner_->loop());
+    if (owner_) lock_ = LoopCore::Lock(owner_->loop());
   }
   PeerConnectionCore* owner() const { return owner_.get(); }
   sctp::DataChannels* channels() const {
@@ -41,7 +41,7 @@ class Locked {
 
  private:
   std::shared_ptr<PeerConnectionCore> owner_;
-  std::optional<LoopCore::Lock> lock_;
+  LoopCore::Lock lock_;
 };
 
 Result<void> sendMessage(const std::shared_ptr<DataChannelCore>& core, ByteSpan data, bool isText) {

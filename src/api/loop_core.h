@@ -43,9 +43,10 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   explicit LoopCore(LoopOptions options);
   ~LoopCore() override;
 
-  /// Holds the loop's mutex (nothing in an unlocked loop).
+  /// Holds the loop's mutex (nothing in an unlocked loop, and nothing by default).
   class Lock {
    public:
+    Lock() = default;
     explicit Lock(const LoopCore& loop) : guard_(loop.mutex_, std::defer_lock) {
       if (loop.options_.threading == Threading::Serialized) guard_.lock();
     }

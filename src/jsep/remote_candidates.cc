@@ -28,6 +28,7 @@ std::optional<std::string> ufragOf(const RemoteCandidate& c) {
 
 enum class Outcome { NoSuchSection, OtherGeneration, Added };
 
+/// Adds to the section that the candidate names, if it belongs there.
 Outcome addTo(sdp::SessionDescription& d, const RemoteCandidate& c) {
   const bool toAll = !c.mid && !c.mLineIndex;  // only end-of-candidates may be that vague
   const auto named = toAll ? transportSection(d) : sectionFor(d, c);
@@ -56,17 +57,17 @@ bool inForce(const SessionState& s, const TypedDescription& d, const RemoteCandi
 
 }  // namespace
 
-Result<AcceptedCandidate> addRemoteCandidate(const SessionState& state,
+Result<AcceptedCandidate> addRemoteCandidate(SessionState& state,
                                              const RemoteCandidate& candidate) {
   if (candidate.candidate && !candidate.mid && !candidate.mLineIndex) {
     return fail(ErrorCode::Type, "a candidate needs sdpMid or sdpMLineIndex");
   }
   if (state.remote() == nullptr)
     return fail(ErrorCode::InvalidState, "there is no remote description yet");
-  AcceptedCandidate out{state, false};
+  AcceptedCandidate out;
   bool sectionFound = false;
   bool added = false;
-  for (auto* d : {&out.state.currentRemote, &out.state.pendingRemote}) {
+  for (auto* d : {&state.currentRemote, &state.pendingRemote}) {
     if (!*d) continue;
     const Outcome outcome = addTo((*d)->sdp, candidate);
     sectionFound = sectionFound || outcome != Outcome::NoSuchSection;

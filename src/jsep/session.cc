@@ -248,10 +248,8 @@ Result<void> Session::addIceCandidate(const std::string& text,
   }
   Result<AcceptedCandidate> accepted = addRemoteCandidate(state_, candidate);
   if (!accepted) return fail(std::move(accepted).error());
-  const bool useNow = accepted->useNow;
-  state_ = std::move(accepted->state);
   emitDescriptions();
-  if (!useNow) return ok();
+  if (!accepted->useNow) return ok();
   if (heldRemoteIce_) {
     if (candidate.candidate) {
       heldRemoteIce_->remoteCandidates.push_back(*candidate.candidate);

@@ -202,6 +202,11 @@ void AudioJitterBuffer::conceal(AudioPlayoutUnit& out, AudioPlayoutUnit::Kind ki
   out.rtpTimestamp = static_cast<uint32_t>(cursor_);
   out.samples = static_cast<uint32_t>(samples);
   out.playSamples = out.samples;
+  if (kind == AudioPlayoutUnit::Kind::Fec) {
+    // webrtc-stats counts as concealed what "had to be synthesized": this is the sender's own sound.
+    concealing_ = false;
+    return;
+  }
   counters_.concealedSamples += out.samples;
   if (inDtx_) counters_.silentConcealedSamples += out.samples;
   if (!concealing_ && !inDtx_) ++counters_.concealmentEvents;

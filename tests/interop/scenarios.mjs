@@ -205,8 +205,9 @@ async function renegotiate(a, b, context) {
   }
 }
 
-/// New ICE credentials while data and sound flow.
-async function restart(a, b, context) {
+/// New ICE credentials while data and sound flow, offered by the first offerer or by the first answerer: the DTLS role
+/// must be the one in force, or both ends must begin a new association.
+const restart = byAnswerer => async (a, b, context) => {
   const signaling = await start(a, b);
   await a.cmd('openChannel', { dc: 'chat' });
   await b.cmd('incoming', { mode: 'echo' });
@@ -215,15 +216,19 @@ async function restart(a, b, context) {
   await connected(a, b);
   await a.until('open', e => e.dc === 'chat');
   const ufrag = ({ sdp }) => sdp.match(/a=ice-ufrag:(\S+)/)[1];
-  const before = ufrag(await a.cmd('localDescription', {}));
-  await a.cmd('restartIce');
-  const { offer } = await signaling.negotiate(a);
-  assert.notEqual(ufrag(offer), before);
-  await connected(a, b);
-  assert.equal((await a.cmd('ping', { dc: 'chat', count: 20 })).wrong, 0);
-  await hears(a, TONE_HZ[1]);
-  await hears(b, TONE_HZ[0]);
-  context.say('ICE restarted, data and sound go on');
-}
+  const setup = ({ sdp }) => sdp.match(/a=setup:(\S+)/)[1];
+  for (const round of [1, 2]) {
+    const offerer = byAnswerer ? b : a;
+    const before = ufrag(await offerer.cmd('localDescription', {}));
+    await offerer.cmd('restartIce');
+    const { offer, answer } = await signaling.negotiate(offerer);
+    assert.notEqual(ufrag(offer), before);
+    await connected(a, b);
+    assert.equal((await a.cmd('ping', { dc: 'chat', count: 20 })).wrong, 0);
+    await hears(a, TONE_HZ[1]);
+    await hears(b, TONE_HZ[0]);
+    context.say(`ICE restart ${round}, answered with setup:${setup(answer)}: data and sound go on`);
+  }
+};
 
-export const scenarios = { messages, media: media(undefined), vp9: media(['VP9', 'rtx']), renegotiate, restart };
+export const scenarios = { messages, media: media(undefined), vp9: media(['VP9', 'rtx']), renegotiate, restart: restart(false), restart_by_answerer: restart(true) };

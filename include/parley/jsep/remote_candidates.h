@@ -18,15 +18,15 @@ struct RemoteCandidate {
 };
 
 struct AcceptedCandidate {
-  SessionState state{};  ///< the candidate is part of the remote description(s) now
-  bool useNow = false;   ///< give it to ICE: its generation is in force
+  bool useNow = false;  ///< give it to ICE: its generation is in force
 };
 
-/// addIceCandidate() (webrtc-pc section 4.4.2). InvalidState without a remote description;
+/// addIceCandidate() (webrtc-pc section 4.4.2): makes the candidate part of the remote
+/// description(s) of `state`, which an error leaves as it was. InvalidState without a remote description;
 /// Operation if the section does not exist or the ufrag belongs to no generation; Type if a
 /// candidate names neither mid nor index. Candidates for sections that ride on another's transport
 /// are accepted and ignored. At most 64 are kept per section; more are ignored.
-PARLEY_EXPORT Result<AcceptedCandidate> addRemoteCandidate(const SessionState& state,
+PARLEY_EXPORT Result<AcceptedCandidate> addRemoteCandidate(SessionState& state,
                                                            const RemoteCandidate& candidate);
 
 /// RTCPeerConnection.canTrickleIceCandidates: nullopt without a remote description.

@@ -160,7 +160,7 @@ struct InboundStats {
 
   // Audio
   uint64_t totalSamplesReceived = 0;
-  uint64_t concealedSamples = 0;
+  uint64_t concealedSamples = 0;  ///< synthesized; not what in-band FEC or RED recovered
   uint64_t silentConcealedSamples = 0;
   uint64_t concealmentEvents = 0;
   uint64_t insertedSamplesForDeceleration = 0;

@@ -80,6 +80,10 @@ TEST_F(AudioReceiveTest, ALossIsReplacedByTheCopyInTheNextPacket) {
   EXPECT_EQ(fec->samples, 960u);
   EXPECT_EQ(fec->payload, (fec + 1)->payload) << "the packet that holds it, played next";
   expectGapless();
+  const InboundStats s = statsOf(0x1111);
+  EXPECT_EQ(s.packetsLost, 1);
+  EXPECT_EQ(s.concealedSamples, 0u) << "recovered is not synthesized";
+  EXPECT_EQ(s.concealmentEvents, 0u);
 }
 
 TEST_F(AudioReceiveTest, ReorderingAndDuplicatesAreUndone) {
