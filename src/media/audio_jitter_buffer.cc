@@ -203,7 +203,8 @@ void AudioJitterBuffer::conceal(AudioPlayoutUnit& out, AudioPlayoutUnit::Kind ki
   out.samples = static_cast<uint32_t>(samples);
   out.playSamples = out.samples;
   if (kind == AudioPlayoutUnit::Kind::Fec) {
-    // webrtc-stats counts as concealed what "had to be synthesized": this is the sender's own sound.
+    // webrtc-stats counts as concealed what "had to be synthesized": this is the sender's own
+    // sound.
     concealing_ = false;
     return;
   }

@@ -319,6 +319,17 @@ void DataChannels::closeAll(Timestamp now) {
   endAll({AssociationState::Closed, {}, {}});
 }
 
+void DataChannels::restart(Timestamp now) {
+  now_ = clock_.clamp(now);
+  pull();
+  if (connected_) endAll({AssociationState::Closed, "the peer has started over", {}});
+  association_.reset();
+  earlyPackets_.clear();
+  early_.clear();
+  isClient_.reset();
+  ended_ = false;
+}
+
 void DataChannels::endAll(const AssociationStateChanged& change) {
   if (ended_) return;
   // Figures are taken before the channels go; a failure is an error of each of them (W3C

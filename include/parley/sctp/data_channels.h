@@ -109,8 +109,8 @@ class PARLEY_EXPORT DataChannels {
   DataChannels(const DataChannels&) = delete;
   DataChannels& operator=(const DataChannels&) = delete;
 
-  /// DTLS is up: takes the association and connects it. Only the first call counts. Packets handed
-  /// in before are fed to it.
+  /// DTLS is up: takes the association and connects it. Only the first call counts (since the last
+  /// `restart`). Packets handed in before are fed to it.
   void start(std::unique_ptr<Association> association, Timestamp now);
   /// The DTLS role gives the parity of stream ids: client even, server odd (RFC 8832 section 6).
   /// Channels opened before get their ids here, in the order they were opened. Only the first call
@@ -135,6 +135,11 @@ class PARLEY_EXPORT DataChannels {
   void close(ChannelId channel, Timestamp now);
   /// Ends everything at once: ABORT to the peer, ChannelClosed for every channel.
   void closeAll(Timestamp now);
+  /// A new DTLS association with another peer behind it takes the place of the one we had, and the
+  /// SCTP association over that is gone. Nothing is said to the former peer; channels that were
+  /// open fail, those that still waited for an association go on waiting. `start` and
+  /// `setDtlsRole` may be called again.
+  void restart(Timestamp now);
 
   void handlePacket(ByteSpan packet, Timestamp now);
   void advance(Timestamp now);

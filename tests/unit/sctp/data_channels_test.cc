@@ -418,6 +418,60 @@ TEST_F(DataChannelsTest, PacketsBeforeStartAreKept) {
   ASSERT_TRUE(until([&] { return !b->got<ChannelIncoming>().empty(); }, Duration::millis(100)));
 }
 
+TEST_F(DataChannelsTest, ARestartFailsOpenChannelsAndServesNewOnes) {
+  connect();
+  const ChannelId old = open(*a);
+  ASSERT_TRUE(until([&] { return !b->got<ChannelIncoming>().empty(); }));
+  ASSERT_TRUE(send(*b, b->got<ChannelIncoming>()[0].id, "last words"));
+  ASSERT_TRUE(until([&] { return !a->messages.empty(); }));
+  PacketBuf packet;
+  while (a->channels->pollTransmit(packet) || b->channels->pollTransmit(packet)) {
+  }
+  for (ChannelPeer* peer : {a.get(), b.get()}) peer->channels->restart(pair->now());
+  EXPECT_FALSE(a->channels->pollTransmit(packet)) << "no word to whoever was the peer";
+  a->drain();
+  ASSERT_EQ(a->got<ChannelFailed>().size(), 1u);
+  EXPECT_EQ(a->got<ChannelClosed>().size(), 1u);
+  EXPECT_EQ(a->got<TransportChanged>().back().state, AssociationState::Closed);
+  EXPECT_EQ(a->channels->state(old), ChannelState::Closed);
+  EXPECT_EQ(a->channels->associationState(), AssociationState::New);
+
+  // The roles may be others than before.
+  const ChannelId early = open(*a, {.label = "early"});
+  EXPECT_NE(early, old) << "ids are never reused";
+  std::swap(a, b);
+  rewire();
+  connect();
+  std::swap(a, b);
+  EXPECT_EQ(a->channels->state(early), ChannelState::Open);
+  EXPECT_EQ(a->channels->streamId(early), 1) << "now the server";
+  ASSERT_TRUE(send(*a, early, "hello again"));
+  ASSERT_TRUE(until([&] { return b->messages.size() == 1; }));
+}
+
+TEST_F(DataChannelsTest, ARestartBeforeTheAssociationIsUpCostsNoChannel) {
+  const ChannelId id = open(*a);
+  a->channels->setDtlsRole(true, pair->now());
+  a->channels->start(createUsrSctpAssociation(a->world.env, {}), pair->now());
+  a->channels->restart(pair->now());
+  a->drain();
+  EXPECT_TRUE(a->events.empty());
+  connect();
+  EXPECT_EQ(a->channels->state(id), ChannelState::Open);
+}
+
+TEST_F(DataChannelsTest, ARestartRevivesWhatHadEnded) {
+  connect();
+  a->channels->closeAll(pair->now());
+  EXPECT_FALSE(a->channels->open({.label = "x"}, pair->now()));
+  a->channels->restart(pair->now());
+  b->channels->restart(pair->now());
+  const ChannelId id = open(*a);
+  rewire();
+  connect();
+  EXPECT_EQ(a->channels->state(id), ChannelState::Open);
+}
+
 TEST_F(DataChannelsTest, CallsInAnyStateAreHarmless) {
   const ChannelId nobody{42};
   PacketBuf packet;
