@@ -2,11 +2,14 @@
 
 #include <utility>
 
-#include "await.h"
-#include "terminal.h"
+#include "common/await.h"
+#include "common/terminal.h"
 
 namespace call {
 
+using example::await;
+using example::format;
+using example::print;
 using parley::DataChannel;
 using parley::IceCandidate;
 using parley::MediaKind;

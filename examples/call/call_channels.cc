@@ -3,10 +3,13 @@
 #include <utility>
 
 #include "call.h"
-#include "terminal.h"
+#include "common/terminal.h"
 
 namespace call {
 
+using example::byteCount;
+using example::format;
+using example::printable;
 using parley::DataChannel;
 using parley::DataMessage;
 

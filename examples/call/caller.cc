@@ -5,29 +5,17 @@
 #include <httplib.h>
 #include <nlohmann/json.hpp>
 
+#include "common/web.h"
+
 namespace call {
 
+using example::isThisMachine;
+using example::webOrigin;
 using Json = nlohmann::json;
 using parley::ErrorCode;
 using parley::Result;
 
-namespace {
-
-/// http://host:port, whatever of it was given.
-std::string withoutPath(std::string url) {
-  if (url.find("://") == std::string::npos) url = "http://" + url;
-  return url.substr(0, url.find('/', url.find("://") + 3));
-}
-
-bool isThisMachine(const std::string& url) {
-  const std::string host = url.substr(url.find("://") + 3);
-  return host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
-}
-
-}  // namespace
-
-Caller::Caller(const Home& home, std::string url)
-    : home_(home), url_(withoutPath(std::move(url))) {}
+Caller::Caller(const Home& home, std::string url) : home_(home), url_(webOrigin(std::move(url))) {}
 
 Caller::~Caller() {
   stop();

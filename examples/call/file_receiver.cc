@@ -7,12 +7,11 @@
 #include <unistd.h>
 #include <utility>
 
-#include <openssl/evp.h>
-
-#include "terminal.h"
+#include "common/terminal.h"
 
 namespace call {
 
+using example::byteCount;
 using Json = nlohmann::json;
 
 std::string safeFileName(std::string_view wanted) {
@@ -70,23 +69,6 @@ std::FILE* FileFolder::create(const std::string& wantedName, std::filesystem::pa
   return nullptr;
 }
 
-struct FileReceiver::Hash {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  Hash() { EVP_DigestInit_ex(context, EVP_sha256(), nullptr); }
-  ~Hash() { EVP_MD_CTX_free(context); }
-  Hash(const Hash&) = delete;
-  Hash& operator=(const Hash&) = delete;
-  void add(parley::ByteSpan data) { EVP_DigestUpdate(context, data.data(), data.size()); }
-  std::string hex() {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int length = 0;
-    EVP_DigestFinal_ex(context, digest, &length);
-    std::string out;
-    for (unsigned int i = 0; i < length; ++i) out += format("%02x", digest[i]);
-    return out;
-  }
-};
-
 FileReceiver::~FileReceiver() {
   if (state_ == State::Receiving) discard();
 }
@@ -97,7 +79,7 @@ std::optional<Json> FileReceiver::take(parley::ByteSpan data, bool isText) {
   if (state_ == State::Waiting || isText) return fail("unexpected message");
   if (data.size() > size_ - received_) return fail("longer than announced");
   if (std::fwrite(data.data(), 1, data.size(), file_) != data.size()) return fail("disk full");
-  hash_->add(data);
+  hash_.add(data);
   received_ += data.size();
   if (received_ < size_) return std::nullopt;
   return finish();
@@ -117,7 +99,6 @@ std::optional<Json> FileReceiver::begin(std::string_view text) {
   file_ = folder_->create(announced["name"].get<std::string>(), path_);
   state_ = State::Receiving;
   if (!file_) return fail("could not be stored");
-  hash_ = std::make_shared<Hash>();
   if (size_ == 0) return finish();
   return std::nullopt;
 }
@@ -126,7 +107,7 @@ Json FileReceiver::finish() {
   const bool written = std::fclose(std::exchange(file_, nullptr)) == 0;
   if (!written) return fail("disk full");
   state_ = State::Complete;
-  return {{"sha256", hash_->hex()}, {"bytes", received_}};
+  return {{"sha256", hash_.hex()}, {"bytes", received_}};
 }
 
 Json FileReceiver::fail(const std::string& reason) {

@@ -14,6 +14,8 @@
 
 #include "parley/base/bytes.h"
 
+#include "common/sha256.h"
+
 namespace call {
 
 /// The folder for received files, and how much more may be put there.
@@ -56,7 +58,6 @@ class FileReceiver {
 
  private:
   enum class State { Waiting, Receiving, Complete, Failed };
-  struct Hash;
 
   std::optional<nlohmann::json> begin(std::string_view text);
   nlohmann::json finish();
@@ -67,7 +68,7 @@ class FileReceiver {
   State state_ = State::Waiting;
   std::filesystem::path path_;
   std::FILE* file_ = nullptr;
-  std::shared_ptr<Hash> hash_;
+  example::Sha256 hash_;
   uint64_t size_ = 0;
   uint64_t received_ = 0;
 };

@@ -9,11 +9,16 @@
 #include <functional>
 
 #include "caller.h"
+#include "common/terminal.h"
 #include "server.h"
 #include "switchboard.h"
-#include "terminal.h"
 
 namespace call {
+
+using example::ErrorLog;
+using example::Keyboard;
+using example::print;
+
 namespace {
 
 volatile std::sig_atomic_t interrupted = 0;

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
-#include "terminal.h"
+#include "common/terminal.h"
 
 namespace call {
 
+using example::format;
 using parley::Stats;
 using parley::StatsReport;
 

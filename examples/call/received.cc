@@ -3,10 +3,13 @@
 #include <filesystem>
 #include <utility>
 
-#include "terminal.h"
+#include "common/terminal.h"
 
 namespace call {
 
+using example::byteCount;
+using example::format;
+using example::print;
 using parley::Result;
 namespace devices = parley::devices;
 

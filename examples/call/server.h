@@ -38,8 +38,6 @@ class Server {
   void stop();
 
  private:
-  bool trusted(const httplib::Request& request) const;
-  void addPage();
   void addApi();
   void events(const httplib::Request& request, httplib::Response& response);
 

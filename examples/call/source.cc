@@ -5,9 +5,13 @@
 
 #include "parley/devices/file_source.h"
 
-#include "terminal.h"
+#include "common/terminal.h"
 
 namespace call {
+
+using example::format;
+using example::print;
+
 namespace {
 
 using parley::Loop;

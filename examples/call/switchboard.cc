@@ -5,9 +5,12 @@
 
 #include "parley/base/secure_random.h"
 
-#include "terminal.h"
+#include "common/terminal.h"
 
 namespace call {
+
+using example::format;
+
 namespace {
 
 std::string secretId() {

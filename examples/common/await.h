@@ -7,7 +7,7 @@
 
 #include "parley/parley.h"
 
-namespace call {
+namespace example {
 
 /// Starts one of the connection's asynchronous operations and waits for its outcome, a few seconds
 /// at most. Never from a callback of the library: it would wait for itself.
@@ -24,7 +24,7 @@ parley::Result<T> await(const parley::PeerConnection& pc, Start start) {
       return outcome.get();
     if (pc.connectionState() == parley::PeerConnectionState::Closed) break;
   }
-  return parley::fail(parley::ErrorCode::Abort, "the call has ended");
+  return parley::fail(parley::ErrorCode::Abort, "the connection has ended");
 }
 
-}  // namespace call
+}  // namespace example

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <vector>
 
-namespace call {
+namespace example {
 
 void print(const std::string& line) {
   static std::mutex mutex;
@@ -77,4 +77,4 @@ bool Keyboard::nextLine(std::string& line) {
   return true;
 }
 
-}  // namespace call
+}  // namespace example

@@ -5,7 +5,7 @@
 
 #include "parley/base/log.h"
 
-namespace call {
+namespace example {
 
 /// Writes a line to standard output, whole. Any thread.
 void print(const std::string& line);
@@ -43,4 +43,4 @@ class Keyboard {
   bool ended_ = false;
 };
 
-}  // namespace call
+}  // namespace example

@@ -1,4 +1,4 @@
-# Writes the files of the page into one C++ source: kPageFiles of page_files.h.
+# Writes the files of a page into one C++ source: pageFiles() of page_files.h.
 set(types html text/html css text/css js text/javascript svg image/svg+xml)
 set(rows "")
 foreach(path IN LISTS FILES)
@@ -14,11 +14,11 @@ foreach(path IN LISTS FILES)
   endif()
   string(APPEND rows "    {\"/${name}\", \"${type}\", R\"page(${text})page\"},\n")
 endforeach()
-file(WRITE ${OUTPUT}.new "#include \"page_files.h\"\n
-namespace call {\n
+file(WRITE ${OUTPUT}.new "#include \"common/page_files.h\"\n
+namespace example {\n
 const std::vector<PageFile>& pageFiles() {
   static const std::vector<PageFile> files{\n${rows}  };
   return files;
 }\n
-}  // namespace call\n")
+}  // namespace example\n")
 file(RENAME ${OUTPUT}.new ${OUTPUT})

@@ -3,16 +3,16 @@
 #include <string_view>
 #include <vector>
 
-namespace call {
+namespace example {
 
-/// A file of the call page, as the web server hands it out.
+/// A file of a page, as the web server hands it out.
 struct PageFile {
   const char* path;  ///< "/" for the page itself
   const char* type;
   std::string_view content;
 };
 
-/// Everything in page/, put into the program by embed.cmake.
+/// All files of the program's page, put into it by example_page() of common.cmake.
 const std::vector<PageFile>& pageFiles();
 
-}  // namespace call
+}  // namespace example
