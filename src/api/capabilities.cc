@@ -5,7 +5,9 @@
 #include <array>
 #include <utility>
 
+#include "parley/base/text.h"
 #include "parley/codec/factories.h"
+#include "parley/rtp/payload_format/payload_format.h"
 
 #include "api/configuration_check.h"
 
@@ -30,7 +32,7 @@ constexpr std::array kPreferredNumbers = {
 class Numbers {
  public:
   uint8_t take(uint8_t wanted) {
-    if (wanted != 0xff && !used_[wanted]) {
+    if (wanted < used_.size() && !used_[wanted]) {
       used_[wanted] = true;
       return wanted;
     }
@@ -65,9 +67,21 @@ void addParameters(sdp::CodecParams& codec, const codec::FormatParameters& param
   for (const auto& [key, value] : parameters) codec.setFmtp(key, value);
 }
 
-void addAudio(const codec::AudioDecoderFactory& decoders, Numbers& numbers,
+// One list serves both directions, so a codec is offered only if it can be decoded, encoded and put
+// into packets: an m-section that accepts it must never stay silent.
+template <class Format>
+bool canSend(const Format& format, const std::vector<Format>& encodable) {
+  if (!rtp::createPacketizer(format.name, {})) return false;
+  return std::any_of(encodable.begin(), encodable.end(), [&](const Format& other) {
+    return equalsIgnoreCase(other.name, format.name);
+  });
+}
+
+void addAudio(const Configuration& configuration, Numbers& numbers,
               std::vector<sdp::CodecParams>& out) {
-  for (const codec::SdpAudioFormat& format : decoders.supportedFormats()) {
+  const auto encodable = configuration.audioEncoders->supportedFormats();
+  for (const codec::SdpAudioFormat& format : configuration.audioDecoders->supportedFormats()) {
+    if (!canSend(format, encodable)) continue;
     sdp::CodecParams codec;
     codec.name = format.name;
     codec.clockRate = static_cast<uint32_t>(format.clockRate);
@@ -76,13 +90,16 @@ void addAudio(const codec::AudioDecoderFactory& decoders, Numbers& numbers,
     codec.feedback = {{"transport-cc"}};
     if (codec.is("opus")) codec.channels = 2;  // RFC 7587 section 7: always "opus/48000/2"
     codec.payloadType = numbers.take(preferredNumber(codec));
+    if (codec.payloadType == 0xff) return;
     out.push_back(std::move(codec));
   }
 }
 
-void addVideo(const codec::VideoDecoderFactory& decoders, Numbers& numbers,
+void addVideo(const Configuration& configuration, Numbers& numbers,
               std::vector<sdp::CodecParams>& out) {
-  for (const codec::SdpVideoFormat& format : decoders.supportedFormats()) {
+  const auto encodable = configuration.videoEncoders->supportedFormats();
+  for (const codec::SdpVideoFormat& format : configuration.videoDecoders->supportedFormats()) {
+    if (!canSend(format, encodable)) continue;
     sdp::CodecParams codec;
     codec.name = format.name;
     codec.clockRate = 90'000;
@@ -113,8 +130,8 @@ constexpr const char* kPlayoutDelay = "http://www.webrtc.org/experiments/rtp-hdr
 jsep::LocalCapabilities makeCapabilities(const Configuration& configuration) {
   jsep::LocalCapabilities out;
   Numbers numbers;
-  addAudio(*configuration.audioDecoders, numbers, out.audioCodecs);
-  addVideo(*configuration.videoDecoders, numbers, out.videoCodecs);
+  addAudio(configuration, numbers, out.audioCodecs);
+  addVideo(configuration, numbers, out.videoCodecs);
   out.audioExtensions = {{kAudioLevel, 1}, {kAbsSendTime, 2}, {kTransportCc, 3}, {kMid, 4}};
   out.videoExtensions = {
       {kOrientation, 13}, {kAbsSendTime, 2}, {kTransportCc, 3}, {kMid, 4}, {kPlayoutDelay, 5}};
@@ -123,6 +140,8 @@ jsep::LocalCapabilities makeCapabilities(const Configuration& configuration) {
 
 std::vector<RtpCodec> capabilityCodecs(MediaKind kind, bool) {
   Configuration builtin;
+  builtin.audioEncoders = codec::builtinAudioEncoders();
+  builtin.videoEncoders = codec::builtinVideoEncoders();
   builtin.audioDecoders = codec::builtinAudioDecoders();
   builtin.videoDecoders = codec::builtinVideoDecoders();
   const jsep::LocalCapabilities capabilities = makeCapabilities(builtin);

@@ -23,7 +23,20 @@ std::function<void()> openStep(DataChannelCore& body) {
 
 }  // namespace
 
+// Events and messages have queues of their own, but a channel's end comes after its last message:
+// it waits until the messages that are there have been read.
 void PeerConnectionCore::onChannelEvent(const sctp::ChannelEvent& event) {
+  const bool isEnd = std::holds_alternative<sctp::ChannelClosing>(event) ||
+                     std::holds_alternative<sctp::ChannelClosed>(event) ||
+                     std::holds_alternative<sctp::ChannelFailed>(event);
+  if (isEnd) {
+    heldEnds_.push_back(event);
+  } else {
+    dispatchChannelEvent(event);
+  }
+}
+
+void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
   if (const auto* e = std::get_if<sctp::ChannelIncoming>(&event)) {
     const auto body = adoptChannel(e->id, e->init);
     ++channelsOpened_;
@@ -79,7 +92,11 @@ void PeerConnectionCore::onChannelEvent(const sctp::ChannelEvent& event) {
 
 void PeerConnectionCore::collectMessages() {
   sctp::ChannelMessage message;
-  while (queuedMessages_ < kMaxQueuedMessageTasks && session()->pollMessage(message)) {
+  while (queuedMessages_ < kMaxQueuedMessageTasks) {
+    if (!session()->pollMessage(message)) {
+      for (; !heldEnds_.empty(); heldEnds_.pop_front()) dispatchChannelEvent(heldEnds_.front());
+      return;
+    }
     const auto body = channel(message.channel);
     if (!body) continue;
     ++queuedMessages_;

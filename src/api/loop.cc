@@ -41,7 +41,7 @@ void Loop::process() {
   runner_->eventLoop().process();
 }
 Timestamp Loop::nextDeadline() const {
-  return core_->nextDeadline();
+  return runner_->nextDeadline();
 }
 Timestamp Loop::now() const {
   return core_->now();

@@ -1,6 +1,7 @@
 #include "api/loop_core.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "parley/io/clock.h"
@@ -132,7 +133,22 @@ void LoopCore::runPosted() {
     const std::lock_guard lock(postMutex_);
     batch.swap(posted_);
   }
-  for (auto& fn : batch) {
+  // If one throws, the others keep their place.
+  size_t next = 0;
+  struct PutBack {
+    LoopCore& loop;
+    std::vector<std::function<void()>>& batch;
+    size_t& next;
+    ~PutBack() {
+      if (next == batch.size()) return;
+      const std::lock_guard lock(loop.postMutex_);
+      loop.posted_.insert(loop.posted_.begin(),
+                          std::make_move_iterator(batch.begin() + static_cast<long>(next)),
+                          std::make_move_iterator(batch.end()));
+    }
+  } putBack{*this, batch, next};
+  while (next < batch.size()) {
+    std::function<void()> fn = std::move(batch[next++]);
     if (options_.executor) {
       options_.executor(std::move(fn));
     } else {
@@ -149,13 +165,26 @@ void LoopCore::runSources() {
     due.swap(dueSources_);
     now = lastNow_;
   }
-  for (auto& source : due) {
-    const Timestamp next = source->run(now);
+  // If one throws, it and the others run again on the next cycle.
+  size_t at = 0;
+  struct PutBack {
+    LoopCore& loop;
+    std::vector<std::shared_ptr<TimedSource>>& due;
+    size_t& at;
+    Timestamp now;
+    ~PutBack() {
+      if (at == due.size()) return;
+      const Lock lock(loop);
+      for (; at < due.size(); ++at) loop.addSource(std::move(due[at]), now + Duration::micros(1));
+    }
+  } putBack{*this, due, at, now};
+  for (; at < due.size(); ++at) {
+    const Timestamp next = due[at]->run(now);
     if (next.isNever()) continue;
     const Lock lock(*this);
     // A source that asks for the past is late: it runs on the next cycle, not in this one (rule
     // M4).
-    addSource(std::move(source), std::max(next, now + Duration::micros(1)));
+    addSource(std::move(due[at]), std::max(next, now + Duration::micros(1)));
   }
 }
 
@@ -195,12 +224,13 @@ void LoopCore::waitUntilIdle(const PeerConnectionCore& core) {
   deliveryEnded_.wait(lock, [&] { return running_ != &core; });
 }
 
-void LoopCore::invoke(const std::shared_ptr<PeerConnectionCore>& core, std::function<void()> task) {
-  {
-    const std::lock_guard lock(deliveryMutex_);
-    running_ = core.get();
-    runningOn_ = std::this_thread::get_id();
-  }
+void LoopCore::beginDelivery(const PeerConnectionCore& core) {
+  const std::lock_guard lock(deliveryMutex_);
+  running_ = &core;
+  runningOn_ = std::this_thread::get_id();
+}
+
+void LoopCore::deliver(std::function<void()> task) {
   // Also when the callback throws: the state is consistent and the exception is the embedder's.
   struct Ended {
     LoopCore& loop;
@@ -236,18 +266,20 @@ bool LoopCore::deliverOne() {
     // Round robin between connections; within one, order is kept because only this thread delivers.
     ready_.pop_front();
     ready_.push_back(core);
+    if (!task) return true;
+    if (!options_.executor) beginDelivery(*core);
   }
-  if (!task) return true;
   if (options_.executor) {
     options_.executor([self = shared_from_this(), core, task = std::move(task)]() mutable {
       {
         const Lock lock(*self);
         if (core->closed()) return;
+        self->beginDelivery(*core);
       }
-      self->invoke(core, std::move(task));
+      self->deliver(std::move(task));
     });
   } else {
-    invoke(core, std::move(task));
+    deliver(std::move(task));
   }
   return true;
 }

@@ -97,7 +97,11 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   void runSources();
   void finishClosing();
   bool deliverOne();
-  void invoke(const std::shared_ptr<PeerConnectionCore>& core, std::function<void()> task);
+  /// A callback of `core` is about to run on this thread. Said under the loop's lock together with
+  /// the look at `closed()`, so that who closes the connection later finds it running.
+  void beginDelivery(const PeerConnectionCore& core);
+  /// Runs it; begun already.
+  void deliver(std::function<void()> task);
 
   LoopOptions options_;
   SecureRandom systemRandom_;

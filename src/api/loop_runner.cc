@@ -25,6 +25,15 @@ Result<void> LoopRunner::claim() {
   return ok();
 }
 
+Timestamp LoopRunner::nextDeadline() const {
+  {
+    const std::lock_guard lock(mutex_);
+    // While another thread runs the loop its own waiting is nobody else's business.
+    if (eventLoop_ && !running_) return eventLoop_->nextDeadline();
+  }
+  return core_->nextDeadline();
+}
+
 Result<void> LoopRunner::startThread() {
   if (Result<void> claimed = claim(); !claimed) return claimed;
   const std::lock_guard lock(mutex_);
@@ -37,9 +46,15 @@ Result<void> LoopRunner::startThread() {
 Result<void> LoopRunner::run() {
   if (Result<void> claimed = claim(); !claimed) return claimed;
   const std::shared_ptr<io::EventLoop> loop = eventLoop_;
+  // Also when a callback throws: the embedder may run the loop again.
+  struct Released {
+    LoopRunner& runner;
+    ~Released() {
+      const std::lock_guard lock(runner.mutex_);
+      runner.running_ = false;
+    }
+  } released{*this};
   loop->run();
-  const std::lock_guard lock(mutex_);
-  running_ = false;
   return ok();
 }
 

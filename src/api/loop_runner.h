@@ -20,12 +20,14 @@ class LoopRunner {
   Result<void> run();
   void stop();
   io::EventLoop& eventLoop();
+  /// When `process()` is due.
+  Timestamp nextDeadline() const;
 
  private:
   Result<void> claim();
 
   const std::shared_ptr<LoopCore> core_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   // Shared with the thread, which may outlive this object when the last handle dies on it.
   std::shared_ptr<io::EventLoop> eventLoop_;
   std::thread thread_;

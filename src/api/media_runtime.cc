@@ -50,6 +50,12 @@ void withSession(const std::weak_ptr<PeerConnectionCore>& weak, Use use) {
   }
 }
 
+void askForKeyFrame(const std::weak_ptr<PeerConnectionCore>& weak, uint32_t transceiver) {
+  withSession(weak, [transceiver](jsep::Session& session, Timestamp now) {
+    session.requestKeyFrame(transceiver, now);
+  });
+}
+
 std::function<Timestamp()> clockOf(LoopCore& loop) {
   return [weak = loop.weak_from_this()] {
     const std::shared_ptr<LoopCore> alive = weak.lock();
@@ -58,6 +64,13 @@ std::function<Timestamp()> clockOf(LoopCore& loop) {
 }
 
 }  // namespace
+
+void MediaRuntime::apply(const RtpEncodingParameters& encoding, VideoSendPipe::Settings& settings) {
+  settings.active = encoding.active;
+  settings.maxBitrate = encoding.maxBitrate;
+  settings.maxFramerate = encoding.maxFramerate;
+  settings.scaleDownBy = encoding.scaleResolutionDownBy;
+}
 
 std::shared_ptr<FrameConsumer> MediaRuntime::Sender::consumerPtr() const {
   if (video) return video;
@@ -88,6 +101,7 @@ MediaRuntime::Sender& MediaRuntime::sender(PeerConnectionCore& pc, uint32_t tran
           });
         },
         clockOf(loop_));
+    apply(pc.encoding(transceiver), out.settings);
   } else {
     out.audio = std::make_shared<AudioSendPipe>(
         pc.configuration().audioEncoders, audioWorker_,
@@ -96,6 +110,7 @@ MediaRuntime::Sender& MediaRuntime::sender(PeerConnectionCore& pc, uint32_t tran
             session.sendAudio(transceiver, frame, now);
           });
         });
+    out.audio->setActive(pc.encoding(transceiver).active);
   }
   return out;
 }
@@ -139,13 +154,12 @@ void MediaRuntime::configureSender(PeerConnectionCore& pc, const jsep::SenderCon
 void MediaRuntime::setEncoding(PeerConnectionCore& pc, uint32_t transceiver,
                                const RtpEncodingParameters& encoding) {
   const auto it = senders_.find({&pc, transceiver});
-  if (it == senders_.end() || !it->second.video) return;
-  VideoSendPipe::Settings& settings = it->second.settings;
-  settings.active = encoding.active;
-  settings.maxBitrate = encoding.maxBitrate;
-  settings.maxFramerate = encoding.maxFramerate;
-  settings.scaleDownBy = encoding.scaleResolutionDownBy;
-  it->second.video->configure(settings);
+  if (it == senders_.end()) return;
+  Sender& out = it->second;
+  if (out.audio) out.audio->setActive(encoding.active);
+  if (!out.video) return;
+  apply(encoding, out.settings);
+  out.video->configure(out.settings);
 }
 
 void MediaRuntime::stopSender(PeerConnectionCore& pc, uint32_t transceiver) {
@@ -188,12 +202,7 @@ MediaRuntime::Receiver& MediaRuntime::receiver(PeerConnectionCore& pc, uint32_t 
   if (kind == MediaKind::Video) {
     out.video = std::make_shared<VideoReceivePipe>(
         pc.configuration().videoDecoders, videoDecodeWorker_, pc.receiverTrack(transceiver),
-        [weak, transceiver] {
-          withSession(weak, [transceiver](jsep::Session& session, Timestamp now) {
-            session.requestKeyFrame(transceiver, now);
-          });
-        },
-        clockOf(loop_));
+        [weak, transceiver] { askForKeyFrame(weak, transceiver); }, clockOf(loop_));
   } else {
     out.audio = std::make_shared<AudioReceivePipe>(pc.configuration().audioDecoders, audioWorker_,
                                                    pc.receiverTrack(transceiver));
@@ -227,17 +236,29 @@ void MediaRuntime::collect(PeerConnectionCore& pc, jsep::Session& session) {
   // In the inline mode decoding would run the app's sinks; it is queued as a task, which runs
   // unlocked.
   const bool asTask = loop_.options().mediaThreads == MediaThreads::Inline;
+  bool asked = false;
   media::ReceivedFrame frame;
   while (session.pollFrame(frame)) {
     const auto it = receivers_.find({&pc, frame.receiver.value});
     if (it == receivers_.end() || !it->second.video) continue;
     if (asTask) {
       auto moved = std::make_shared<media::ReceivedFrame>(std::move(frame));
-      pc.queueTask([pipe = it->second.video, moved] { pipe->push(std::move(*moved)); });
+      pc.queueTask([pipe = it->second.video, moved, weak = pc.weak_from_this()] {
+        const uint32_t transceiver = moved->receiver.value;
+        if (pipe->push(std::move(*moved))) askForKeyFrame(weak, transceiver);
+      });
     } else {
-      it->second.video->push(std::move(frame));
+      const uint32_t transceiver = frame.receiver.value;
+      if (it->second.video->push(std::move(frame))) {
+        session.requestKeyFrame(transceiver, loop_.now());
+        asked = true;
+      }
     }
     frame = {};
+  }
+  if (asked) {
+    session.pump(loop_.now());
+    loop_.endpoint().touch(pc.sessionId(), loop_.now());
   }
   media::AudioPlayoutUnit unit;
   while (session.pollAudio(unit)) {

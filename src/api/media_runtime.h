@@ -61,6 +61,7 @@ class MediaRuntime {
 
   Sender& sender(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind);
   Receiver& receiver(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind);
+  static void apply(const RtpEncodingParameters& encoding, VideoSendPipe::Settings& settings);
   void detach(Sender& sender);
   void prepareSrtp();
 

@@ -154,6 +154,8 @@ Result<void> pushTo(TrackCore& core, const Frame& frame, MediaKind kind) {
 }  // namespace
 
 Result<void> MediaStreamTrack::push(const codec::VideoFrame& frame) {
+  if (!core_->encodedCodec.empty())
+    return fail(ErrorCode::Type, "this track takes compressed frames only");
   return pushTo(*core_, frame, MediaKind::Video);
 }
 Result<void> MediaStreamTrack::push(const codec::AudioFrame& frame) {

@@ -18,7 +18,12 @@ std::vector<uint32_t> PeerConnectionCore::transceiverIds() {
   if (jsep::Session* session = this->session()) {
     for (const jsep::TransceiverState& t : session->state().transceivers) {
       // W3C 4.4.1.1: stopped transceivers leave the set once negotiated so.
-      if (!t.stopped) out.push_back(t.id.value);
+      if (t.stopped) continue;
+      out.push_back(t.id.value);
+      // W3C 5.3: a receiver has its track from the beginning, also one that a remote description
+      // made.
+      ensureReceiver(out.back(),
+                     t.kind == sdp::MediaKind::Audio ? MediaKind::Audio : MediaKind::Video);
     }
   }
   return out;

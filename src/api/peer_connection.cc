@@ -307,6 +307,7 @@ void PeerConnection::close() {
 void PeerConnection::closeAndDrain() {
   close();
   core()->loop().waitUntilIdle(*core());
+  for (const auto& track : core()->receiverTracks()) track->waitForSinks();
 }
 
 #define PARLEY_CALLBACK_SETTER(method, member, signature)                 \

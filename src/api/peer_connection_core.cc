@@ -254,6 +254,13 @@ void PeerConnectionCore::setSenderTrack(uint32_t transceiver, std::shared_ptr<Tr
   senderTracks_[transceiver] = std::move(track);
 }
 
+std::vector<std::shared_ptr<TrackCore>> PeerConnectionCore::receiverTracks() {
+  const LoopCore::Lock lock(*loop_);
+  std::vector<std::shared_ptr<TrackCore>> out;
+  for (const auto& [id, track] : receiverTracks_) out.push_back(track);
+  return out;
+}
+
 void PeerConnectionCore::ensureReceiver(uint32_t transceiver, MediaKind kind) {
   auto& track = receiverTracks_[transceiver];
   if (track) return;
@@ -297,6 +304,7 @@ void PeerConnectionCore::close() {
                channels = std::move(channels_)] {});
   tasks_.clear();
   channels_.clear();
+  heldEnds_.clear();
   callbacks = {};
   loop_->closing(session_);
   loop_->wake();

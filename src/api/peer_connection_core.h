@@ -79,6 +79,8 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   std::shared_ptr<TrackCore> senderTrack(uint32_t transceiver);
   std::shared_ptr<TrackCore> receiverTrack(uint32_t transceiver);
   void setSenderTrack(uint32_t transceiver, std::shared_ptr<TrackCore> track);
+  /// Of all receivers that ever were. Takes the lock itself.
+  std::vector<std::shared_ptr<TrackCore>> receiverTracks();
   void ensureReceiver(uint32_t transceiver, MediaKind kind);
   /// Null once it has been rolled back or its m-section recycled.
   const jsep::TransceiverState* transceiver(uint32_t id);
@@ -87,6 +89,8 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   Result<void> setSendParameters(uint32_t transceiver, const RtpSendParameters& parameters);
   RtpReceiveParameters receiveParameters(uint32_t transceiver);
   void setEncoding(uint32_t transceiver, const RtpEncodingParameters& encoding);
+  /// The app's bounds on what a transceiver sends; defaults if it never set any.
+  const RtpEncodingParameters& encoding(uint32_t transceiver) { return encodings_[transceiver]; }
 
   /// The app has set a callback of a channel: what it missed so far is delivered before anything
   /// newer.
@@ -112,6 +116,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void onTrackAdded(const jsep::TrackAdded& event);
   void muteTrack(uint32_t transceiver, bool muted, bool ended);
   void onChannelEvent(const sctp::ChannelEvent& event);
+  void dispatchChannelEvent(const sctp::ChannelEvent& event);
   void collectMessages();
   void deliverMessage(const std::shared_ptr<DataChannelCore>& body, Bytes&& data, bool isText);
 
@@ -129,6 +134,8 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   IceConnectionState queuedIce_ = IceConnectionState::New;
   PeerConnectionState queuedConnection_ = PeerConnectionState::New;
   std::map<sctp::ChannelId, std::shared_ptr<DataChannelCore>> channels_;
+  // The ends of channels, announced when the messages before them have been read.
+  std::deque<sctp::ChannelEvent> heldEnds_;
   std::map<uint32_t, std::shared_ptr<TrackCore>> senderTracks_;
   std::map<uint32_t, std::shared_ptr<TrackCore>> receiverTracks_;
   std::map<uint32_t, RtpEncodingParameters> encodings_;

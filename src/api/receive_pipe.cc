@@ -55,12 +55,12 @@ DecodeStats VideoReceivePipe::stats() const {
   return stats_;
 }
 
-void VideoReceivePipe::push(media::ReceivedFrame&& frame) {
+bool VideoReceivePipe::push(media::ReceivedFrame&& frame) {
   bool ask = false;
   bool schedule = false;
   {
     const std::lock_guard lock(mutex_);
-    if (stopped_) return;
+    if (stopped_) return false;
     if (pending_.size() >= kMaxPendingFrames) {
       stats_.framesDropped += pending_.size();
       pending_.clear();
@@ -75,8 +75,8 @@ void VideoReceivePipe::push(media::ReceivedFrame&& frame) {
       schedule = true;
     }
   }
-  if (ask) needKeyFrame_();
   if (schedule) worker_->post([self = shared_from_this()] { self->decodeNext(); });
+  return ask;
 }
 
 void VideoReceivePipe::decodeNext() {

@@ -41,7 +41,9 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
 
   /// The formats that may come, by the codec's name.
   void configure(std::vector<codec::SdpVideoFormat> formats);
-  void push(media::ReceivedFrame&& frame);
+  /// True: the decoder is so far behind that the caller has to ask the sender for a key frame.
+  /// (Not by `needKeyFrame`, which takes the loop's lock: the caller may hold it.)
+  [[nodiscard]] bool push(media::ReceivedFrame&& frame);
   void stop();
   DecodeStats stats() const;
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "parley/base/text.h"
 #include "parley/codec/factories.h"
 
 namespace parley::api_internal {
@@ -79,11 +80,17 @@ void VideoSendPipe::onVideo(const codec::VideoFrame& frame) {
   if (schedule) worker_->post([self = shared_from_this()] { self->encodeNext(); });
 }
 
-void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame) {
+void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame,
+                                   const std::string& codec) {
   {
     const std::lock_guard lock(mutex_);
     ++stats_.framesIn;
     if (stopped_ || !settings_.active || settings_.format.name.empty()) return;
+    // The payload type says what the receiver feeds to its decoder.
+    if (!equalsIgnoreCase(codec, settings_.format.name)) {
+      ++stats_.framesDropped;
+      return;
+    }
     if (keyFrameWanted_ && !frame.keyFrame) return;  // nothing to decode it by
     keyFrameWanted_ = false;
     ++stats_.framesEncoded;
@@ -172,12 +179,17 @@ AudioSendPipe::AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory
                              std::shared_ptr<Worker> worker, Output output)
     : factory_(std::move(factory)), worker_(std::move(worker)), output_(std::move(output)) {}
 
-void AudioSendPipe::configure(const codec::SdpAudioFormat& format, bool active) {
+void AudioSendPipe::configure(const codec::SdpAudioFormat& format, bool negotiated) {
   const std::lock_guard lock(mutex_);
   formatChanged_ =
       formatChanged_ || format.name != format_.name || format.parameters != format_.parameters;
   format_ = format;
-  active_ = active && !format.name.empty();
+  negotiated_ = negotiated && !format.name.empty();
+}
+
+void AudioSendPipe::setActive(bool active) {
+  const std::lock_guard lock(mutex_);
+  active_ = active;
 }
 
 void AudioSendPipe::setTargetRate(DataRate rate, double lossFraction) {
@@ -201,7 +213,7 @@ EncodeStats AudioSendPipe::stats() const {
 void AudioSendPipe::onAudio(const codec::AudioFrame& frame) {
   {
     const std::lock_guard lock(mutex_);
-    if (stopped_ || !active_) return;
+    if (stopped_ || !active_ || !negotiated_) return;
     ++stats_.framesIn;
     const uint32_t rtpTimestamp = timeline_.next(frame.capture, frame.sampleRate);
     if (pending_.size() == kMaxPendingSound) {

@@ -53,7 +53,7 @@ class VideoSendPipe final : public FrameConsumer,
   EncodeStats stats() const;
 
   void onVideo(const codec::VideoFrame& frame) override;
-  void onEncodedVideo(const codec::EncodedVideoFrame& frame) override;
+  void onEncodedVideo(const codec::EncodedVideoFrame& frame, const std::string& codec) override;
 
  private:
   void encodeNext();
@@ -93,7 +93,10 @@ class AudioSendPipe final : public FrameConsumer,
   AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory, std::shared_ptr<Worker> worker,
                 Output output);
 
-  void configure(const codec::SdpAudioFormat& format, bool active);
+  /// Starts or changes what is produced; `negotiated` false pauses.
+  void configure(const codec::SdpAudioFormat& format, bool negotiated);
+  /// The app's own switch (RTCRtpEncodingParameters.active).
+  void setActive(bool active);
   void setTargetRate(DataRate rate, double lossFraction);
   void stop();
   EncodeStats stats() const;
@@ -109,7 +112,8 @@ class AudioSendPipe final : public FrameConsumer,
 
   mutable std::mutex mutex_;
   codec::SdpAudioFormat format_;
-  bool active_ = false;
+  bool negotiated_ = false;
+  bool active_ = true;
   bool formatChanged_ = false;
   bool scheduled_ = false;
   bool stopped_ = false;

@@ -162,17 +162,48 @@ void TrackCore::push(const codec::EncodedVideoFrame& frame) {
   const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
   // A compressed picture cannot be blackened: a disabled track sends nothing.
   if (!enabled) return;
-  for (const auto& consumer : consumers) consumer->onEncodedVideo(frame);
+  for (const auto& consumer : consumers) consumer->onEncodedVideo(frame, encodedCodec);
+}
+
+// The sink is taken and counted under one lock: after `takeCallbacks` none starts any more, and
+// `waitForSinks` sees the one that has started.
+template <class F, class Frame>
+void TrackCore::deliverTo(const Shared<F>& sink, const Frame& frame) {
+  Shared<F> callback;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!enabled_ || !sink) return;
+    callback = sink;
+    ++sinksRunning_;
+    sinkThread_ = std::this_thread::get_id();
+  }
+  // Also when the sink throws.
+  struct Ended {
+    TrackCore& track;
+    ~Ended() {
+      const std::lock_guard lock(track.mutex_);
+      if (--track.sinksRunning_ == 0) track.sinkThread_ = {};
+      track.sinkEnded_.notify_all();
+    }
+  } ended{*this};
+  (*callback)(frame);
+  callback.reset();  // perhaps the last owner of what the app captured: gone before the wait ends
 }
 
 void TrackCore::deliver(const codec::VideoFrame& frame) {
-  if (enabled()) call(videoSink_, frame);
+  deliverTo(videoSink_, frame);
 }
 void TrackCore::deliver(const codec::AudioFrame& frame) {
-  if (enabled()) call(audioSink_, frame);
+  deliverTo(audioSink_, frame);
 }
 void TrackCore::deliver(const codec::EncodedVideoFrame& frame) {
-  if (enabled()) call(encodedSink_, frame);
+  deliverTo(encodedSink_, frame);
+}
+
+void TrackCore::waitForSinks() {
+  std::unique_lock lock(mutex_);
+  sinkEnded_.wait(
+      lock, [this] { return sinksRunning_ == 0 || sinkThread_ == std::this_thread::get_id(); });
 }
 
 bool TrackCore::wantsEncoded() const {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "parley/api/media_track.h"
@@ -19,7 +21,8 @@ class FrameConsumer {
   virtual ~FrameConsumer() = default;
   virtual void onVideo(const codec::VideoFrame&) {}
   virtual void onAudio(const codec::AudioFrame&) {}
-  virtual void onEncodedVideo(const codec::EncodedVideoFrame&) {}
+  /// `codec`: what the frame is compressed with.
+  virtual void onEncodedVideo(const codec::EncodedVideoFrame&, const std::string& /*codec*/) {}
 };
 
 /// The body behind all handles of one track. Has a leaf mutex of its own; user code runs without
@@ -65,6 +68,9 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   void deliver(const codec::EncodedVideoFrame& frame);
   bool wantsEncoded() const;
   bool wantsDecoded() const;
+  /// Waits until no sink of this track is running, unless it is the caller that runs in one. No
+  /// lock held.
+  void waitForSinks();
 
   void keyFrameNeeded();
   void targetBitrate(DataRate rate);
@@ -85,12 +91,17 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   void store(Shared<F>& slot, std::function<F> callback);
   template <class F, class... Args>
   void call(const Shared<F>& slot, const Args&... args);
+  template <class F, class Frame>
+  void deliverTo(const Shared<F>& sink, const Frame& frame);
 
   const std::weak_ptr<LoopCore> loop_;
   mutable std::mutex mutex_;
   bool enabled_ = true;
   bool muted_;
   TrackState state_ = TrackState::Live;
+  int sinksRunning_ = 0;
+  std::thread::id sinkThread_;  ///< media of a track is delivered by one thread
+  std::condition_variable sinkEnded_;
   std::vector<std::shared_ptr<FrameConsumer>> consumers_;
   Shared<void(const codec::VideoFrame&)> videoSink_;
   Shared<void(const codec::AudioFrame&)> audioSink_;

@@ -22,7 +22,7 @@ enum class Threading {
 
 /// Where encoders and decoders work.
 enum class MediaThreads {
-  Workers,  ///< one worker thread for encoding and one for decoding per loop
+  Workers,  ///< three worker threads per loop, started when needed: encode, decode, and sound
   Inline,   ///< on the loop's thread, at once: deterministic, for simulation and tests
 };
 

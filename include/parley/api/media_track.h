@@ -26,7 +26,7 @@ enum class TrackState { Live, Ended };
 
 /// Makes pictures on the loop's own time: `next` is called once per frame interval. The library's
 /// generated sources and clip players are of this kind; a camera pushes instead
-/// (MediaStreamTrack::pushFrame).
+/// (MediaStreamTrack::push).
 class PARLEY_EXPORT VideoSource {
  public:
   virtual ~VideoSource() = default;
@@ -71,7 +71,7 @@ class PARLEY_EXPORT MediaStreamTrack {
   static MediaStreamTrack createAudio(const std::shared_ptr<Loop>& loop,
                                       std::shared_ptr<AudioSource> source);
   /// A video track of frames that are compressed already (a hardware encoder, a file). `codecName`,
-  /// e.g. "VP8", must be the one negotiated, else nothing is sent.
+  /// e.g. "VP8", must be the one negotiated: frames of another codec are dropped.
   static MediaStreamTrack createEncodedVideo(const std::shared_ptr<Loop>& loop,
                                              std::string codecName);
 
@@ -92,9 +92,10 @@ class PARLEY_EXPORT MediaStreamTrack {
   Result<void> push(const codec::AudioFrame& frame);
   Result<void> push(const codec::EncodedVideoFrame& frame);
 
-  /// Receives every frame of the track; an empty function removes it. Decoded pictures come on a
-  /// media worker's thread (Loop's thread with MediaThreads::Inline): hand them on, do not linger.
-  /// Sound comes in 10 ms pieces at its playout time.
+  /// Receives every frame of the track; an empty function removes it. Pictures and sound come on
+  /// media workers' threads, one each for all tracks of the loop (the loop's thread with
+  /// MediaThreads::Inline): hand them on, do not linger. Sound comes in 10 ms pieces at its playout
+  /// time. After PeerConnection::close() no sink starts; closeAndDrain() waits for running ones.
   void setVideoSink(std::function<void(const codec::VideoFrame&)> sink);
   void setAudioSink(std::function<void(const codec::AudioFrame&)> sink);
   /// Remote video before decoding. With only this sink set nothing is decoded at all.

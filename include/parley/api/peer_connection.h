@@ -118,8 +118,9 @@ class PARLEY_EXPORT PeerConnection {
   /// Ends the connection and returns at once: states are Closed, tracks have ended, no callback of
   /// this connection starts afterwards (one may be running). Calls still pending never complete.
   void close();
-  /// The same, and waits for a callback that is running on the loop's thread. CHECK-fails when
-  /// called from a callback.
+  /// The same, and waits for a callback that is running on the loop's thread and for media sinks
+  /// that run on workers: afterwards what they captured may be destroyed. CHECK-fails when called
+  /// from a callback; from a sink it does not wait for that sink.
   void closeAndDrain();
 
   // Callbacks; an empty function removes one.

@@ -269,5 +269,24 @@ TEST_F(FacadeTest, StatisticsAreValidJsonAndFindable) {
   EXPECT_EQ(report->find("nothing"), nullptr);
 }
 
+TEST_F(FacadeTest, ATransceiverOfARemoteOfferIsWholeBeforeTheAnswer) {
+  PeerConnection viewer = make();
+  TransceiverInit init;
+  init.direction = TransceiverDirection::RecvOnly;
+  ASSERT_TRUE(viewer.addTransceiver(MediaKind::Video, init));
+  const auto offer = await<SessionDescription>(
+      [&](Completion<SessionDescription> done) { viewer.createOffer(std::move(done)); });
+  ASSERT_TRUE(offer);
+  ASSERT_TRUE(setRemote(SdpType::Offer, offer->sdp));
+  ASSERT_EQ(pc.getTransceivers().size(), 1u);
+  RtpTransceiver transceiver = pc.getTransceivers()[0];
+  EXPECT_EQ(transceiver.kind(), MediaKind::Video);
+  ASSERT_TRUE(transceiver.receiver().track());
+  EXPECT_TRUE(transceiver.receiver().track().muted());
+  EXPECT_TRUE(await<void>([&](Completion<void> done) {
+    transceiver.sender().replaceTrack(MediaStreamTrack::createVideo(loop), std::move(done));
+  }));
+}
+
 }  // namespace
 }  // namespace parley

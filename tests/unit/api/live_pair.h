@@ -38,7 +38,8 @@ class Latch {
 /// ends all callbacks: declare what they use before the pair.
 class LivePair {
  public:
-  LivePair() {
+  /// `optionsB`: for the loop of `b`.
+  explicit LivePair(LoopOptions optionsB = {}) : loopB(Loop::create(std::move(optionsB))) {
     (void)loopA->startThread();
     (void)loopB->startThread();
     Configuration configuration;
@@ -66,7 +67,7 @@ class LivePair {
   }
 
   std::shared_ptr<Loop> loopA = Loop::create();
-  std::shared_ptr<Loop> loopB = Loop::create();
+  std::shared_ptr<Loop> loopB;
   PeerConnection a;
   PeerConnection b;
 

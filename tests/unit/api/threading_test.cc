@@ -336,6 +336,60 @@ TEST(Threading, ALoopMayBeNestedInAnother) {
   EXPECT_TRUE(done);
 }
 
+// A channel's end comes after its last message, however slowly the app reads.
+TEST(Threading, MessagesBeforeACloseAreAllDelivered) {
+  constexpr int kMessages = 3000;
+  std::mutex mutex;
+  std::vector<std::function<void()>> queue;
+  LoopOptions options;
+  options.executor = [&](std::function<void()> fn) {
+    const std::lock_guard lock(mutex);
+    queue.push_back(std::move(fn));
+  };
+  int received = 0;
+  bool closed = false;
+  LivePair pair(options);
+  pair.b.onDataChannel([&](DataChannel incoming) {
+    incoming.onMessage([&](const DataMessage&) {
+      EXPECT_FALSE(closed);
+      ++received;
+    });
+    incoming.onClose([&] { closed = true; });
+  });
+  DataChannel channel = pair.a.createDataChannel("c").value();
+  channel.onOpen([&] {
+    for (int i = 0; i < kMessages; ++i) EXPECT_TRUE(channel.send("message"));
+    channel.close();
+  });
+  pair.negotiate();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!closed && std::chrono::steady_clock::now() < end) {
+    std::vector<std::function<void()>> batch;
+    {
+      const std::lock_guard lock(mutex);
+      batch.swap(queue);
+    }
+    for (auto& fn : batch) fn();
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(closed);
+  EXPECT_EQ(received, kMessages);
+}
+
+TEST(Threading, AThrowingCallbackLosesNothing) {
+  const auto loop = Loop::create();
+  bool ran = false;
+  loop->post([] { throw std::runtime_error("from the app"); });
+  loop->post([&] {
+    ran = true;
+    loop->stop();
+  });
+  EXPECT_THROW((void)loop->run(), std::runtime_error);
+  EXPECT_FALSE(ran);
+  EXPECT_TRUE(loop->run());
+  EXPECT_TRUE(ran);
+}
+
 TEST(Threading, RunReturnsWhenStopped) {
   const auto loop = Loop::create();
   loop->post([&] { loop->stop(); });
