@@ -211,7 +211,10 @@ size_t Endpoint::pollTransmit(std::span<TxPacket> out) {
     Slot& slot = slots_[index];
     if (slot.session && slot.session->pollTransmit(out[n])) {
       const auto socket = sockets_.lookUp(index, out[n].socket);
-      if (!socket) continue;  // closed between queuing and sending
+      if (!socket) {  // closed between queuing and sending
+        out[n].data.reset();
+        continue;
+      }
       out[n].socket = *socket;
       ++n;
       continue;

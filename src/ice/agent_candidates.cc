@@ -41,7 +41,7 @@ void AgentCore::setRemoteCredentials(Credentials remote, bool remoteLite, Timest
 
 void AgentCore::setRole(Role role, Timestamp now) {
   now = clock_.clamp(now);
-  if (role == role_ || ended()) return;
+  if (role == role_ || closed_) return;
   switchRole(role);
   pump(now);
 }
@@ -60,7 +60,7 @@ void AgentCore::switchRole(Role role) {
 
 void AgentCore::addLocalCandidate(const Candidate& candidate, SocketId socket, Timestamp now) {
   now = clock_.clamp(now);
-  if (ended() || candidate.protocol != Protocol::Udp || candidate.component != 1) return;
+  if (closed_ || candidate.protocol != Protocol::Udp || candidate.component != 1) return;
   const SocketAddress base = candidate.base.value_or(candidate.address);
   bool pairable = true;
   for (const auto& local : locals_) {
@@ -79,8 +79,9 @@ void AgentCore::addLocalCandidate(const Candidate& candidate, SocketId socket, T
   auto entry = std::make_shared<LocalEntry>(LocalEntry{candidate, socket, base, pairable});
   locals_.push_back(entry);
   for (const auto& remote : remotes_) {
-    // A learnt candidate is known to be reachable from where it was seen only.
-    if (!remote->learnt) list_.add(entry, remote, role_);
+    // A learnt candidate is known to be reachable from where it was seen only. After a failure the
+    // candidate waits for the restart: the network may well come back before it.
+    if (!remote->learnt && !failed_) list_.add(entry, remote, role_);
   }
   pump(now);
 }

@@ -190,9 +190,7 @@ HandleResult AgentCore::handleResponse(const stun::Message& response, SocketId s
   // other, otherwise the pair fails.
   if (from != request.to || socket != request.socket) {
     ++counters_.wrongSource;
-    if (request.kind == RequestKind::Check && pair->state == PairState::InProgress) {
-      pair->state = PairState::Failed;
-    }
+    failCheck(request, *pair);
     return HandleResult::Dropped;
   }
   if (response.messageClass() == stun::Class::Error) {
@@ -206,15 +204,22 @@ HandleResult AgentCore::handleResponse(const stun::Message& response, SocketId s
 void AgentCore::handleErrorResponse(const stun::Message& response, const Outstanding& request,
                                     Pair& pair) {
   const auto error = response.error();
-  if (!error) return;
-  if (error->code == static_cast<uint16_t>(stun::StunError::RoleConflict)) {
+  if (!error) ++counters_.malformed;
+  if (error && error->code == static_cast<uint16_t>(stun::StunError::RoleConflict)) {
     handleConflict(request, pair);
-    return;
+  } else {
+    failCheck(request, pair);  // RFC 8445 section 7.2.5.2.4
   }
-  // Consent is lost by expiry only; every other error ends the check (RFC 8445 section 7.2.5.2.4).
+}
+
+// The request is answered and gone, so nothing else would end what waits for it. Consent is lost by
+// expiry only; a cancelled check has a successor that decides.
+void AgentCore::failCheck(const Outstanding& request, Pair& pair) {
   if (request.kind == RequestKind::Consent || request.cancelled) return;
-  if (request.kind == RequestKind::Nomination) nominating_ = 0;
-  if (request.kind == RequestKind::Nomination || pair.state == PairState::InProgress) {
+  if (request.kind == RequestKind::Nomination) {
+    if (nominating_ == pair.id) nominating_ = 0;
+    pair.state = PairState::Failed;
+  } else if (pair.state == PairState::InProgress) {
     pair.state = PairState::Failed;
   }
 }
@@ -224,6 +229,7 @@ void AgentCore::handleErrorResponse(const stun::Message& response, const Outstan
 void AgentCore::handleConflict(const Outstanding& request, Pair& pair) {
   if (++roleSwitches_ > kMaxRoleSwitches) {
     ++counters_.overLimit;
+    failCheck(request, pair);
     return;
   }
   if (request.role == role_) {
@@ -243,6 +249,7 @@ void AgentCore::handleSuccess(const stun::Message& response, const Outstanding& 
   const auto mapped = response.xorAddress(stun::AttributeType::XorMappedAddress);
   if (!mapped) {
     ++counters_.malformed;
+    failCheck(request, pair);
     return;
   }
   ++pair.responsesReceived;

@@ -132,6 +132,7 @@ class AgentCore {
   HandleResult handleResponse(const stun::Message& response, SocketId socket,
                               const SocketAddress& from, Timestamp now);
   void handleErrorResponse(const stun::Message& response, const Outstanding& request, Pair& pair);
+  void failCheck(const Outstanding& request, Pair& pair);
   void handleSuccess(const stun::Message& response, const Outstanding& request, Pair& pair,
                      Timestamp now);
   void handleConflict(const Outstanding& request, Pair& pair);

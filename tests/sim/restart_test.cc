@@ -45,6 +45,49 @@ TEST(RestartSim, BothSidesGetNewCredentialsAndDataGoesOn) {
   }
 }
 
+// Consent expires after 30 s (RFC 7675), so ICE has failed when the network comes back.
+TEST(RestartSim, RestartIceRevivesACallWhoseNetworkWasAwayFor45Seconds) {
+  for (const bool fromB : {false, true}) {
+    SCOPED_TRACE(fromB);
+    Pair pair;
+    DataChannel channel = pair.a().createDataChannel("c").value();
+    int received = 0;
+    pair.b().onDataChannel(
+        [&](DataChannel incoming) { incoming.onMessage([&](const DataMessage&) { ++received; }); });
+    ASSERT_TRUE(pair.a().addTrack(
+        MediaStreamTrack::createVideo(pair.loopA(), createTestPatternSource(160, 120, 30)), {"s"}));
+    uint64_t frames = 0;
+    pair.b().onTrack([&](const TrackEvent& event) {
+      MediaStreamTrack track = event.track;
+      track.setVideoSink([&](const codec::VideoFrame&) { ++frames; });
+    });
+    ASSERT_TRUE(pair.connect());
+    pair.run(Duration::seconds(1));
+    EXPECT_GT(frames, 15u);
+
+    pair.hostA().setUp(pair.hostA().port(0), false);
+    pair.run(Duration::seconds(45));
+    EXPECT_EQ(pair.a().iceConnectionState(), IceConnectionState::Failed);
+    EXPECT_EQ(pair.b().iceConnectionState(), IceConnectionState::Failed);
+    pair.hostA().setUp(pair.hostA().port(0), true);
+    pair.run(Duration::seconds(1));
+    (fromB ? pair.b() : pair.a()).restartIce();
+    pair.negotiate(fromB);
+    ASSERT_TRUE(pair.runUntil(
+        [&] {
+          return pair.a().connectionState() == PeerConnectionState::Connected &&
+                 pair.b().connectionState() == PeerConnectionState::Connected;
+        },
+        Duration::seconds(10)));
+    frames = 0;
+    ASSERT_TRUE(channel.send("back"));
+    pair.run(Duration::seconds(10));
+    EXPECT_GT(frames, 200u);
+    EXPECT_EQ(received, 1);
+    EXPECT_TRUE(pair.errors().empty()) << pair.errors().front();
+  }
+}
+
 TEST(RestartSim, VideoIsAddedRemovedAndAddedAgain) {
   Pair pair;
   ASSERT_TRUE(

@@ -302,6 +302,60 @@ TEST(AgentHostileTest, ResponseFromAnotherSourceFailsThePair) {
   EXPECT_EQ(f.agent.counters().wrongSource, 1u);
 }
 
+// Each of these answers ends its transaction; none may leave a pair (and so the agent) waiting.
+enum class Unusable { NoMappedAddress, ErrorWithoutCode, OneConflictTooMany };
+
+void answerUnusably(Fixture& f, const Fixture::Sent& check, Unusable how) {
+  if (how == Unusable::OneConflictTooMany) {
+    f.receive(f.error(check, stun::StunError::RoleConflict));
+    return;
+  }
+  uint8_t out[256];
+  const bool success = how == Unusable::NoMappedAddress;
+  auto builder = stun::MessageBuilder::responseTo(
+      check.message(), success ? stun::Class::Success : stun::Class::Error, out);
+  builder.messageIntegrity(asBytes(f.peer.password)).fingerprint();
+  f.receive(toBytes(builder.written()));
+}
+
+TEST(AgentHostileTest, AuthenticButUnusableAnswersEndInFailure) {
+  for (const Unusable how :
+       {Unusable::NoMappedAddress, Unusable::ErrorWithoutCode, Unusable::OneConflictTooMany}) {
+    SCOPED_TRACE(static_cast<int>(how));
+    Fixture f;
+    f.addRemote(kTheirs);
+    for (int i = 0; i < 600 && f.agent.state() != State::Failed; ++i) {
+      for (const auto& check : f.sentRequests()) answerUnusably(f, check, how);
+      f.advance(Duration::millis(100));
+    }
+    EXPECT_EQ(f.agent.state(), State::Failed);
+  }
+}
+
+TEST(AgentHostileTest, UnusableAnswerToANominationLetsAnotherPairBeNominated) {
+  for (const bool wrongSource : {false, true}) {
+    Fixture f;
+    f.addRemote(kTheirs);
+    f.receive(f.success(f.sentRequests().at(0)));
+    const auto nomination = f.sentRequests();
+    ASSERT_EQ(nomination.size(), 1u);
+    ASSERT_TRUE(nomination[0].message().has(AttributeType::UseCandidate));
+    if (wrongSource) {
+      f.receive(f.success(nomination[0]), *SocketAddress::parse("10.0.0.3:2000"));
+    } else {
+      answerUnusably(f, nomination[0], Unusable::NoMappedAddress);
+    }
+    f.addRemote(*SocketAddress::parse("10.0.0.4:2000"), 1);
+    for (int i = 0; i < 20; ++i) {
+      f.answerAll();
+      f.advance(Duration::millis(50));
+    }
+    ASSERT_TRUE(f.agent.selectedPair());
+    EXPECT_TRUE(f.agent.selectedPair()->nominated);
+    EXPECT_EQ(f.agent.selectedPair()->remote.address.toString(), "10.0.0.4:2000");
+  }
+}
+
 TEST(AgentHostileTest, UseCandidateBehindIntegrityDoesNotNominate) {
   Fixture f(Role::Controlled);
   f.addRemote(kTheirs);

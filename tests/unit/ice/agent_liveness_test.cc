@@ -202,6 +202,22 @@ TEST(AgentLivenessTest, RestartRevivesAFailedAgent) {
   EXPECT_TRUE(pair.world.runUntil([&] { return pair.ready(); }, Duration::seconds(2)));
 }
 
+TEST(AgentLivenessTest, CandidateFoundWhileFailedServesTheRestart) {
+  Connected pair(13);
+  pair.a->agent.removeSocket(SocketId(1), pair.world.now);
+  pair.a->candidates.clear();
+  pair.world.run(Duration::seconds(40));
+  ASSERT_EQ(pair.a->agent.state(), State::Failed);
+  pair.a->addHost("192.0.2.9:9000");
+  pair.world.run(Duration::seconds(5));
+  EXPECT_EQ(pair.a->agent.state(), State::Failed) << "only a restart revives";
+  ASSERT_EQ(pair.a->agent.localCandidates().size(), 1u);
+  pair.a->agent.restart(Credentials::generate(pair.a->random), pair.world.now);
+  pair.b->agent.restart(Credentials::generate(pair.b->random), pair.world.now);
+  pair.world.introduce(*pair.a, *pair.b);
+  EXPECT_TRUE(pair.world.runUntil([&] { return pair.ready(); }, Duration::seconds(2)));
+}
+
 TEST(AgentLivenessTest, RolledBackRestartGoesOnAsBefore) {
   Connected pair(11);
   const Credentials before = pair.a->agent.localCredentials();
