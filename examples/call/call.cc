@@ -4,6 +4,7 @@
 
 #include "common/await.h"
 #include "common/terminal.h"
+#include "common/web.h"
 
 namespace call {
 
@@ -117,7 +118,7 @@ Result<void> Call::accept(const std::string& answer) {
 bool Call::addCandidate(const Json& given) {
   if (!given.is_object() || !pc_.remoteDescription()) return false;
   IceCandidate candidate;
-  candidate.candidate = given.value("candidate", "");
+  candidate.candidate = example::textOf(given, "candidate");
   if (given.contains("sdpMid") && given["sdpMid"].is_string())
     candidate.sdpMid = given["sdpMid"].get<std::string>();
   if (given.contains("sdpMLineIndex") && given["sdpMLineIndex"].is_number_unsigned())

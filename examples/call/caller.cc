@@ -10,6 +10,7 @@
 namespace call {
 
 using example::isThisMachine;
+using example::textOf;
 using example::webOrigin;
 using Json = nlohmann::json;
 using parley::ErrorCode;
@@ -33,14 +34,14 @@ Result<Json> Caller::post(const std::string& path, const Json& body) {
   if (response->status >= 300 || !reply.is_object())
     return parley::fail(ErrorCode::Network,
                         url_ + " says " + std::to_string(response->status) + ": " +
-                            (reply.is_object() ? reply.value("error", "") : "no call API there"));
+                            (reply.is_object() ? textOf(reply, "error") : "no call API there"));
   return reply;
 }
 
 Result<void> Caller::dial() {
   auto made = post("/api/calls", Json::object());
   if (!made) return parley::fail(made.error());
-  path_ = "/api/calls/" + made->value("id", "");
+  path_ = "/api/calls/" + textOf(*made, "id");
   auto call = Call::create(home_, 1, isThisMachine(url_));
   if (!call) return parley::fail(call.error());
   call_ = std::move(*call);
@@ -48,7 +49,7 @@ Result<void> Caller::dial() {
   if (!offer) return parley::fail(offer.error());
   const auto answer = post(path_ + "/offer", {{"sdp", *offer}});
   if (!answer) return parley::fail(answer.error());
-  if (const auto accepted = call_->accept(answer->value("sdp", "")); !accepted) return accepted;
+  if (const auto accepted = call_->accept(textOf(*answer, "sdp")); !accepted) return accepted;
   listening_ = std::thread([this] { listen(); });
   telling_ = std::thread([this] { tell(); });
   return parley::ok();

@@ -65,7 +65,7 @@ void Server::addApi() {
     });
   };
   post("offer", [](Call& call, const Json& body, Response& response) {
-    const auto answer = call.answer(body.value("sdp", ""));
+    const auto answer = call.answer(example::textOf(body, "sdp"));
     if (!answer) return refuse(response, 400, answer.error().message);
     reply(response, 200, {{"sdp", *answer}});
   });

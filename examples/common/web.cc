@@ -43,6 +43,11 @@ bool trusted(const Request& request, const std::string& ownHost) {
 
 }  // namespace
 
+std::string textOf(const Json& object, const char* key) {
+  const auto it = object.is_object() ? object.find(key) : object.end();
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
 void reply(Response& response, int status, const Json& body) {
   response.status = status;
   response.set_content(body.dump(-1, ' ', false, Json::error_handler_t::replace),

@@ -17,6 +17,9 @@ struct Response;
 namespace example {
 
 void reply(httplib::Response& response, int status, const nlohmann::json& body);
+/// A member that should be text; "" if it is missing or something else. What comes from the other
+/// side is never taken at its word: json's own `value` throws at another type.
+std::string textOf(const nlohmann::json& object, const char* key);
 /// {"error": reason}
 void refuse(httplib::Response& response, int status, const std::string& reason);
 

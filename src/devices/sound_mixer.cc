@@ -14,13 +14,26 @@ constexpr size_t kMost = 15;
 
 size_t SoundMixer::addVoice() {
   const std::lock_guard lock(mutex_);
-  voices_.emplace_back();
-  return voices_.size() - 1;
+  const auto free =
+      std::find_if(voices_.begin(), voices_.end(), [](const Voice& v) { return !v.taken; });
+  if (free == voices_.end()) {
+    voices_.emplace_back();
+    return voices_.size() - 1;
+  }
+  *free = {};
+  return static_cast<size_t>(free - voices_.begin());
+}
+
+void SoundMixer::removeVoice(size_t voice) {
+  const std::lock_guard lock(mutex_);
+  if (voice >= voices_.size()) return;
+  voices_[voice] = {};
+  voices_[voice].taken = false;
 }
 
 void SoundMixer::push(size_t index, const codec::AudioFrame& frame) {
   const std::lock_guard lock(mutex_);
-  if (index >= voices_.size()) return;
+  if (index >= voices_.size() || !voices_[index].taken) return;
   Voice& voice = voices_[index];
   StereoConverter::Piece piece;
   if (!voice.converter.convert(frame, piece)) return;
@@ -57,7 +70,9 @@ void SoundMixer::add(Voice& voice, std::vector<int32_t>& sum) {
 void SoundMixer::mix(std::span<int16_t> out) {
   const std::lock_guard lock(mutex_);
   sum_.assign(out.size(), 0);
-  for (Voice& voice : voices_) add(voice, sum_);
+  for (Voice& voice : voices_) {
+    if (voice.taken) add(voice, sum_);
+  }
   std::transform(sum_.begin(), sum_.end(), out.begin(), [this](int32_t sample) {
     return static_cast<int16_t>(
         std::clamp(static_cast<double>(sample) * volume_, -32768.0, 32767.0));

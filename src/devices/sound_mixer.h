@@ -17,6 +17,8 @@ namespace parley::devices {
 class SoundMixer {
  public:
   size_t addVoice();
+  /// The place may be another voice's later.
+  void removeVoice(size_t voice);
   void push(size_t voice, const codec::AudioFrame& frame);
   void setVolume(double volume);
   /// Fills `out` (48 kHz, stereo) with the sum of all voices, silence where there is none.
@@ -29,6 +31,7 @@ class SoundMixer {
     std::deque<StereoConverter::Piece> pieces;
     size_t position = 0;   ///< samples of the first piece that have been played
     bool playing = false;  ///< enough was there to begin
+    bool taken = true;
   };
   void add(Voice& voice, std::vector<int32_t>& sum);
 

@@ -10,6 +10,21 @@
 namespace parley::devices {
 namespace {
 
+/// A track's place in the mix, as long as the track has its sink.
+class TrackVoice {
+ public:
+  explicit TrackVoice(std::shared_ptr<SoundMixer> mixer)
+      : mixer_(std::move(mixer)), voice_(mixer_->addVoice()) {}
+  ~TrackVoice() { mixer_->removeVoice(voice_); }
+  TrackVoice(const TrackVoice&) = delete;
+  TrackVoice& operator=(const TrackVoice&) = delete;
+  void push(const codec::AudioFrame& frame) { mixer_->push(voice_, frame); }
+
+ private:
+  const std::shared_ptr<SoundMixer> mixer_;
+  const size_t voice_;
+};
+
 class SdlSpeaker final : public Speaker {
  public:
   Result<void> start(const std::string& device) {
@@ -52,9 +67,11 @@ class SdlSpeaker final : public Speaker {
 
   void play(MediaStreamTrack track) override {
     if (!track || track.kind() != MediaKind::Audio) return;
-    track.setAudioSink([mixer = mixer_, voice = mixer_->addVoice()](
-                           const codec::AudioFrame& frame) { mixer->push(voice, frame); });
+    track.setAudioSink([voice = std::make_shared<TrackVoice>(mixer_)](
+                           const codec::AudioFrame& frame) { voice->push(frame); });
     const std::lock_guard lock(mutex_);
+    std::erase_if(tracks_,
+                  [](const MediaStreamTrack& t) { return t.readyState() == TrackState::Ended; });
     tracks_.push_back(std::move(track));
   }
   void push(const codec::AudioFrame& frame) override { mixer_->push(ownVoice_, frame); }

@@ -148,6 +148,18 @@ TEST(SoundMixer, AddsVoicesAndClips) {
   EXPECT_EQ(out[0], 32'767);
 }
 
+TEST(SoundMixer, AVoiceThatHasGoneLeavesItsPlaceAndNoSound) {
+  SoundMixer mixer;
+  const size_t gone = mixer.addVoice();
+  for (int i = 0; i < 5; ++i) mixer.push(gone, constantSound(1000));
+  mixer.removeVoice(gone);
+  mixer.push(gone, constantSound(1000));
+  std::vector<int16_t> out(960);
+  mixer.mix(out);
+  EXPECT_EQ(out, std::vector<int16_t>(960));
+  EXPECT_EQ(mixer.addVoice(), gone);
+}
+
 TEST(SoundMixer, AVoiceBeginsWithSomethingInHandAndBeginsAgainAfterAGap) {
   SoundMixer mixer;
   const size_t voice = mixer.addVoice();
