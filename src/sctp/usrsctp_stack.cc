@@ -19,6 +19,11 @@ constexpr int64_t kGranularityNanos = 4'000'000;
 /// A new association whose clock, read through the last link, is at most this far ahead is taken to
 /// have the same clock.
 constexpr int64_t kPlausibleLeapNanos = 10'000'000'000;
+/// Loops on one clock read it at different moments: so far behind one of them may be for ever.
+constexpr int64_t kReadingSkewNanos = 50'000'000;
+/// A larger lag that lasts while the lagging clock moves on by this is a clock of its own; that of
+/// a loop which had much to do since it read the time ends with its next reading.
+constexpr Duration kLagPatience = Duration::millis(20);
 
 void configure() {
   // Extensions that make no sense over DTLS, off so that their code sees no peer's bytes.
@@ -104,6 +109,19 @@ int UsrSctpStack::onOutput(void* address, void* packet, size_t size, uint8_t, ui
   return 0;
 }
 
+// To shift a clock that shares its origin with others would make the time of all run fast: its next
+// fresh reading would be taken for progress.
+void UsrSctpStack::followLag(ClockLink& link, Timestamp now, int64_t lagNanos) {
+  if (lagNanos < kReadingSkewNanos) {
+    link.laggingSince.reset();
+  } else if (!link.laggingSince) {
+    link.laggingSince = now;
+  } else if (now - *link.laggingSince >= kLagPatience) {
+    link.offset += lagNanos;
+    link.laggingSince.reset();
+  }
+}
+
 void UsrSctpStack::tick(Port& port, ClockLink& link, Timestamp now) {
   port.attention = false;
   if (!link.linked) {
@@ -115,9 +133,10 @@ void UsrSctpStack::tick(Port& port, ClockLink& link, Timestamp now) {
   }
   const int64_t elapsed = now.nanos() + link.offset - fedNanos_;
   if (elapsed < 0) {
-    link.offset -= elapsed;
+    followLag(link, now, -elapsed);
     return;
   }
+  link.laggingSince.reset();
   if (elapsed < kGranularityNanos && nextTimer(port, link) > now) return;
   const int64_t millis = elapsed / 1'000'000;
   fedNanos_ += millis * 1'000'000;

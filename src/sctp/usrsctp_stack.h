@@ -69,6 +69,7 @@ class UsrSctpStack {
   struct ClockLink {
     int64_t offset = 0;
     bool linked = false;
+    std::optional<Timestamp> laggingSince{};
   };
 
   static UsrSctpStack& instance();
@@ -79,7 +80,7 @@ class UsrSctpStack {
 
   /// Feeds usrsctp the time that has passed. Loops may have clocks of different origin (worlds of a
   /// simulator); the stack's time is the progress of the one that is furthest. An association whose
-  /// clock lags is linked anew, so time never runs backwards nor twice. Guard held.
+  /// clock goes on lagging is linked anew, so time never runs backwards nor twice. Guard held.
   void tick(Port& port, ClockLink& link, Timestamp now);
 
   /// Whether the engine's timers are ours to see (see usrsctp_timers.cc). If not, nobody knows when
@@ -101,6 +102,7 @@ class UsrSctpStack {
 
   UsrSctpStack();
   static void onTimerDue(void* timer);
+  static void followLag(ClockLink& link, Timestamp now, int64_t lagNanos);
   Timer* findTimer(void* handle);
   Timer& timerOf(Port& port, void* handle);
   int arm(const Timer& timer) const;

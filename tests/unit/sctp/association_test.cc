@@ -454,6 +454,20 @@ TEST_F(AssociationTest, ThreadsShareTheEngine) {
   other.join();
 }
 
+// Loops of one process read the same clock at different moments, and late when they are busy.
+TEST_F(AssociationTest, EngineTimeFollowsTheClockHoweverStaleItsReadersAre) {
+  make();
+  ASSERT_TRUE(connect());
+  const int64_t before = UsrSctpStack::instance().nowMillis();
+  Timestamp now = pair->now();
+  for (int i = 0; i < 10'000; ++i) {
+    now += Duration::millis(1);
+    a->association->advance(now - Duration::millis(i % 6));
+    b->association->advance(now - Duration::millis(i % 1000 < 500 ? 0 : 500));
+  }
+  EXPECT_NEAR(static_cast<double>(UsrSctpStack::instance().nowMillis() - before), 10'000, 20);
+}
+
 TEST_F(AssociationTest, WorldsWithClocksOfDifferentOriginCoexist) {
   make();
   ASSERT_TRUE(connect());
