@@ -1,6 +1,6 @@
 # Shared by tests/run, tests/bench/run and examples/run: installs what is missing and builds. To be sourced.
 #
-#   setup_packages GROUP...    base lint clang devices examples bench browsers
+#   setup_packages GROUP...    base lint clang devices examples bench bench_peers browsers
 #   setup_build PRESET TARGET...    configures build-PRESET from cmake/cache/PRESET.cmake and builds the targets
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -17,6 +17,7 @@ declare -A package_groups=(
   [devices]="libavcodec-dev libavformat-dev libavutil-dev libavdevice-dev libswscale-dev libswresample-dev libsdl2-dev"
   [examples]="libcpp-httplib-dev nlohmann-json3-dev"
   [bench]="libbenchmark-dev"
+  [bench_peers]="golang-go golang-github-pion-webrtc.v3-dev iproute2 util-linux"
   [browsers]="chromium firefox-esr iproute2 util-linux"
 )
 
@@ -35,7 +36,7 @@ setup_packages() {
   for group in "$@"; do
     # shellcheck disable=SC2206
     wanted+=(${package_groups[$group]})
-    if [ "$group" = browsers ] && node_missing; then missing+=(nodejs npm); fi
+    if [[ $group = browsers || $group = bench_peers ]] && node_missing; then missing+=(nodejs npm); fi
   done
   if ! command -v dpkg-query >/dev/null; then
     say "not a Debian system: taking for granted that these are there: ${wanted[*]}"

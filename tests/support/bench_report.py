@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Turns Google Benchmark's output into the project's report: {benchmark: {key_with_unit: value}}.
+"""Turns results of benchmarks (Google Benchmark's output, or reports of compare.py, taken as they are) into the
+project's report: {benchmark: {key_with_unit: value}}.
 
     bench_report.py RESULTS [--report FILE]
 """
@@ -21,7 +22,11 @@ def main():
     args = parser.parse_args()
     report = {}
     for path in sorted(args.results.glob("*.json")):
-        for run in json.loads(path.read_text())["benchmarks"]:
+        result = json.loads(path.read_text())
+        if "benchmarks" not in result:
+            report.update(result)
+            continue
+        for run in result["benchmarks"]:
             if run.get("run_type") == "aggregate":
                 continue
             values = {f"real_{run['time_unit']}_per_iteration": run["real_time"],

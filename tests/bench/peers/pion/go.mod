@@ -1,0 +1,3 @@
+module parley-bench/pion
+
+go 1.19
