@@ -28,25 +28,29 @@ codec::SdpAudioFormat toAudioFormat(const sdp::CodecParams& codec) {
           codec.channels == 0 ? size_t{1} : size_t{codec.channels}, toParameters(codec)};
 }
 
-// Runs `use(session, now)` under the lock if the connection still exists. The loop lives as long as
-// a connection of it, so nothing else needs to be held.
-template <class Use>
-void withSession(const std::weak_ptr<PeerConnectionCore>& weak, Use use) {
+template <class Use, class... Args>
+void useSession(PeerConnectionCore& pc, const Use& use, const Args&... args) {
+  const LoopCore::Lock lock(pc.loop());
+  if (pc.closed() || !pc.session()) return;
+  const Timestamp now = pc.loop().now();
+  use(*pc.session(), args..., now);
+  pc.afterCall(now);
+}
+
+// Runs `use(session, args..., now)` under the lock if the connection still exists. The loop lives
+// as long as a connection of it, so nothing else needs to be held.
+template <class Use, class... Args>
+void withSession(const std::weak_ptr<PeerConnectionCore>& weak, const Use& use,
+                 const Args&... args) {
   const std::shared_ptr<PeerConnectionCore> pc = weak.lock();
   if (!pc) return;
-  auto run = [pc, use = std::move(use)] {
-    const LoopCore::Lock lock(pc->loop());
-    if (pc->closed() || !pc->session()) return;
-    const Timestamp now = pc->loop().now();
-    use(*pc->session(), now);
-    pc->afterCall(now);
-  };
   const LoopOptions& options = pc->loop().options();
-  // An unlocked loop may be touched by its own thread only, so a worker hands its result over.
+  // An unlocked loop may be touched by its own thread only, so a worker hands a copy of its result
+  // over.
   if (options.threading == Threading::Unlocked && options.mediaThreads == MediaThreads::Workers) {
-    pc->loop().post(std::move(run));
+    pc->loop().post([pc, use, args...] { useSession(*pc, use, args...); });
   } else {
-    run();
+    useSession(*pc, use, args...);
   }
 }
 
@@ -96,9 +100,10 @@ MediaRuntime::Sender& MediaRuntime::sender(PeerConnectionCore& pc, uint32_t tran
     out.video = std::make_shared<VideoSendPipe>(
         pc.configuration().videoEncoders, videoEncodeWorker_,
         [weak, transceiver](const codec::EncodedVideoFrame& frame) {
-          withSession(weak, [transceiver, frame](jsep::Session& session, Timestamp now) {
-            session.sendVideo(transceiver, frame, now);
-          });
+          const auto send = [transceiver](jsep::Session& session, const auto& f, Timestamp now) {
+            session.sendVideo(transceiver, f, now);
+          };
+          withSession(weak, send, frame);
         },
         clockOf(loop_));
     apply(pc.encoding(transceiver), out.settings);
@@ -106,9 +111,10 @@ MediaRuntime::Sender& MediaRuntime::sender(PeerConnectionCore& pc, uint32_t tran
     out.audio = std::make_shared<AudioSendPipe>(
         pc.configuration().audioEncoders, audioWorker_,
         [weak, transceiver](const codec::EncodedAudioFrame& frame) {
-          withSession(weak, [transceiver, frame](jsep::Session& session, Timestamp now) {
-            session.sendAudio(transceiver, frame, now);
-          });
+          const auto send = [transceiver](jsep::Session& session, const auto& f, Timestamp now) {
+            session.sendAudio(transceiver, f, now);
+          };
+          withSession(weak, send, frame);
         });
     out.audio->setActive(pc.encoding(transceiver).active);
   }
