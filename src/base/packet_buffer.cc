@@ -74,6 +74,11 @@ PacketBuf PacketPool::allocate() {
   return buf;
 }
 
+size_t PacketPool::available() {
+  const Guard guard(*this);
+  return maxSlots_ - inUse_;
+}
+
 PacketBuf PacketPool::copyOf(ByteSpan bytes) {
   if (bytes.size() > PacketBuf::kSlotSize - PacketBuf::kHeadroom) return {};
   PacketBuf buf = allocate();

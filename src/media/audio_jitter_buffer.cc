@@ -59,8 +59,7 @@ AudioJitterBuffer::Insert AudioJitterBuffer::insert(AudioPacket packet, Timestam
   // A packet that overlaps what was played by a little is still worth playing.
   if (playing_ && packet.rtp + packet.samples / 2 < cursor_) return Insert::TooLate;
   if (packets_.size() == kMaxPackets) {
-    packets_.clear();
-    playing_ = false;
+    dropPackets();
     result = Insert::Overflow;
   }
   const auto place =
@@ -94,8 +93,7 @@ void AudioJitterBuffer::start(const AudioPacket& packet, Timestamp now) {
 }
 
 void AudioJitterBuffer::reset() {
-  packets_.clear();
-  playing_ = false;
+  dropPackets();
   delay_.reset();
   jitterDelay_ = Duration::zero();
   arrivals_ = 0;

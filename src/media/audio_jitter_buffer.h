@@ -48,6 +48,11 @@ class AudioJitterBuffer {
   bool produce(Timestamp now, AudioPlayoutUnit& out);
   Timestamp nextDeadline() const { return playing_ ? nextTime_ : Timestamp::never(); }
   void reset();
+  /// Drops what waits; playout starts anew with the next packet.
+  void dropPackets() {
+    packets_.clear();
+    playing_ = false;
+  }
   /// Starts anew with another RTP clock; delays and counters stay.
   void changeClockRate(uint32_t clockRate);
 
@@ -60,6 +65,7 @@ class AudioJitterBuffer {
     return delay_.idealArrival(rtp) + (targetDelay() - syncDelay_);
   }
   bool has(int64_t rtp) const;
+  size_t packets() const { return packets_.size(); }
   /// Whether `rtp` was played or given up already.
   bool isPast(int64_t rtp) const { return playing_ && rtp < cursor_; }
   /// Fills the counters that concern playout.

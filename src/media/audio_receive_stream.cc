@@ -44,8 +44,8 @@ const ReceiveCodec* codecOf(const ReceiveConfig& config, uint8_t payloadType) {
 }  // namespace
 
 AudioReceiveStream::AudioReceiveStream(const Environment& environment, const ReceiveConfig& config,
-                                       uint32_t ssrc, uint32_t clockRate)
-    : ReceiveStream(environment, config, ssrc), buffer_(clockRate), clockRate_(clockRate) {}
+                                       uint32_t ssrc, uint32_t clockRate, HeldTotals& held)
+    : ReceiveStream(environment, config, ssrc, held), buffer_(clockRate), clockRate_(clockRate) {}
 
 void AudioReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
                                  const ReceiveConfig& config, const ReceiveCodec& codec,
@@ -150,10 +150,17 @@ void AudioReceiveStream::advance(Timestamp now) {
     if (!unit_.captureTime) unit_.captureTime = captureTimeOf(unit_.rtpTimestamp);
     std::swap(ready_.push(), unit_);
   }
+  noteHeld(buffer_.packets(), 0);
   // What is not here within the playout delay has been concealed.
   nack_.forgetMissedBefore(now - buffer_.targetDelay());
   collectNacks(now);
   nack_.takeGaveUp();
+}
+
+void AudioReceiveStream::shed(Timestamp now) {
+  counters_.packetsDiscarded += buffer_.packets();
+  buffer_.dropPackets();
+  advance(now);
 }
 
 Timestamp AudioReceiveStream::nextDeadline() const {

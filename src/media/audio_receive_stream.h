@@ -11,7 +11,7 @@ namespace parley::media {
 class AudioReceiveStream final : public ReceiveStream {
  public:
   AudioReceiveStream(const Environment& environment, const ReceiveConfig& config, uint32_t ssrc,
-                     uint32_t clockRate);
+                     uint32_t clockRate, HeldTotals& held);
 
   bool pollAudio(AudioPlayoutUnit& out) { return ready_.pop(out); }
   void advance(Timestamp now) override;
@@ -19,6 +19,7 @@ class AudioReceiveStream final : public ReceiveStream {
   void setMinimumDelay(Duration delay) override { buffer_.setMinimumDelay(delay); }
   void setSyncDelay(Duration delay) override { buffer_.setSyncDelay(delay); }
   std::optional<Duration> captureToPlayout() const override;
+  void shed(Timestamp now) override;
 
  protected:
   void receive(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,

@@ -5,7 +5,6 @@
 namespace parley::media {
 
 namespace {
-constexpr size_t kInitialSlots = 256;
 constexpr int64_t kMaxPaddingRun = 256;
 }  // namespace
 
@@ -30,6 +29,27 @@ void FrameAssembler::growTo(size_t capacity) {
   }
 }
 
+void FrameAssembler::shrink() {
+  if (packets_ > 0 || !complete_.empty() || !hasGrown()) return;
+  std::vector<Slot> old = std::move(slots_);
+  slots_ = std::vector<Slot>(kInitialSlots);
+  // That pictures ended there is still worth knowing of the latest.
+  for (Slot& slot : old) {
+    const bool recent = slot.sequence > newest_.value_or(0) - static_cast<int64_t>(kInitialSlots);
+    if (slot.state != State::Empty && recent) at(slot.sequence) = std::move(slot);
+  }
+}
+
+// What is in the way is kMaxPackets older: nothing will complete its frame any more.
+void FrameAssembler::evict(Slot& slot) {
+  if (slot.state == State::Packet) {
+    --packets_;
+    gaveUp_ = true;
+    if (Slot* after = find(slot.sequence + 1)) after->continuous = false;
+  }
+  clear(slot);
+}
+
 FrameAssembler::Insert FrameAssembler::makeRoom(int64_t sequence) {
   if (slots_.empty()) growTo(kInitialSlots);
   if (sequence < floor_) return Insert::TooOld;
@@ -42,9 +62,7 @@ FrameAssembler::Insert FrameAssembler::makeRoom(int64_t sequence) {
   while (at(sequence).state == State::Packet && slots_.size() < kMaxPackets) {
     growTo(slots_.size() * 2);
   }
-  // What is still in the way now is kMaxPackets older: nothing will complete its frame any more.
-  if (at(sequence).state == State::Packet) --packets_;
-  clear(at(sequence));
+  evict(at(sequence));
   newest_ = newest_ ? std::max(*newest_, sequence) : sequence;
   return Insert::Ok;
 }
@@ -110,6 +128,8 @@ void FrameAssembler::findFrames(int64_t sequence) {
   for (int64_t s = sequence;; ++s) {
     Slot* slot = find(s);
     if (!slot || slot->state != State::Packet) return;
+    // Nothing new for what was reached before.
+    if (s != sequence && slot->continuous) return;
     const Slot* before = find(s - 1);
     slot->continuous = startsFrame(*slot) || (before && before->state == State::Packet &&
                                               before->continuous && before->rtp == slot->rtp);
@@ -123,7 +143,15 @@ void FrameAssembler::findFrames(int64_t sequence) {
 void FrameAssembler::markComplete(int64_t last) {
   int64_t first = last;
   const int64_t rtp = find(last)->rtp;
-  while (!startsFrame(*find(first))) --first;
+  for (const Slot* s = find(first); !startsFrame(*s); --first) {
+    s = find(first - 1);
+    // `continuous` is what was known once: since then packets may have made room for newer ones,
+    // and in H.264 what looked like a start may have got a packet before it.
+    if (!s || s->state != State::Packet || s->rtp != rtp) {
+      find(last)->continuous = false;
+      return;
+    }
+  }
   // H.264 pictures of several packets: parameter sets in front all look like starts, so go back to
   // where the timestamp changes.
   for (const Slot* s = find(first - 1);
@@ -199,12 +227,32 @@ void FrameAssembler::forgetBefore(int64_t sequence) {
   }
 }
 
+size_t FrameAssembler::dropOlderThan(Timestamp time) {
+  size_t dropped = 0;
+  for (Slot& slot : slots_) {
+    if (slot.state != State::Packet || slot.arrival >= time) continue;
+    clear(slot);
+    ++dropped;
+  }
+  packets_ -= dropped;
+  return dropped;
+}
+
+Timestamp FrameAssembler::oldestArrival() const {
+  Timestamp oldest = Timestamp::never();
+  for (const Slot& slot : slots_) {
+    if (slot.state == State::Packet) oldest = std::min(oldest, slot.arrival);
+  }
+  return oldest;
+}
+
 void FrameAssembler::reset() {
   for (Slot& slot : slots_) clear(slot);
   complete_.clear();
   newest_.reset();
   floor_ = INT64_MIN;
   packets_ = 0;
+  gaveUp_ = false;
 }
 
 bool FrameAssembler::isOnlyPadding(int64_t after, int64_t before) const {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "parley/base/packet_buffer.h"
@@ -32,7 +33,8 @@ struct VideoPacket {
 
 /// Keeps packets by sequence number and puts complete frames together. The packets stay in the
 /// buffers they were received in until their frame is complete; then their media bytes are copied
-/// once, into the contiguous form decoders take. Holds at most kMaxPackets packets, the newest.
+/// once, into the contiguous form decoders take. Holds at most kMaxPackets packets, the newest; a
+/// frame that does not fit is given up.
 class FrameAssembler {
  public:
   enum class Insert : uint8_t {
@@ -50,11 +52,20 @@ class FrameAssembler {
   bool poll(AssembledFrame& out);
   /// Gives up everything before this number.
   void forgetBefore(int64_t sequence);
+  /// Gives up packets that arrived before `time`, and the frames they belong to; returns how many.
+  size_t dropOlderThan(Timestamp time);
+  /// When the packet that waits longest arrived; never if none waits.
+  Timestamp oldestArrival() const;
+  /// Frees what a burst made it grow to, as far as no packet waits there.
+  void shrink();
   void reset();
+  /// True once after unfinished packets had to make room.
+  bool takeGaveUp() { return std::exchange(gaveUp_, false); }
 
   /// Whether all numbers in (after, before) were packets without media.
   bool isOnlyPadding(int64_t after, int64_t before) const;
   size_t packets() const { return packets_; }
+  bool hasGrown() const { return slots_.size() > kInitialSlots; }
 
  private:
   enum class State : uint8_t { Empty, Packet, Padding, Done };
@@ -67,7 +78,7 @@ class FrameAssembler {
     bool implicitStarts = false;
     bool keyFrame = false;
     bool recovered = false;
-    bool continuous = false;  // all packets of its frame up to it are there
+    bool continuous = false;  // all packets of its frame up to it were there when it was looked at
     uint8_t payloadType = 0;
     int64_t rtp = 0;
     Timestamp arrival;
@@ -83,7 +94,10 @@ class FrameAssembler {
     int64_t first;
     int64_t last;
   };
+  static constexpr size_t kInitialSlots = 256;
+
   Insert makeRoom(int64_t sequence);
+  void evict(Slot& slot);
   void growTo(size_t capacity);
   Slot& at(int64_t sequence) { return slots_[static_cast<size_t>(sequence) & (slots_.size() - 1)]; }
   const Slot* find(int64_t sequence) const;
@@ -101,6 +115,7 @@ class FrameAssembler {
   std::optional<int64_t> newest_;
   int64_t floor_ = INT64_MIN;  // nothing before it is accepted
   size_t packets_ = 0;
+  bool gaveUp_ = false;
 };
 
 }  // namespace parley::media

@@ -23,6 +23,8 @@ namespace {
 // A BYE may overtake packets; RFC 3550 section 6.6 lets data after it be processed.
 constexpr Duration kByeHold = Duration::seconds(2);
 constexpr Duration kSyncInterval = Duration::seconds(1);
+// Even when others have taken nearly all buffers, a session may put a few packets in order.
+constexpr size_t kAlwaysHeld = 32;
 
 }  // namespace
 
@@ -55,6 +57,7 @@ class ReceiveHub::Impl {
   ReceiveStream* createStream(const ReceiveRouter::Route& route, uint32_t ssrc);
   void emit(SourceEvent::Kind kind, const ReceiveStream& stream);
   void removeEnded(Timestamp now);
+  void enforceLimits(Timestamp now);
   void synchronize(Timestamp now);
 
   struct SyncPair {
@@ -65,6 +68,7 @@ class ReceiveHub::Impl {
 
   const Environment& environment_;
   MonotonicGuard clock_;
+  HeldTotals held_;  // before the streams, which give back their shares
   ReceiveRouter router_;
   ArrivalFeedback mode_ = ArrivalFeedback::None;
   TwccRecorder twcc_;
@@ -155,6 +159,27 @@ void ReceiveHub::Impl::handleRtp(PacketBuf packet, const rtp::PacketView& view, 
     emit(SourceEvent::Kind::Started, *stream);
   sources_.note(route.receiver->config, view, now);
   stream->handlePacket(std::move(packet), view, route.receiver->config, *route.codec, false, now);
+  enforceLimits(now);
+}
+
+// The source that holds most gives up all it has: so the work of choosing it is paid for by many
+// packets, and sources that behave are not touched.
+void ReceiveHub::Impl::enforceLimits(Timestamp now) {
+  const auto shedLargest = [&](size_t (ReceiveStream::*held)() const) {
+    const auto& streams = router_.streams();
+    const auto largest = std::max_element(
+        streams.begin(), streams.end(),
+        [held](const auto& a, const auto& b) { return (*a.*held)() < (*b.*held)(); });
+    (*largest)->shed(now);
+  };
+  while (held_.packets > kAlwaysHeld &&
+         held_.packets >
+             std::min(environment_.limits.maxHeldPackets, environment_.pool.available() / 2)) {
+    shedLargest(&ReceiveStream::heldPackets);
+  }
+  while (held_.frameBytes > environment_.limits.maxJitterBytes) {
+    shedLargest(&ReceiveStream::heldFrameBytes);
+  }
 }
 
 void ReceiveHub::Impl::deliverRtx(PacketBuf packet, const rtp::PacketView& view,
@@ -166,17 +191,18 @@ void ReceiveHub::Impl::deliverRtx(PacketBuf packet, const rtp::PacketView& view,
   if (!original) return;
   route.stream->handlePacket(std::move(packet), *original, route.receiver->config, *route.codec,
                              true, now);
+  enforceLimits(now);
 }
 
 ReceiveStream* ReceiveHub::Impl::createStream(const ReceiveRouter::Route& route, uint32_t ssrc) {
   std::unique_ptr<ReceiveStream> stream;
   const ReceiveConfig& config = route.receiver->config;
   if (config.kind == MediaKind::Video) {
-    stream =
-        std::make_unique<VideoReceiveStream>(environment_, config, ssrc, route.codec->clockRate);
+    stream = std::make_unique<VideoReceiveStream>(environment_, config, ssrc,
+                                                  route.codec->clockRate, held_);
   } else {
-    stream =
-        std::make_unique<AudioReceiveStream>(environment_, config, ssrc, route.codec->clockRate);
+    stream = std::make_unique<AudioReceiveStream>(environment_, config, ssrc,
+                                                  route.codec->clockRate, held_);
   }
   stream->setRid(route.rid);
   stream->setRtt(rtt_);
@@ -379,6 +405,9 @@ void ReceiveHub::stats(std::vector<InboundStats>& out) const {
 }
 void ReceiveHub::sources(ReceiverId id, Timestamp now, std::vector<RtpSource>& out) const {
   impl_->sources_.list(id, now, out);
+}
+size_t ReceiveHub::bufferedFrameBytes() const {
+  return impl_->held_.frameBytes;
 }
 uint64_t ReceiveHub::unroutedPackets() const {
   return impl_->unrouted_;

@@ -16,13 +16,15 @@ constexpr int64_t kMaxMisorder = 3000;
 }  // namespace
 
 ReceiveStream::ReceiveStream(const Environment& environment, const ReceiveConfig& config,
-                             uint32_t ssrc)
+                             uint32_t ssrc, HeldTotals& held)
     : environment_(environment),
       nack_(environment.limits.maxNackList),
       receiver_(config.id),
       kind_(config.kind),
       ssrc_(ssrc),
-      mid_(config.mid) {}
+      mid_(config.mid),
+      heldPackets_(held.packets),
+      heldFrameBytes_(held.frameBytes) {}
 
 bool ReceiveStream::isRestart(uint16_t sequence) {
   if (!sequences_.last() || sequences_.peek(sequence) > *sequences_.last() - kMaxMisorder) {

@@ -11,6 +11,7 @@
 #include "parley/media/receive_types.h"
 #include "parley/rtp/packet_view.h"
 
+#include "media/held_share.h"
 #include "media/nack_tracker.h"
 #include "media/reception_statistics.h"
 #include "media/recycling_queue.h"
@@ -21,7 +22,8 @@ namespace parley::media {
 /// retransmission; what differs between audio and video is in the derived classes.
 class ReceiveStream {
  public:
-  ReceiveStream(const Environment& environment, const ReceiveConfig& config, uint32_t ssrc);
+  ReceiveStream(const Environment& environment, const ReceiveConfig& config, uint32_t ssrc,
+                HeldTotals& held);
   virtual ~ReceiveStream() = default;
 
   /// `config` is the owner's current one and holds `codec`.
@@ -40,6 +42,11 @@ class ReceiveStream {
   /// How much later than its capture (by the sender's clock) a sample is played, without the sync
   /// delay. Only differences between sources of one sender mean anything.
   virtual std::optional<Duration> captureToPlayout() const = 0;
+
+  /// The session holds too much, and most of it is ours: gives up what waits.
+  virtual void shed(Timestamp now) = 0;
+  size_t heldPackets() const { return heldPackets_.value(); }
+  size_t heldFrameBytes() const { return heldFrameBytes_.value(); }
 
   bool pollFeedback(FeedbackRequest& out) { return feedback_.pop(out); }
   void fillStats(InboundStats& out) const;
@@ -69,6 +76,11 @@ class ReceiveStream {
   /// The sender started a new sequence with the same SSRC: forget everything.
   virtual void restart() = 0;
   virtual void fillKindStats(InboundStats& out) const = 0;
+  /// To be told after every change.
+  void noteHeld(size_t packets, size_t frameBytes) {
+    heldPackets_.set(packets);
+    heldFrameBytes_.set(frameBytes);
+  }
   /// Queues requests for missing packets that are due.
   void collectNacks(Timestamp now);
   /// M4: while nobody polls the requests, no time is worth waking up for.
@@ -99,6 +111,8 @@ class ReceiveStream {
   SeqUnwrapper<uint16_t> sequences_;
   SeqUnwrapper<uint32_t> timestamps_;
   std::optional<uint16_t> suspectSequence_;
+  HeldShare heldPackets_;
+  HeldShare heldFrameBytes_;
   NackTracker::Sequences due_;
 };
 

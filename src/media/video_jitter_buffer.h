@@ -49,6 +49,7 @@ class VideoJitterBuffer {
   bool needsKeyFrame() const { return order_.needsKeyFrame(); }
   std::optional<int64_t> lastDecodedSequence() const { return order_.lastSequence(); }
   bool isEmpty() const { return sorted_.empty(); }
+  size_t bytes() const { return bytes_; }
   size_t framesDropped() const { return dropped_; }
   /// What playout currently adds to the undelayed arrival.
   Duration currentDelay() const { return offset_; }

@@ -15,6 +15,9 @@ constexpr Duration kReorderLimit = Duration::millis(100);
 constexpr Duration kFirstFrameLimit = Duration::millis(200);
 // How long retransmission may try before we ask for a key frame instead.
 constexpr Duration kRepairLimit = Duration::millis(500);
+// Unfinished frames, and frames that need one which never came, are kept for so long.
+constexpr Duration kMaxWait = Duration::seconds(3);
+constexpr Duration kMinSweepInterval = Duration::millis(500);
 // Nobody is asked for anything when packets have stopped coming.
 constexpr Duration kAliveLimit = Duration::seconds(2);
 
@@ -26,8 +29,8 @@ int64_t nanosOf(NtpTime ntp) {
 }  // namespace
 
 VideoReceiveStream::VideoReceiveStream(const Environment& environment, const ReceiveConfig& config,
-                                       uint32_t ssrc, uint32_t clockRate)
-    : ReceiveStream(environment, config, ssrc), buffer_(environment.limits, clockRate) {}
+                                       uint32_t ssrc, uint32_t clockRate, HeldTotals& held)
+    : ReceiveStream(environment, config, ssrc, held), buffer_(environment.limits, clockRate) {}
 
 const VideoReceiveStream::Format* VideoReceiveStream::formatOf(const ReceiveCodec& codec) {
   for (Format& f : formats_) {
@@ -47,6 +50,14 @@ void VideoReceiveStream::restart() {
   assembler_.reset();
   buffer_.reset();
   waitingSince_.reset();
+  noteHeld(0, 0);
+}
+
+void VideoReceiveStream::shed(Timestamp now) {
+  counters_.packetsDiscarded += assembler_.dropOlderThan(Timestamp::never());
+  buffer_.reset();
+  requester_.want();
+  advance(now);
 }
 
 void VideoReceiveStream::setRtt(Duration rtt) {
@@ -97,11 +108,15 @@ void VideoReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
   lastRtp_ = rtp;
   takeFrames(now);
   if (!waitingSince_) waitingSince_ = now;
+  if (expiry_.isNever() && (assembler_.packets() > 0 || !buffer_.isEmpty())) {
+    expiry_ = now + kMaxWait;
+  }
   advance(now);
 }
 
 void VideoReceiveStream::noteInsert(FrameAssembler::Insert result) {
   if (result != FrameAssembler::Insert::Ok) ++counters_.packetsDiscarded;
+  if (assembler_.takeGaveUp()) requester_.want();
 }
 
 void VideoReceiveStream::takeFrames(Timestamp now) {
@@ -149,6 +164,8 @@ bool VideoReceiveStream::isAlive() const {
 void VideoReceiveStream::advance(Timestamp now) {
   now_ = now;
   release(now);
+  expire(now);
+  noteHeld(assembler_.packets(), buffer_.bytes());
   collectNacks(now);
   if (nack_.takeGaveUp() && nackEnabled_) requester_.want();
   if (waitingSince_ && now >= *waitingSince_ + stallLimit()) {
@@ -156,6 +173,21 @@ void VideoReceiveStream::advance(Timestamp now) {
     requester_.want();
   }
   askForKeyFrame(now);
+}
+
+void VideoReceiveStream::expire(Timestamp now) {
+  if (now < expiry_) return;
+  counters_.packetsDiscarded += assembler_.dropOlderThan(now - kMaxWait);
+  const Timestamp silent = lastHeard_ + kMaxWait;
+  const auto isStuck = [this] {
+    return !buffer_.isEmpty() && buffer_.nextDeadline(assembler_).isNever();
+  };
+  // While packets come, the frame that is missing may still be among them.
+  if (silent <= now && isStuck()) buffer_.reset();
+  if (silent <= now) assembler_.shrink();
+  expiry_ = assembler_.oldestArrival() + kMaxWait;
+  if (isStuck() || assembler_.hasGrown()) expiry_ = earliest(expiry_, silent);
+  if (!expiry_.isNever()) expiry_ = std::max(expiry_, now + kMinSweepInterval);
 }
 
 void VideoReceiveStream::askForKeyFrame(Timestamp now) {
@@ -216,7 +248,7 @@ void VideoReceiveStream::hand(AssembledFrame& frame, Timestamp playout, Timestam
 }
 
 Timestamp VideoReceiveStream::nextDeadline() const {
-  Timestamp t = nackDeadline();
+  Timestamp t = earliest(nackDeadline(), expiry_);
   if (!ready_.full()) t = earliest(t, buffer_.nextDeadline(assembler_));
   if (waitingSince_) t = earliest(t, *waitingSince_ + stallLimit());
   if (isAlive() && !feedback_.full()) t = earliest(t, requester_.nextDeadline());

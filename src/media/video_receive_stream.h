@@ -16,7 +16,7 @@ namespace parley::media {
 class VideoReceiveStream final : public ReceiveStream {
  public:
   VideoReceiveStream(const Environment& environment, const ReceiveConfig& config, uint32_t ssrc,
-                     uint32_t clockRate);
+                     uint32_t clockRate, HeldTotals& held);
 
   bool pollFrame(ReceivedFrame& out) { return ready_.pop(out); }
   void advance(Timestamp now) override;
@@ -26,6 +26,7 @@ class VideoReceiveStream final : public ReceiveStream {
   void setSyncDelay(Duration delay) override { buffer_.setSyncDelay(delay); }
   void requestKeyFrame(Timestamp now) override;
   std::optional<Duration> captureToPlayout() const override;
+  void shed(Timestamp now) override;
 
  protected:
   void receive(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,
@@ -45,6 +46,8 @@ class VideoReceiveStream final : public ReceiveStream {
   void noteInsert(FrameAssembler::Insert result);
   void takeFrames(Timestamp now);
   void release(Timestamp now);
+  /// Drops what can become of no use any more.
+  void expire(Timestamp now);
   void hand(AssembledFrame& frame, Timestamp playout, Timestamp now);
   void askForKeyFrame(Timestamp now);
   Duration stallLimit() const;
@@ -61,6 +64,7 @@ class VideoReceiveStream final : public ReceiveStream {
   uint8_t firSequence_ = 0;
   Duration rtt_ = Duration::millis(100);
   std::optional<Timestamp> waitingSince_;  // packets come, but nothing is decodable
+  Timestamp expiry_ = Timestamp::never();  // when to look for what has waited too long
   Timestamp now_;
   std::optional<int64_t> lastRtp_;
   rtp::VideoOrientationValue orientation_;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -38,12 +39,47 @@ ReceiveConfig receiver(uint32_t id, MediaKind kind) {
 
 }  // namespace
 
+/// One packet becomes many, as a few bytes of input must be able to reach states that take
+/// thousands of packets.
+class Burst {
+ public:
+  explicit Burst(size_t most) : left_(most) {}
+
+  void send(ReceiveHub& hub, PacketPool& pool, ByteSpan bytes, ByteReader& in, Timestamp& now) {
+    const size_t count = std::min(left_, size_t{1} << in.u8() % 13);
+    const auto sequenceStep = static_cast<int16_t>(in.u8() < 0x80 ? 1 : in.u16());
+    const uint32_t timestampStep = in.u8() < 0x80 ? 0 : in.u32();
+    const uint8_t how = in.u8();
+    left_ -= count;
+    for (size_t i = 0; i < count; ++i) {
+      PacketBuf packet = pool.copyOf(bytes);
+      if (!packet) std::abort();  // someone kept them all
+      uint8_t* p = packet.data();
+      const auto n = static_cast<uint32_t>(i);
+      storeU16(p + 2, static_cast<uint16_t>(loadU16(p + 2) + i * sequenceStep));
+      storeU32(p + 4, loadU32(p + 4) + n * timestampStep);
+      if (how & 1) storeU32(p + 8, loadU32(p + 8) + n % 64);
+      if (how & 2) p[1] ^= static_cast<uint8_t>(n << 7);
+      if ((how & 4) && i + 1 == count) p[1] ^= 0x80;
+      if (how & 8) now += Duration::micros(500);
+      if (how & 16) hub.advance(now);
+      const auto view = rtp::PacketView::parse(packet.span());
+      if (!view) return;
+      hub.handleRtp(std::move(packet), *view, Ecn::NotEct, now);
+    }
+  }
+
+ private:
+  size_t left_;
+};
+
 // The input is a list of actions: a byte says which, then what it needs. Packets have a one-byte
 // length in units of four bytes.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   SeededRandom random(1);
-  PacketPool pool(20'000);
+  PacketPool pool(9000);
   Environment environment{random, pool};
+  Burst burst(6000);
   ReceiveHub hub(environment);
   hub.setReceiver(receiver(0, MediaKind::Audio));
   hub.setReceiver(receiver(1, MediaKind::Video));
@@ -103,6 +139,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           hub.setReceiver(receiver(1, MediaKind::Video));
         }
         break;
+      case 9: {
+        const ByteSpan bytes = in.bytes(std::min<size_t>(in.u8() * 4u, in.remaining()));
+        if (rtp::PacketView::parse(bytes)) burst.send(hub, pool, bytes, in, now);
+        if (pool.inUse() > environment.limits.maxHeldPackets) std::abort();
+        break;
+      }
       default: {
         const ByteSpan bytes = in.bytes(std::min<size_t>(in.u8() * 4u, in.remaining()));
         const auto view = rtp::PacketView::parse(bytes);
@@ -120,5 +162,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   hub.stats(stats);
   std::vector<rtp::rtcp::ReportBlock> blocks;
   hub.takeReportBlocks(now, 31, blocks);
+  // Whatever was sent, nobody holds on to it for ever.
+  const Timestamp end = now + Duration::seconds(200);
+  while (hub.nextDeadline() < end) {
+    now = std::max(now, hub.nextDeadline());
+    hub.advance(now);
+    while (hub.pollFrame(frame) || hub.pollAudio(unit) || hub.pollFeedback(request)) {
+    }
+    if (pool.inUse() == 0 && hub.bufferedFrameBytes() == 0) return 0;
+  }
+  if (pool.inUse() != 0 || hub.bufferedFrameBytes() != 0) std::abort();
   return 0;
 }

@@ -24,8 +24,11 @@ struct Limits {
   size_t maxReceiveSsrcs = 64;  ///< per transport
   size_t maxUnsignalledSsrcs = 10;
   size_t maxNackList = 1000;
-  size_t maxJitterFrames = 300;
-  size_t maxJitterBytes = 32u << 20;
+  size_t maxJitterFrames = 300;       ///< per source
+  size_t maxJitterBytes = 32u << 20;  ///< complete frames, per transport
+  /// Packets of unfinished frames and sound not played yet, per transport. Half of the buffers that
+  /// are free in the loop's pool is the bound if that is less.
+  size_t maxHeldPackets = 8192;
   size_t maxVideoWidth = 4096;
   size_t maxVideoHeight = 2304;
   // Queues between machine and driver

@@ -93,6 +93,8 @@ class PARLEY_EXPORT PacketPool {
   PacketBuf copyOf(ByteSpan bytes);
 
   size_t inUse() const { return inUse_; }
+  /// How many more buffers could be taken now.
+  size_t available();
   size_t highWater() const { return highWater_; }
   size_t capacity() const { return capacity_; }
 

@@ -29,9 +29,11 @@ enum class ArrivalFeedback : uint8_t {
 ///
 /// A machine (src/README.md, rules M1 to M10). Thread-compatible. Steady-state packets do not
 /// allocate. Bounds: Limits::maxReceiveSsrcs sources (the least recently heard one that no
-/// description names makes room), maxJitterFrames and maxJitterBytes per source (then the buffer is
-/// emptied and a key frame asked for), 64 frames or audio units per source ready to be polled
-/// (video then waits in its buffer, audio loses the oldest).
+/// description names makes room), maxJitterFrames per source (then its buffer is emptied and a key
+/// frame asked for), maxJitterBytes of frames and maxHeldPackets packets for all sources together
+/// (then the source that holds most gives up all it has), 64 frames or audio units per source ready
+/// to be polled (video then waits in its buffer, audio loses the oldest). What has been incomplete
+/// for three seconds is dropped.
 class PARLEY_EXPORT ReceiveHub {
  public:
   explicit ReceiveHub(const Environment& environment);
@@ -77,6 +79,8 @@ class PARLEY_EXPORT ReceiveHub {
   void stats(std::vector<InboundStats>& out) const;
   /// Who was heard on this receiver in the last ten seconds, latest first.
   void sources(ReceiverId id, Timestamp now, std::vector<RtpSource>& out) const;
+  /// Complete frames that wait to be decodable or due.
+  size_t bufferedFrameBytes() const;
   /// Packets that no receiver wanted: unknown mid, payload type or source.
   uint64_t unroutedPackets() const;
   /// The receiver a source belongs to, if it was heard.

@@ -167,5 +167,55 @@ TEST_F(FrameAssemblerTest, GrowthKeepsWhatIsThere) {
   EXPECT_EQ(frames_[0].data.size(), 300u);
 }
 
+TEST_F(FrameAssemblerTest, AFrameLongerThanTheRingIsGivenUp) {
+  const auto start = sender_.vp8(true, 2);
+  insert(start[0]);
+  sender_.timestamp -= 3000;
+  sender_.sequence--;
+  // The middle of a VP8 frame, over and over, and at last its end.
+  const Bytes middle = toBytes(rtp::PacketView::parse(start[1])->payload());
+  for (size_t i = 0; i < FrameAssembler::kMaxPackets + 10; ++i) {
+    insert(sender_.packet(test::kVp8, false, middle));
+  }
+  EXPECT_TRUE(assembler_.takeGaveUp());
+  for (int i = 0; i < 10; ++i) insert(sender_.packet(test::kVp8, true, middle));
+  EXPECT_TRUE(frames_.empty());
+  EXPECT_LE(pool_.inUse(), FrameAssembler::kMaxPackets);
+  sender_.timestamp += 3000;
+  insertAll(sender_.vp8(true, 3));
+  EXPECT_EQ(frames_.size(), 1u);
+}
+
+TEST_F(FrameAssemblerTest, AnH264PictureIsNotWholeIfAPacketComesBeforeItsApparentStart) {
+  const auto key = sender_.h264(true, 300);
+  ASSERT_GE(key.size(), 3u);
+  // Parameter sets look like a start, until a packet of the same picture turns up in front of them.
+  auto early = key[1];
+  storeU16(&early[2], static_cast<uint16_t>(loadU16(&key[0][2]) - 1));
+  insert(key[0]);
+  for (size_t i = 1; i + 1 < key.size(); ++i) insert(key[i]);
+  insert(early);
+  insert(key.back());
+  EXPECT_TRUE(frames_.empty());
+  insertAll(sender_.h264(false, 20));
+  EXPECT_EQ(frames_.size(), 1u);
+}
+
+TEST_F(FrameAssemblerTest, PacketsOfDeadFramesAreLetGo) {
+  const auto first = sender_.vp8(true, 3);
+  insert(first[0]);
+  insert(first[2]);
+  const auto second = sender_.vp8(false, 3);
+  insert(second[0]);
+  EXPECT_EQ(assembler_.dropOlderThan(Timestamp::millis(2)), 2u);
+  EXPECT_EQ(assembler_.oldestArrival(), Timestamp::millis(2));
+  EXPECT_EQ(pool_.inUse(), 1u);
+  insert(first[1]);
+  EXPECT_TRUE(frames_.empty()) << "its other parts are gone";
+  insert(second[1]);
+  insert(second[2]);
+  EXPECT_EQ(frames_.size(), 1u);
+}
+
 }  // namespace
 }  // namespace parley::media

@@ -376,6 +376,77 @@ TEST_F(ReceiveHubTest, AnEarlierTimeCountsAsTheLast) {
   EXPECT_EQ(frames_.size(), 2u);
 }
 
+// A buffer of the pool per packet, of which nothing ever becomes a frame.
+TEST_F(ReceiveHubTest, UnfinishedPacketsShareABudgetAndExpire) {
+  env_.limits.maxHeldPackets = 200;
+  hub_.emplace(env_);
+  hub_->setReceiver(videoConfig(1, "v"));
+  hub_->setReceiver(audioConfig(2, "a"));
+  Sender honest;
+  honest.mid = "v";
+  for (const Bytes& p : honest.vp8(true, 3)) deliver(p);
+  std::vector<Sender> senders(40);
+  for (size_t i = 0; i < senders.size(); ++i) {
+    senders[i].ssrc = senders[i].rtxSsrc = static_cast<uint32_t>(1000 + i);
+    senders[i].mid = i % 8 == 7 ? "a" : "v";
+  }
+  for (int round = 0; round < 20; ++round) {
+    for (Sender& s : senders) {
+      if (s.mid == "a") {
+        s.timestamp += 48'000 * 5;  // never due
+        deliver(s.opus());
+      } else {
+        deliver(s.vp8(false, 3)[1]);
+      }
+      ASSERT_LE(pool_.inUse(), env_.limits.maxHeldPackets);
+    }
+    for (const Bytes& p : honest.vp8(false, 2)) deliver(p);
+    run(Duration::millis(1));
+  }
+  EXPECT_GT(pool_.inUse(), 100u) << "what fits is kept";
+  const size_t before = frames_.size();
+  run(Duration::seconds(60));
+  EXPECT_EQ(pool_.inUse(), 0u);
+  EXPECT_GT(frames_.size(), before);
+  EXPECT_TRUE(hub_->nextDeadline().isNever());
+}
+
+TEST_F(ReceiveHubTest, OneSessionLeavesHalfOfWhatIsFreeToTheOthers) {
+  PacketPool small(256);
+  Environment env{random_, small};
+  ReceiveHub hub(env);
+  hub.setReceiver(videoConfig(1, "v"));
+  Sender s;
+  s.mid = "v";
+  for (int i = 0; i < 400; ++i) {
+    PacketBuf buf = small.copyOf(s.vp8(false, 3)[1]);
+    ASSERT_TRUE(buf);
+    const auto view = rtp::PacketView::parse(buf.span());
+    hub.handleRtp(std::move(buf), *view, Ecn::NotEct, now_);
+  }
+  EXPECT_GT(small.available(), 80u);
+}
+
+TEST_F(ReceiveHubTest, CompleteButUndecodableFramesShareAByteBudgetAndExpire) {
+  env_.limits.maxJitterBytes = 20'000;
+  hub_.emplace(env_);
+  hub_->setReceiver(videoConfig(1, "v"));
+  std::vector<Sender> senders(20);
+  for (size_t i = 0; i < senders.size(); ++i) {
+    senders[i].ssrc = static_cast<uint32_t>(1000 + i);
+    senders[i].mid = "v";
+  }
+  for (int round = 0; round < 20; ++round) {
+    for (Sender& s : senders) {
+      for (const Bytes& p : s.vp8(false, 2)) deliver(p);
+    }
+  }
+  EXPECT_LE(hub_->bufferedFrameBytes(), 20'000u);
+  EXPECT_GT(hub_->bufferedFrameBytes(), 5'000u);
+  run(Duration::seconds(60));
+  EXPECT_EQ(hub_->bufferedFrameBytes(), 0u);
+}
+
 // Machine rules M3, M4, M5 and M9: any bytes, in any interleaving, destroyed at any point.
 TEST_F(ReceiveHubTest, AnyInterleavingOfHostileInputKeepsTheRules) {
   for (uint64_t seed = 0; seed < 3; ++seed) {

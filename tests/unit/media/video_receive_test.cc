@@ -311,6 +311,23 @@ TEST_F(VideoReceiveTest, APictureBeyondTheLimitsIsNotHandedOut) {
   EXPECT_EQ(statsOf(0x1111).framesDropped, 1u);
 }
 
+TEST_F(VideoReceiveTest, AFrameThatNeverEndsAsksForAKeyFrame) {
+  play(true);
+  const auto start = sender_.vp8(false, 2);
+  deliver(start[0]);
+  sender_.timestamp -= 3000;
+  sender_.sequence--;
+  const Bytes middle = toBytes(rtp::PacketView::parse(start[1])->payload());
+  for (int i = 0; i < 4200; ++i) deliver(sender_.packet(kVp8, false, middle));
+  EXPECT_EQ(count(Kind::Pli), 1u);
+  deliver(sender_.packet(kVp8, true, middle));
+  run(Duration::millis(100));
+  sender_.timestamp += 3000;
+  play(true);
+  run(Duration::millis(100));
+  EXPECT_EQ(frames_.size(), 2u);
+}
+
 TEST_F(VideoReceiveTest, MalformedPayloadsAreCountedAndDropped) {
   deliver(sender_.packet(kVp8, true, parley::test::fromHex("80")));
   deliver(sender_.packet(kH264, true, parley::test::fromHex("780000")));
