@@ -21,7 +21,8 @@ struct DataChannels::Channel {
   bool incomingReset = false;
   bool aboveThreshold = false;
   size_t lowThreshold = 0;
-  Bytes partial;  ///< fragments of the deprecated PPIDs 52 and 54
+  size_t nameBytes = 0;  ///< label and protocol, if the peer chose them
+  Bytes partial;         ///< fragments of the deprecated PPIDs 52 and 54
   bool partialIsText = false;
   ChannelStats stats;
 };

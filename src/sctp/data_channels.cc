@@ -203,6 +203,7 @@ Result<void> DataChannels::transmit(Channel& channel, uint32_t ppid, ByteSpan da
   SendOptions options;
   options.priority = static_cast<uint16_t>(channel.init.priority);
   options.control = control;
+  options.beyondLimit = ppid == ppid::kDcep;
   if (ppid != ppid::kDcep) {
     // RFC 8832 section 6: until the ACK or any data has come in, the OPEN might be overtaken.
     options.unordered = !channel.init.ordered && channel.peerKnows;
@@ -279,6 +280,7 @@ void DataChannels::close(ChannelId id, Timestamp now) {
 void DataChannels::beginClose(Channel& channel) {
   const bool announced = channel.state == ChannelState::Open;
   channel.state = ChannelState::Closing;
+  takePartial(channel);  // no message can come of it any more
   if (!announced || !connected_) {
     finish(channel.id);
     return;
@@ -308,6 +310,8 @@ void DataChannels::finish(ChannelId id) {
     --visibleChannels_;
     push(ChannelClosed{id, channel.stats, bufferedAmount(id)});
   }
+  takePartial(channel);
+  keptBytes_ -= channel.nameBytes;
   if (stream) byStream_.erase(*stream);
   channels_.erase(found);
   if (stream && connected_) replayEarly(*stream);

@@ -93,12 +93,17 @@ void DataChannels::handleOpen(uint16_t stream, ByteSpan message) {
   }
   const bool isEven = stream % 2 == 0;
   const bool wrongParity = isClient_ && isEven == *isClient_;
-  if (wrongParity || stream >= streamLimit() || visibleChannels_ >= env_.limits.maxDataChannels) {
+  const std::optional<DcepMessage> parsed = parseDcep(message);
+  const auto& init = std::get<ChannelInit>(*parsed);
+  const size_t nameBytes = init.label.size() + init.protocol.size();
+  if (wrongParity || stream >= streamLimit() || visibleChannels_ >= env_.limits.maxDataChannels ||
+      keptBytes_ + nameBytes > env_.limits.maxKeptDataBytes) {
     refuse(stream);
     return;
   }
-  const std::optional<DcepMessage> parsed = parseDcep(message);
-  Channel& channel = add(std::get<ChannelInit>(*parsed));
+  Channel& channel = add(init);
+  channel.nameBytes = nameBytes;
+  keptBytes_ += nameBytes;
   ++visibleChannels_;
   assignStream(channel, stream);
   channel.state = ChannelState::Open;
@@ -152,13 +157,11 @@ void DataChannels::handleMessage(Channel& channel, Inbound& in) {
     case ppid::kBinary: {
       const bool isText = in.ppid == ppid::kText;
       if (!channel.partial.empty()) {
-        if (channel.partialIsText != isText ||
-            channel.partial.size() + in.data.size() > env_.limits.maxMessageSize) {
+        if (channel.partialIsText != isText || !keepPartial(channel, in.data)) {
           failChannel(channel, "the peer sent fragments that make no message");
           return;
         }
-        channel.partial.insert(channel.partial.end(), in.data.begin(), in.data.end());
-        in.data = std::exchange(channel.partial, {});
+        in.data = takePartial(channel);
       }
       deliver(channel, isText, in);
       return;
@@ -169,12 +172,11 @@ void DataChannels::handleMessage(Channel& channel, Inbound& in) {
       // or 53.
       const bool isText = in.ppid == ppid::kTextPartial;
       const bool mixed = !channel.partial.empty() && channel.partialIsText != isText;
-      if (mixed || channel.partial.size() + in.data.size() > env_.limits.maxMessageSize) {
+      if (mixed || !keepPartial(channel, in.data)) {
         failChannel(channel, "the peer sent fragments that make no message");
         return;
       }
       channel.partialIsText = isText;
-      channel.partial.insert(channel.partial.end(), in.data.begin(), in.data.end());
       return;
     }
     case ppid::kTextEmpty:
@@ -187,6 +189,22 @@ void DataChannels::handleMessage(Channel& channel, Inbound& in) {
                  unsigned{in.ppid});
       return;
   }
+}
+
+/// False if the fragment is too much, for its message or for what one peer may make us keep.
+bool DataChannels::keepPartial(Channel& channel, ByteSpan data) {
+  if (channel.partial.size() + data.size() > env_.limits.maxMessageSize ||
+      keptBytes_ + data.size() > env_.limits.maxKeptDataBytes) {
+    return false;
+  }
+  keptBytes_ += data.size();
+  channel.partial.insert(channel.partial.end(), data.begin(), data.end());
+  return true;
+}
+
+Bytes DataChannels::takePartial(Channel& channel) {
+  keptBytes_ -= channel.partial.size();
+  return std::exchange(channel.partial, {});
 }
 
 void DataChannels::deliver(Channel& channel, bool isText, Inbound& in) {

@@ -22,7 +22,7 @@ size_t SendQueue::charge(const Waiting& message) {
 bool SendQueue::push(uint16_t id, Waiting message) {
   const size_t cost = charge(message);
   // Bytes inside the engine count too: the limit is the application's view of the buffer.
-  if (!message.control && charged_ + engineBytes_ + cost > maxBytes_ + kMessageOverhead)
+  if (!message.beyondLimit && charged_ + engineBytes_ + cost > maxBytes_ + kMessageOverhead)
     return false;
   Stream& stream = streams_[id];
   const size_t counted = message.control ? 0 : message.data.size();

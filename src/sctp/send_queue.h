@@ -28,11 +28,12 @@ class SendQueue {
     Timestamp expires = Timestamp::never();
     uint16_t weight = 256;
     bool control = false;
+    bool beyondLimit = false;
   };
 
   explicit SendQueue(size_t maxBytes) : maxBytes_(maxBytes) {}
 
-  /// False when the buffer is full; control messages always fit.
+  /// False when the buffer is full, unless the message goes beyond the limit.
   bool push(uint16_t stream, Waiting message);
   /// A buffer with capacity from an earlier message, to fill `Waiting::data` with.
   Bytes takeSpare();

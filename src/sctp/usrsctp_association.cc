@@ -97,6 +97,8 @@ size_t UsrSctpAssociation::maxSendSize() const {
 
 void UsrSctpAssociation::note(Timestamp now) {
   now_ = clock_.clamp(now);
+  mayHaveOutput_ = true;
+  deadline_.reset();
 }
 
 // ---- set-up and end
@@ -348,12 +350,15 @@ void UsrSctpAssociation::account(MutableByteSpan packet, bool& needsChecksum) {
 
 bool UsrSctpAssociation::pollTransmit(PacketBuf& out) {
   if (outgoing_.empty()) {
+    if (!mayHaveOutput_ && !port_.attention) return false;
+    deadline_.reset();
     Guard guard(stack_, port_);
     if (port_.outbox.empty()) {
       settleBooks();
       pump();
     }
     outgoing_.swap(port_.outbox);
+    mayHaveOutput_ = !outgoing_.empty();
   }
   if (outgoing_.empty()) return false;
   PacketBuf packet = env_.pool.copyOf(outgoing_.front());
@@ -377,6 +382,8 @@ bool UsrSctpAssociation::pollTransmit(PacketBuf& out) {
 }
 
 bool UsrSctpAssociation::pollInbound(Inbound& out) {
+  mayHaveOutput_ = true;  // the window may open
+  deadline_.reset();
   if (inbox_.empty() || inboxFull()) {
     Guard guard(stack_, port_);
     drain();
@@ -405,6 +412,8 @@ bool UsrSctpAssociation::pollEvent(AssociationEvent& out) {
 }
 
 void UsrSctpAssociation::advance(Timestamp now) {
+  const bool resting = deadline_ && !mayHaveOutput_ && !port_.attention;
+  if (resting && clock_.clamp(now) < *deadline_) return;
   note(now);
   if (!alive()) return;
   Guard guard(stack_, port_);
@@ -434,6 +443,11 @@ Timestamp UsrSctpAssociation::pollingDeadline() const {
 
 Timestamp UsrSctpAssociation::nextDeadline() const {
   if (!alive()) return Timestamp::never();
+  if (!deadline_ || port_.attention) deadline_ = computeDeadline();
+  return *deadline_;
+}
+
+Timestamp UsrSctpAssociation::computeDeadline() const {
   Guard guard(stack_, port_);
   if (!stack_.timersHooked()) return pollingDeadline();
   Timestamp next = stack_.nextTimer(port_, clockLink_);

@@ -85,6 +85,7 @@ class UsrSctpAssociation final : public Association {
   void openResetGate();
   void noteArrivals(ByteSpan packet, const PacketSummary& summary);
 
+  size_t assemblyBytes() const;
   Assembly* assembly(uint16_t stream, bool unordered);
   void dropAssembly(uint16_t stream);
   Reset* findReset(uint16_t stream);
@@ -93,6 +94,7 @@ class UsrSctpAssociation final : public Association {
   void account(MutableByteSpan packet, bool& needsChecksum);
   bool isBusy() const;
   Timestamp pollingDeadline() const;
+  Timestamp computeDeadline() const;
 
   Environment& env_;
   AssociationConfig config_;
@@ -111,6 +113,10 @@ class UsrSctpAssociation final : public Association {
 
   std::vector<Bytes> earlyPackets_;
   PacketQueue outgoing_;  ///< taken from the port, ours alone
+  // Media packets ask after output and deadline too, once each: the answer for an association at
+  // rest must not cost the lock that all share.
+  bool mayHaveOutput_ = true;
+  mutable std::optional<Timestamp> deadline_;  ///< as of the last call that changed anything
   SendQueue queue_;
   std::vector<Reset> resets_;
   ResetGate resetGate_;

@@ -59,6 +59,12 @@ UsrSctpAssociation::Assembly* UsrSctpAssociation::assembly(uint16_t stream, bool
   return nullptr;
 }
 
+size_t UsrSctpAssociation::assemblyBytes() const {
+  size_t sum = 0;
+  for (const Assembly& a : assemblies_) sum += a.data.size();
+  return sum;
+}
+
 void UsrSctpAssociation::receivePart(ByteSpan part, uint16_t stream, uint32_t ppid, bool unordered,
                                      bool complete) {
   Assembly* open = assembly(stream, unordered);
@@ -74,7 +80,8 @@ void UsrSctpAssociation::receivePart(ByteSpan part, uint16_t stream, uint32_t pp
     assemblies_.push_back({stream, unordered, false, {}});
     open = &assemblies_.back();
   }
-  if (!open->tooBig && open->data.size() + part.size() > config_.maxMessageSize) {
+  if (!open->tooBig && (open->data.size() + part.size() > config_.maxMessageSize ||
+                        assemblyBytes() + part.size() > env_.limits.maxKeptDataBytes)) {
     open->tooBig = true;
     open->data = {};
     pushInbound(Inbound::Kind::TooBig, stream);

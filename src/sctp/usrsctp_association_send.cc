@@ -53,6 +53,7 @@ Result<void> UsrSctpAssociation::send(uint16_t stream, uint32_t ppid, ByteSpan m
   if (options.lifetime) waiting.expires = now_ + *options.lifetime;
   waiting.weight = options.priority;
   waiting.control = options.control;
+  waiting.beyondLimit = options.beyondLimit;
   if (!queue_.push(stream, std::move(waiting))) {
     return fail(ErrorCode::ResourceExhausted, "the send buffer is full");
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -47,9 +48,11 @@ class UsrSctpStack {
     uint64_t droppedTransmits = 0;      ///< outbox full; SCTP repeats them
     bool readable = false;              ///< the upcall saw something to read
     std::optional<uint32_t> sackedTsn;  ///< what the engine last acknowledged
-    bool attention = false;             ///< another association's tick ran a timer of this one
-    std::vector<Timer> timers;          ///< running ones, if the timers are hooked
-    int64_t ackedMillis = -1;  ///< stack time of the last advance of the cumulative TSN ack
+    /// Another association's tick ran a timer of this one. The only member to be read without the
+    /// Guard: unless it is set, nothing in here has changed since the owner's last call.
+    std::atomic<bool> attention = false;
+    std::vector<Timer> timers;  ///< running ones, if the timers are hooked
+    int64_t ackedMillis = -1;   ///< stack time of the last advance of the cumulative TSN ack
   };
 
   /// Holds the lock, and says whose code runs in the engine.

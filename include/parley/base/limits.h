@@ -20,6 +20,9 @@ struct Limits {
   size_t maxMessageSize = 262'144;  ///< bytes; what a=max-message-size advertises
   size_t maxDataChannels = 1024;
   size_t maxBufferedAmount = 16u << 20;  ///< bytes queued for sending per connection
+  /// Bytes that a peer can make a connection keep without the application's doing: unfinished
+  /// messages, names of channels.
+  size_t maxKeptDataBytes = 16u << 20;
   // RTP
   size_t maxReceiveSsrcs = 64;  ///< per transport
   size_t maxUnsignalledSsrcs = 10;

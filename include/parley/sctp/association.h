@@ -59,8 +59,11 @@ struct SendOptions {
   std::optional<Duration> lifetime{};        ///< give up when older than this, counted from send()
   uint16_t priority = 256;  ///< weight against other streams (RFC 8831 section 6.4)
   /// Bytes that are not the application's (DCEP messages, the filler of an empty message): not part
-  /// of bufferedAmount and accepted beyond the buffer's limit.
+  /// of bufferedAmount.
   bool control = false;
+  /// Accepted beyond the buffer's limit: for what the protocol needs, never for what the
+  /// application can ask for at will.
+  bool beyondLimit = false;
 };
 
 /// What the peer's streams carried, in the order in which it takes effect.

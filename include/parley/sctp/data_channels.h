@@ -194,6 +194,8 @@ class PARLEY_EXPORT DataChannels {
   void keepEarly(Inbound& in);
   void replayEarly(uint16_t stream);
   void deliver(Channel& channel, bool isText, Inbound& in);
+  bool keepPartial(Channel& channel, ByteSpan data);
+  Bytes takePartial(Channel& channel);
   void push(ChannelEvent event);
   Result<void> transmit(Channel& channel, uint32_t ppid, ByteSpan data, bool control);
 
@@ -217,6 +219,7 @@ class PARLEY_EXPORT DataChannels {
   size_t unreadIncoming_ = 0;
   RingQueue<ChannelMessage> messages_;
   size_t messageBytes_ = 0;
+  size_t keptBytes_ = 0;  ///< fragments and names of channels that the peer opened
   Inbound scratch_;
 };
 

@@ -1,6 +1,8 @@
 #include "parley/sctp/association.h"
 
+#include <chrono>
 #include <deque>
+#include <future>
 #include <map>
 #include <thread>
 
@@ -452,6 +454,32 @@ TEST_F(AssociationTest, ThreadsShareTheEngine) {
   std::thread other(transfer, 500);
   transfer(600);
   other.join();
+}
+
+// Every media packet of every call asks these.
+TEST_F(AssociationTest, RestingAssociationIsAskedWithoutTheSharedLock) {
+  make();
+  ASSERT_TRUE(connect());
+  pair->run(Duration::seconds(3));
+  const Timestamp due = a->association->nextDeadline();
+  ASSERT_GT(due, pair->now());
+  UsrSctpStack::Port other(64, 1);
+  std::future<void> asked;
+  {
+    UsrSctpStack::Guard guard(UsrSctpStack::instance(), other);
+    asked = std::async(std::launch::async, [&] {
+      PacketBuf packet;
+      for (int i = 0; i < 100; ++i) {
+        EXPECT_FALSE(a->association->pollTransmit(packet));
+        a->association->advance(pair->now());
+        EXPECT_EQ(a->association->nextDeadline(), due);
+      }
+    });
+    EXPECT_EQ(asked.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  }
+  asked.get();
+  ASSERT_TRUE(send(*a, 1, toBytes("x")));
+  EXPECT_TRUE(pair->runUntil([this] { return b->inbound.size() == 1; }, Duration::seconds(1)));
 }
 
 // Loops of one process read the same clock at different moments, and late when they are busy.

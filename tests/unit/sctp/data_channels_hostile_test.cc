@@ -102,6 +102,39 @@ TEST_F(DataChannelsTest, EndlessFragmentsCloseTheChannel) {
   EXPECT_TRUE(b->messages.empty());
 }
 
+TEST_F(DataChannelsTest, FragmentsOfAllChannelsTogetherAreBounded) {
+  b->world.env.limits.maxKeptDataBytes = 200'000;
+  Rogue rogue(*this);
+  rogue.connect();
+  for (uint16_t s = 0; s < 12; s += 2) {
+    rogue.open(s);
+    rogue.send(s, ppid::kBinaryPartial, Bytes(60'000));
+  }
+  EXPECT_EQ(b->got<ChannelFailed>().size(), 3u);
+  // What is finished makes room for what comes.
+  for (uint16_t s = 0; s < 6; s += 2) rogue.send(s, ppid::kBinary, Bytes(1));
+  EXPECT_EQ(b->messages.size(), 3u);
+  for (uint16_t s = 0; s < 6; s += 2) rogue.send(s, ppid::kBinaryPartial, Bytes(60'000));
+  EXPECT_EQ(b->got<ChannelFailed>().size(), 3u);
+  // And so does a channel that closes.
+  rogue.reset(0);
+  rogue.open(20);
+  rogue.send(20, ppid::kBinaryPartial, Bytes(60'000));
+  EXPECT_EQ(b->got<ChannelFailed>().size(), 3u);
+}
+
+TEST_F(DataChannelsTest, NamesOfAllChannelsTogetherAreBounded) {
+  b->world.env.limits.maxKeptDataBytes = 200'000;
+  Rogue rogue(*this);
+  rogue.connect();
+  for (uint16_t s = 0; s < 10; s += 2) rogue.open(s, std::string(60'000, 'x'));
+  EXPECT_EQ(b->got<ChannelIncoming>().size(), 3u);
+  EXPECT_TRUE(rogue.wasReset(6) && rogue.wasReset(8));
+  rogue.reset(0);
+  rogue.open(10, std::string(60'000, 'x'));
+  EXPECT_EQ(b->got<ChannelIncoming>().size(), 4u);
+}
+
 TEST_F(DataChannelsTest, OversizeMessagesCloseTheChannelOnly) {
   Rogue rogue(*this);
   rogue.connect();

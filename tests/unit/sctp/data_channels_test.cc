@@ -186,6 +186,10 @@ TEST_F(DataChannelsTest, SendChecksStateSizeAndBuffer) {
   EXPECT_EQ(a->channels->send(id, Bytes(300'000), false, pair->now()).error().code,
             ErrorCode::Operation);
   EXPECT_EQ(a->channels->bufferedAmount(id), 301'000u);
+  size_t empty = 0;
+  while (empty < 100'000 && send(*a, id, "")) ++empty;
+  EXPECT_LT(empty, 10'000u) << "each costs its book-keeping";
+  EXPECT_EQ(a->channels->bufferedAmount(id), 301'000u);
   a->channels->close(id, pair->now());
   EXPECT_EQ(send(*a, id, "late").error().code, ErrorCode::InvalidState);
 }

@@ -11,7 +11,7 @@ SendQueue::Waiting message(size_t size, uint16_t weight = 256, bool control = fa
   SendQueue::Waiting m;
   m.data = Bytes(size);
   m.weight = weight;
-  m.control = control;
+  m.control = m.beyondLimit = control;
   return m;
 }
 
@@ -36,6 +36,16 @@ TEST(SendQueue, CountsBytesUntilTheyAreOnTheWire) {
   EXPECT_EQ(queue.buffered(1), 0u);
   EXPECT_EQ(queue.engineBytes(), 0u);
   EXPECT_FALSE(queue.waiting());
+}
+
+TEST(SendQueue, UncountedBytesMayStillBeLimited) {
+  SendQueue queue(100);
+  SendQueue::Waiting filler = message(1);
+  filler.control = true;
+  int taken = 0;
+  while (taken < 100 && queue.push(1, filler)) ++taken;
+  EXPECT_LT(taken, 5);
+  EXPECT_EQ(queue.buffered(), 0u);
 }
 
 TEST(SendQueue, ControlBytesDoNotCountAndAlwaysFit) {
