@@ -14,11 +14,12 @@ namespace {
 constexpr size_t kMaxQueuedMessageTasks = 256;
 constexpr size_t kMaxHeldMessages = 256;
 
-// The open event of a channel, unless it has begun to close meanwhile.
-std::function<void()> openStep(DataChannelCore& body) {
-  if (body.visibleState != DataChannelState::Open) return {};
-  body.openMissed = !body.onOpen;
-  return bindCallback(body.onOpen);
+void fireOpen(Step& step, const std::shared_ptr<DataChannelCore>& body) {
+  step.then([body](PeerConnectionCore&) -> Step::Call {
+    if (body->visibleState != DataChannelState::Open) return {};  // closed by the event before
+    body->openMissed = !body->onOpen;
+    return bindCallback(body->onOpen);
+  });
 }
 
 }  // namespace
@@ -37,56 +38,83 @@ void PeerConnectionCore::onChannelEvent(const sctp::ChannelEvent& event) {
 }
 
 void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
+  using Core = PeerConnectionCore;
+  if (const auto* transport = std::get_if<sctp::TransportChanged>(&event)) {
+    onSctp(*transport);
+    return;
+  }
   if (const auto* e = std::get_if<sctp::ChannelIncoming>(&event)) {
     const auto body = adoptChannel(e->id, e->init);
     ++channelsOpened_;
-    // W3C 6.1 "announcing a data channel as open": datachannel fires first, then open.
-    queueStep([body](PeerConnectionCore&) { body->visibleState = DataChannelState::Open; },
-              [body](PeerConnectionCore& c) {
-                return bindCallback(c.callbacks.dataChannel, DataChannel(body));
-              });
-    queueStep([](PeerConnectionCore&) {}, [body](PeerConnectionCore&) { return openStep(*body); });
-  } else if (const auto* opened = std::get_if<sctp::ChannelOpened>(&event)) {
+    // W3C 6.2 "announcing a data channel as open": datachannel fires first, then open, in one task.
+    queueStep([body](Step& step) {
+      body->visibleState = DataChannelState::Open;
+      step.then(
+          [body](Core& c) { return bindCallback(c.callbacks.dataChannel, DataChannel(body)); });
+      fireOpen(step, body);
+    });
+    return;
+  }
+  if (const auto* opened = std::get_if<sctp::ChannelOpened>(&event)) {
     const auto body = channel(opened->id);
     if (!body) return;
     ++channelsOpened_;
-    if (sctp::DataChannels* channels = session()->dataChannels())
-      body->streamId = channels->streamId(opened->id);
-    queueStep(
-        [body](PeerConnectionCore&) {
-          if (body->visibleState == DataChannelState::Connecting)
-            body->visibleState = DataChannelState::Open;
-        },
-        [body](PeerConnectionCore&) { return openStep(*body); });
+    assignChannelIds();
+    queueStep([body](Step& step) {
+      // W3C: not if it is closing or closed by now.
+      if (body->visibleState != DataChannelState::Connecting) return;
+      body->visibleState = DataChannelState::Open;
+      fireOpen(step, body);
+    });
   } else if (const auto* closing = std::get_if<sctp::ChannelClosing>(&event)) {
     const auto body = channel(closing->id);
     if (!body) return;
-    queueStep([body](PeerConnectionCore&) { body->visibleState = DataChannelState::Closing; },
-              [body](PeerConnectionCore&) { return bindCallback(body->onClosing); });
+    queueStep([body](Step& step) {
+      if (body->visibleState == DataChannelState::Closing) return;
+      body->visibleState = DataChannelState::Closing;
+      step.then([body](Core&) { return bindCallback(body->onClosing); });
+    });
   } else if (const auto* closed = std::get_if<sctp::ChannelClosed>(&event)) {
     const auto body = channel(closed->id);
     if (!body) return;
+    body->finalBufferedAmount = closed->bufferedAmount;
     channels_.erase(closed->id);
     ++channelsClosed_;
-    queueStep([body](PeerConnectionCore&) { body->visibleState = DataChannelState::Closed; },
-              [body](PeerConnectionCore& c) {
-                std::function<void()> call = bindCallback(body->onClose);
-                // Nothing comes after this event.
-                c.loop().bury(body->takeCallbacks());
-                return call;
-              });
+    // W3C 6.2: the state, then the error if there is one, then close, in one task.
+    queueStep([body](Step& step) {
+      body->visibleState = DataChannelState::Closed;
+      step.then([body](Core&) -> Step::Call {
+        return body->failure ? bindCallback(body->onError, *body->failure) : Step::Call{};
+      });
+      step.then([body](Core& c) {
+        Step::Call call = bindCallback(body->onClose);
+        // Nothing comes after this event.
+        c.loop().bury(body->takeCallbacks());
+        return call;
+      });
+    });
   } else if (const auto* failed = std::get_if<sctp::ChannelFailed>(&event)) {
     const auto body = channel(failed->id);
     if (!body) return;
-    queueStep([](PeerConnectionCore&) {},
-              [body, error = Error{ErrorCode::Operation, failed->reason, {}}](PeerConnectionCore&) {
-                return bindCallback(body->onError, error);
-              });
+    Error error{ErrorCode::Operation, failed->reason};
+    error.detail = failed->causeCode ? ErrorDetail::SctpFailure : ErrorDetail::DataChannelFailure;
+    error.sctpCauseCode = failed->causeCode;
+    body->failure = std::move(error);
   } else if (const auto* low = std::get_if<sctp::BufferedAmountLow>(&event)) {
     const auto body = channel(low->id);
     if (!body) return;
-    queueStep([](PeerConnectionCore&) {},
-              [body](PeerConnectionCore&) { return bindCallback(body->onLow); });
+    queueStep(
+        [body](Step& step) { step.then([body](Core&) { return bindCallback(body->onLow); }); });
+  }
+}
+
+// W3C 4.4.1.5: channels made before the DTLS role was known get their ids with the description that
+// settles it.
+void PeerConnectionCore::assignChannelIds() {
+  sctp::DataChannels* channels = session() ? session()->dataChannels() : nullptr;
+  if (!channels) return;
+  for (const auto& [id, body] : channels_) {
+    if (!body->streamId) body->streamId = channels->streamId(id);
   }
 }
 

@@ -113,7 +113,10 @@ void DataChannel::close() {
 uint64_t DataChannel::bufferedAmount() const {
   const Locked locked(core_);
   sctp::DataChannels* channels = locked.channels();
-  return channels ? channels->bufferedAmount(core_->id) : 0;
+  // W3C 6.2: closing does not reset it.
+  if (!channels || core_->visibleState == DataChannelState::Closed)
+    return core_->finalBufferedAmount;
+  return channels->bufferedAmount(core_->id);
 }
 
 uint64_t DataChannel::bufferedAmountLowThreshold() const {

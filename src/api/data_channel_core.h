@@ -37,6 +37,8 @@ class DataChannelCore final : public DataChannelCallbacks,
   DataChannelState visibleState = DataChannelState::Connecting;
   std::optional<uint16_t> streamId;
   uint64_t lowThreshold = 0;
+  std::optional<Error> failure;      ///< what its close is due to
+  uint64_t finalBufferedAmount = 0;  ///< of a channel that is closed
   /// What came while the app had no callback for it yet: a thread other than the loop's sets its
   /// callbacks some time after it has the channel.
   struct Held {

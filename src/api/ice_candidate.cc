@@ -2,6 +2,9 @@
 
 #include "parley/sdp/candidate_line.h"
 
+#include "api/candidate_text.h"
+#include "jsep/candidate_conversion.h"
+
 namespace parley {
 
 std::optional<IceCandidate::Parsed> IceCandidate::parse() const {
@@ -22,5 +25,19 @@ std::optional<IceCandidate::Parsed> IceCandidate::parse() const {
   }
   return out;
 }
+
+namespace api_internal {
+
+IceCandidate toApi(const ice::Candidate& candidate, const std::string& mid, uint16_t mLineIndex) {
+  IceCandidate out;
+  out.candidate = sdp::writeCandidate(jsep::toLine(candidate, candidate.ufrag));
+  out.sdpMid = mid;
+  out.sdpMLineIndex = mLineIndex;
+  if (!candidate.ufrag.empty()) out.usernameFragment = candidate.ufrag;
+  if (!candidate.url.empty()) out.url = candidate.url;
+  return out;
+}
+
+}  // namespace api_internal
 
 }  // namespace parley

@@ -49,6 +49,9 @@ Timestamp Loop::now() const {
 void Loop::post(std::function<void()> fn) {
   core_->post(std::move(fn));
 }
+void Loop::deliverSettled() {
+  core_->deliverSettled();
+}
 void Loop::wake() {
   core_->wake();
 }

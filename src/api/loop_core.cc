@@ -194,7 +194,7 @@ void LoopCore::abandon() {
   std::vector<std::function<void()>> garbage;
   std::vector<SourceEntry> sources;
   const Lock lock(*this);
-  for (auto& [id, core] : connections_) core->close();
+  for (auto& [id, core] : connections_) core->close(true);
   connections.swap(connections_);
   ready.swap(ready_);
   garbage.swap(graveyard_);
@@ -224,29 +224,31 @@ void LoopCore::waitUntilIdle(const PeerConnectionCore& core) {
   deliveryEnded_.wait(lock, [&] { return running_ != &core; });
 }
 
-void LoopCore::beginDelivery(const PeerConnectionCore& core) {
+LoopCore::Delivery LoopCore::beginDelivery(const PeerConnectionCore& core) {
   const std::lock_guard lock(deliveryMutex_);
-  running_ = &core;
-  runningOn_ = std::this_thread::get_id();
+  return {std::exchange(running_, &core), std::exchange(runningOn_, std::this_thread::get_id())};
 }
 
-void LoopCore::deliver(std::function<void()> task) {
+void LoopCore::deliver(const Delivery& outer, std::function<void()> task) {
   // Also when the callback throws: the state is consistent and the exception is the embedder's.
   struct Ended {
     LoopCore& loop;
+    const Delivery& outer;
     ~Ended() {
       const std::lock_guard lock(loop.deliveryMutex_);
-      loop.running_ = nullptr;
-      loop.runningOn_ = {};
+      loop.running_ = outer.core;
+      loop.runningOn_ = outer.thread;
       loop.deliveryEnded_.notify_all();
     }
-  } ended{*this};
+  } ended{*this, outer};
   task();
 }
 
 bool LoopCore::deliverOne() {
   std::shared_ptr<PeerConnectionCore> core;
   std::function<void()> task;
+  bool urgent = false;
+  Delivery outer;
   {
     const Lock lock(*this);
     endpoint::SessionId id;
@@ -258,7 +260,7 @@ bool LoopCore::deliverOne() {
     }
     if (ready_.empty()) return false;
     core = ready_.front();
-    if (!core->takeTask(task)) {
+    if (!core->takeTask(task, urgent)) {
       core->queuedForDelivery = false;
       ready_.pop_front();
       return true;
@@ -267,24 +269,54 @@ bool LoopCore::deliverOne() {
     ready_.pop_front();
     ready_.push_back(core);
     if (!task) return true;
-    if (!options_.executor) beginDelivery(*core);
+    if (!options_.executor) outer = beginDelivery(*core);
   }
   if (options_.executor) {
-    options_.executor([self = shared_from_this(), core, task = std::move(task)]() mutable {
+    options_.executor([self = shared_from_this(), core, urgent, task = std::move(task)]() mutable {
+      Delivery before;
       {
         const Lock lock(*self);
-        if (core->closed()) return;
-        self->beginDelivery(*core);
+        if (!urgent && core->closed()) return;
+        before = self->beginDelivery(*core);
       }
-      self->deliver(std::move(task));
+      self->deliver(before, std::move(task));
     });
   } else {
-    deliver(std::move(task));
+    deliver(outer, std::move(task));
   }
   return true;
 }
 
+std::shared_ptr<PeerConnectionCore> LoopCore::takeSettled(std::function<void()>& task,
+                                                          Delivery& outer) {
+  const Lock lock(*this);
+  for (const auto& core : ready_) {
+    if (!core->takeUrgent(task)) continue;
+    outer = beginDelivery(*core);
+    return core;
+  }
+  return nullptr;
+}
+
+void LoopCore::deliverSettled() {
+  std::function<void()> task;
+  Delivery outer;
+  while (const std::shared_ptr<PeerConnectionCore> core = takeSettled(task, outer)) {
+    deliver(outer, std::move(task));
+    task = {};
+  }
+}
+
+bool LoopCore::onDeliveryThread() const {
+  const std::lock_guard lock(deliveryMutex_);
+  return deliveryThread_ == std::thread::id{} || deliveryThread_ == std::this_thread::get_id();
+}
+
 void LoopCore::dispatch() {
+  {
+    const std::lock_guard lock(deliveryMutex_);
+    deliveryThread_ = std::this_thread::get_id();
+  }
   runPosted();
   runSources();
   finishClosing();

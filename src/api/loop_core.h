@@ -78,6 +78,10 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   void abandon();
   /// The session says good-bye to its peer; it is destroyed once that has been sent.
   void closing(endpoint::SessionId id) { closing_.push_back(id); }
+  /// See Loop::deliverSettled.
+  void deliverSettled();
+  /// Whether the caller is on the thread that delivers callbacks, or nobody has delivered any yet.
+  bool onDeliveryThread() const;
   /// Waits, with `lock` on this loop released meanwhile, until no callback of `core` is running.
   void waitUntilIdle(const PeerConnectionCore& core);
 
@@ -99,9 +103,15 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   bool deliverOne();
   /// A callback of `core` is about to run on this thread. Said under the loop's lock together with
   /// the look at `closed()`, so that who closes the connection later finds it running.
-  void beginDelivery(const PeerConnectionCore& core);
-  /// Runs it; begun already.
-  void deliver(std::function<void()> task);
+  /// A callback may itself deliver what is settled (deliverSettled): answers with what was running.
+  struct Delivery {
+    const PeerConnectionCore* core = nullptr;
+    std::thread::id thread;
+  };
+  Delivery beginDelivery(const PeerConnectionCore& core);
+  /// Runs it; begun already. `outer` goes on afterwards.
+  void deliver(const Delivery& outer, std::function<void()> task);
+  std::shared_ptr<PeerConnectionCore> takeSettled(std::function<void()>& task, Delivery& outer);
 
   LoopOptions options_;
   SecureRandom systemRandom_;
@@ -126,7 +136,8 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   std::vector<std::function<void()>> posted_;
   std::function<void()> waker_;
 
-  std::mutex deliveryMutex_;
+  mutable std::mutex deliveryMutex_;
+  std::thread::id deliveryThread_;  ///< of the newest dispatch()
   std::condition_variable deliveryEnded_;
   const PeerConnectionCore* running_ = nullptr;
   std::thread::id runningOn_;

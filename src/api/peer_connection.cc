@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "parley/jsep/offer_answer.h"
+
 #include "api/configuration_check.h"
 #include "api/peer_connection_core.h"
 #include "api/stats_builder.h"
@@ -10,6 +12,7 @@ namespace parley {
 
 using api_internal::LoopCore;
 using api_internal::PeerConnectionCore;
+using api_internal::Step;
 
 /// What the app's handles share: when the last one goes, the connection closes.
 struct PeerConnection::Handle {
@@ -18,7 +21,7 @@ struct PeerConnection::Handle {
   Handle& operator=(const Handle&) = delete;
   ~Handle() {
     const LoopCore::Lock lock(core->loop());
-    core->close();
+    core->close(true);
   }
   const std::shared_ptr<PeerConnectionCore> core;
 };
@@ -27,20 +30,6 @@ namespace {
 
 Failure closedError() {
   return fail(ErrorCode::InvalidState, "the connection is closed: create a new PeerConnection");
-}
-
-// Runs a negotiation step under the lock and queues its completion behind the events that it
-// caused.
-template <class T, class Step>
-void runStep(const std::shared_ptr<PeerConnectionCore>& core, Completion<T> done, Step step) {
-  const LoopCore::Lock lock(core->loop());
-  // W3C 4.4.1.2: after close() the promise never settles; `done` is dropped by the caller,
-  // unlocked.
-  if (core->closed()) return;
-  const Timestamp now = core->loop().now();
-  Result<T> result = step(*core->session(), now);
-  core->afterCall(now);
-  core->complete(std::move(done), std::move(result));
 }
 
 }  // namespace
@@ -70,48 +59,128 @@ const std::shared_ptr<PeerConnectionCore>& PeerConnection::core() const {
 }
 
 void PeerConnection::createOffer(OfferOptions options, Completion<SessionDescription> done) {
-  runStep<SessionDescription>(
-      core(), std::move(done),
-      [&](jsep::Session& session, Timestamp now) -> Result<SessionDescription> {
-        Result<std::string> sdp = session.createOffer(options.iceRestart, now);
+  const LoopCore::Lock lock(core()->loop());
+  PeerConnectionCore* self = core().get();
+  self->chain<SessionDescription>(
+      std::move(done), [self] { return jsep::checkOfferState(self->session()->state()); },
+      [self, options](Step&) -> Result<SessionDescription> {
+        Result<std::string> sdp =
+            self->session()->createOffer(options.iceRestart, self->loop().now());
         if (!sdp) return fail(std::move(sdp).error());
         return SessionDescription{SdpType::Offer, *std::move(sdp)};
       });
+  self->loop().wake();
 }
 
 void PeerConnection::createAnswer(Completion<SessionDescription> done) {
-  runStep<SessionDescription>(
-      core(), std::move(done),
-      [&](jsep::Session& session, Timestamp now) -> Result<SessionDescription> {
-        Result<std::string> sdp = session.createAnswer(now);
+  const LoopCore::Lock lock(core()->loop());
+  PeerConnectionCore* self = core().get();
+  self->chain<SessionDescription>(
+      std::move(done), [self] { return jsep::checkAnswerState(self->session()->state()); },
+      [self](Step&) -> Result<SessionDescription> {
+        Result<std::string> sdp = self->session()->createAnswer(self->loop().now());
         if (!sdp) return fail(std::move(sdp).error());
         return SessionDescription{SdpType::Answer, *std::move(sdp)};
       });
+  self->loop().wake();
 }
 
-void PeerConnection::setLocalDescription(Completion<void> done) {
-  runStep<void>(core(), std::move(done), [](jsep::Session& session, Timestamp now) {
-    return session.setLocalDescription(std::nullopt, {}, now);
+namespace {
+
+// W3C 4.4.1.5 "set the session description" is one step; whatever it brings about is part of it.
+Result<void> applyInStep(PeerConnectionCore& core, Step& step,
+                         const std::function<Result<void>(jsep::Session&, Timestamp)>& apply) {
+  Result<void> result = ok();
+  core.inStep(step, [&](jsep::Session& session, Timestamp now) {
+    result = apply(session, now);
+    if (result && session.state().signaling == SignalingState::Stable) core.onStable();
   });
+  return result;
+}
+
+void setLocal(const std::shared_ptr<PeerConnectionCore>& core, std::optional<SdpType> type,
+              std::string sdp, Completion<void> done) {
+  const LoopCore::Lock lock(core->loop());
+  PeerConnectionCore* self = core.get();
+  self->chain<void>(
+      std::move(done),
+      [self, type, sdp] { return self->session()->checkLocalDescription(type, sdp); },
+      [self, type, sdp](Step& step) {
+        return applyInStep(*self, step, [&](jsep::Session& session, Timestamp now) {
+          return session.setLocalDescription(type, sdp, now);
+        });
+      });
+  self->loop().wake();
+}
+
+}  // namespace
+
+void PeerConnection::setLocalDescription(Completion<void> done) {
+  setLocal(core(), std::nullopt, {}, std::move(done));
 }
 
 void PeerConnection::setLocalDescription(SessionDescription description, Completion<void> done) {
-  runStep<void>(core(), std::move(done), [&](jsep::Session& session, Timestamp now) {
-    return session.setLocalDescription(description.type, description.sdp, now);
-  });
+  setLocal(core(), description.type, std::move(description.sdp), std::move(done));
 }
 
 void PeerConnection::setRemoteDescription(SessionDescription description, Completion<void> done) {
-  runStep<void>(core(), std::move(done), [&](jsep::Session& session, Timestamp now) {
-    return session.setRemoteDescription(description.type, description.sdp, now);
-  });
+  const LoopCore::Lock lock(core()->loop());
+  PeerConnectionCore* self = core().get();
+  const auto shared = std::make_shared<const SessionDescription>(std::move(description));
+  const auto apply = [self](Step& step, SdpType type, const std::string& sdp) {
+    return applyInStep(*self, step, [&](jsep::Session& session, Timestamp now) {
+      return session.setRemoteDescription(type, sdp, now);
+    });
+  };
+  self->chainSteps<void>(
+      std::move(done),
+      [self, shared]() -> Result<void> {
+        if (shared->type != SdpType::Rollback) return ok();
+        return self->session()->tryRemoteDescription(shared->type, {});
+      },
+      [self, shared, apply]() -> std::function<void(Step&)> {
+        // W3C 4.4.2: an offer that meets our own first rolls ours back, in a task of its own. One
+        // that could not be applied then either is refused with nothing changed.
+        const bool glare = shared->type == SdpType::Offer &&
+                           self->session()->state().signaling == SignalingState::HaveLocalOffer;
+        if (!glare || !self->session()->tryRemoteDescription(shared->type, shared->sdp)) return {};
+        return [apply](Step& step) { (void)apply(step, SdpType::Rollback, {}); };
+      },
+      [self, shared, apply](Step& step) -> Result<void> {
+        if (Result<void> fits = self->session()->tryRemoteDescription(shared->type, shared->sdp);
+            !fits) {
+          return fits;
+        }
+        return apply(step, shared->type, shared->sdp);
+      });
+  self->loop().wake();
 }
 
 void PeerConnection::addIceCandidate(IceCandidate candidate, Completion<void> done) {
-  runStep<void>(core(), std::move(done), [&](jsep::Session& session, Timestamp now) {
-    return session.addIceCandidate(candidate.candidate, candidate.sdpMid, candidate.sdpMLineIndex,
-                                   candidate.usernameFragment, now);
-  });
+  const LoopCore::Lock lock(core()->loop());
+  PeerConnectionCore* self = core().get();
+  if (!candidate.candidate.empty() && !candidate.sdpMid && !candidate.sdpMLineIndex) {
+    // Before the operations chain, and also on a closed connection.
+    self->settle<void>(std::move(done),
+                       fail(ErrorCode::Type, "a candidate needs sdpMid or sdpMLineIndex"));
+    return;
+  }
+  const auto shared = std::make_shared<const IceCandidate>(std::move(candidate));
+  self->chain<void>(
+      std::move(done),
+      [self, shared] {
+        return self->session()->checkIceCandidate(shared->sdpMid, shared->sdpMLineIndex,
+                                                  shared->usernameFragment);
+      },
+      [self, shared](Step& step) {
+        Result<void> result = ok();
+        self->inStep(step, [&](jsep::Session& session, Timestamp now) {
+          result = session.addIceCandidate(shared->candidate, shared->sdpMid, shared->sdpMLineIndex,
+                                           shared->usernameFragment, now);
+        });
+        return result;
+      });
+  self->loop().wake();
 }
 
 void PeerConnection::restartIce() {
@@ -119,6 +188,7 @@ void PeerConnection::restartIce() {
   if (core()->closed()) return;
   const Timestamp now = core()->loop().now();
   core()->session()->restartIce(now);
+  core()->updateNegotiationNeeded();
   core()->afterCall(now);
 }
 
@@ -188,6 +258,7 @@ Result<RtpSender> PeerConnection::addTrack(MediaStreamTrack track,
   if (!id) return fail(std::move(id).error());
   core()->ensureReceiver(*id, track.kind());
   core()->setSenderTrack(*id, track.core());
+  core()->updateNegotiationNeeded();
   core()->afterCall(now);
   return RtpSender(core(), *id);
 }
@@ -201,6 +272,7 @@ Result<void> PeerConnection::removeTrack(const RtpSender& sender) {
   const Timestamp now = core()->loop().now();
   core()->setSenderTrack(sender.transceiverId(), nullptr);
   core()->session()->removeTrack(sender.transceiverId(), now);
+  core()->updateNegotiationNeeded();
   core()->afterCall(now);
   return ok();
 }
@@ -224,6 +296,7 @@ Result<RtpTransceiver> addTransceiverFor(const std::shared_ptr<PeerConnectionCor
   core->ensureReceiver(*id, kind);
   if (track) core->setSenderTrack(*id, track.core());
   if (!init.sendEncodings.empty()) core->setEncoding(*id, init.sendEncodings.front());
+  core->updateNegotiationNeeded();
   core->afterCall(now);
   return RtpTransceiver(core, *id);
 }
@@ -282,8 +355,14 @@ Result<DataChannel> PeerConnection::createDataChannel(std::string label, DataCha
   Result<sctp::ChannelId> id = core()->session()->createDataChannel(channel, now);
   if (!id) return fail(std::move(id).error());
   auto body = core()->adoptChannel(*id, channel);
+  core()->updateNegotiationNeeded();
   core()->afterCall(now);
   return DataChannel(std::move(body));
+}
+
+SctpTransport PeerConnection::sctp() const {
+  const LoopCore::Lock lock(core()->loop());
+  return core()->visible.hasSctp ? SctpTransport(core()) : SctpTransport();
 }
 
 uint64_t PeerConnection::maxMessageSize() const {
@@ -294,18 +373,24 @@ uint64_t PeerConnection::maxMessageSize() const {
 void PeerConnection::getStats(Completion<StatsReport> done) {
   const LoopCore::Lock lock(core()->loop());
   if (core()->closed() || !core()->session()) return;
-  const Timestamp now = core()->loop().now();
-  core()->complete(std::move(done), Result<StatsReport>(api_internal::buildStats(*core(), now)));
+  PeerConnectionCore* self = core().get();
+  self->queueStep([self, done = std::move(done)](Step& step) {
+    const Timestamp now = self->loop().now();
+    PeerConnectionCore::finish<StatsReport>(step, done, api_internal::buildStats(*self, now));
+  });
   core()->loop().wake();
 }
 
 void PeerConnection::close() {
   const LoopCore::Lock lock(core()->loop());
-  core()->close();
+  core()->close(false);
 }
 
 void PeerConnection::closeAndDrain() {
-  close();
+  {
+    const LoopCore::Lock lock(core()->loop());
+    core()->close(true);
+  }
   core()->loop().waitUntilIdle(*core());
   for (const auto& track : core()->receiverTracks()) track->waitForSinks();
 }
@@ -324,6 +409,7 @@ PARLEY_CALLBACK_SETTER(onIceGatheringStateChange, gatheringState, void(IceGather
 PARLEY_CALLBACK_SETTER(onIceConnectionStateChange, iceConnectionState, void(IceConnectionState))
 PARLEY_CALLBACK_SETTER(onConnectionStateChange, connectionState, void(PeerConnectionState))
 PARLEY_CALLBACK_SETTER(onTrack, track, void(const TrackEvent&))
+PARLEY_CALLBACK_SETTER(onStreamTrackChange, streamTrack, void(const StreamTrackEvent&))
 PARLEY_CALLBACK_SETTER(onDataChannel, dataChannel, void(DataChannel))
 #undef PARLEY_CALLBACK_SETTER
 

@@ -9,15 +9,17 @@
 #include <vector>
 
 #include "parley/api/peer_connection.h"
+#include "parley/jsep/operations_chain.h"
 #include "parley/jsep/session.h"
 
 #include "api/data_channel_core.h"
 #include "api/loop_core.h"
+#include "api/steps.h"
 #include "api/track_core.h"
 
 namespace parley::api_internal {
 
-/// The callbacks of one connection, as the app set them.
+/// The callbacks of one connection and its transports, as the app set them.
 struct PeerConnectionCallbacks {
   std::function<void()> negotiationNeeded;
   std::function<void(const std::optional<IceCandidate>&)> iceCandidate;
@@ -27,7 +29,15 @@ struct PeerConnectionCallbacks {
   std::function<void(IceConnectionState)> iceConnectionState;
   std::function<void(PeerConnectionState)> connectionState;
   std::function<void(const TrackEvent&)> track;
+  std::function<void(const StreamTrackEvent&)> streamTrack;
   std::function<void(DataChannel)> dataChannel;
+
+  std::function<void(IceTransportState)> iceTransportState;
+  std::function<void(IceGathererState)> gathererState;
+  std::function<void()> selectedPair;
+  std::function<void(DtlsTransportState)> dtlsState;
+  std::function<void(const Error&)> dtlsError;
+  std::function<void(SctpTransportState)> sctpState;
 };
 
 /// What the getters show. It changes only in the delivery step whose events announce the change, so
@@ -38,10 +48,23 @@ struct VisibleState {
   IceConnectionState iceConnection = IceConnectionState::New;
   PeerConnectionState connection = PeerConnectionState::New;
   std::optional<SessionDescription> currentLocal, pendingLocal, currentRemote, pendingRemote;
+
+  IceTransportState iceTransport = IceTransportState::New;
+  DtlsTransportState dtls = DtlsTransportState::New;
+  std::vector<Bytes> remoteCertificates;
+  std::vector<IceCandidate> localCandidates;
+  std::optional<IceCandidatePair> selectedPair;
+  bool hasSctp = false;
+  SctpTransportState sctp = SctpTransportState::Connecting;
+  std::optional<uint16_t> maxChannels;
 };
 
 /// The body behind all PeerConnection handles of one connection. Every member function is called
 /// with the loop's lock held unless it says otherwise; tasks run without it.
+///
+/// Two lanes lead to the app. `tasks_` are the specification's queued tasks, in order; closing the
+/// connection drops them. `urgent_` holds the outcome of calls that are settled the moment they
+/// return ("return a promise rejected with"), and the ending of data channels after close().
 class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnectionCore> {
  public:
   PeerConnectionCore(std::shared_ptr<LoopCore> loop, Configuration configuration);
@@ -54,23 +77,59 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   jsep::Session* session() { return loop_->endpoint().session(session_); }
   endpoint::SessionId sessionId() const { return session_; }
   bool closed() const { return closed_; }
-  void close();
+  /// `silent`: the app is not told of the end of its data channels either.
+  void close(bool silent);
 
   /// Takes events out of the session and turns them into tasks.
   void collect();
   /// To be called after every change made through the facade: collects, and wakes the driver.
   void afterCall(Timestamp now);
-  /// The next task; false if there is none. A task is empty if the app has no callback for it.
-  bool takeTask(std::function<void()>& out);
+  /// The next task; false if there is none. Urgent ones run also after close().
+  bool takeTask(std::function<void()>& out, bool& urgent);
+  bool takeUrgent(std::function<void()>& out);
   void queueTask(std::function<void()> task);
+  void queueUrgent(std::function<void()> task);
 
+  /// Queues a task of the specification: `body` runs under the lock, changes everything that the
+  /// task changes, and lists what to fire. Nothing happens if the connection closes first.
+  void queueStep(std::function<void(Step&)> body);
+
+  /// The outcome of a call that is known at once.
   template <class T>
-  void complete(Completion<T> done, Result<T> result) {
+  void settle(Completion<T> done, Result<T> result) {
     if (!done) return;
-    queueTask([done = std::move(done), result = std::move(result)]() mutable {
+    queueUrgent([done = std::move(done), result = std::move(result)]() mutable {
       done(std::move(result));
     });
   }
+  /// Ends `step` with the completion of a call outside the operations chain.
+  template <class T>
+  static void finish(Step& step, Completion<T> done, Result<T> result) {
+    step.then([done = std::move(done), result = std::move(result)](PeerConnectionCore&) {
+      return done ? Step::Call([done, result]() mutable { done(std::move(result)); })
+                  : Step::Call{};
+    });
+  }
+
+  /// W3C 4.4.1.2 "chain": `check` runs when the operation's turn has come and may refuse it at
+  /// once; `apply` runs in a task of its own and answers with the outcome.
+  template <class T>
+  void chain(Completion<T> done, std::function<Result<void>()> check,
+             std::function<Result<T>(Step&)> apply) {
+    chainSteps<T>(std::move(done), std::move(check), {}, std::move(apply));
+  }
+  /// The same with a task before the last one, if `first` says that it is needed.
+  template <class T>
+  void chainSteps(Completion<T> done, std::function<Result<void>()> check,
+                  std::function<std::function<void(Step&)>()> first,
+                  std::function<Result<T>(Step&)> apply);
+  /// W3C 4.7.3 "update the negotiation-needed flag".
+  void updateNegotiationNeeded();
+  /// A description has brought the connection back to stable.
+  void onStable();
+
+  /// Runs a change of the session that belongs to `step`: what it causes is part of the step.
+  void inStep(Step& step, const std::function<void(jsep::Session&, Timestamp)>& change);
 
   std::shared_ptr<DataChannelCore> channel(sctp::ChannelId id);
   std::shared_ptr<DataChannelCore> adoptChannel(sctp::ChannelId id, const sctp::ChannelInit& init);
@@ -82,6 +141,8 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   /// Of all receivers that ever were. Takes the lock itself.
   std::vector<std::shared_ptr<TrackCore>> receiverTracks();
   void ensureReceiver(uint32_t transceiver, MediaKind kind);
+  /// The receiver's track ends now; its event follows as a task.
+  void endReceiverTrack(uint32_t transceiver);
   /// Null once it has been rolled back or its m-section recycled.
   const jsep::TransceiverState* transceiver(uint32_t id);
   std::vector<uint32_t> transceiverIds();
@@ -105,34 +166,39 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   bool queuedForDelivery = false;  ///< owned by LoopCore
 
  private:
-  /// Queues a step: `update` changes what the getters show and `pick` chooses the callback to run,
-  /// both under the lock; the callback itself runs without it.
-  template <class Update, class Pick>
-  void queueStep(Update update, Pick pick);
-  void onEvent(jsep::SessionEvent&& event);
+  void runStep(const std::function<void(Step&)>& body);
+  void fire(std::vector<Step::Pick> picks);
+  /// `step` is the one that caused the event; null for what the network brought.
+  void onEvent(jsep::SessionEvent&& event, Step* step);
+  void inOrNew(Step* step, std::function<void(Step&)> body);
   void onDescriptions(const jsep::DescriptionsChanged& event);
-  void onGathering(IceGatheringState state);
-  void onTransportState();
-  void onTrackAdded(const jsep::TrackAdded& event);
-  void muteTrack(uint32_t transceiver, bool muted, bool ended);
+  void onLocalCandidate(const jsep::LocalCandidate& event);
+  void onGathering(const jsep::GatheringStateChanged& event);
+  void onTransportState(std::function<void(Step&)> before);
+  void onSelectedPair(Step& step);
+  void onDtls(const dtls::Event& event);
+  void onSctp(const sctp::TransportChanged& event);
+  void syncSctp();
+  void onTrackAdded(const jsep::TrackAdded& event, Step& step);
+  void muteTrack(uint32_t transceiver, bool muted, Step& step);
   void onChannelEvent(const sctp::ChannelEvent& event);
   void dispatchChannelEvent(const sctp::ChannelEvent& event);
+  void assignChannelIds();
   void collectMessages();
   void deliverMessage(const std::shared_ptr<DataChannelCore>& body, Bytes&& data, bool isText);
+  void operationEnded();
 
   std::shared_ptr<LoopCore> loop_;
   Configuration configuration_;
   endpoint::SessionId session_{};
   bool closed_ = false;
   std::deque<std::function<void()>> tasks_;
+  std::deque<std::function<void()>> urgent_;
+  jsep::OperationsChain operations_;
+  bool negotiationNeeded_ = false;  ///< W3C [[NegotiationNeeded]]
   size_t queuedMessages_ = 0;
   uint64_t channelsOpened_ = 0;
   uint64_t channelsClosed_ = 0;
-  ice::IceConnectionState ice_ = ice::IceConnectionState::New;
-  dtls::State dtls_ = dtls::State::New;
-  // What the last queued step will show: a state is announced once.
-  IceConnectionState queuedIce_ = IceConnectionState::New;
-  PeerConnectionState queuedConnection_ = PeerConnectionState::New;
   std::map<sctp::ChannelId, std::shared_ptr<DataChannelCore>> channels_;
   // The ends of channels, announced when the messages before them have been read.
   std::deque<sctp::ChannelEvent> heldEnds_;
@@ -141,5 +207,34 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   std::map<uint32_t, RtpEncodingParameters> encodings_;
   std::map<uint32_t, std::string> transactionIds_;
 };
+
+template <class T>
+void PeerConnectionCore::chainSteps(Completion<T> done, std::function<Result<void>()> check,
+                                    std::function<std::function<void(Step&)>()> first,
+                                    std::function<Result<T>(Step&)> apply) {
+  if (closed_) {
+    settle<T>(std::move(done), fail(ErrorCode::InvalidState,
+                                    "the connection is closed: create a new PeerConnection"));
+    return;
+  }
+  operations_.enqueue([this, done = std::move(done), check = std::move(check),
+                       first = std::move(first), apply = std::move(apply)] {
+    if (Result<void> allowed = check ? check() : ok(); !allowed) {
+      settle<T>(done, fail(allowed.error()));
+      operationEnded();
+      return;
+    }
+    if (const std::function<void(Step&)> before = first ? first() : nullptr) queueStep(before);
+    queueStep([this, done, apply](Step& step) {
+      Result<T> result = apply(step);
+      step.then([done, result = std::move(result)](PeerConnectionCore& c) {
+        // The specification's chain reacts to the settled promise before the app does.
+        c.operationEnded();
+        return done ? Step::Call([done, result]() mutable { done(std::move(result)); })
+                    : Step::Call{};
+      });
+    });
+  });
+}
 
 }  // namespace parley::api_internal

@@ -9,6 +9,7 @@ namespace parley {
 
 using api_internal::LoopCore;
 using api_internal::PeerConnectionCore;
+using api_internal::Step;
 
 namespace {
 
@@ -25,20 +26,27 @@ MediaStreamTrack RtpSender::track() const {
 
 void RtpSender::replaceTrack(MediaStreamTrack track, std::function<void(Result<void>)> done) {
   const LoopCore::Lock lock(core_->loop());
-  if (core_->closed()) return;
-  const Timestamp now = core_->loop().now();
-  const jsep::TransceiverState* state = core_->transceiver(transceiver_);
-  Result<void> result = ok();
-  if (!state || state->stopped || state->stopping) {
-    result = fail(ErrorCode::InvalidState, "the transceiver has stopped");
-  } else if (track && track.kind() != core_->receiverTrack(transceiver_)->kind) {
-    result = fail(ErrorCode::Type, "the new track is of the other kind");
-  } else {
-    core_->setSenderTrack(transceiver_, track.core());
-    core_->session()->setSenderHasTrack(transceiver_, static_cast<bool>(track));
+  PeerConnectionCore* self = core_.get();
+  const uint32_t id = transceiver_;
+  if (track && track.kind() != self->receiverTrack(id)->kind) {
+    self->settle<void>(std::move(done),
+                       fail(ErrorCode::Type, "the new track is of the other kind"));
+    return;
   }
-  core_->afterCall(now);
-  core_->complete(std::move(done), std::move(result));
+  const auto stopped = [self, id]() -> Result<void> {
+    const jsep::TransceiverState* state = self->transceiver(id);
+    if (state && !state->stopped && !state->stopping) return ok();
+    return fail(ErrorCode::InvalidState, "the transceiver has stopped");
+  };
+  self->chain<void>(std::move(done), stopped, [self, id, track, stopped](Step&) {
+    Result<void> result = stopped();
+    if (!result) return result;
+    self->setSenderTrack(id, track.core());
+    self->session()->setSenderHasTrack(id, static_cast<bool>(track));
+    self->afterCall(self->loop().now());
+    return result;
+  });
+  self->loop().wake();
 }
 
 RtpSendParameters RtpSender::getParameters() const {
@@ -49,11 +57,8 @@ RtpSendParameters RtpSender::getParameters() const {
 void RtpSender::setParameters(RtpSendParameters parameters,
                               std::function<void(Result<void>)> done) {
   const LoopCore::Lock lock(core_->loop());
-  if (core_->closed()) return;
-  const Timestamp now = core_->loop().now();
   Result<void> result = core_->setSendParameters(transceiver_, parameters);
-  core_->afterCall(now);
-  core_->complete(std::move(done), std::move(result));
+  core_->settle<void>(std::move(done), std::move(result));
 }
 
 void RtpSender::setStreams(std::vector<std::string> streams) {
@@ -61,7 +66,25 @@ void RtpSender::setStreams(std::vector<std::string> streams) {
   if (core_->closed()) return;
   const Timestamp now = core_->loop().now();
   core_->session()->setStreams(transceiver_, std::move(streams), now);
+  core_->updateNegotiationNeeded();
   core_->afterCall(now);
+}
+
+namespace {
+
+DtlsTransport transportOf(const std::shared_ptr<PeerConnectionCore>& core, uint32_t id) {
+  const LoopCore::Lock lock(core->loop());
+  const jsep::TransceiverState* state = core->transceiver(id);
+  return state && state->negotiated.mid ? DtlsTransport(core) : DtlsTransport();
+}
+
+}  // namespace
+
+DtlsTransport RtpSender::transport() const {
+  return transportOf(core_, transceiver_);
+}
+DtlsTransport RtpReceiver::transport() const {
+  return transportOf(core_, transceiver_);
 }
 
 MediaStreamTrack RtpReceiver::track() const {
@@ -112,6 +135,7 @@ Result<void> RtpTransceiver::setDirection(TransceiverDirection direction) {
   if (core_->closed()) return closedError();
   const Timestamp now = core_->loop().now();
   Result<void> result = core_->session()->setDirection(transceiver_, direction, now);
+  if (result) core_->updateNegotiationNeeded();
   core_->afterCall(now);
   return result;
 }
@@ -135,6 +159,8 @@ Result<void> RtpTransceiver::stop() {
   if (core_->closed()) return closedError();
   const Timestamp now = core_->loop().now();
   core_->session()->stopTransceiver(transceiver_, now);
+  core_->endReceiverTrack(transceiver_);
+  core_->updateNegotiationNeeded();
   core_->afterCall(now);
   return ok();
 }

@@ -3,10 +3,13 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
-#include "api/peer_connection_core.h"
+#include "parley/base/result.h"
 
 namespace parley::api_internal {
+
+class PeerConnectionCore;
 
 /// A call of `callback` with copies of `args`; empty if there is no callback.
 template <class F, class... Args>
@@ -15,19 +18,20 @@ std::function<void()> bindCallback(const std::function<F>& callback, Args... arg
   return [callback, ... args = std::move(args)] { callback(args...); };
 }
 
-template <class Update, class Pick>
-void PeerConnectionCore::queueStep(Update update, Pick pick) {
-  queueTask(
-      [self = shared_from_this(), update = std::move(update), pick = std::move(pick)]() mutable {
-        std::function<void()> call;
-        {
-          const LoopCore::Lock lock(*self->loop_);
-          if (self->closed_) return;
-          update(*self);
-          call = pick(*self);
-        }
-        if (call) call();
-      });
-}
+/// What one delivery step ("queue a task" of the W3C specifications) fires when it has changed all
+/// that the getters show: events in order, last of all the completion of the call it belongs to.
+/// Each callback is looked up, under the lock, when its turn has come, so that one may replace
+/// another.
+class Step {
+ public:
+  using Call = std::function<void()>;
+  using Pick = std::function<Call(PeerConnectionCore&)>;
+
+  void then(Pick pick) { picks_.push_back(std::move(pick)); }
+  std::vector<Pick> take() { return std::exchange(picks_, {}); }
+
+ private:
+  std::vector<Pick> picks_;
+};
 
 }  // namespace parley::api_internal

@@ -66,17 +66,12 @@ TrackState TrackCore::state() const {
   return state_;
 }
 
-void TrackCore::markEnded() {
+bool TrackCore::markEnded() {
   const std::lock_guard lock(mutex_);
-  state_ = TrackState::Ended;
+  return std::exchange(state_, TrackState::Ended) != TrackState::Ended;
 }
 
-void TrackCore::end() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (state_ == TrackState::Ended) return;
-    state_ = TrackState::Ended;
-  }
+void TrackCore::fireEnded() {
   call(onEnded_);
 }
 

@@ -47,9 +47,10 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   bool muted() const;
   TrackState state() const;
   /// Ended without an event: by the app's own stop(), or because the connection closed.
-  void markEnded();
-  /// Ended by the other side: fires `onEnded`.
-  void end();
+  /// False if it has ended before.
+  bool markEnded();
+  /// To follow `markEnded` as a task when it was not the app that ended it.
+  void fireEnded();
   void setMuted(bool muted);
   /// All sinks and callbacks, to be destroyed outside every lock: they may own handles of this
   /// track.

@@ -28,8 +28,30 @@ const char* toString(ErrorCode code) {
       return "AbortError";
     case ErrorCode::ResourceExhausted:
       return "QuotaExceededError";
+    case ErrorCode::InvalidCharacter:
+      return "InvalidCharacterError";
   }
   return "OperationError";
+}
+
+const char* toString(ErrorDetail detail) {
+  switch (detail) {
+    case ErrorDetail::DataChannelFailure:
+      return "data-channel-failure";
+    case ErrorDetail::DtlsFailure:
+      return "dtls-failure";
+    case ErrorDetail::FingerprintFailure:
+      return "fingerprint-failure";
+    case ErrorDetail::SctpFailure:
+      return "sctp-failure";
+    case ErrorDetail::SdpSyntaxError:
+      return "sdp-syntax-error";
+    case ErrorDetail::HardwareEncoderNotAvailable:
+      return "hardware-encoder-not-available";
+    case ErrorDetail::HardwareEncoderError:
+      return "hardware-encoder-error";
+  }
+  return "";
 }
 
 }  // namespace parley

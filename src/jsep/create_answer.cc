@@ -175,13 +175,18 @@ class AnswerBuilder {
 
 }  // namespace
 
-Result<sdp::SessionDescription> createAnswer(const SessionState& state,
-                                             const LocalCapabilities& capabilities) {
+Result<void> checkAnswerState(const SessionState& state) {
   if (state.signaling != SignalingState::HaveRemoteOffer &&
       state.signaling != SignalingState::HaveLocalPranswer) {
     return fail(ErrorCode::InvalidState,
                 std::string("createAnswer needs a remote offer, not ") + toString(state.signaling));
   }
+  return ok();
+}
+
+Result<sdp::SessionDescription> createAnswer(const SessionState& state,
+                                             const LocalCapabilities& capabilities) {
+  if (Result<void> possible = checkAnswerState(state); !possible) return fail(possible.error());
   return AnswerBuilder(state, capabilities).build();
 }
 

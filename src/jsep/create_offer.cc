@@ -159,15 +159,20 @@ class OfferBuilder {
 
 }  // namespace
 
-Result<sdp::SessionDescription> createOffer(const SessionState& state,
-                                            const LocalCapabilities& capabilities,
-                                            const OfferOptions& options) {
+Result<void> checkOfferState(const SessionState& state) {
   if (state.signaling != SignalingState::Stable &&
       state.signaling != SignalingState::HaveLocalOffer) {
     return fail(ErrorCode::InvalidState,
                 std::string("createOffer needs stable or have-local-offer, not ") +
                     toString(state.signaling));
   }
+  return ok();
+}
+
+Result<sdp::SessionDescription> createOffer(const SessionState& state,
+                                            const LocalCapabilities& capabilities,
+                                            const OfferOptions& options) {
+  if (Result<void> possible = checkOfferState(state); !possible) return fail(possible.error());
   return OfferBuilder(state, capabilities, options).build();
 }
 

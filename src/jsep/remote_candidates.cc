@@ -83,6 +83,26 @@ Result<AcceptedCandidate> addRemoteCandidate(SessionState& state,
   return out;
 }
 
+Result<void> checkCandidatePlace(const SessionState& state, const std::optional<std::string>& mid,
+                                 std::optional<uint16_t> mLineIndex,
+                                 const std::optional<std::string>& ufrag) {
+  const TypedDescription* newest = state.remote();
+  if (newest == nullptr) return fail(ErrorCode::InvalidState, "there is no remote description yet");
+  RemoteCandidate place;
+  place.mid = mid;
+  place.mLineIndex = mLineIndex;
+  if (!mid && !mLineIndex) return ok();
+  const auto index = sectionFor(newest->sdp, place);
+  if (!index)
+    return fail(ErrorCode::Operation, "the candidate names a section that does not exist");
+  if (!ufrag) return ok();
+  for (const auto* d : {&state.currentRemote, &state.pendingRemote}) {
+    if (!*d || *index >= (*d)->sdp.media.size()) continue;
+    if ((*d)->sdp.transportOf((*d)->sdp.media[*index]).iceUfrag == ufrag) return ok();
+  }
+  return fail(ErrorCode::Operation, "the candidate's ufrag belongs to no remote description");
+}
+
 std::optional<bool> canTrickle(const SessionState& state) {
   const TypedDescription* remote = state.remote();
   if (remote == nullptr) return std::nullopt;

@@ -79,7 +79,10 @@ Result<std::string> Session::createOffer(bool iceRestart, Timestamp now) {
   Result<sdp::SessionDescription> offer =
       jsep::createOffer(state_, capabilities_, OfferOptions{iceRestart});
   if (!offer) return fail(std::move(offer).error());
-  return sdp::write(*offer);
+  Result<std::string> text = sdp::write(*offer);
+  if (text) lastOffer_ = *text;
+  lastOfferRestarts_ = iceRestart;
+  return text;
 }
 
 Result<std::string> Session::createAnswer(Timestamp now) {
@@ -87,36 +90,94 @@ Result<std::string> Session::createAnswer(Timestamp now) {
   if (closed_) return closedError();
   Result<sdp::SessionDescription> answer = jsep::createAnswer(state_, capabilities_);
   if (!answer) return fail(std::move(answer).error());
-  return sdp::write(*answer);
+  Result<std::string> text = sdp::write(*answer);
+  if (text) lastAnswer_ = *text;
+  return text;
+}
+
+SdpType Session::implicitType() const {
+  const bool answering = state_.signaling == SignalingState::HaveRemoteOffer ||
+                         state_.signaling == SignalingState::HaveLocalPranswer;
+  return answering ? SdpType::Answer : SdpType::Offer;
+}
+
+bool Session::isNegotiationNeeded() const {
+  return !closed_ && jsep::isNegotiationNeeded(state_);
+}
+
+namespace {
+
+Result<void> checkRollback(SignalingState state) {
+  if (state == SignalingState::HaveLocalOffer || state == SignalingState::HaveRemoteOffer)
+    return ok();
+  return fail(ErrorCode::InvalidState,
+              std::string("there is no offer to roll back in ") + toString(state));
+}
+
+}  // namespace
+
+Result<void> Session::checkLocalDescription(std::optional<SdpType> given,
+                                            const std::string& text) const {
+  if (closed_) return closedError();
+  const SdpType type = given.value_or(implicitType());
+  if (type == SdpType::Rollback) return checkRollback(state_.signaling);
+  const std::string& last = type == SdpType::Offer ? lastOffer_ : lastAnswer_;
+  if (!text.empty() && text != last) {
+    return fail(ErrorCode::InvalidModification,
+                type == SdpType::Offer ? "this is not the offer that createOffer made last"
+                                       : "this is not the answer that createAnswer made last");
+  }
+  if (!text.empty()) return ok();
+  // An implicit createOffer or createAnswer refuses as the explicit one does.
+  if (type == SdpType::Offer) return checkOfferState(state_);
+  return checkAnswerState(state_);
+}
+
+Result<void> Session::tryRemoteDescription(SdpType type, const std::string& text) const {
+  if (closed_) return closedError();
+  if (type == SdpType::Rollback) return checkRollback(state_.signaling);
+  Result<sdp::SessionDescription> description = sdp::parse(text);
+  if (!description) return fail(std::move(description).error());
+  Result<Delta> delta = applyRemote(state_, type, *description);
+  if (!delta) return fail(std::move(delta).error());
+  return ok();
+}
+
+Result<void> Session::checkIceCandidate(const std::optional<std::string>& mid,
+                                        std::optional<uint16_t> mLineIndex,
+                                        const std::optional<std::string>& ufrag) const {
+  if (closed_) return closedError();
+  return checkCandidatePlace(state_, mid, mLineIndex, ufrag);
 }
 
 Result<void> Session::setLocalDescription(std::optional<SdpType> given, const std::string& text,
                                           Timestamp now) {
   now = clock_.clamp(now);
   if (closed_) return closedError();
-  const bool answering = state_.signaling == SignalingState::HaveRemoteOffer ||
-                         state_.signaling == SignalingState::HaveLocalPranswer;
-  const SdpType type = given.value_or(answering ? SdpType::Answer : SdpType::Offer);
-  if (type == SdpType::Rollback) return apply(jsep::rollback(state_), type, now);
+  const SdpType type = given.value_or(implicitType());
+  if (type == SdpType::Rollback) return apply(jsep::rollback(state_), now);
   Result<sdp::SessionDescription> description =
-      text.empty() ? (type == SdpType::Offer ? jsep::createOffer(state_, capabilities_)
-                                             : jsep::createAnswer(state_, capabilities_))
-                   : sdp::parse(text);
+      text.empty()
+          ? (type == SdpType::Offer
+                 ? jsep::createOffer(state_, capabilities_,
+                                     OfferOptions{!lastOffer_.empty() && lastOfferRestarts_})
+                 : jsep::createAnswer(state_, capabilities_))
+          : sdp::parse(text);
   if (!description) return fail(std::move(description).error());
-  return apply(applyLocal(state_, type, *description), type, now);
+  return apply(applyLocal(state_, type, *description), now);
 }
 
 Result<void> Session::setRemoteDescription(SdpType type, const std::string& text, Timestamp now) {
   now = clock_.clamp(now);
   if (closed_) return closedError();
-  if (type == SdpType::Rollback) return apply(jsep::rollback(state_), type, now);
+  if (type == SdpType::Rollback) return apply(jsep::rollback(state_), now);
   Result<sdp::SessionDescription> description = sdp::parse(text);
   if (!description) return fail(std::move(description).error());
-  return apply(applyRemote(state_, type, *description), type, now);
+  return apply(applyRemote(state_, type, *description), now);
 }
 
 // Commits the outcome of a description: first the state, then transport and media, then the events.
-Result<void> Session::apply(Result<Delta> result, SdpType type, Timestamp now) {
+Result<void> Session::apply(Result<Delta> result, Timestamp now) {
   if (!result) return fail(std::move(result).error());
   Delta delta = *std::move(result);
   state_ = std::move(delta.state);
@@ -129,7 +190,11 @@ Result<void> Session::apply(Result<Delta> result, SdpType type, Timestamp now) {
                           delta.data->settings.remoteMaxMessageSize, now);
   }
   removeMedia(delta.removed, now);
-  emitDescriptions();
+  if (state_.signaling == SignalingState::Stable) {
+    lastOffer_.clear();
+    lastAnswer_.clear();
+  }
+  events_.push_back(descriptions());
   // An offer that met ours in have-local-offer has first rolled ours back, by way of stable.
   if (delta.rollbackEvents) emitEvents(*delta.rollbackEvents, SignalingState::Stable);
   emitEvents(delta.events, state_.signaling);
@@ -138,8 +203,6 @@ Result<void> Session::apply(Result<Delta> result, SdpType type, Timestamp now) {
     for (TransceiverId id : delta.removed) removed.transceivers.push_back(id.value);
     events_.push_back(std::move(removed));
   }
-  const bool settled = type == SdpType::Answer || type == SdpType::Rollback;
-  updateNegotiationNeeded(settled);
   pump(now);
   return ok();
 }
@@ -201,6 +264,10 @@ void Session::emitEvents(const SessionEvents& events, SignalingState signaling) 
     earlyMedia_.erase(id.value);
     events_.push_back(TrackRemoved{id.value});
   }
+  for (const StreamTrack& change : events.removedFromStream)
+    events_.push_back(StreamTrackChanged{change.stream, change.transceiver.value, false});
+  for (const StreamTrack& change : events.addedToStream)
+    events_.push_back(StreamTrackChanged{change.stream, change.transceiver.value, true});
   for (const auto& track : events.tracks) {
     const TransceiverState* transceiver = state_.find(track.transceiver);
     if (!transceiver) continue;
@@ -223,10 +290,9 @@ std::optional<DescriptionText> Session::textOf(const std::optional<TypedDescript
   return DescriptionText{description->type, *std::move(text)};
 }
 
-void Session::emitDescriptions() {
-  events_.push_back(DescriptionsChanged{
-      textOf(state_.currentLocal, true), textOf(state_.pendingLocal, true),
-      textOf(state_.currentRemote, false), textOf(state_.pendingRemote, false)});
+DescriptionsChanged Session::descriptions() const {
+  return {textOf(state_.currentLocal, true), textOf(state_.pendingLocal, true),
+          textOf(state_.currentRemote, false), textOf(state_.pendingRemote, false)};
 }
 
 Result<void> Session::addIceCandidate(const std::string& text,
@@ -248,7 +314,7 @@ Result<void> Session::addIceCandidate(const std::string& text,
   }
   Result<AcceptedCandidate> accepted = addRemoteCandidate(state_, candidate);
   if (!accepted) return fail(std::move(accepted).error());
-  emitDescriptions();
+  events_.push_back(descriptions());
   if (!accepted->useNow) return ok();
   if (heldRemoteIce_) {
     if (candidate.candidate) {
@@ -269,27 +335,10 @@ void Session::restartIce(Timestamp now) {
   clock_.clamp(now);
   if (closed_) return;
   jsep::restartIce(state_);
-  updateNegotiationNeeded(false);
 }
 
 std::optional<bool> Session::remoteTrickles() const {
   return canTrickle(state_);
-}
-
-// webrtc-pc section 4.7.3. `afterDescription`: a negotiation has just ended, which clears the flag.
-void Session::updateNegotiationNeeded(bool afterDescription) {
-  if (closed_ || state_.signaling != SignalingState::Stable) return;
-  if (afterDescription) negotiationNeeded_ = false;
-  if (!isNegotiationNeeded(state_)) {
-    negotiationNeeded_ = false;
-    return;
-  }
-  if (std::exchange(negotiationNeeded_, true)) return;
-  events_.push_back(NegotiationNeeded{});
-}
-
-bool Session::confirmNegotiationNeeded() {
-  return !closed_ && negotiationNeeded_ && state_.signaling == SignalingState::Stable;
 }
 
 void Session::drawSsrcs(TransceiverState& transceiver) {
@@ -311,7 +360,6 @@ Result<uint32_t> Session::addTrack(MediaKind kind, const std::string& trackId,
   if (closed_) return closedError();
   const AddedTrack added = jsep::addTrack(state_, toSdp(kind), trackId, streams);
   drawSsrcs(*state_.find(added.transceiver));
-  updateNegotiationNeeded(false);
   return added.transceiver.value;
 }
 
@@ -319,7 +367,6 @@ void Session::removeTrack(uint32_t transceiver, Timestamp now) {
   clock_.clamp(now);
   // A sender that has stopped has nothing to remove: the call is then without effect.
   if (!closed_) (void)jsep::removeTrack(state_, TransceiverId(transceiver));
-  updateNegotiationNeeded(false);
 }
 
 Result<uint32_t> Session::addTransceiver(MediaKind kind, TransceiverDirection direction,
@@ -334,7 +381,6 @@ Result<uint32_t> Session::addTransceiver(MediaKind kind, TransceiverDirection di
   init.streams = std::move(streams);
   const TransceiverId id = jsep::addTransceiver(state_, toSdp(kind), init);
   drawSsrcs(*state_.find(id));
-  updateNegotiationNeeded(false);
   return id.value;
 }
 
@@ -348,7 +394,6 @@ void Session::setStreams(uint32_t transceiver, std::vector<std::string> streams,
   TransceiverState* state = state_.find(TransceiverId(transceiver));
   if (!state || closed_) return;
   state->sender.streams = std::move(streams);
-  updateNegotiationNeeded(false);
 }
 
 Result<void> Session::setDirection(uint32_t transceiver, TransceiverDirection direction,
@@ -359,7 +404,6 @@ Result<void> Session::setDirection(uint32_t transceiver, TransceiverDirection di
     return fail(ErrorCode::Type, "use stop() to stop a transceiver");
   }
   Result<void> result = jsep::setDirection(state_, TransceiverId(transceiver), toSdp(direction));
-  updateNegotiationNeeded(false);
   return result;
 }
 
@@ -367,7 +411,6 @@ void Session::stopTransceiver(uint32_t transceiver, Timestamp now) {
   clock_.clamp(now);
   if (closed_) return;
   jsep::stopTransceiver(state_, TransceiverId(transceiver));
-  updateNegotiationNeeded(false);
 }
 
 Result<void> Session::setCodecPreferences(uint32_t transceiver,
@@ -384,7 +427,6 @@ Result<sctp::ChannelId> Session::createDataChannel(const sctp::ChannelInit& init
   Result<sctp::ChannelId> id = transport_.dataChannels().open(init, now);
   if (!id) return id;
   state_.data.wanted = true;
-  updateNegotiationNeeded(false);
   pump(now);
   return id;
 }

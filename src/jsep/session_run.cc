@@ -61,13 +61,21 @@ void Session::pumpTransport(Timestamp now) {
             [&](transport::GatheringStateChange& e) { onGatheringState(e.state); },
             [&](transport::CandidateFound& e) { onCandidate(e.candidate); },
             [&](ice::CandidateError& e) {
-              events_.push_back(LocalCandidateError{std::move(e.url), e.code, std::move(e.text)});
+              LocalCandidateError error{{}, {}, std::move(e.url), e.code, std::move(e.text)};
+              if (e.local.port != 0) {
+                error.address = e.local.ip.toString();
+                error.port = e.local.port;
+              }
+              events_.push_back(std::move(error));
             },
             [&](transport::DtlsStateChange& e) {
               events_.push_back(DtlsStateChanged{e.event});
               onDtlsForMedia(now);
             },
-            [&](transport::SelectedPairChange) { onPathForMedia(now); },
+            [&](transport::SelectedPairChange) {
+              events_.push_back(SelectedPairChanged{});
+              onPathForMedia(now);
+            },
         },
         event);
   }
@@ -86,20 +94,21 @@ void Session::onCandidate(const ice::Candidate& candidate) {
   const std::string& ufrag = transport_.localCredentials().ufrag;
   const sdp::CandidateLine line = toLine(candidate, ufrag);
   localCandidates_.push_back(line);
-  emitDescriptions();
-  events_.push_back(
-      LocalCandidate{sdp::writeCandidate(line), transportMid(), transportIndex(), ufrag});
+  LocalCandidate event{
+      sdp::writeCandidate(line), transportMid(), transportIndex(), ufrag, {}, {}, descriptions()};
+  if (!candidate.url.empty()) event.url = candidate.url;
+  events_.push_back(std::move(event));
 }
 
 void Session::onGatheringState(transport::GatheringState state) {
+  GatheringStateChanged event{state, {}, {}};
   if (state == transport::GatheringState::Complete) {
     candidatesComplete_ = true;
-    emitDescriptions();
-    // W3C 4.4.3: a candidate with an empty text ends the generation, then the state changes.
-    events_.push_back(
-        LocalCandidate{"", transportMid(), transportIndex(), transport_.localCredentials().ufrag});
+    event.end =
+        CandidatesEnd{transportMid(), transportIndex(), transport_.localCredentials().ufrag};
   }
-  events_.push_back(GatheringStateChanged{state});
+  event.descriptions = descriptions();
+  events_.push_back(std::move(event));
 }
 
 const sdp::MediaDescription* Session::transportMedia() const {
@@ -117,6 +126,15 @@ std::string Session::transportMid() const {
 uint16_t Session::transportIndex() const {
   const sdp::MediaDescription* media = transportMedia();
   return media ? static_cast<uint16_t>(media - state_.local()->sdp.media.data()) : uint16_t{0};
+}
+
+std::optional<IceCredentials> Session::remoteIceParameters() const {
+  const TypedDescription* remote = state_.remote();
+  const auto index = remote ? transportSection(remote->sdp) : std::nullopt;
+  if (!index) return std::nullopt;
+  const sdp::TransportAttributes theirs = remote->sdp.transportOf(remote->sdp.media[*index]);
+  if (!theirs.iceUfrag || !theirs.icePwd) return std::nullopt;
+  return IceCredentials{*theirs.iceUfrag, *theirs.icePwd};
 }
 
 bool Session::pollEvent(SessionEvent& out) {

@@ -16,7 +16,8 @@ class Parser {
 
   Result<SessionDescription> run() {
     if (rest_.size() > Bounds::kTextBytes)
-      return fail(Error{ErrorCode::Syntax, "description is over 1 MiB", 1});
+      return fail(
+          Error{ErrorCode::Syntax, "description is over 1 MiB", 1, ErrorDetail::SdpSyntaxError});
     while (!rest_.empty()) {
       ++number_;
       if (const char* problem = line(cutLine())) return failHere(problem);
@@ -31,8 +32,8 @@ class Parser {
       3;  // v=, o=, s= stand first, in this order (RFC 8866 section 5)
 
   Failure failHere(const char* problem) const {
-    return fail(
-        Error{ErrorCode::Syntax, "line " + std::to_string(number_) + ": " + problem, number_});
+    return fail(Error{ErrorCode::Syntax, "line " + std::to_string(number_) + ": " + problem,
+                      number_, ErrorDetail::SdpSyntaxError});
   }
 
   std::string_view cutLine() {

@@ -17,6 +17,12 @@ struct PARLEY_EXPORT IceCandidate {
   std::optional<uint16_t> sdpMLineIndex;
   std::optional<std::string> usernameFragment;
 
+  // Of candidates that this end has gathered only.
+  /// "udp", "tcp" or "tls": how a relayed one reaches its TURN server.
+  std::optional<std::string> relayProtocol{};
+  /// The STUN or TURN server that it was learnt from.
+  std::optional<std::string> url{};
+
   /// The attributes that RTCIceCandidate reads out of the candidate line.
   struct Parsed {
     std::string foundation;

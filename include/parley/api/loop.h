@@ -86,6 +86,11 @@ class PARLEY_EXPORT Loop : public std::enable_shared_from_this<Loop> {
 
   /// Runs `fn` on the loop's thread with no lock held. Any thread, also from callbacks.
   void post(std::function<void()> fn);
+  /// Delivers at once what calls that were refused the moment they were made have to say (W3C:
+  /// "return a promise rejected with"); `process()` and `run()` do so too, ahead of everything
+  /// else. For language bindings, whose promise must be settled when the call returns. Only on the
+  /// thread that runs the loop; also from inside a callback.
+  void deliverSettled();
   /// Makes the loop look for work. Any thread.
   void wake();
 

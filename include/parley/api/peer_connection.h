@@ -14,6 +14,7 @@
 #include "parley/api/rtp_transceiver.h"
 #include "parley/api/session_description.h"
 #include "parley/api/stats_report.h"
+#include "parley/api/transports.h"
 #include "parley/base/export.h"
 #include "parley/base/result.h"
 
@@ -34,7 +35,8 @@ PARLEY_EXPORT const char* toString(IceConnectionState state);
 PARLEY_EXPORT const char* toString(PeerConnectionState state);
 
 /// Called once with the outcome, on the loop's thread, after all events of the step that it belongs
-/// to; never if the connection closes first (W3C webrtc-pc section 4.4.1.2).
+/// to; never if the connection closes first (W3C webrtc-pc section 4.4.1.2). What is wrong with a
+/// call from the start is told ahead of everything else (Loop::deliverSettled).
 template <class T>
 using Completion = std::function<void(Result<T>)>;
 
@@ -51,8 +53,19 @@ struct TrackEvent {
   RtpTransceiver transceiver;
 };
 
+/// addtrack and removetrack of a remote MediaStream (webrtc-pc section 4.4.1.5): the track has
+/// joined or left the remote stream with this id. Comes after signalingstatechange and mute, before
+/// `track`.
+struct StreamTrackEvent {
+  std::string stream;
+  MediaStreamTrack track;
+  bool added = false;
+};
+
 /// RTCPeerConnectionIceErrorEvent.
 struct IceCandidateError {
+  std::optional<std::string> address;  ///< local; nothing if it must not be told
+  std::optional<uint16_t> port;
   std::string url;
   int errorCode = 0;
   std::string errorText;
@@ -72,7 +85,9 @@ class PARLEY_EXPORT PeerConnection {
   explicit operator bool() const { return handle_ != nullptr; }
   bool operator==(const PeerConnection&) const = default;
 
-  // Negotiation (W3C 4.4.2). Operations queue up and run in order.
+  // Negotiation (W3C 4.4.2). Operations queue up and run in order, each in a delivery step of its
+  // own: it changes all that the getters below show, fires its events in the specification's order,
+  // then completes. On a closed connection they complete with InvalidState.
   void createOffer(Completion<SessionDescription> done) { createOffer({}, std::move(done)); }
   void createOffer(OfferOptions options, Completion<SessionDescription> done);
   void createAnswer(Completion<SessionDescription> done);
@@ -110,17 +125,20 @@ class PARLEY_EXPORT PeerConnection {
 
   // Data (W3C 6.1).
   Result<DataChannel> createDataChannel(std::string label, DataChannelInit init = {});
+  /// Empty until an answer has accepted data channels.
+  SctpTransport sctp() const;
   /// RTCSctpTransport.maxMessageSize; 0 before the transport exists.
   uint64_t maxMessageSize() const;
 
   void getStats(Completion<StatsReport> done);
 
   /// Ends the connection and returns at once: states are Closed, tracks have ended, no callback of
-  /// this connection starts afterwards (one may be running). Calls still pending never complete.
+  /// this connection starts afterwards (one may be running) but DataChannel::onClose of channels
+  /// that were not closed (W3C 6.2). Calls still pending never complete.
   void close();
-  /// The same, and waits for a callback that is running on the loop's thread and for media sinks
-  /// that run on workers: afterwards what they captured may be destroyed. CHECK-fails when called
-  /// from a callback; from a sink it does not wait for that sink.
+  /// The same without those, and waits for a callback that is running on the loop's thread and for
+  /// media sinks that run on workers: afterwards what they captured may be destroyed. CHECK-fails
+  /// when called from a callback; from a sink it does not wait for that sink.
   void closeAndDrain();
 
   // Callbacks; an empty function removes one.
@@ -134,6 +152,7 @@ class PARLEY_EXPORT PeerConnection {
   void onIceConnectionStateChange(std::function<void(IceConnectionState)> callback);
   void onConnectionStateChange(std::function<void(PeerConnectionState)> callback);
   void onTrack(std::function<void(const TrackEvent&)> callback);
+  void onStreamTrackChange(std::function<void(const StreamTrackEvent&)> callback);
   void onDataChannel(std::function<void(DataChannel)> callback);
 
   const std::shared_ptr<api_internal::PeerConnectionCore>& core() const;

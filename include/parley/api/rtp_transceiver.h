@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "parley/api/media_track.h"
+#include "parley/api/transports.h"
 #include "parley/base/export.h"
 #include "parley/base/result.h"
 #include "parley/base/units.h"
@@ -76,6 +77,8 @@ class PARLEY_EXPORT RtpSender {
   /// for scaleResolutionDownBy < 1 or maxFramerate < 0.
   void setParameters(RtpSendParameters parameters, std::function<void(Result<void>)> done);
   void setStreams(std::vector<std::string> streams);
+  /// Empty until a description has given the transceiver a section.
+  DtlsTransport transport() const;
 
   RtpSender(std::shared_ptr<api_internal::PeerConnectionCore> core, uint32_t transceiver)
       : core_(std::move(core)), transceiver_(transceiver) {}
@@ -95,6 +98,8 @@ class PARLEY_EXPORT RtpReceiver {
 
   MediaStreamTrack track() const;
   RtpReceiveParameters getParameters() const;
+  /// As RtpSender::transport.
+  DtlsTransport transport() const;
   /// Asks the peer for a key frame (PLI); at most one per 300 ms leaves.
   void requestKeyFrame();
 

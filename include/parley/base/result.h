@@ -28,17 +28,38 @@ enum class ErrorCode : int {
   Network = 10,      ///< NetworkError: sockets, names or peers could not be reached
   Abort = 11,        ///< AbortError: ended before it was done
   ResourceExhausted =
-      12,  ///< QuotaExceededError: a bounded queue or table is full; try again later
+      12,                 ///< QuotaExceededError: a bounded queue or table is full; try again later
+  InvalidCharacter = 13,  ///< InvalidCharacterError: a character that has no meaning there (DTMF)
 };
 
 /// The W3C name, e.g. "InvalidStateError".
 PARLEY_EXPORT const char* toString(ErrorCode code);
+
+/// RTCErrorDetailType.
+enum class ErrorDetail : int {
+  DataChannelFailure,
+  DtlsFailure,
+  FingerprintFailure,
+  SctpFailure,
+  SdpSyntaxError,
+  HardwareEncoderNotAvailable,
+  HardwareEncoderError,
+};
+
+/// The W3C spelling: "sdp-syntax-error".
+PARLEY_EXPORT const char* toString(ErrorDetail detail);
 
 /// What went wrong and what to do about it. `message` is one sentence for a developer.
 struct Error {
   ErrorCode code = ErrorCode::Operation;
   std::string message;
   std::optional<int> sdpLineNumber{};  ///< 1-based, for SDP syntax errors (RTCError.sdpLineNumber)
+  /// Set where the W3C specification has an RTCError (webrtc-pc section 11), whose name is always
+  /// "OperationError", in place of a plain exception named after `code`.
+  std::optional<ErrorDetail> detail{};
+  std::optional<uint16_t> sctpCauseCode{};  ///< RFC 9260 section 3.3.10
+  std::optional<uint32_t> receivedAlert{};  ///< TLS AlertDescription
+  std::optional<uint32_t> sentAlert{};
 };
 
 template <class T>
@@ -50,7 +71,7 @@ struct Failure {
 };
 
 inline Failure fail(ErrorCode code, std::string message) {
-  return Failure{{code, std::move(message), {}}};
+  return Failure{Error{code, std::move(message)}};
 }
 inline Failure fail(Error error) {
   return Failure{std::move(error)};

@@ -20,6 +20,10 @@ PARLEY_EXPORT Result<sdp::SessionDescription> createOffer(const SessionState& st
                                                           const LocalCapabilities& capabilities,
                                                           const OfferOptions& options = {});
 
+/// Whether the signaling state has room for an offer, or asks for an answer: InvalidState if not.
+PARLEY_EXPORT Result<void> checkOfferState(const SessionState& state);
+PARLEY_EXPORT Result<void> checkAnswerState(const SessionState& state);
+
 /// An answer to the pending remote offer (RFC 9429 section 5.3.1). Sections are rejected that we
 /// have no codec for, that are not bundled with the first, that lack rtcp-mux, or whose transceiver
 /// is stopped. InvalidState unless have-remote-offer or have-local-pranswer.

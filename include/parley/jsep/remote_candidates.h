@@ -29,6 +29,14 @@ struct AcceptedCandidate {
 PARLEY_EXPORT Result<AcceptedCandidate> addRemoteCandidate(SessionState& state,
                                                            const RemoteCandidate& candidate);
 
+/// The checks of addIceCandidate() that come before the candidate itself is looked at (webrtc-pc
+/// section 4.4.2): InvalidState without a remote description; Operation for a mid or index that it
+/// has not, or a ufrag that no remote description has for that section.
+PARLEY_EXPORT Result<void> checkCandidatePlace(const SessionState& state,
+                                               const std::optional<std::string>& mid,
+                                               std::optional<uint16_t> mLineIndex,
+                                               const std::optional<std::string>& ufrag);
+
 /// RTCPeerConnection.canTrickleIceCandidates: nullopt without a remote description.
 PARLEY_EXPORT std::optional<bool> canTrickle(const SessionState& state);
 

@@ -51,21 +51,34 @@ struct SignalingStateChanged {
 struct DescriptionsChanged {
   std::optional<DescriptionText> currentLocal, pendingLocal, currentRemote, pendingRemote;
 };
-struct NegotiationNeeded {};
 struct LocalCandidate {
-  std::string candidate;  ///< empty: end of candidates
+  std::string candidate;
+  std::string mid;
+  uint16_t mLineIndex = 0;
+  std::string ufrag;
+  std::optional<std::string> url;
+  std::optional<std::string> relayProtocol;
+  DescriptionsChanged descriptions;  ///< with the candidate in them
+};
+/// Where the end-of-candidates mark of a generation belongs.
+struct CandidatesEnd {
   std::string mid;
   uint16_t mLineIndex = 0;
   std::string ufrag;
 };
 struct GatheringStateChanged {
   transport::GatheringState state;
+  std::optional<CandidatesEnd> end;  ///< when complete
+  DescriptionsChanged descriptions;
 };
 struct LocalCandidateError {
+  std::optional<std::string> address;
+  std::optional<uint16_t> port;
   std::string url;
   int code = 0;
   std::string text;
 };
+struct SelectedPairChanged {};
 struct IceStateChanged {
   ice::IceConnectionState state;
 };
@@ -79,6 +92,12 @@ struct TrackAdded {
 };
 struct TrackRemoved {
   uint32_t transceiver = 0;
+};
+/// A remote stream has gained or lost the track of a receiver.
+struct StreamTrackChanged {
+  std::string stream;
+  uint32_t transceiver = 0;
+  bool added = false;
 };
 struct TransceiverStopped {
   uint32_t transceiver = 0;
@@ -112,9 +131,9 @@ struct TargetBitrate {
   double lossFraction = 0;
 };
 using SessionEvent =
-    std::variant<std::monostate, SignalingStateChanged, DescriptionsChanged, NegotiationNeeded,
-                 LocalCandidate, GatheringStateChanged, LocalCandidateError, IceStateChanged,
-                 DtlsStateChanged, TrackAdded, TrackRemoved, TransceiverStopped,
+    std::variant<std::monostate, SignalingStateChanged, DescriptionsChanged, LocalCandidate,
+                 GatheringStateChanged, LocalCandidateError, SelectedPairChanged, IceStateChanged,
+                 DtlsStateChanged, TrackAdded, TrackRemoved, StreamTrackChanged, TransceiverStopped,
                  TransceiversRemoved, TrackUnmuted, SenderConfigured, ReceiverConfigured,
                  KeyFrameRequested, TargetBitrate, sctp::ChannelEvent>;
 
@@ -141,8 +160,20 @@ class PARLEY_EXPORT Session {
                                const std::optional<std::string>& ufrag, Timestamp now);
   void restartIce(Timestamp now);
   std::optional<bool> remoteTrickles() const;
-  /// To be asked when a NegotiationNeeded event is about to be delivered: whether it still holds.
-  bool confirmNegotiationNeeded();
+  /// "Check if negotiation is needed" (webrtc-pc section 4.7.3). When to ask, and when to fire the
+  /// event, is up to whoever runs the operations chain.
+  bool isNegotiationNeeded() const;
+
+  // What the operations refuse at once, before anything is queued; the state stays as it is.
+  /// InvalidState in a state that has no such step; InvalidModification for a text that is not the
+  /// one that createOffer or createAnswer gave last (webrtc-pc section 4.4.2).
+  Result<void> checkLocalDescription(std::optional<SdpType> type, const std::string& sdp) const;
+  /// Parses and tries a remote description without applying it.
+  Result<void> tryRemoteDescription(SdpType type, const std::string& sdp) const;
+  /// InvalidState without a remote description; Operation for a section or ufrag unknown to it.
+  Result<void> checkIceCandidate(const std::optional<std::string>& mid,
+                                 std::optional<uint16_t> mLineIndex,
+                                 const std::optional<std::string>& ufrag) const;
   const SessionState& state() const { return state_; }
   bool closed() const { return closed_; }
 
@@ -198,24 +229,27 @@ class PARLEY_EXPORT Session {
   void pump(Timestamp now);
 
   const transport::PeerTransport& transport() const { return transport_; }
+  /// The section whose transport all others share, in the newest local description.
+  std::string transportMid() const;
+  uint16_t transportIndex() const;
+  /// ICE credentials of the newest remote description.
+  std::optional<IceCredentials> remoteIceParameters() const;
   Environment& environment() { return environment_; }
 
  private:
-  Result<void> apply(Result<Delta> delta, SdpType type, Timestamp now);
+  Result<void> apply(Result<Delta> delta, Timestamp now);
   void applyTransport(const TransportChange& change, Timestamp now);
   void applyRemoteIce(const TransportChange& change, Timestamp now);
   void emitEvents(const SessionEvents& events, SignalingState signaling);
-  void emitDescriptions();
+  DescriptionsChanged descriptions() const;
+  SdpType implicitType() const;
   std::optional<DescriptionText> textOf(const std::optional<TypedDescription>& description,
                                         bool local) const;
   void drawSsrcs(TransceiverState& transceiver);
-  void updateNegotiationNeeded(bool afterDescription);
   void refreshIce();
 
   void pumpTransport(Timestamp now);
   const sdp::MediaDescription* transportMedia() const;
-  std::string transportMid() const;
-  uint16_t transportIndex() const;
   void onCandidate(const ice::Candidate& candidate);
   void onGatheringState(transport::GatheringState state);
 
@@ -245,7 +279,10 @@ class PARLEY_EXPORT Session {
   transport::PeerTransport transport_;
   SessionState state_;
   bool closed_ = false;
-  bool negotiationNeeded_ = false;
+  // W3C [[LastCreatedOffer]] and [[LastCreatedAnswer]]; empty again once stable.
+  std::string lastOffer_;
+  std::string lastAnswer_;
+  bool lastOfferRestarts_ = false;
   std::string candidateUfrag_;  ///< generation that `localCandidates_` belong to
   std::vector<sdp::CandidateLine> localCandidates_;
   bool candidatesComplete_ = false;

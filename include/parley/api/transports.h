@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "parley/api/ice_candidate.h"
+#include "parley/base/bytes.h"
+#include "parley/base/export.h"
+#include "parley/base/result.h"
+
+namespace parley {
+
+namespace api_internal {
+class PeerConnectionCore;
+}
+
+/// RTCIceTransportState.
+enum class IceTransportState { New, Checking, Connected, Completed, Disconnected, Failed, Closed };
+/// RTCIceGathererState.
+enum class IceGathererState { New, Gathering, Complete };
+/// RTCIceRole.
+enum class IceRole { Unknown, Controlling, Controlled };
+/// RTCIceComponent.
+enum class IceComponent { Rtp, Rtcp };
+/// RTCDtlsTransportState.
+enum class DtlsTransportState { New, Connecting, Connected, Closed, Failed };
+/// RTCSctpTransportState.
+enum class SctpTransportState { Connecting, Connected, Closed };
+
+PARLEY_EXPORT const char* toString(IceTransportState state);
+PARLEY_EXPORT const char* toString(IceGathererState state);
+PARLEY_EXPORT const char* toString(IceRole role);
+PARLEY_EXPORT const char* toString(IceComponent component);
+PARLEY_EXPORT const char* toString(DtlsTransportState state);
+PARLEY_EXPORT const char* toString(SctpTransportState state);
+
+/// RTCIceParameters.
+struct IceParameters {
+  std::string usernameFragment;
+  std::string password;
+  bool operator==(const IceParameters&) const = default;
+};
+
+/// RTCIceCandidatePair.
+struct IceCandidatePair {
+  IceCandidate local;
+  IceCandidate remote;
+};
+
+/// RTCIceTransport (webrtc-pc section 5.6): a handle on the ICE transport of a connection; there is
+/// one, as everything is bundled. Values change only in the delivery step whose event announces
+/// them. Thread rules: those of the Loop.
+class PARLEY_EXPORT IceTransport {
+ public:
+  IceTransport() = default;
+  explicit operator bool() const { return core_ != nullptr; }
+  bool operator==(const IceTransport&) const = default;
+
+  /// Unknown until a description has been applied.
+  IceRole role() const;
+  /// Always Rtp: RTCP shares the port.
+  IceComponent component() const { return IceComponent::Rtp; }
+  IceTransportState state() const;
+  IceGathererState gatheringState() const;
+  /// What has been gathered in this generation, as announced so far.
+  std::vector<IceCandidate> getLocalCandidates() const;
+  /// What addIceCandidate and remote descriptions brought for this generation.
+  std::vector<IceCandidate> getRemoteCandidates() const;
+  std::optional<IceCandidatePair> getSelectedCandidatePair() const;
+  /// Nothing before setLocalDescription.
+  std::optional<IceParameters> getLocalParameters() const;
+  /// Nothing before setRemoteDescription.
+  std::optional<IceParameters> getRemoteParameters() const;
+
+  void onStateChange(std::function<void(IceTransportState)> callback);
+  void onGatheringStateChange(std::function<void(IceGathererState)> callback);
+  void onSelectedCandidatePairChange(std::function<void()> callback);
+
+  explicit IceTransport(std::shared_ptr<api_internal::PeerConnectionCore> core)
+      : core_(std::move(core)) {}
+
+ private:
+  std::shared_ptr<api_internal::PeerConnectionCore> core_;
+};
+
+/// RTCDtlsTransport (webrtc-pc section 5.5): a handle, as IceTransport.
+class PARLEY_EXPORT DtlsTransport {
+ public:
+  DtlsTransport() = default;
+  explicit operator bool() const { return core_ != nullptr; }
+  bool operator==(const DtlsTransport&) const = default;
+
+  IceTransport iceTransport() const { return IceTransport(core_); }
+  DtlsTransportState state() const;
+  /// The peer's certificate chain, each in DER; empty until connected.
+  std::vector<Bytes> getRemoteCertificates() const;
+
+  void onStateChange(std::function<void(DtlsTransportState)> callback);
+  /// `detail` is DtlsFailure or FingerprintFailure, with the alerts that went or came. Fires before
+  /// the change to Failed.
+  void onError(std::function<void(const Error&)> callback);
+
+  explicit DtlsTransport(std::shared_ptr<api_internal::PeerConnectionCore> core)
+      : core_(std::move(core)) {}
+
+ private:
+  std::shared_ptr<api_internal::PeerConnectionCore> core_;
+};
+
+/// RTCSctpTransport (webrtc-pc section 6.1): a handle, as IceTransport.
+class PARLEY_EXPORT SctpTransport {
+ public:
+  SctpTransport() = default;
+  explicit operator bool() const { return core_ != nullptr; }
+  bool operator==(const SctpTransport&) const = default;
+
+  DtlsTransport transport() const { return DtlsTransport(core_); }
+  SctpTransportState state() const;
+  /// The largest message that DataChannel::send takes, in bytes; nothing = any size (W3C: positive
+  /// infinity).
+  std::optional<uint64_t> maxMessageSize() const;
+  /// Channels that can be open at once; nothing until connected.
+  std::optional<uint16_t> maxChannels() const;
+
+  void onStateChange(std::function<void(SctpTransportState)> callback);
+
+  explicit SctpTransport(std::shared_ptr<api_internal::PeerConnectionCore> core)
+      : core_(std::move(core)) {}
+
+ private:
+  std::shared_ptr<api_internal::PeerConnectionCore> core_;
+};
+
+}  // namespace parley

@@ -1,0 +1,175 @@
+// webrtc-pc section 4.4.1.5: what setting a description changes and fires, and in which order.
+
+#include <algorithm>
+
+#include "conformance/peers.h"
+
+namespace parley::conformance {
+namespace {
+
+class DescriptionEvents : public Peers {};
+
+TEST_F(DescriptionEvents, S4_4_1_5_AllSlotsHaveChangedWhenTheFirstEventFires) {
+  RtpTransceiver transceiver = a.addTransceiver(MediaKind::Audio).value();
+  bool fired = false;
+  a.onSignalingStateChange([&](SignalingState state) {
+    fired = true;
+    EXPECT_EQ(state, SignalingState::HaveLocalOffer);
+    EXPECT_EQ(a.signalingState(), state);
+    EXPECT_TRUE(a.pendingLocalDescription());
+    EXPECT_EQ(transceiver.mid(), "0");
+    EXPECT_TRUE(transceiver.sender().transport());
+  });
+  a.setLocalDescription([&](Result<void>) { EXPECT_TRUE(fired); });
+  EXPECT_EQ(a.signalingState(), SignalingState::Stable) << "a task changes it, not the call";
+  EXPECT_FALSE(a.localDescription());
+  EXPECT_FALSE(transceiver.mid());
+  EXPECT_FALSE(transceiver.sender().transport());
+  run();
+  EXPECT_TRUE(fired);
+}
+
+TEST_F(DescriptionEvents, S4_4_1_5_OrderOfARemoteOffer) {
+  (void)a.addTrack(audio(), {"stream"});
+  (void)a.addTrack(video(), {"stream"});
+  ASSERT_TRUE(setLocal(a));
+  Log log;
+  listen(b, log);
+  b.setRemoteDescription(*a.localDescription(),
+                         [&](Result<void> r) { log.add(r ? "resolved" : "rejected"); });
+  run();
+  EXPECT_EQ(log.take(), (Lines{"signalingstatechange have-remote-offer", "addtrack stream",
+                               "addtrack stream", "track audio", "track video", "resolved"}));
+}
+
+TEST_F(DescriptionEvents, S4_4_1_5_OrderOfARemoval) {
+  RtpSender sender = a.addTrack(audio(), {"stream"}).value();
+  negotiate(a, b);
+  Log log;
+  listen(b, log);
+  b.getReceivers()[0].track().onMute([&] { log.add("mute"); });
+  // Packets have come, so that the track can fall silent.
+  ASSERT_TRUE(a.removeTrack(sender));
+  ASSERT_TRUE(setLocal(a));
+  b.setRemoteDescription(*a.localDescription(), [&](Result<void>) { log.add("resolved"); });
+  run();
+  EXPECT_EQ(log.take(),
+            (Lines{"signalingstatechange have-remote-offer", "removetrack stream", "resolved"}))
+      << "no mute: nothing had unmuted it";
+  EXPECT_TRUE(b.getReceivers()[0].track().muted());
+}
+
+TEST_F(DescriptionEvents, S4_4_1_5_AGlaringOfferRollsBackInAStepOfItsOwn) {
+  (void)a.addTrack(audio());
+  (void)b.addTrack(video());
+  ASSERT_TRUE(setLocal(a));
+  ASSERT_TRUE(setLocal(b));
+  Log log;
+  listen(b, log);
+  Lines seen;
+  b.onSignalingStateChange([&](SignalingState state) {
+    EXPECT_EQ(b.signalingState(), state) << "getters agree with the event at each of them";
+    log.add(toString(state));
+  });
+  b.setRemoteDescription(*a.localDescription(), [&](Result<void>) { log.add("resolved"); });
+  run();
+  EXPECT_EQ(log.take(), (Lines{"stable", "have-remote-offer", "track audio", "resolved"}));
+}
+
+TEST_F(DescriptionEvents, S4_4_1_5_AnOfferThatCannotBeAppliedRollsNothingBack) {
+  (void)b.addTrack(video());
+  ASSERT_TRUE(setLocal(b));
+  Log log;
+  listen(b, log);
+  EXPECT_FALSE(setRemote(b, {SdpType::Offer, "nonsense"}));
+  EXPECT_EQ(b.signalingState(), SignalingState::HaveLocalOffer);
+  EXPECT_EQ(log.take(), Lines{});
+}
+
+TEST_F(DescriptionEvents, S4_7_3_NegotiationNeededWaitsForTheChainAndFiresOnce) {
+  Log log;
+  listen(a, log);
+  (void)a.addTransceiver(MediaKind::Audio);
+  (void)a.addTransceiver(MediaKind::Video);
+  EXPECT_EQ(log.size(), 0u);
+  run();
+  EXPECT_EQ(log.take(), Lines{"negotiationneeded"});
+  (void)a.createDataChannel("c");
+  run();
+  EXPECT_EQ(log.take(), Lines{}) << "the flag is up already";
+  a.onSignalingStateChange({});
+  negotiate(a, b);
+  run();
+  EXPECT_EQ(log.take(), Lines{});
+  (void)a.addTransceiver(MediaKind::Audio);
+  a.setLocalDescription([&](Result<void>) { log.add("resolved"); });
+  run();
+  EXPECT_EQ(log.take(), Lines{"resolved"}) << "not between the offer and its answer";
+  ASSERT_TRUE(setLocal(a, {SdpType::Rollback, ""}));
+  run();
+  EXPECT_EQ(log.take(), Lines{"negotiationneeded"});
+}
+
+TEST_F(DescriptionEvents, S4_4_2_RestartIceBeforeAnyDescriptionNeedsNothing) {
+  Log log;
+  listen(a, log);
+  a.restartIce();
+  run();
+  EXPECT_EQ(log.take(), Lines{});
+}
+
+TEST_F(DescriptionEvents, S5_6_GatheringEndsInOneStep) {
+  (void)a.createDataChannel("c");
+  Log log;
+  a.onIceCandidate([&](const std::optional<IceCandidate>& c) {
+    if (!c) {
+      log.add("null");
+      EXPECT_EQ(a.iceGatheringState(), IceGatheringState::Complete);
+    } else if (c->candidate.empty()) {
+      log.add("end");
+      EXPECT_EQ(a.iceGatheringState(), IceGatheringState::Gathering);
+    } else {
+      EXPECT_NE(a.localDescription()->sdp.find(c->candidate), std::string::npos)
+          << "it is in the description when the event fires";
+    }
+  });
+  a.onIceGatheringStateChange([&](IceGatheringState s) { log.add(toString(s)); });
+  ASSERT_TRUE(setLocal(a));
+  ASSERT_TRUE(runUntil([&] { return a.iceGatheringState() == IceGatheringState::Complete; }));
+  EXPECT_EQ(log.take(), (Lines{"gathering", "end", "complete", "null"}));
+}
+
+TEST_F(DescriptionEvents, S4_3_3_StatesOfTheTransportComeBeforeThoseOfTheConnection) {
+  (void)a.createDataChannel("c");
+  Log log;
+  ASSERT_TRUE(setLocal(a));
+  a.onIceConnectionStateChange([&](IceConnectionState s) {
+    log.add(std::string("iceconnection ") + toString(s));
+    EXPECT_STREQ(
+        toString(a.sctp() ? a.sctp().transport().iceTransport().state() : IceTransportState::New),
+        a.sctp() ? toString(s) : "new");
+  });
+  a.onConnectionStateChange(
+      [&](PeerConnectionState s) { log.add(std::string("connection ") + toString(s)); });
+  ASSERT_TRUE(setRemote(b, *a.localDescription()));
+  ASSERT_TRUE(setLocal(b));
+  a.setRemoteDescription(*b.localDescription(), [&](Result<void>) {
+    a.sctp().transport().iceTransport().onStateChange(
+        [&](IceTransportState s) { log.add(std::string("ice ") + toString(s)); });
+    a.sctp().transport().onStateChange(
+        [&](DtlsTransportState s) { log.add(std::string("dtls ") + toString(s)); });
+  });
+  ASSERT_TRUE(runUntil([&] { return a.connectionState() == PeerConnectionState::Connected; }));
+  const Lines lines = log.take();
+  const auto at = [&](const char* what) {
+    return std::find(lines.begin(), lines.end(), what) - lines.begin();
+  };
+  EXPECT_EQ(at("ice checking") + 1, at("iceconnection checking"));
+  EXPECT_EQ(at("iceconnection checking") + 1, at("connection connecting"));
+  EXPECT_EQ(at("ice connected") + 1, at("iceconnection connected"));
+  EXPECT_EQ(at("dtls connected") + 1, at("connection connected"));
+  EXPECT_EQ(a.sctp().transport().getRemoteCertificates().size(), 1u);
+}
+
+}  // namespace
+}  // namespace parley::conformance
