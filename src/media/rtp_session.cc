@@ -347,11 +347,19 @@ void RtpSession::Impl::release(PacedPacket packet, int32_t probeId, Timestamp no
   SendStream* stream = find(packet.stream);
   if (stream == nullptr) return;
   PacketBuf wire;
+  bool counted = false;
   if (packet.type == PacketType::Retransmission) {
     if (!stream->buildRetransmission(packet.sequence, wire, now)) return;
+    // Under its own number a packet goes out again as it was, send time and all: with AES-GCM
+    // another one would reuse the nonce. So it is not counted by the peer's feedback a second time.
+    if (stream->repeatsAsRtx()) counted = stamp(*stream, wire, now);
   } else if (stream->keepsHistory()) {
     // The one copy of a sent packet: repetitions need the plaintext, SRTP works in place.
-    wire = environment_.pool.copyOf(packet.data.span());
+    wire = environment_.pool.allocate();
+    if (wire) {
+      counted = stamp(*stream, packet.data, now);
+      wire.assign(packet.data.span());
+    }
     stream->remember(packet.sequence, std::move(packet.data), now);
     if (!wire) {
       ++drops_.packetPool;
@@ -359,8 +367,9 @@ void RtpSession::Impl::release(PacedPacket packet, int32_t probeId, Timestamp no
     }
   } else {
     wire = std::move(packet.data);
+    counted = stamp(*stream, wire, now);
   }
-  transmit(*stream, std::move(wire), packet.type, packet.queued, probeId, now);
+  transmit(*stream, std::move(wire), packet.type, packet.queued, probeId, counted, now);
 }
 
 size_t RtpSession::Impl::sendPadding(size_t bytes, int32_t probeId, Timestamp now) {
@@ -368,17 +377,20 @@ size_t RtpSession::Impl::sendPadding(size_t bytes, int32_t probeId, Timestamp no
   PacketBuf wire;
   if (stream == nullptr || !stream->buildPadding(bytes, wire, now)) return 0;
   const size_t size = wire.size();
-  transmit(*stream, std::move(wire), PacketType::Padding, now, probeId, now);
+  const bool counted = stamp(*stream, wire, now);
+  transmit(*stream, std::move(wire), PacketType::Padding, now, probeId, counted, now);
   return size;
 }
 
-void RtpSession::Impl::transmit(SendStream& stream, PacketBuf packet, PacketType type,
-                                Timestamp queued, int32_t probeId, Timestamp now) {
+bool RtpSession::Impl::stamp(const SendStream& stream, PacketBuf& packet, Timestamp now) {
   const rtp::ExtensionMap& map = stream.config().extensions;
   const MutableByteSpan bytes = packet.mutableSpan();
   rtp::setExtension<rtp::AbsSendTime>(bytes, map, rtp::AbsSendTime::fromTimestamp(now));
-  const bool counted =
-      rtp::setExtension<rtp::TransportSequenceNumber>(bytes, map, adapter_.nextSequence());
+  return rtp::setExtension<rtp::TransportSequenceNumber>(bytes, map, adapter_.nextSequence());
+}
+
+void RtpSession::Impl::transmit(SendStream& stream, PacketBuf packet, PacketType type,
+                                Timestamp queued, int32_t probeId, bool counted, Timestamp now) {
   stream.onSent(packet, type, queued, now);
   schedule_.onMedia(stream.config().kind == MediaKind::Video, now);
   const auto size = static_cast<uint32_t>(packet.size());

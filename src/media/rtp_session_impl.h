@@ -69,8 +69,10 @@ class RtpSession::Impl {
   void pump(Timestamp now);
   void release(PacedPacket packet, int32_t probeId, Timestamp now);
   size_t sendPadding(size_t bytes, int32_t probeId, Timestamp now);
+  /// Writes the send-time extensions. True if the packet takes the next transport-wide number.
+  bool stamp(const SendStream& stream, PacketBuf& packet, Timestamp now);
   void transmit(SendStream& stream, PacketBuf packet, PacketType type, Timestamp queued,
-                int32_t probeId, Timestamp now);
+                int32_t probeId, bool counted, Timestamp now);
   void push(OutgoingPacket packet);
   SendStream* paddingStream() const;
   /// What every input ends with.

@@ -47,6 +47,8 @@ class SendStream {
   void remember(int64_t sequence, PacketBuf packet, Timestamp now);
   /// A repetition of a packet of the history, as RTX if there is one; false if it is gone.
   bool buildRetransmission(int64_t sequence, PacketBuf& out, Timestamp now);
+  /// Whether repetitions have a source and numbers of their own (RFC 4588).
+  bool repeatsAsRtx() const { return config_.rtxSsrc && config_.rtxPayloadType; }
   bool canPad() const;
   /// Something of about `bytes` that does the peer no harm: a repetition, or pure padding.
   bool buildPadding(size_t bytes, PacketBuf& out, Timestamp now);

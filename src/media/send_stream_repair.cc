@@ -56,7 +56,7 @@ bool SendStream::buildRetransmission(int64_t sequence, PacketBuf& out, Timestamp
   if (!view) return false;
   out = environment_.pool.allocate();
   if (!out) return false;
-  if (config_.rtxSsrc && config_.rtxPayloadType) {
+  if (repeatsAsRtx()) {
     buildRtx(*view, out);
   } else {
     out.assign(entry->packet.span());
@@ -68,11 +68,11 @@ bool SendStream::buildRetransmission(int64_t sequence, PacketBuf& out, Timestamp
 bool SendStream::canPad() const {
   if (config_.kind != MediaKind::Video || !config_.active || !everSent()) return false;
   // Padding on the media SSRC takes a sequence number, so it must not split a frame.
-  return (config_.rtxSsrc && config_.rtxPayloadType) || lastWasMarker_;
+  return repeatsAsRtx() || lastWasMarker_;
 }
 
 bool SendStream::buildPadding(size_t bytes, PacketBuf& out, Timestamp now) {
-  const bool rtx = config_.rtxSsrc && config_.rtxPayloadType;
+  const bool rtx = repeatsAsRtx();
   SendHistory::Entry* entry = rtx && bytes > kMaxPadding ? history_.newest() : nullptr;
   if (entry != nullptr && !entry->queued) return buildRetransmission(entry->sequence, out, now);
   out = environment_.pool.allocate();

@@ -1,5 +1,6 @@
 #include "parley/media/rtp_session.h"
 
+#include <map>
 #include <tuple>
 
 #include <gtest/gtest.h>
@@ -68,6 +69,32 @@ TEST(RtpSession, WithoutRtxPacketsAreRepeatedThemselves) {
   pair.run(Duration::seconds(6));
   EXPECT_GT(pair.decoded, 160);
   EXPECT_GT(pair.sent().retransmittedPacketsSent, 5u);
+}
+
+// With AES-GCM the SSRC and the sequence number make the nonce. Two different packets under one
+// nonce give away the authentication key (RFC 5116 section 3.1.1), so what is sent again under its
+// own number must be what was sent, to the byte.
+TEST(RtpSession, ARepetitionWithoutRtxIsTheVerySamePacket) {
+  Options options;
+  options.rtx = false;
+  SessionPair pair(options);
+  std::map<uint16_t, Bytes> sent;
+  size_t repeated = 0;
+  pair.filter = [&](bool fromA, const OutgoingPacket& p) {
+    if (!fromA || p.isRtcp) return true;
+    const auto view = rtp::PacketView::parse(p.data.span());
+    const auto [known, fresh] = sent.emplace(view->sequenceNumber(), toBytes(p.data.span()));
+    if (!fresh) {
+      ++repeated;
+      EXPECT_EQ(known->second, toBytes(p.data.span()));
+    }
+    return view->sequenceNumber() % 10 != 3 || !fresh;
+  };
+  pair.addVideo();
+  pair.connect();
+  pair.run(Duration::seconds(2));
+  EXPECT_GT(repeated, 5u);
+  EXPECT_GT(pair.a->bandwidth().estimate, DataRate::kbps(200)) << "feedback still counts";
 }
 
 TEST(RtpSession, AKeyFrameEndsAnOutage) {
