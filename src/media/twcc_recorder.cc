@@ -16,6 +16,7 @@ void TwccRecorder::handlePacket(uint16_t transportSequence, size_t bytes, Timest
   if (arrivals_.empty()) {
     windowStart_ = now;
     windowBytes_ = 0;
+    reports_ = 0;
     due_ = now + kMaxInterval;
   }
   windowBytes_ += bytes;
@@ -54,14 +55,11 @@ size_t TwccRecorder::write(ByteWriter& w, uint32_t senderSsrc, uint32_t mediaSsr
   std::span<const rtp::rtcp::PacketArrival> batch(arrivals_);
   const int64_t first = batch[0].sequence;
   int64_t base = *nextBase_;
-  if (first < base) {
-    size_t run = 1;
-    while (run < batch.size() && batch[run].sequence == first + static_cast<int64_t>(run)) ++run;
-    batch = batch.first(run);
-    base = first;
-  } else if (first - base > kMaxSpan) {
-    base = first;
-  }
+  const int64_t widest = first < base ? 1 : kMaxSpan;
+  if (first < base || first - base > kMaxSpan) base = first;
+  size_t run = 1;
+  while (run < batch.size() && batch[run].sequence - batch[run - 1].sequence <= widest) ++run;
+  batch = batch.first(run);
   const size_t start = w.size();
   const size_t taken =
       writeTransportFeedback(w, senderSsrc, mediaSsrc, count_, base, batch, maxBytes);
@@ -69,6 +67,10 @@ size_t TwccRecorder::write(ByteWriter& w, uint32_t senderSsrc, uint32_t mediaSsr
   ++count_;
   nextBase_ = std::max(*nextBase_, arrivals_[taken - 1].sequence + 1);
   arrivals_.erase(arrivals_.begin(), arrivals_.begin() + static_cast<ptrdiff_t>(taken));
+  if (++reports_ == kMaxReportsAtOnce && !arrivals_.empty()) {
+    nextBase_ = std::max(*nextBase_, arrivals_.back().sequence + 1);
+    arrivals_.clear();
+  }
   return w.size() - start;
 }
 

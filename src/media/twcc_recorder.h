@@ -26,10 +26,12 @@ class TwccRecorder {
   void reset();
 
  private:
-  /// Arrivals that are not reported in this many numbers are given up: the sender has forgotten
-  /// them.
-  static constexpr int64_t kMaxSpan = 1 << 15;
+  /// No sender remembers more packets than this: older arrivals are not reported, and a gap that is
+  /// wider is not called lost but starts the numbering anew.
+  static constexpr int64_t kMaxSpan = 1 << 14;
   static constexpr size_t kMaxArrivals = 4096;
+  /// kMaxArrivals fit in half of it. Only numbers that jump about take more: the rest is dropped.
+  static constexpr size_t kMaxReportsAtOnce = 16;
   Duration interval() const;
 
   SeqUnwrapper<uint16_t> unwrapper_;
@@ -38,6 +40,7 @@ class TwccRecorder {
   Timestamp due_;
   Timestamp windowStart_;
   size_t windowBytes_ = 0;
+  size_t reports_ = 0;  // since the first arrival of this round
   uint8_t count_ = 0;
 };
 

@@ -92,6 +92,17 @@ class ChunkEncoder {
     if (!fits(symbol)) emit(w, false);
     push(symbol);
   }
+  // A peer chooses how far two numbers are apart: the work is that of the chunks, not of the gap.
+  void addLost(int64_t count, ByteWriter* w) {
+    while (count > 0) {
+      add(kNotReceived, w);
+      --count;
+      if (!allSame_ || count_ < kMaxPending) continue;
+      const auto more = std::min(count, static_cast<int64_t>(kMaxRun - count_));
+      count_ += static_cast<size_t>(more);
+      count -= more;
+    }
+  }
   void finish(ByteWriter* w) {
     while (count_ > 0) emit(w, true);
   }
@@ -200,9 +211,9 @@ size_t writeTransportFeedback(ByteWriter& w, uint32_t senderSsrc, uint32_t media
     DeltaStep step;
     if (a.sequence - baseSequence >= 0xffff || !stepTo(toDeltaUnits(a.time), previous, step)) break;
     const ChunkEncoder before = measure;
-    for (; next < a.sequence; ++next) measure.add(kNotReceived, nullptr);
+    measure.addLost(a.sequence - next, nullptr);
     measure.add(step.symbol, nullptr);
-    ++next;
+    next = a.sequence + 1;
     if (kHeaderSize + measure.size() + deltaBytes + step.symbol + 3 > maxBytes) {
       measure = before;
       break;
@@ -227,9 +238,9 @@ size_t writeTransportFeedback(ByteWriter& w, uint32_t senderSsrc, uint32_t media
   for (const PacketArrival& a : arrivals.first(taken)) {
     DeltaStep step;
     stepTo(toDeltaUnits(a.time), previous, step);
-    for (; next < a.sequence; ++next) chunks.add(kNotReceived, &w);
+    chunks.addLost(a.sequence - next, &w);
     chunks.add(step.symbol, &w);
-    ++next;
+    next = a.sequence + 1;
   }
   chunks.finish(&w);
   previous = reference * kUnitsPerReference;

@@ -109,6 +109,34 @@ TEST(TwccRecorder, AWildJumpStartsAnew) {
   EXPECT_EQ(received, 2u);
 }
 
+TEST(TwccRecorder, NumbersThatJumpAboutMakeFewReports) {
+  TwccRecorder recorder;
+  size_t reports = 0;
+  size_t statuses = 0;
+  Timestamp now = ms(0);
+  uint16_t number = 0;
+  for (int i = 0; i < 4000; ++i) {
+    recorder.handlePacket(number, 21, now);
+    number = static_cast<uint16_t>(number + 32'767);
+    now += Duration::micros(250);
+    if (recorder.isDue(now)) {
+      for (const auto& r : drain(recorder, now)) {
+        ++reports;
+        statuses += r.statusCount;
+      }
+      EXPECT_FALSE(recorder.isDue(now));
+    }
+  }
+  EXPECT_GT(reports, 5u);
+  EXPECT_LE(reports, 20u * 16) << "twenty rounds in a second";
+  EXPECT_LE(statuses, 1000u) << "what lies between was never sent";
+  // Ordinary numbers are reported as ever.
+  for (int i = 0; i < 100; ++i) recorder.handlePacket(number++, 1000, now);
+  size_t received = 0;
+  for (const auto& r : drain(recorder, now + Duration::millis(100))) received += r.received.size();
+  EXPECT_EQ(received, 100u);
+}
+
 TEST(TwccRecorder, StaysBoundedWithoutBeingPolled) {
   TwccRecorder recorder;
   for (int i = 0; i < 20'000; ++i) recorder.handlePacket(static_cast<uint16_t>(i), 100, ms(i / 10));
