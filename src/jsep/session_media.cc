@@ -233,7 +233,15 @@ void Session::onDtlsForMedia(Timestamp now) {
   onPathForMedia(now);
 }
 
+// What congestion control has learnt belongs to a way through the network, and that is told by its
+// two ends: with other ports only (a NAT that forgot a binding, an ICE restart) it is the same one.
 void Session::onPathForMedia(Timestamp now) {
+  if (const ice::SendPath* path = transport_.agent().sendPath()) {
+    const MediaRoute route{path->local, path->remote.ip};
+    const bool changed = mediaRoute_ && *mediaRoute_ != route;
+    mediaRoute_ = route;
+    if (changed) rtp_->onRouteChange(now);
+  }
   const bool available = transport_.readyForMedia();
   if (available != std::exchange(mediaAvailable_, available))
     rtp_->setNetworkAvailable(available, now);

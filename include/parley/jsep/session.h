@@ -295,6 +295,12 @@ class PARLEY_EXPORT Session {
   /// TrackAdded.
   std::set<uint32_t> earlyMedia_;
   bool mediaAvailable_ = false;
+  struct MediaRoute {
+    IpAddress local;
+    IpAddress remote;
+    bool operator==(const MediaRoute&) const = default;
+  };
+  std::optional<MediaRoute> mediaRoute_;  ///< the last one in use
   std::deque<SessionEvent> events_;
   // Looked at one ahead, so that `hasEvents` can answer without taking anything.
   std::optional<sctp::ChannelMessage> nextMessage_;
