@@ -56,7 +56,7 @@ void withSession(const std::weak_ptr<PeerConnectionCore>& weak, const Use& use,
 
 void askForKeyFrame(const std::weak_ptr<PeerConnectionCore>& weak, uint32_t transceiver) {
   withSession(weak, [transceiver](jsep::Session& session, Timestamp now) {
-    session.requestKeyFrame(transceiver, now);
+    session.decoderLostState(transceiver, now);
   });
 }
 

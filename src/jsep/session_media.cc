@@ -229,6 +229,13 @@ void Session::requestKeyFrame(uint32_t transceiver, Timestamp now) {
   pumpMedia(now);
 }
 
+void Session::decoderLostState(uint32_t transceiver, Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_) return;
+  rtp_->decoderLostState(media::ReceiverId(transceiver), now);
+  pumpMedia(now);
+}
+
 void Session::onDtlsForMedia(Timestamp now) {
   onPathForMedia(now);
 }

@@ -43,6 +43,7 @@ class ReceiveHub::Impl {
   void handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now);
   void handleBye(uint32_t ssrc, Timestamp now);
   void requestKeyFrame(ReceiverId id, Timestamp now);
+  void decoderLostState(ReceiverId id, Timestamp now);
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
 
@@ -244,6 +245,13 @@ void ReceiveHub::Impl::requestKeyFrame(ReceiverId id, Timestamp now) {
   }
 }
 
+void ReceiveHub::Impl::decoderLostState(ReceiverId id, Timestamp now) {
+  now = clock_.clamp(now);
+  for (auto& stream : router_.streams()) {
+    if (stream->receiver() == id) stream->decoderLostState(now);
+  }
+}
+
 void ReceiveHub::Impl::advance(Timestamp now) {
   now = clock_.clamp(now);
   for (auto& stream : router_.streams()) stream->advance(now);
@@ -364,6 +372,9 @@ void ReceiveHub::handleBye(uint32_t ssrc, Timestamp now) {
 }
 void ReceiveHub::requestKeyFrame(ReceiverId id, Timestamp now) {
   impl_->requestKeyFrame(id, now);
+}
+void ReceiveHub::decoderLostState(ReceiverId id, Timestamp now) {
+  impl_->decoderLostState(id, now);
 }
 void ReceiveHub::advance(Timestamp now) {
   impl_->advance(now);

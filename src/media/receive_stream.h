@@ -39,6 +39,7 @@ class ReceiveStream {
   /// Extra delay that keeps this source in step with another one.
   virtual void setSyncDelay(Duration delay) = 0;
   virtual void requestKeyFrame(Timestamp) {}
+  virtual void decoderLostState(Timestamp) {}
   /// How much later than its capture (by the sender's clock) a sample is played, without the sync
   /// delay. Only differences between sources of one sender mean anything.
   virtual std::optional<Duration> captureToPlayout() const = 0;

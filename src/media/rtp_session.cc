@@ -300,6 +300,12 @@ void RtpSession::Impl::requestKeyFrame(ReceiverId id, Timestamp now) {
   settle(now);
 }
 
+void RtpSession::Impl::decoderLostState(ReceiverId id, Timestamp now) {
+  now = clock_.clamp(now);
+  hub_.decoderLostState(id, now);
+  settle(now);
+}
+
 void RtpSession::Impl::raiseKeyFrameRequest(SendStream& stream, bool fir, uint8_t firSequence,
                                             Timestamp now) {
   if (stream.onKeyFrameRequest(fir, firSequence, now)) events_.push(KeyFrameRequested{stream.id()});
@@ -543,6 +549,9 @@ Result<void> RtpSession::sendAudio(SendStreamId id, const codec::EncodedAudioFra
 }
 void RtpSession::requestKeyFrame(ReceiverId id, Timestamp now) {
   impl_->requestKeyFrame(id, now);
+}
+void RtpSession::decoderLostState(ReceiverId id, Timestamp now) {
+  impl_->decoderLostState(id, now);
 }
 void RtpSession::handleRtp(PacketBuf packet, Timestamp now, Ecn ecn) {
   impl_->handleRtp(std::move(packet), now, ecn);

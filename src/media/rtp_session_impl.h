@@ -40,6 +40,7 @@ class RtpSession::Impl {
   Result<void> sendVideo(SendStreamId id, const codec::EncodedVideoFrame& frame, Timestamp now);
   Result<void> sendAudio(SendStreamId id, const codec::EncodedAudioFrame& frame, Timestamp now);
   void requestKeyFrame(ReceiverId id, Timestamp now);
+  void decoderLostState(ReceiverId id, Timestamp now);
   void handleRtp(PacketBuf packet, Timestamp now, Ecn ecn);
   void handleRtcp(ByteSpan packet, Timestamp now);
   void advance(Timestamp now);

@@ -147,9 +147,15 @@ void VideoReceiveStream::takeFrames(Timestamp now) {
 
 void VideoReceiveStream::requestKeyFrame(Timestamp now) {
   now_ = std::max(now, now_);
-  buffer_.requireKeyFrame();
   requester_.want();
   advance(now_);
+}
+
+void VideoReceiveStream::decoderLostState(Timestamp now) {
+  // Where no key frame can be asked for, a damaged picture is better than one that may never move
+  // again.
+  if (pli_ || fir_) buffer_.requireKeyFrame();
+  requestKeyFrame(now);
 }
 
 Duration VideoReceiveStream::stallLimit() const {

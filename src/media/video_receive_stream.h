@@ -25,6 +25,7 @@ class VideoReceiveStream final : public ReceiveStream {
   void setMinimumDelay(Duration delay) override { buffer_.setMinimumDelay(delay); }
   void setSyncDelay(Duration delay) override { buffer_.setSyncDelay(delay); }
   void requestKeyFrame(Timestamp now) override;
+  void decoderLostState(Timestamp now) override;
   std::optional<Duration> captureToPlayout() const override;
   void shed(Timestamp now) override;
 

@@ -132,6 +132,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       }
       case 7:
         hub.requestKeyFrame(ReceiverId(in.u8() % 3), now);
+        if (action & 0x80) hub.decoderLostState(ReceiverId(in.u8() % 3), now);
         break;
       case 8:
         if (in.u8() % 8 == 0) {

@@ -170,7 +170,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         call.pass(Duration::seconds(in.u8() % 20));
         break;
       case 8:
-        call.b.requestKeyFrame(ReceiverId{1}, call.now);
+        if ((action & 0x40) != 0) {
+          call.b.decoderLostState(ReceiverId{1}, call.now);
+        } else {
+          call.b.requestKeyFrame(ReceiverId{1}, call.now);
+        }
         if ((action & 0x80) != 0) call.a.onRouteChange(call.now);
         break;
       case 9:

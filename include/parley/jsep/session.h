@@ -196,6 +196,7 @@ class PARLEY_EXPORT Session {
   void sendVideo(uint32_t transceiver, const codec::EncodedVideoFrame& frame, Timestamp now);
   void sendAudio(uint32_t transceiver, const codec::EncodedAudioFrame& frame, Timestamp now);
   void requestKeyFrame(uint32_t transceiver, Timestamp now);
+  void decoderLostState(uint32_t transceiver, Timestamp now);
   /// The application's own bound on what a sender may produce.
   void setMaxSendBitrate(uint32_t transceiver, std::optional<DataRate> rate, Timestamp now);
   /// What has arrived and is due; `receiver` is the transceiver's number.

@@ -58,8 +58,11 @@ class PARLEY_EXPORT ReceiveHub {
   void handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now);
   /// Ends a source, never a receiver. Ignored for sources that were not heard here.
   void handleBye(uint32_t ssrc, Timestamp now);
-  /// The decoder cannot go on: asks the sender for a key frame, rate-limited.
+  /// Asks the sender for a key frame, rate-limited. Frames go on coming.
   void requestKeyFrame(ReceiverId id, Timestamp now);
+  /// The decoder cannot go on without a key frame: asks for one, and hands out nothing else until
+  /// it is there. Where the peer takes no such requests (no PLI, no FIR) frames go on coming.
+  void decoderLostState(ReceiverId id, Timestamp now);
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
 

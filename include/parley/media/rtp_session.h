@@ -108,8 +108,11 @@ class PARLEY_EXPORT RtpSession {
   /// error the stream refuses delta frames until the next key frame.
   Result<void> sendVideo(SendStreamId id, const codec::EncodedVideoFrame& frame, Timestamp now);
   Result<void> sendAudio(SendStreamId id, const codec::EncodedAudioFrame& frame, Timestamp now);
-  /// The decoder needs a key frame: asks the peer, rate-limited.
+  /// Asks the sender for a key frame, rate-limited. Frames go on coming.
   void requestKeyFrame(ReceiverId id, Timestamp now);
+  /// The decoder cannot go on without a key frame: asks for one, and hands out nothing else until
+  /// it is there. Where the peer takes no such requests (no PLI, no FIR) frames go on coming.
+  void decoderLostState(ReceiverId id, Timestamp now);
 
   // --- packets in, after SRTP
   void handleRtp(PacketBuf packet, Timestamp now, Ecn ecn = Ecn::NotEct);

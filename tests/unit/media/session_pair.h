@@ -289,7 +289,7 @@ class SessionPair {
         if (options_.realCodec) lastNumber = codec::TestPattern::readFrameNumber(*shown_.buffer);
       } else {
         ++decodeErrors;
-        b->requestKeyFrame(frame_.receiver, now_);
+        b->decoderLostState(frame_.receiver, now_);
       }
     }
     while (b->pollAudio(unit_)) {

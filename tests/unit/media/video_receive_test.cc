@@ -140,15 +140,45 @@ TEST_F(VideoReceiveTest, AMissingFirstKeyFrameIsAskedForUntilPacketsStop) {
   EXPECT_EQ(count(Kind::Pli), plis) << "nobody is there to answer";
 }
 
-TEST_F(VideoReceiveTest, TheDecoderMayAskForAKeyFrame) {
+TEST_F(VideoReceiveTest, AskingForAKeyFrameDoesNotStopThePicture) {
+  for (const bool feedback : {true, false}) {
+    SCOPED_TRACE(feedback);
+    ReceiveConfig config = videoConfig(1, "v");
+    for (auto& c : config.codecs) c.pli = c.fir = feedback;
+    hub_->setReceiver(config);
+    frames_.clear();
+    play(true);
+    play(false);
+    hub_->requestKeyFrame(ReceiverId(1), now_);
+    for (int i = 0; i < 10; ++i) play(false);
+    play(true);
+    run(Duration::millis(50));
+    EXPECT_EQ(frames_.size(), 13u);
+    EXPECT_EQ(count(Kind::Pli), 1u);
+  }
+}
+
+TEST_F(VideoReceiveTest, WithoutFeedbackALostDecoderGetsWhatThereIs) {
+  ReceiveConfig config = videoConfig(1, "v");
+  for (auto& c : config.codecs) c.pli = c.fir = false;
+  hub_->setReceiver(config);
+  play(true);
+  play(false);
+  hub_->decoderLostState(ReceiverId(1), now_);
+  for (int i = 0; i < 10; ++i) play(false);
+  run(Duration::millis(50));
+  EXPECT_EQ(frames_.size(), 12u) << "a key frame cannot be asked for: it could be frozen for ever";
+}
+
+TEST_F(VideoReceiveTest, ADecoderThatLostItsStateGetsAKeyFrameNext) {
   play(true);
   play(false);
   run(Duration::millis(50));
   ASSERT_EQ(frames_.size(), 2u);
-  hub_->requestKeyFrame(ReceiverId(1), now_);
+  hub_->decoderLostState(ReceiverId(1), now_);
   collect();
   EXPECT_EQ(count(Kind::Pli), 1u);
-  hub_->requestKeyFrame(ReceiverId(1), now_);
+  hub_->decoderLostState(ReceiverId(1), now_);
   collect();
   EXPECT_EQ(count(Kind::Pli), 1u) << "rate-limited";
   play(false);
