@@ -65,6 +65,7 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
     }
   }
   transport.gatherer.includeLoopback = configuration.includeLoopback;
+  transport.ice.denyPrivateRemotes = configuration.denyPrivateAddresses;
   transport.gatherer.hostAndReflexive = configuration.iceTransportPolicy == IceTransportPolicy::All;
 
   const Environment& environment = loop.endpoint().environment();

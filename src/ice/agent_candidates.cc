@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "ice/agent_core.h"
@@ -129,6 +130,14 @@ void AgentCore::addSignalled(Candidate candidate) {
     return;
   }
   if (unresolved) {
+    // Every answer lists all candidates once more; what is known need not be looked up again.
+    SeenName seen{candidate.hostname, candidate.address.port};
+    if (std::find(seenNames_.begin(), seenNames_.end(), seen) != seenNames_.end()) return;
+    if (seenNames_.size() >= env_.limits.maxRemoteCandidates) {
+      ++counters_.overLimit;
+      return;
+    }
+    seenNames_.push_back(std::move(seen));
     names_.push_back({std::move(candidate)});
     return;
   }
@@ -219,7 +228,15 @@ void AgentCore::removeSocket(SocketId socket, Timestamp now) {
 void AgentCore::restart(Credentials local, Timestamp now) {
   now = clock_.clamp(now);
   if (closed_) return;
-  if (!undo_) undo_ = Undo{local_, remote_, remotes_, localDone_, remoteDone_};
+  const auto reflexive = [](const auto& entry) {
+    return entry->candidate.type == CandidateType::ServerReflexive;
+  };
+  if (!undo_) {
+    undo_ = Undo{local_, remote_, {}, remotes_, names_, seenNames_, localDone_, remoteDone_};
+    std::copy_if(locals_.begin(), locals_.end(), std::back_inserter(undo_->reflexive), reflexive);
+  }
+  // What a server saw may be stale by now; the gatherer asks again.
+  std::erase_if(locals_, reflexive);
   beginGeneration(std::move(local), now);
   ++generation_;
   pump(now);
@@ -238,6 +255,7 @@ void AgentCore::beginGeneration(Credentials local, Timestamp now) {
   remotes_.clear();
   early_.clear();
   names_.clear();
+  seenNames_.clear();
   effects_.clear();
   std::erase_if(locals_, [](const auto& entry) {
     return entry->candidate.type == CandidateType::PeerReflexive;
@@ -264,6 +282,13 @@ bool AgentCore::rollbackRestart(Timestamp now) {
   local_ = std::move(undo.local);
   remote_ = std::move(undo.remote);
   remotes_ = std::move(undo.remotes);
+  names_ = std::move(undo.names);
+  for (PendingName& name : names_) {
+    name.asked = false;  // whoever answers has forgotten the question
+    name.giveUpAt = Timestamp::never();
+  }
+  seenNames_ = std::move(undo.seenNames);
+  for (auto& entry : undo.reflexive) restoreReflexive(std::move(entry));
   localDone_ = undo.localDone;
   remoteDone_ = undo.remoteDone;
   early_.clear();
@@ -281,6 +306,13 @@ bool AgentCore::rollbackRestart(Timestamp now) {
   if (remote_) pacDeadline_ = now + config_.failedAfter;
   pump(now);
   return true;
+}
+
+void AgentCore::restoreReflexive(std::shared_ptr<LocalEntry> entry) {
+  const bool known = std::any_of(locals_.begin(), locals_.end(), [&](const auto& local) {
+    return local->socket == entry->socket && local->candidate.address == entry->candidate.address;
+  });
+  if (!known) locals_.push_back(std::move(entry));
 }
 
 LocalEntry* AgentCore::findLocal(SocketId socket, const SocketAddress& to) {

@@ -81,6 +81,13 @@ class AgentCore {
     bool asked = false;
   };
 
+  /// A name that was signalled in this generation, whatever became of it.
+  struct SeenName {
+    std::string hostname;
+    uint16_t port = 0;
+    bool operator==(const SeenName&) const = default;
+  };
+
   struct Tuple {
     SocketId socket{};
     SocketAddress remote;
@@ -94,6 +101,7 @@ class AgentCore {
 
   // agent_candidates.cc
   void beginGeneration(Credentials local, Timestamp now);
+  void restoreReflexive(std::shared_ptr<LocalEntry> entry);
   void addSignalled(Candidate candidate);
   void pairWithLocals(const std::shared_ptr<RemoteEntry>& remote);
   void askNames(Timestamp now);
@@ -119,7 +127,9 @@ class AgentCore {
   bool settleRoles(const stun::Message& request, const LocalEntry& local,
                    const SocketAddress& from);
   std::shared_ptr<RemoteEntry> learnRemote(const stun::Message& request, const LocalEntry& local,
-                                           const SocketAddress& from, std::string_view ufrag);
+                                           const SocketAddress& from, std::string_view ufrag,
+                                           Timestamp now);
+  bool forgetLearnt(Timestamp now);
   void triggerCheck(Pair& pair, Timestamp now);
   void handleUseCandidate(Pair& pair, const stun::Message& request, Timestamp now);
 
@@ -182,6 +192,7 @@ class AgentCore {
   std::vector<std::shared_ptr<RemoteEntry>> remotes_;
   std::vector<Candidate> early_;  ///< signalled before the remote credentials
   std::vector<PendingName> names_;
+  std::vector<SeenName> seenNames_;
   uint32_t lastResolve_ = 0;
   CheckList list_;
   std::vector<Outstanding> outstanding_;
@@ -197,7 +208,10 @@ class AgentCore {
   struct Undo {
     Credentials local;
     std::optional<Credentials> remote;
+    std::vector<std::shared_ptr<LocalEntry>> reflexive;
     std::vector<std::shared_ptr<RemoteEntry>> remotes;
+    std::vector<PendingName> names;
+    std::vector<SeenName> seenNames;
     bool localDone;
     bool remoteDone;
   };

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "parley/stun/integrity.h"
@@ -14,6 +15,8 @@ constexpr size_t kMaxRoleSwitches = 8;
 /// A triggered check in flight that is younger than this is not repeated for each further request:
 /// some peers check every 50 ms until they are answered.
 constexpr Duration kTriggeredRepeat = Duration::millis(100);
+/// A learnt source that was heard within this time keeps its place against a new one.
+constexpr Duration kLearntSilence = Duration::seconds(5);
 
 }  // namespace
 
@@ -61,7 +64,7 @@ HandleResult AgentCore::handleRequest(const stun::Message& request, SocketId soc
   if (!settleRoles(request, *local, from)) return HandleResult::Consumed;
 
   std::shared_ptr<RemoteEntry> remote = findRemote(from);
-  if (!remote) remote = learnRemote(request, *local, from, theirs);
+  if (!remote) remote = learnRemote(request, *local, from, theirs, now);
   Pair* pair = remote ? list_.find(local, remote.get()) : nullptr;
   if (remote && !pair) pair = list_.add(sharedLocal(local), remote, role_);
   if (!pair || !sendSuccess(request, *local, from, local_.password)) {
@@ -125,10 +128,11 @@ bool AgentCore::settleRoles(const stun::Message& request, const LocalEntry& loca
 std::shared_ptr<RemoteEntry> AgentCore::learnRemote(const stun::Message& request,
                                                     const LocalEntry& local,
                                                     const SocketAddress& from,
-                                                    std::string_view ufrag) {
+                                                    std::string_view ufrag, Timestamp now) {
+  if (config_.denyPrivateRemotes && !isAcceptableRemote(from, true)) return nullptr;
   const auto learnt = static_cast<size_t>(std::count_if(
       remotes_.begin(), remotes_.end(), [](const auto& entry) { return entry->learnt; }));
-  if (learnt >= env_.limits.maxPeerReflexive) return nullptr;
+  if (learnt >= env_.limits.maxPeerReflexive && !forgetLearnt(now)) return nullptr;
   Candidate candidate;
   candidate.type = CandidateType::PeerReflexive;
   candidate.address = from;
@@ -142,6 +146,30 @@ std::shared_ptr<RemoteEntry> AgentCore::learnRemote(const stun::Message& request
   if (!mayPair(local, *entry)) return nullptr;
   remotes_.push_back(entry);
   return entry;
+}
+
+// Makes room for a new source: NATs that rebind give a peer many in the course of a call. The one
+// to go is that from which nothing has come for longest.
+bool AgentCore::forgetLearnt(Timestamp now) {
+  const RemoteEntry* victim = nullptr;
+  Timestamp oldest = now - kLearntSilence;
+  for (const auto& remote : remotes_) {
+    if (!remote->learnt) continue;
+    Timestamp heardAt = Timestamp::nanos(std::numeric_limits<int64_t>::min());
+    bool inUse = false;
+    for (const auto& pair : list_.pairs()) {
+      if (pair->remote != remote) continue;
+      heardAt = std::max(heardAt, pair->lastHeard);
+      inUse = inUse || pair->id == selected_ || pair->id == nominated_ || pair->id == nominating_;
+    }
+    if (inUse || heardAt > oldest) continue;
+    oldest = heardAt;
+    victim = remote.get();
+  }
+  if (!victim) return false;
+  list_.eraseIf([&](const Pair& pair) { return pair.remote.get() == victim; });
+  std::erase_if(remotes_, [&](const auto& entry) { return entry.get() == victim; });
+  return true;
 }
 
 // RFC 8445 section 7.3.1.4.

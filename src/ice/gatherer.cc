@@ -48,23 +48,49 @@ void GathererCore::start(Timestamp now) {
     pump(now);
     return;
   }
-  for (Server& server : servers_) {
-    if (const auto ip = IpAddress::parse(server.config.host)) {
-      server.addresses.push_back({*ip, server.config.port});
-      continue;
-    }
-    server.resolve = ids_.nextResolve();
-    server.pending = true;
-    effects_.push(Resolve{server.resolve, server.config.host});
-  }
+  for (Server& server : servers_) lookUp(server, now);
   for (const BoundSocket& bound : config_.sockets) {
     if (sockets_.size() == kMaxHostAddresses) break;
-    sockets_.push_back({bound.socket, bound.local, nextRank_++, true, false, {}});
+    sockets_.push_back({bound.socket, bound.local, nextRank_++, true, false, {}, {}});
     tellHost(sockets_.back());
   }
   addressesKnown_ = !config_.sockets.empty();
-  if (!addressesKnown_) effects_.push(WatchInterfaces{});
+  if (!addressesKnown_) {
+    addressesBy_ = now + config_.patience;
+    effects_.push(WatchInterfaces{});
+  }
   pump(now);
+}
+
+void GathererCore::restart(Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_) return;
+  if (!started_) {
+    start(now);
+    return;
+  }
+  done_ = false;
+  keepalives_ = config_.hostAndReflexive;
+  requests_.clear();
+  for (Socket& socket : sockets_) {
+    socket.mapped.clear();
+    if (socket.open) tellHost(socket);
+  }
+  for (Server& server : servers_) {
+    if (server.addresses.empty() && !server.pending) lookUp(server, now);
+  }
+  pump(now);
+}
+
+void GathererCore::lookUp(Server& server, Timestamp now) {
+  if (const auto ip = IpAddress::parse(server.config.host)) {
+    server.addresses.push_back({*ip, server.config.port});
+    return;
+  }
+  server.resolve = ids_.nextResolve();
+  server.pending = true;
+  server.giveUpAt = now + config_.patience;
+  effects_.push(Resolve{server.resolve, server.config.host});
 }
 
 void GathererCore::close(Timestamp now) {
@@ -89,11 +115,11 @@ void GathererCore::handleInterfaces(const InterfacesChanged& change, Timestamp n
   now = clock_.clamp(now);
   if (!started_ || closed_ || !config_.hostAndReflexive || !config_.sockets.empty()) return;
   addressesKnown_ = true;
-  openSockets(selectHostAddresses(change.interfaces, config_));
+  openSockets(selectHostAddresses(change.interfaces, config_), now);
   pump(now);
 }
 
-void GathererCore::openSockets(const std::vector<IpAddress>& addresses) {
+void GathererCore::openSockets(const std::vector<IpAddress>& addresses, Timestamp now) {
   std::vector<SocketId> gone;
   for (const Socket& socket : sockets_) {
     if (std::find(addresses.begin(), addresses.end(), socket.local.ip) == addresses.end()) {
@@ -108,7 +134,7 @@ void GathererCore::openSockets(const std::vector<IpAddress>& addresses) {
     if (known) continue;
     const SocketId id = ids_.nextSocket();
     const SocketAddress local{ip, config_.port};
-    sockets_.push_back({id, local, nextRank_++, false, true, {}});
+    sockets_.push_back({id, local, nextRank_++, false, true, now + config_.patience, {}});
     effects_.push(OpenUdp{id, local, false});
     done_ = false;
   }
@@ -358,6 +384,21 @@ void GathererCore::fail(Request& request, uint16_t code, std::string text) {
                               servers_[request.server].config.url, code, std::move(text)});
 }
 
+// Effects may stay unanswered (base/driven.h), and gathering must end all the same: peers that do
+// not trickle wait for it.
+void GathererCore::giveUp(Timestamp now) {
+  if (!addressesKnown_ && addressesBy_ <= now) addressesKnown_ = true;
+  for (Server& server : servers_) {
+    if (!server.pending || server.giveUpAt > now) continue;
+    server.pending = false;
+    events_.push(CandidateError{{}, server.config.url, kNotReached, "STUN host lookup timed out"});
+  }
+  for (size_t i = sockets_.size(); i-- > 0;) {
+    const Socket& socket = sockets_[i];
+    if (!socket.open && socket.giveUpAt <= now) dropSocket(socket.id, true);
+  }
+}
+
 bool GathererCore::finished() const {
   if (!started_ || !addressesKnown_) return false;
   if (sockets_.empty()) return true;
@@ -374,6 +415,7 @@ bool GathererCore::finished() const {
 
 void GathererCore::pump(Timestamp now) {
   if (!started_ || closed_) return;
+  giveUp(now);
   queueRequests();
   runRequests(now);
   if (!done_ && finished()) {
@@ -390,6 +432,14 @@ void GathererCore::advance(Timestamp now) {
 
 Timestamp GathererCore::nextDeadline() const {
   Timestamp next = Timestamp::never();
+  if (closed_ || !started_) return next;
+  if (!addressesKnown_) next = addressesBy_;
+  for (const Server& server : servers_) {
+    if (server.pending) next = earliest(next, server.giveUpAt);
+  }
+  for (const Socket& socket : sockets_) {
+    if (!socket.open) next = earliest(next, socket.giveUpAt);
+  }
   for (const Request& request : requests_) {
     if (request.state == RequestState::Queued)
       next = earliest(next, pacing_.readyAt(kRequestBurst));
@@ -431,6 +481,9 @@ Gatherer& Gatherer::operator=(Gatherer&&) noexcept = default;
 
 void Gatherer::start(Timestamp now) {
   core_->start(now);
+}
+void Gatherer::restart(Timestamp now) {
+  core_->restart(now);
 }
 void Gatherer::close(Timestamp now) {
   core_->close(now);

@@ -18,6 +18,7 @@ class GathererCore {
   GathererCore(Environment& environment, IdAllocator& ids, GathererConfig config);
 
   void start(Timestamp now);
+  void restart(Timestamp now);
   void close(Timestamp now);
   void stopKeepalives();
   void handleInterfaces(const InterfacesChanged& change, Timestamp now);
@@ -39,12 +40,14 @@ class GathererCore {
     uint16_t rank = 0;  ///< lowers the local preference
     bool open = false;
     bool owned = true;
+    Timestamp giveUpAt;                 ///< while it is not open
     std::vector<SocketAddress> mapped;  ///< reflexive addresses told already
   };
   struct Server {
     StunServer config;
     ResolveId resolve{};
     bool pending = false;
+    Timestamp giveUpAt;                    ///< while it is pending
     std::vector<SocketAddress> addresses;  ///< at most one per family
   };
   enum class RequestState : uint8_t { Queued, Sent, Answered, Failed };
@@ -60,7 +63,9 @@ class GathererCore {
   };
 
   void pump(Timestamp now);
-  void openSockets(const std::vector<IpAddress>& addresses);
+  void lookUp(Server& server, Timestamp now);
+  void giveUp(Timestamp now);
+  void openSockets(const std::vector<IpAddress>& addresses, Timestamp now);
   void dropSocket(SocketId id, bool close);
   void tellHost(const Socket& socket);
   void tellReflexive(Socket& socket, const Request& request, const SocketAddress& mapped);
@@ -86,6 +91,7 @@ class GathererCore {
   uint16_t nextRank_ = 0;
   bool started_ = false;
   bool addressesKnown_ = false;
+  Timestamp addressesBy_ = Timestamp::never();
   bool done_ = false;
   bool closed_ = false;
   bool keepalives_ = true;

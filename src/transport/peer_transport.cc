@@ -52,15 +52,7 @@ void PeerTransport::gather(Timestamp now) {
   gatherAt_ = Timestamp::never();
   gathering_ = GatheringState::Gathering;
   events_.push_back(GatheringStateChange{gathering_});
-  gatherer_.start(now);
-  // After an ICE restart the sockets are open already: what they offered belongs to the new
-  // generation too and is told again.
-  for (ice::Candidate& candidate : agent_.localCandidates())
-    events_.push_back(CandidateFound{std::move(candidate)});
-  if (!gatherer_.done()) return;
-  agent_.setLocalEndOfCandidates(now);
-  gathering_ = GatheringState::Complete;
-  events_.push_back(GatheringStateChange{gathering_});
+  gatherer_.restart(now);
 }
 
 void PeerTransport::setRemoteCredentials(ice::Credentials credentials, bool lite, Timestamp now) {
@@ -228,13 +220,17 @@ void PeerTransport::handleRtp(Datagram&& datagram, Timestamp now) {
 }
 
 void PeerTransport::onGathererEvent(ice::GathererEvent&& event, Timestamp now) {
+  if (const auto* gone = std::get_if<ice::SocketGone>(&event)) {
+    agent_.removeSocket(gone->socket, now);
+    return;
+  }
+  // Between a restart and the gathering it asks for: what is still true will be told again.
+  if (gathering_ == GatheringState::New) return;
   if (auto* found = std::get_if<ice::CandidateGathered>(&event)) {
     agent_.addLocalCandidate(found->candidate, found->socket, now);
     events_.push_back(CandidateFound{std::move(found->candidate)});
   } else if (auto* error = std::get_if<ice::CandidateError>(&event)) {
     events_.push_back(std::move(*error));
-  } else if (const auto* gone = std::get_if<ice::SocketGone>(&event)) {
-    agent_.removeSocket(gone->socket, now);
   } else if (std::holds_alternative<ice::GatheringDone>(event)) {
     agent_.setLocalEndOfCandidates(now);
     if (gathering_ == GatheringState::Complete) return;

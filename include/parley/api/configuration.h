@@ -42,6 +42,9 @@ struct Configuration {
   // Beyond the W3C.
   /// Also gather candidates on loopback interfaces: for tests and for peers on the same machine.
   bool includeLoopback = false;
+  /// Send nothing to, and take no checks from, loopback, private and link-local addresses: for
+  /// servers, which an offer could otherwise make knock at the doors of their own network.
+  bool denyPrivateAddresses = false;
   /// Null: the codecs built into the library.
   std::shared_ptr<codec::VideoEncoderFactory> videoEncoders;
   std::shared_ptr<codec::VideoDecoderFactory> videoDecoders;

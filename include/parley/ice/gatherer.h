@@ -46,6 +46,9 @@ struct GathererConfig {
   /// RFC 8489 would try for 39.5 s. The end of gathering holds up peers that do not trickle, so
   /// give up after 7.5 s: requests at 0, 0.5, 1.5 and 3.5 s.
   stun::RetransmitPolicy stunPolicy{Duration::millis(500), 4, 8};
+  /// How long a name look-up, the opening of a socket or the list of interfaces may take before
+  /// gathering goes on without it.
+  Duration patience = Duration::seconds(10);
   /// Keeps NAT bindings of reflexive candidates alive (RFC 8445 section 11: Tr, 15 s or more).
   Duration keepalive = Duration::seconds(15);
 };
@@ -87,6 +90,10 @@ class PARLEY_EXPORT Gatherer {
   Gatherer& operator=(Gatherer&&) noexcept;
 
   void start(Timestamp now);
+  /// After an ICE restart: tells the host candidates again and asks the servers anew, through the
+  /// sockets that are open. Reflexive candidates told before are void. Starts if it was not
+  /// started.
+  void restart(Timestamp now);
   /// Closes the sockets it opened; effects must still be polled.
   void close(Timestamp now);
   /// The selected pair is found: stop the keepalives towards STUN servers.

@@ -241,6 +241,31 @@ TEST(AgentHostileTest, PeerReflexiveFloodIsCapped) {
   EXPECT_GT(f.agent.counters().overLimit, 100u);
 }
 
+TEST(AgentHostileTest, NatThatRebindsAgainAndAgainIsFollowed) {
+  Fixture f;
+  for (uint16_t i = 0; i < 100; ++i) {
+    const SocketAddress from{kTheirs.ip, static_cast<uint16_t>(3000 + i)};
+    EXPECT_EQ(f.receive(f.request(), from), HandleResult::Authenticated) << i;
+    f.answerAll();
+    EXPECT_TRUE(f.agent.isValidSource(kSocket, from)) << i;
+    for (int s = 0; s < 5; ++s) f.advance(Duration::seconds(1));
+  }
+  EXPECT_LE(f.agent.remoteCandidates().size(), 32u);
+}
+
+TEST(AgentHostileTest, PrivateSourcesAreNotLearntWhereTheyAreDenied) {
+  AgentConfig config;
+  config.denyPrivateRemotes = true;
+  Fixture f;
+  f.agent = Agent(f.env, config);
+  f.addLocal(kOurs, kSocket, 65535);
+  f.agent.setRemoteCredentials(f.peer, false, f.now);
+  EXPECT_EQ(f.receive(f.request()), HandleResult::Dropped);
+  EXPECT_TRUE(f.sent().empty());
+  EXPECT_EQ(f.receive(f.request(), *SocketAddress::parse("203.0.113.7:2000")),
+            HandleResult::Authenticated);
+}
+
 TEST(AgentHostileTest, SignalledCandidatesAndPairsAreCapped) {
   Fixture f;
   for (uint16_t i = 2; i < 4; ++i) {

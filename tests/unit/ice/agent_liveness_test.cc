@@ -218,6 +218,21 @@ TEST(AgentLivenessTest, CandidateFoundWhileFailedServesTheRestart) {
   EXPECT_TRUE(pair.world.runUntil([&] { return pair.ready(); }, Duration::seconds(2)));
 }
 
+TEST(AgentLivenessTest, RestartForgetsWhatServersSaw) {
+  Connected pair(14);
+  Candidate reflexive = pair.a->candidates[0];
+  reflexive.type = CandidateType::ServerReflexive;
+  reflexive.base = reflexive.address;
+  reflexive.address = *SocketAddress::parse("203.0.113.1:1000");
+  pair.a->agent.addLocalCandidate(reflexive, SocketId(1), pair.world.now);
+  ASSERT_EQ(pair.a->agent.localCandidates().size(), 2u);
+  pair.a->agent.restart(Credentials::generate(pair.a->random), pair.world.now);
+  ASSERT_EQ(pair.a->agent.localCandidates().size(), 1u);
+  EXPECT_EQ(pair.a->agent.localCandidates()[0].type, CandidateType::Host);
+  ASSERT_TRUE(pair.a->agent.rollbackRestart(pair.world.now));
+  EXPECT_EQ(pair.a->agent.localCandidates().size(), 2u);
+}
+
 TEST(AgentLivenessTest, RolledBackRestartGoesOnAsBefore) {
   Connected pair(11);
   const Credentials before = pair.a->agent.localCredentials();

@@ -411,7 +411,10 @@ TEST(AgentTest, MdnsCandidatesAreResolvedAndOtherNamesAreNot) {
   Candidate evil = hidden;
   evil.hostname = "evil.example.com";
   a.agent.addRemoteCandidate(evil, world.now);
-  for (int i = 0; i < 6; ++i) a.agent.addRemoteCandidate(hidden, world.now);
+  for (int i = 0; i < 6; ++i) {
+    a.agent.addRemoteCandidate(hidden, world.now);
+    ++hidden.address.port;
+  }
   world.pass = [](auto&&...) { return false; };
   world.run(Duration::millis(1));
   EXPECT_EQ(a.resolves, std::vector<std::string>(4, name)) << "at most four names at a time";
@@ -427,6 +430,48 @@ TEST(AgentTest, MdnsCandidatesAreResolvedAndOtherNamesAreNot) {
   ASSERT_EQ(a.agent.remoteCandidates().size(), 1u);
   EXPECT_EQ(a.agent.remoteCandidates()[0].hostname, name);
   EXPECT_TRUE(world.runUntil([&] { return bothNominated(a, b); }, Duration::seconds(2)));
+}
+
+// Every answer of a renegotiation lists the candidates once more.
+TEST(AgentTest, KnownNamesAreNotResolvedAgain) {
+  AgentWorld world(19);
+  Peer& a = world.add("a");
+  Peer& b = world.add("b", controlled());
+  a.addHost("10.0.0.1:1000");
+  b.addHost("10.0.0.2:2000");
+  world.signal(a, b);
+  a.agent.setRemoteCredentials(b.agent.localCredentials(), false, world.now);
+  Candidate hidden = b.candidates[0];
+  hidden.hostname = "1f4712db-ea17-4bcf-a596-105139dfd8bf.local";
+  hidden.address.ip = {};
+  Candidate unknown = hidden;
+  unknown.hostname = "2f4712db-ea17-4bcf-a596-105139dfd8bf.local";
+  const auto signalAll = [&] {
+    a.agent.addRemoteCandidate(hidden, world.now);
+    a.agent.addRemoteCandidate(unknown, world.now);
+    a.agent.setRemoteEndOfCandidates(world.now);
+  };
+  a.agent.setLocalEndOfCandidates(world.now);
+  signalAll();
+  world.run(Duration::millis(1));
+  ASSERT_EQ(a.resolveIds.size(), 2u);
+  a.agent.handleResolved({a.resolveIds[0], {*IpAddress::parse("10.0.0.2")}}, world.now);
+  a.agent.handleResolved({a.resolveIds[1], {}}, world.now);
+  ASSERT_TRUE(world.runUntil([&] { return a.agent.state() == IceConnectionState::Completed; },
+                             Duration::seconds(2)));
+  a.states.clear();
+  signalAll();
+  world.run(Duration::seconds(10));
+  EXPECT_EQ(a.resolveIds.size(), 2u);
+  EXPECT_TRUE(a.states.empty());
+  // A new generation is asked anew.
+  a.agent.restart(Credentials::generate(a.random), world.now);
+  b.agent.restart(Credentials::generate(b.random), world.now);
+  a.agent.setRemoteCredentials(b.agent.localCredentials(), false, world.now);
+  hidden.ufrag = b.agent.localCredentials().ufrag;
+  a.agent.addRemoteCandidate(hidden, world.now);
+  world.run(Duration::millis(1));
+  EXPECT_EQ(a.resolveIds.size(), 3u);
 }
 
 TEST(AgentTest, EveryPrefixOfAnOrderOfCallsMayBeTheLast) {

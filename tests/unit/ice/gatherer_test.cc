@@ -352,6 +352,48 @@ TEST(GathererTest, BindingsAreKeptAliveUntilStopped) {
   EXPECT_TRUE(f.gatherer.nextDeadline().isNever());
 }
 
+TEST(GathererTest, RestartTellsHostsAgainAndAsksServersAnew) {
+  Fixture f(withServer("198.51.100.9", "stun:198.51.100.9"));
+  f.gatherer.restart(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("10.0.0.1")})}}, f.now);
+  f.openAll();
+  f.answer(f.packets().at(0), "203.0.113.7:40000");
+  f.drainEvents();
+  f.gatherer.stopKeepalives();
+  ASSERT_EQ(f.candidates.size(), 2u);
+  f.candidates.clear();
+  f.gatherer.restart(f.now);
+  EXPECT_FALSE(f.gatherer.done());
+  EXPECT_TRUE(f.effects<OpenUdp>().empty()) << "the sockets stay";
+  f.advance(Duration::millis(50));
+  f.answer(f.packets().at(0), "203.0.113.8:50000");
+  f.drainEvents();
+  ASSERT_EQ(f.candidates.size(), 2u);
+  EXPECT_EQ(f.candidates[0].candidate.type, CandidateType::Host);
+  EXPECT_EQ(f.candidates[1].candidate.address, at("203.0.113.8:50000"));
+  EXPECT_EQ(f.dones, 2);
+  f.advance(Duration::seconds(15));
+  EXPECT_EQ(f.packets().size(), 1u) << "its binding is kept alive again";
+}
+
+TEST(GathererTest, UnansweredEffectsDoNotHoldUpTheEndForEver) {
+  for (const bool interfaces : {false, true}) {
+    Fixture f(withServer("stun.example", "stun:stun.example"));
+    f.gatherer.start(f.now);
+    if (interfaces) f.gatherer.handleInterfaces({{interface("eth0", {ip("10.0.0.1")})}}, f.now);
+    for (int i = 0; i < 10 && !f.gatherer.done(); ++i) {
+      ASSERT_FALSE(f.gatherer.nextDeadline().isNever());
+      f.advance(f.gatherer.nextDeadline() - f.now);
+    }
+    EXPECT_TRUE(f.gatherer.done());
+    EXPECT_LE(f.now, Timestamp::seconds(1) + Duration::seconds(15));
+    f.drainEvents();
+    ASSERT_EQ(f.errors.size(), 1u);
+    EXPECT_EQ(f.errors[0].code, 701);
+    EXPECT_TRUE(f.candidates.empty());
+  }
+}
+
 TEST(GathererTest, CloseClosesItsSockets) {
   Fixture f(withServer("198.51.100.9", ""));
   f.gatherer.start(f.now);
