@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/path.h"
 #include "common/terminal.h"
 
 namespace call {
@@ -10,17 +11,6 @@ using example::format;
 using parley::Stats;
 using parley::StatsReport;
 
-namespace {
-
-std::string candidate(const Stats* stats) {
-  if (!stats) return "?";
-  const std::string address = stats->text("address");
-  return format(address.find(':') == std::string::npos ? "%s %s:%.0f" : "%s [%s]:%.0f",
-                stats->text("candidateType").c_str(), address.c_str(), stats->number("port"));
-}
-
-}  // namespace
-
 void Meter::readPath(const StatsReport& report, Sample& sample) {
   for (const Stats* transport : report.ofType("transport")) {
     sample.timeMs = transport->timestampMs;
@@ -28,8 +18,7 @@ void Meter::readPath(const StatsReport& report, Sample& sample) {
     sample.sent.bytes = transport->number("bytesSent");
     const Stats* pair = report.find(transport->text("selectedCandidatePairId"));
     if (!pair) continue;
-    path_ = candidate(report.find(pair->text("localCandidateId"))) + " - " +
-            candidate(report.find(pair->text("remoteCandidateId")));
+    path_ = example::selectedPath(report);
     if (!pair->has("currentRoundTripTime")) continue;
     rttMs_ = pair->number("currentRoundTripTime") * 1000;
     constexpr size_t kSamples = 24 * 3600;

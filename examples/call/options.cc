@@ -1,14 +1,13 @@
 #include "options.h"
 
-#include <cstdio>
 #include <cstdlib>
-#include <functional>
-#include <map>
-#include <string_view>
 
-#include "parley/base/text.h"
+#include "common/arguments.h"
 
 namespace call {
+
+using example::Arguments;
+
 namespace {
 
 constexpr const char* kHelp = R"(call [OPTIONS]: a video call between web browsers and this program
@@ -42,31 +41,9 @@ What happens to what they send (chat is always echoed):
 What you type is sent to all callers as chat. Ctrl+C ends the program.
 )";
 
-[[noreturn]] void refuse(const std::string& problem) {
-  std::fprintf(stderr, "call: %s (call --help tells the options)\n", problem.c_str());
-  std::exit(2);
-}
-
-template <class T>
-T number(const std::string& option, const std::string& text, T least, T most) {
-  const auto value = parley::parseNumber<T>(text);
-  if (!value || *value < least || *value > most) {
-    refuse(option + " wants a number from " + std::to_string(least) + " to " +
-           std::to_string(most));
-  }
-  return *value;
-}
-
-double seconds(const std::string& text) {
-  char* end = nullptr;
-  const double value = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0' || !(value > 0)) refuse("--seconds wants a number above 0");
-  return value;
-}
-
-void checkRecording(const std::string& path) {
+void checkRecording(const Arguments& arguments, const std::string& path) {
   if (!path.empty() && !path.ends_with(".webm") && !path.ends_with(".mkv"))
-    refuse("--record wants a name that ends in .webm or .mkv");
+    arguments.refuse("--record wants a name that ends in .webm or .mkv");
 }
 
 }  // namespace
@@ -74,52 +51,46 @@ void checkRecording(const std::string& path) {
 Options parseOptions(int count, char** words) {
   Options options;
   using Text = const std::string&;
-  const std::map<std::string, std::function<void()>, std::less<>> flags{
+  Arguments arguments;
+  arguments.program = "call";
+  arguments.help = kHelp;
+  arguments.flags = {
       {"--camera", [&] { options.show = Show::Camera; }},
       {"--screen", [&] { options.show = Show::Screen; }},
       {"--test-pattern", [&] { options.show = Show::TestPattern; }},
       {"--window", [&] { options.window = true; }},
       {"--verbose", [&] { options.verbose = true; }},
   };
-  const std::map<std::string, std::function<void(Text)>, std::less<>> values{
+  arguments.values = {
       {"--connect", [&](Text v) { options.connect = v; }},
       {"--clip", [&](Text v) { options.clip = v; }},
       {"--record", [&](Text v) { options.record = v; }},
       {"--files", [&](Text v) { options.files = v; }},
       {"--quota",
-       [&](Text v) { options.quotaBytes = number<uint64_t>("--quota", v, 1, 1 << 20) << 20; }},
+       [&](Text v) {
+         options.quotaBytes = arguments.number<uint64_t>("--quota", v, 1, 1 << 20) << 20;
+       }},
       {"--host", [&](Text v) { options.host = v; }},
       {"--port",
        [&](Text v) {
-         options.port = number<int>("--port", v, 0, 65535);
+         options.port = arguments.number<int>("--port", v, 0, 65535);
          options.portGiven = true;
        }},
-      {"--max-calls", [&](Text v) { options.maxCalls = number<size_t>("--max-calls", v, 1, 64); }},
-      {"--max-kbps", [&](Text v) { options.maxKbps = number<int>("--max-kbps", v, 50, 100'000); }},
+      {"--max-calls",
+       [&](Text v) { options.maxCalls = arguments.number<size_t>("--max-calls", v, 1, 64); }},
+      {"--max-kbps",
+       [&](Text v) { options.maxKbps = arguments.number<int>("--max-kbps", v, 50, 100'000); }},
       {"--stun", [&](Text v) { options.stun.push_back(v); }},
-      {"--seconds", [&](Text v) { options.seconds = seconds(v); }},
+      {"--seconds", [&](Text v) { options.seconds = arguments.positive("--seconds", v); }},
       {"--report", [&](Text v) { options.report = v; }},
+      {"--camera",
+       [&](Text v) {
+         options.show = Show::Camera;
+         options.camera = v;
+       }},
   };
-  for (int i = 1; i < count; ++i) {
-    const std::string word = words[i];
-    if (word == "--help" || word == "-h") {
-      std::fputs(kHelp, stdout);
-      std::exit(0);
-    }
-    if (word.starts_with("--camera=")) {
-      options.show = Show::Camera;
-      options.camera = word.substr(word.find('=') + 1);
-    } else if (const auto flag = flags.find(word); flag != flags.end()) {
-      flag->second();
-    } else if (const auto value = values.find(word); value == values.end()) {
-      refuse("there is no option " + word);
-    } else if (i + 1 == count) {
-      refuse(word + " wants a value");
-    } else {
-      value->second(words[++i]);
-    }
-  }
-  checkRecording(options.record);
+  arguments.parse(count, words);
+  checkRecording(arguments, options.record);
   const char* ci = std::getenv("CI");
   if (!options.seconds && ci && *ci) options.seconds = 5;
   return options;

@@ -30,7 +30,8 @@ std::string printable(std::string_view text, size_t maxLength) {
 std::string byteCount(double bytes) {
   if (bytes < 1024) return format("%.0f B", bytes);
   if (bytes < 1024 * 1024) return format("%.1f KiB", bytes / 1024);
-  return format("%.1f MiB", bytes / 1024 / 1024);
+  if (bytes < 1024.0 * 1024 * 1024) return format("%.1f MiB", bytes / 1024 / 1024);
+  return format("%.2f GiB", bytes / 1024 / 1024 / 1024);
 }
 
 std::string format(const char* pattern, ...) {

@@ -1,5 +1,9 @@
 #include "common/web.h"
 
+#include <arpa/inet.h>
+#include <cstring>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <string_view>
 #include <unistd.h>
 
@@ -94,6 +98,22 @@ bool isLoopback(const std::string& address) {
 std::string machineName() {
   char name[256] = {};
   return gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+std::vector<std::string> machineAddresses() {
+  std::vector<std::string> out;
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return out;
+  for (const ifaddrs* one = all; one; one = one->ifa_next) {
+    if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET) continue;
+    if ((one->ifa_flags & IFF_LOOPBACK) != 0 || (one->ifa_flags & IFF_UP) == 0) continue;
+    char text[INET_ADDRSTRLEN] = {};
+    sockaddr_in address{};
+    std::memcpy(&address, one->ifa_addr, sizeof address);
+    if (inet_ntop(AF_INET, &address.sin_addr, text, sizeof text)) out.emplace_back(text);
+  }
+  freeifaddrs(all);
+  return out;
 }
 
 parley::Result<int> bindWeb(httplib::Server& server, const std::string& host, int port,

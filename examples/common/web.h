@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -31,6 +32,8 @@ void setUpWeb(httplib::Server& server, const std::string& host, size_t maxBody,
 /// Whether the request comes from this machine.
 bool isLoopback(const std::string& remoteAddress);
 std::string machineName();
+/// IPv4 addresses that other machines may know this one by.
+std::vector<std::string> machineAddresses();
 
 /// Takes the port, or unless `portGiven` any other if it is taken; 0 is any. Gives the port.
 parley::Result<int> bindWeb(httplib::Server& server, const std::string& host, int port,

@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CallProgram, SKIPPED, check, measured, sleep, until } from './call_program.mjs';
+import { ExampleProgram, SKIPPED, check, measured, sleep, until } from './example_program.mjs';
 
 if (!existsSync('/usr/bin/firefox-esr') || !existsSync(new URL('node_modules/.stamp', import.meta.url))) {
   console.log('SKIP: firefox-esr or the npm packages (tests/interop/install) missing');
@@ -12,7 +12,7 @@ const { startFirefox } = await import('./browsers/firefox.mjs');
 const [path, flag, shots] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'parley-call-test-'));
 const report = join(folder, 'report.json');
-const program = new CallProgram(path, ['--port', '0', '--report', report]);
+const program = new ExampleProgram(path, ['--port', '0', '--report', report]);
 let browser;
 let code = 0;
 try {
@@ -39,7 +39,7 @@ try {
   await until('the page hears of it', () => browser.evaluate(() => document.querySelector('#bannerTitle').textContent === 'The peer hung up'));
   const [call] = JSON.parse(readFileSync(report)).calls;
   check('its pictures arrive', call.received_video_frames > 20, call);
-  measured('firefox', { page_video_fps_mean: fps, ...call });
+  measured('call_firefox', { page_video_fps_mean: fps, ...call });
   console.log('PASSED', JSON.stringify({ fps, charts, ...call }));
 } catch (error) {
   console.error(`FAILED: ${error.stack}`);

@@ -2,17 +2,17 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CallProgram, check, isMatroska, measured, sleep } from './call_program.mjs';
+import { ExampleProgram, check, isMatroska, measured, sleep } from './example_program.mjs';
 
 const [path] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'parley-call-test-'));
 const file = name => join(folder, name);
-const callee = new CallProgram(path, ['--port', '0', '--report', file('callee.json'), '--record', file('callee.webm')]);
+const callee = new ExampleProgram(path, ['--port', '0', '--report', file('callee.json'), '--record', file('callee.webm')]);
 let caller;
 let code = 0;
 try {
   const url = await callee.url();
-  caller = new CallProgram(path, ['--connect', url, '--test-pattern', '--report', file('caller.json')]);
+  caller = new ExampleProgram(path, ['--connect', url, '--test-pattern', '--report', file('caller.json')]);
   await caller.line(/connected after/);
   await callee.line(/connected after/);
   caller.type('hello from the caller');
@@ -31,9 +31,9 @@ try {
     figures[name] = call;
   }
   check('the recording is one', isMatroska(file('callee.webm')));
-  const refused = new CallProgram(path, ['--connect', 'http://127.0.0.1:9/', '--test-pattern']);
+  const refused = new ExampleProgram(path, ['--connect', 'http://127.0.0.1:9/', '--test-pattern']);
   check('nobody there: an error', (await refused.ended) === 1, refused.lines);
-  measured('native', figures);
+  measured('call_native', figures);
   console.log('PASSED', JSON.stringify(figures));
 } catch (error) {
   console.error(`FAILED: ${error.stack}`);

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { CallProgram, SKIPPED, check, isMatroska, measured, until } from './call_program.mjs';
+import { ExampleProgram, SKIPPED, check, isMatroska, measured, until } from './example_program.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -22,7 +22,7 @@ const began = Date.now();
 const say = (...words) => console.log(`[${((Date.now() - began) / 1000).toFixed(1)} s]`, ...words);
 const folder = mkdtempSync(join(tmpdir(), 'parley-call-test-'));
 const files = { record: join(folder, 'call.webm'), report: join(folder, 'report.json'), received: join(folder, 'files') };
-const program = new CallProgram(positionals[0], [
+const program = new ExampleProgram(positionals[0], [
   '--port', '0', '--record', files.record, '--report', files.report, '--files', files.received, '--quota', '16', '--max-calls', '2',
 ]);
 let browser;
@@ -183,7 +183,7 @@ try {
   const first = report.calls.find(call => call.call === 1);
   check('the report tells of three calls', report.calls.length === 3, report.calls.length);
   check('and of what came', first.connected && first.received_video_frames > 20 && first.files === 1 + 1 && first.chat_messages === 1, first);
-  measured('page', { page_video_fps_mean: measures.fps, file_mib_per_s: measures.file_mib_per_s, ...first });
+  measured('call_page', { page_video_fps_mean: measures.fps, file_mib_per_s: measures.file_mib_per_s, ...first });
   say('PASSED', JSON.stringify({ ...measures, ...first }));
 } catch (error) {
   console.error(`FAILED: ${error.stack}`);

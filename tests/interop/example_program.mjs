@@ -1,4 +1,4 @@
-// The example `call` as a child process, for the tests of it.
+// An example as a child process, for the tests of it.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ export function check(what, holds, ...figures) {
   if (!holds) throw new Error(`${what} does not hold: ${figures.map(f => JSON.stringify(f)).join(' ')}`);
 }
 
-export class CallProgram {
+export class ExampleProgram {
   constructor(program, args) {
     this.lines = [];
     this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, CI: '' } });
@@ -42,8 +42,9 @@ export class CallProgram {
   line(pattern, seconds) {
     return until(`a line like ${pattern}`, () => this.lines.find(line => pattern.test(line)), seconds);
   }
+  /// The first URL that it prints.
   async url() {
-    return /http:\S+/.exec(await this.line(/^Open this page/))[0];
+    return /http:\S+/.exec(await this.line(/http:/))[0];
   }
   type(line) {
     this.child.stdin.write(`${line}\n`);
@@ -56,6 +57,10 @@ export class CallProgram {
   kill() {
     this.child.kill('SIGKILL');
   }
+  /// The exit code, once it has ended by itself.
+  end(seconds = 30) {
+    return Promise.race([this.ended, sleep(seconds * 1000).then(() => 'hangs')]);
+  }
 }
 
 /// Whether a recording is a Matroska (or WebM) file at all.
@@ -66,5 +71,5 @@ export function isMatroska(path) {
 /// Figures for the report of tests/run.
 export function measured(name, figures) {
   const folder = process.env.PARLEY_MEASURES_DIR;
-  if (folder) writeFileSync(join(folder, `interop_call_${name}.json`), JSON.stringify(figures));
+  if (folder) writeFileSync(join(folder, `interop_${name}.json`), JSON.stringify(figures));
 }
