@@ -144,7 +144,8 @@ int Program::host() {
   print(options_.sends()
             ? "On the other machine: send --receive " + setup.phrase.text + " --from URL"
             : "On the other machine: send FILE... --to URL --phrase " + setup.phrase.text);
-  print("or open the URL in a browser there.");
+  print("or open the URL in a browser there; with #" + setup.phrase.text +
+        " at its end it asks no question.");
   std::optional<int> delivered;  // how the last transfer went
   while (!interrupted) {
     const auto link = rendezvous.next(kTick);

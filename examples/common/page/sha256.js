@@ -35,6 +35,16 @@ export class Sha256 {
     }
   }
 
+  /// The same state, to go on from here twice.
+  copy() {
+    const out = new Sha256();
+    out.#state.set(this.#state);
+    out.#block.set(this.#block);
+    out.#used = this.#used;
+    out.#length = this.#length;
+    return out;
+  }
+
   /// The digest as hexadecimal text; ends the use of this object.
   hex() {
     const bits = this.#length * 8;
