@@ -97,7 +97,7 @@ struct Runner::StreamEntry final : Socket {
       return;
     }
     if (events & (EPOLLIN | EPOLLERR | EPOLLHUP) && !readAll(now)) return;
-    watch(stream->fd(), stream->wantsWritable());
+    runner.watchStream(*this, now);
   }
 
   bool readAll(Timestamp now) {
@@ -269,9 +269,15 @@ void Runner::sendRun(std::span<TxPacket> packets, Timestamp now) {
         break;
       }
     }
-    if (!stream.closed) stream.watch(stream.stream->fd(), stream.stream->wantsWritable());
+    if (!stream.closed) watchStream(stream, now);
   }
   for (TxPacket& packet : packets) packet.data.reset();
+}
+
+void Runner::watchStream(StreamEntry& stream, Timestamp now) {
+  stream.watch(stream.stream->fd(), stream.stream->wantsWritable());
+  if (const auto high = stream.stream->takePressureChange())
+    feed(StreamPressure{stream.id, *high}, now);
 }
 
 // ---- effects ----

@@ -69,6 +69,7 @@ class Runner {
   void close(SocketId id, Timestamp now);
   bool isFresh(SocketId id, Timestamp now);
   void fail(SocketId id, SocketFailure reason, Timestamp now);
+  void watchStream(StreamEntry& stream, Timestamp now);
   void endStream(StreamEntry& stream, std::optional<SocketFailure> reason, Timestamp now);
   void retire(SocketId id);
   StreamEntry* findStream(SocketId id) const;

@@ -38,6 +38,7 @@ struct TcpStream::State {
   RingQueue<PacketBuf> queue{kMaxQueuedPackets};
   size_t queuedBytes = 0;
   uint64_t droppedMedia = 0;
+  bool pressure = false;
 };
 
 TcpStream::TcpStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -66,6 +67,15 @@ uint64_t TcpStream::droppedMedia() const {
 }
 bool TcpStream::wantsWritable() const {
   return state_->connecting || !state_->queue.empty();
+}
+
+std::optional<bool> TcpStream::takePressureChange() {
+  State& state = *state_;
+  const bool high =
+      state.queuedBytes > (state.pressure ? kStreamPressureLow : kStreamPressureHigh);
+  if (high == state.pressure) return std::nullopt;
+  state.pressure = high;
+  return high;
 }
 
 std::unique_ptr<TcpStream> TcpStream::connect(const OpenTcp& request, Timestamp now,

@@ -276,6 +276,10 @@ void Node::streamBytes(uint32_t token, ByteSpan bytes) {
   enqueue(StreamBytes{SocketId(token), std::move(data)});
 }
 
+void Node::streamPressure(uint32_t token, bool high) {
+  enqueue(StreamPressure{SocketId(token), high});
+}
+
 void Node::streamEnded(uint32_t token, SocketFailure reason) {
   sockets_.erase(SocketId(token));
   enqueue(SocketFailed{SocketId(token), reason});

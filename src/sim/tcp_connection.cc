@@ -55,7 +55,16 @@ bool TcpConnection::write(ByteSpan bytes, TxClass txClass) {
   }
   buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
   if (state_ == State::Open) transmitData();
+  notePressure();
   return true;
+}
+
+void TcpConnection::notePressure() {
+  const uint64_t waiting = endOfData() > next_ ? endOfData() - next_ : 0;
+  const bool high = pressure_ ? waiting > kStreamPressureLow : waiting > kStreamPressureHigh;
+  if (high == pressure_) return;
+  pressure_ = high;
+  if (sink_) sink_->streamPressure(token_, high);
 }
 
 void TcpConnection::close() {
@@ -167,6 +176,7 @@ void TcpConnection::handleAck(const Packet& packet) {
   }
   armTimer();
   transmitData();
+  notePressure();
 }
 
 void TcpConnection::growWindow(uint64_t acked) {

@@ -50,6 +50,7 @@ class TcpConnection {
   void retransmitFirst();
   void measure(Duration roundTrip);
   void armTimer();
+  void notePressure();
   void fail(SocketFailure reason);
   void notifyEnd(SocketFailure reason);
 
@@ -67,7 +68,8 @@ class TcpConnection {
   uint64_t base_ = 1;  ///< sequence of buffer_[head_]
   uint64_t unacked_ = 0;
   uint64_t next_ = 0;
-  bool closing_ = false;  ///< a FIN follows the data
+  bool pressure_ = false;  ///< told the sink that unsent bytes piled up
+  bool closing_ = false;   ///< a FIN follows the data
   bool finSent_ = false;
   uint64_t window_;
   uint64_t threshold_;

@@ -31,6 +31,8 @@ class ScriptedDriven final : public Driven {
       if (echo) send(datagram->socket, datagram->from, arrived.back().text);
     } else if (auto* bytes = std::get_if<StreamBytes>(&input)) {
       stream += asText(bytes->data.span());
+    } else if (auto* changedNow = std::get_if<StreamPressure>(&input)) {
+      pressure.push_back(changedNow->high);
     } else if (auto* openedNow = std::get_if<SocketOpened>(&input)) {
       opened.push_back(*openedNow);
     } else if (auto* failedNow = std::get_if<SocketFailed>(&input)) {
@@ -105,6 +107,7 @@ class ScriptedDriven final : public Driven {
   std::vector<std::vector<NetworkInterface>> interfaces;
   std::vector<Timestamp> advances;
   std::string stream;
+  std::vector<bool> pressure;
   int dispatches = 0;
 
  private:

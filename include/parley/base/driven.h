@@ -95,6 +95,16 @@ struct StreamBytes {
   SocketId socket{};
   PacketBuf data;
 };
+/// Bytes written to a stream have piled up (`high`), or have drained. A machine whose stream must not
+/// lose a byte in its middle (TLS) holds back or drops what can be dropped meanwhile; elsewhere the
+/// driver drops whole packets of media itself.
+struct StreamPressure {
+  SocketId socket{};
+  bool high = false;
+};
+/// What "piled up" and "drained" mean: bytes that wait in the driver.
+constexpr size_t kStreamPressureHigh = 64 * 1024;
+constexpr size_t kStreamPressureLow = 16 * 1024;
 struct SocketOpened {
   SocketId socket{};
   SocketAddress local{};  ///< the bound address
@@ -126,8 +136,8 @@ struct Resolved {
 struct InterfacesChanged {
   std::vector<NetworkInterface> interfaces;
 };
-using Input = std::variant<Datagram, StreamBytes, SocketOpened, SocketFailed, TcpAccepted, Resolved,
-                           InterfacesChanged>;
+using Input = std::variant<Datagram, StreamBytes, StreamPressure, SocketOpened, SocketFailed,
+                           TcpAccepted, Resolved, InterfacesChanged>;
 
 /// Anything that a driver can run. The driver calls, in any order and number: `handle` for what
 /// came in, `advance` when `nextDeadline` is reached, and drains `pollTransmit` and `pollEffect`

@@ -44,6 +44,8 @@ class PARLEY_EXPORT TcpStream {
   std::optional<SocketFailure> write(TxPacket&& packet);
   std::optional<SocketFailure> flush();
   bool wantsWritable() const;
+  /// See StreamPressure (base/driven.h): a value each time that it changed since the last call.
+  std::optional<bool> takePressureChange();
   /// Nothing more will be written: sends FIN when the queue has gone out.
   void close(Timestamp now);
   bool isClosing() const;

@@ -29,6 +29,8 @@ class StreamSink {
  public:
   virtual void streamConnected(uint32_t token, const SocketAddress& local) = 0;
   virtual void streamBytes(uint32_t token, ByteSpan bytes) = 0;
+  /// See StreamPressure (base/driven.h).
+  virtual void streamPressure(uint32_t token, bool high) = 0;
   /// The stream is gone; nothing follows for this token.
   virtual void streamEnded(uint32_t token, SocketFailure reason) = 0;
   /// A listener got a connection; the answer is the new stream's token.

@@ -51,6 +51,7 @@ class PARLEY_EXPORT Node final : private UdpSink, private StreamSink, private Ev
   void udpArrived(uint32_t token, Packet&& packet) override;
   void streamConnected(uint32_t token, const SocketAddress& local) override;
   void streamBytes(uint32_t token, ByteSpan bytes) override;
+  void streamPressure(uint32_t token, bool high) override;
   void streamEnded(uint32_t token, SocketFailure reason) override;
   uint32_t streamAccepted(uint32_t listenerToken, uint32_t stream, const SocketAddress& remote,
                           const SocketAddress& local) override;

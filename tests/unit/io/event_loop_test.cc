@@ -445,8 +445,11 @@ TEST_F(TcpTest, MediaIsDroppedBeforeAnUnreadStreamFails) {
     packet.data.resize(1500);
     return stream->write(std::move(packet));
   };
+  EXPECT_EQ(stream->takePressureChange(), std::nullopt);
   // Nobody reads: the kernel's buffers fill, then ours.
   while (stream->droppedMedia() == 0) ASSERT_FALSE(write(TxClass::Media).has_value());
+  EXPECT_EQ(stream->takePressureChange(), true);
+  EXPECT_EQ(stream->takePressureChange(), std::nullopt);
   EXPECT_FALSE(write(TxClass::Control).has_value());
   while (!ended) ended = write(TxClass::Control);
   EXPECT_EQ(*ended, SocketFailure::Other);

@@ -290,6 +290,7 @@ TEST_F(StreamTest, FillsItsLink) {
   // 900 kB at 4 Mbit/s are 1.8 s; headers and the slow start cost some.
   EXPECT_LT(world.now() - start, Duration::millis(2800));
   EXPECT_EQ(b.stream, expected);
+  EXPECT_EQ(a.pressure, (std::vector<bool>{true, false}));
 }
 
 TEST_F(StreamTest, SurvivesAnOutage) {
