@@ -71,8 +71,7 @@ bool TcpStream::wantsWritable() const {
 
 std::optional<bool> TcpStream::takePressureChange() {
   State& state = *state_;
-  const bool high =
-      state.queuedBytes > (state.pressure ? kStreamPressureLow : kStreamPressureHigh);
+  const bool high = state.queuedBytes > (state.pressure ? kStreamPressureLow : kStreamPressureHigh);
   if (high == state.pressure) return std::nullopt;
   state.pressure = high;
   return high;

@@ -1,6 +1,7 @@
 #include "parley/stun/turn.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "parley/stun/channel_data.h"
 
@@ -43,6 +44,25 @@ Bytes writeAddressError(AddressFamily family, StunError code, std::string_view r
   out[3] = static_cast<uint8_t>(number % 100);
   std::copy(reason.begin(), reason.end(), out.begin() + 4);
   return out;
+}
+
+bool wrapInIndication(PacketBuf& payload, Method method, const TransactionId& id,
+                      const SocketAddress& peer) {
+  const size_t size = payload.size();
+  const size_t padding = (4 - size % 4) % 4;
+  const size_t addressSize = kAttributeHeaderSize + 4 + peer.ip.bytes().size();
+  const size_t front = kHeaderSize + addressSize + kAttributeHeaderSize;
+  if (size + padding > payload.writable().size() || size > 0xFFFF) return false;
+  if (!payload.growFront(front)) return false;
+  payload.resize(front + size + padding);
+  std::memset(payload.data() + front + size, 0, padding);
+  MessageBuilder builder(payload.mutableSpan().first(front), Class::Indication, method, id);
+  builder.xorAddress(AttributeType::XorPeerAddress, peer);
+  uint8_t* attribute = payload.data() + kHeaderSize + addressSize;
+  storeU16(attribute, static_cast<uint16_t>(AttributeType::Data));
+  storeU16(attribute + 2, static_cast<uint16_t>(size));
+  storeU16(payload.data() + 2, static_cast<uint16_t>(payload.size() - kHeaderSize));
+  return true;
 }
 
 std::optional<IcmpError> parseIcmp(ByteSpan value) {

@@ -135,7 +135,6 @@ class ClientCore {
   void bound(const Request& request, Timestamp now);
   void bindingRefused(const Request& request, bool final, Timestamp now);
   bool sendNow(TxPacket&& packet, Timestamp now);
-  bool wrapInIndication(PacketBuf& data, const SocketAddress& peer);
   void flushWaiting(Timestamp now);
   Timestamp dataDeadline() const;
 

@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "parley/stun/channel_data.h"
+#include "parley/stun/turn.h"
 
 #include "turn/client_core.h"
 
@@ -209,37 +209,16 @@ bool ClientCore::sendNow(TxPacket&& packet, Timestamp now) {
   }
   const bool useChannel =
       channel && channel->state == ChannelState::Bound && channel->expiresAt > now;
-  const bool wrapped = useChannel ? stun::prependChannelHeader(packet.data, channel->number)
-                                  : wrapInIndication(packet.data, packet.to);
+  const bool wrapped = useChannel
+                           ? stun::prependChannelHeader(packet.data, channel->number)
+                           : stun::wrapInIndication(packet.data, stun::Method::Send,
+                                                    stun::newTransactionId(env_.random), packet.to);
   lastSentAt_ = now;
   if (!wrapped || !link_->send(std::move(packet), now)) {
     ++counters_.dataDropped;
     return false;
   }
   ++counters_.dataSent;
-  return true;
-}
-
-/// A Send indication around the payload where it lies: header, XOR-PEER-ADDRESS, DATA.
-bool ClientCore::wrapInIndication(PacketBuf& data, const SocketAddress& peer) {
-  const size_t size = data.size();
-  const size_t padding = (4 - size % 4) % 4;
-  const size_t addressSize = peer.ip.isV4() ? 12 : 24;
-  const size_t front = stun::kHeaderSize + addressSize + stun::kAttributeHeaderSize;
-  if (size + padding > data.writable().size()) return false;
-  data.resize(size + padding);
-  std::memset(data.data() + size, 0, padding);
-  if (!data.growFront(front)) {
-    data.resize(size);
-    return false;
-  }
-  stun::MessageBuilder builder(data.mutableSpan().first(front), stun::Class::Indication,
-                               stun::Method::Send, stun::newTransactionId(env_.random));
-  builder.xorAddress(AttributeType::XorPeerAddress, peer);
-  uint8_t* attribute = data.data() + stun::kHeaderSize + addressSize;
-  storeU16(attribute, static_cast<uint16_t>(AttributeType::Data));
-  storeU16(attribute + 2, static_cast<uint16_t>(size));
-  storeU16(data.data() + 2, static_cast<uint16_t>(data.size() - stun::kHeaderSize));
   return true;
 }
 

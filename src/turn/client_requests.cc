@@ -149,8 +149,8 @@ void ClientCore::timedOut(Request request, Timestamp now) {
       finishClosing(now);
       break;
     case Kind::Refresh:
-      // Asked once more: the last minute of the allocation is there for that. A stream that does not
-      // answer is dead.
+      // Asked once more: the last minute of the allocation is there for that. A stream that does
+      // not answer is dead.
       if (isStream(config_.transport) || ++unansweredRefreshes_ == 2) {
         fail(kNotReached, "TURN server does not answer any more", now);
       } else {

@@ -95,9 +95,9 @@ struct StreamBytes {
   SocketId socket{};
   PacketBuf data;
 };
-/// Bytes written to a stream have piled up (`high`), or have drained. A machine whose stream must not
-/// lose a byte in its middle (TLS) holds back or drops what can be dropped meanwhile; elsewhere the
-/// driver drops whole packets of media itself.
+/// Bytes written to a stream have piled up (`high`), or have drained. A machine whose stream must
+/// not lose a byte in its middle (TLS) holds back or drops what can be dropped meanwhile; elsewhere
+/// the driver drops whole packets of media itself.
 struct StreamPressure {
   SocketId socket{};
   bool high = false;

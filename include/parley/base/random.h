@@ -22,6 +22,8 @@ namespace parley {
 ///   mDNS names (UUIDs)      unguessable  ice::MdnsResponder
 ///   SDP session id, CNAME   uniqueness   jsep::Session
 ///   certificate serial, CN  uniqueness   dtls::Certificate
+///   TURN nonce key, tickets unguessable  turn::Server
+///   TURN relayed port       unguessable  turn::Server
 /// OpenSSL and usrsctp draw their own (handshake randoms, verification tags).
 ///
 /// Thread rule: used by one loop only, unless the implementation says otherwise.

@@ -7,6 +7,7 @@
 #include "parley/base/address.h"
 #include "parley/base/bytes.h"
 #include "parley/base/export.h"
+#include "parley/base/packet_buffer.h"
 #include "parley/stun/message.h"
 #include "parley/stun/message_builder.h"
 
@@ -47,6 +48,12 @@ struct AddressError {
 PARLEY_EXPORT std::optional<AddressError> parseAddressError(ByteSpan value);
 PARLEY_EXPORT Bytes writeAddressError(AddressFamily family, StunError code,
                                       std::string_view reason);
+
+/// Puts a Send or Data indication around a payload where it lies: header, XOR-PEER-ADDRESS, DATA
+/// (36 bytes before an IPv4 peer's data, 48 before an IPv6 one's). False (and unchanged) without
+/// room before or behind it.
+PARLEY_EXPORT bool wrapInIndication(PacketBuf& payload, Method method, const TransactionId& id,
+                                    const SocketAddress& peer);
 
 /// ICMP (RFC 8656 section 18.13): what a router said about a packet to a peer.
 struct IcmpError {
