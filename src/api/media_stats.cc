@@ -20,12 +20,14 @@ class MediaStatsBuilder {
       : report_(report), pc_(pc), timestamp_(timestamp) {}
 
   void addAll() {
+    const media::RtpSession* rtp = pc_.session()->rtp();
+    if (!rtp) return;
     std::vector<media::SendStreamStats> sent;
-    pc_.session()->rtp().sendStats(sent);
-    const media::BandwidthStats bandwidth = pc_.session()->rtp().bandwidth();
+    rtp->sendStats(sent);
+    const media::BandwidthStats bandwidth = rtp->bandwidth();
     for (const media::SendStreamStats& stream : sent) addSent(stream, bandwidth);
     std::vector<media::InboundStats> received;
-    pc_.session()->rtp().receiveStats(received);
+    rtp->receiveStats(received);
     for (const media::InboundStats& stream : received) addReceived(stream);
   }
 

@@ -9,6 +9,7 @@
 
 #include "dtls/datagram_port.h"
 #include "dtls/record_filter.h"
+#include "dtls/record_protection.h"
 #include "dtls/retransmit_timer.h"
 #include "dtls/ssl_session.h"
 
@@ -17,6 +18,11 @@ namespace {
 
 constexpr size_t kMinMtu = 300;
 constexpr size_t kMaxUnverifiedData = 64;
+/// A client whose final flight is answered by nothing repeats it for as long as it waits.
+constexpr int kMaxRepeatedFinals = 32;
+
+constexpr uint8_t kWarning = 1, kFatal = 2;
+constexpr uint8_t kCloseNotify = 0;
 
 }  // namespace
 
@@ -65,12 +71,14 @@ class Connection::Impl {
   void setRemoteFingerprints(std::vector<Fingerprint> fingerprints, Timestamp now);
   void start(Role role, Timestamp now);
   void resendFlightNow(Timestamp now);
+  void handlePacket(PacketBuf datagram, Timestamp now);
   void handlePacket(ByteSpan datagram, Timestamp now);
   Result<void> send(ByteSpan data, Timestamp now);
+  Result<void> seal(PacketBuf& data, Timestamp now);
+  Result<void> checkSend(size_t size) const;
   void close(Timestamp now);
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
-  std::optional<crypto::SrtpKeying> srtpKeying() const;
   Counters counters() const;
   bool pollData(PacketBuf& out);
 
@@ -91,14 +99,22 @@ class Connection::Impl {
   std::string tlsVersion_;
   std::string groupName_;
   std::optional<crypto::SrtpProfile> srtpProfile_;
+  std::optional<crypto::SrtpKeying> srtpKeying_;
 
  private:
   void enter(Timestamp now) { timer_.setNow(clock_.clamp(now)); }
   bool shakingHands() const { return state_ == State::Connecting && !handshakeDone_; }
-  void process(ByteSpan datagram);
+  void process(PacketBuf datagram);
+  void processHandshake(ByteSpan datagram);
+  void holdSealed(ByteSpan datagram);
+  void processSealed(PacketBuf datagram);
+  void handleSealed(uint8_t type, ByteSpan plaintext);
+  void handleAlert(ByteSpan alert);
+  void deliver(PacketBuf data);
   void pump();
   void onHandshakeDone();
-  void readData();
+  bool takeOver();
+  void sendAlert(uint8_t level, uint8_t description);
   void takeCertificate();
   void verifyPeer();
   void handle(SslSession::Outcome outcome);
@@ -110,7 +126,11 @@ class Connection::Impl {
   Counters counters_;
   MonotonicGuard clock_;
   std::optional<std::vector<Fingerprint>> expected_;
-  std::unique_ptr<SslSession> session_;  ///< from start() until the end
+  std::unique_ptr<SslSession> session_;           ///< from start() until the handshake is done
+  std::unique_ptr<RecordProtection> protection_;  ///< from then on
+  Bytes finalFlight_;  ///< a server's: its loss shows only in the client repeating its own
+  int repeatedFinals_ = 0;
+  std::optional<uint8_t> receivedAlert_;
   Timestamp handshakeDeadline_ = Timestamp::never();
   Timestamp rateWindowStart_;
   size_t recordsInWindow_ = 0;
@@ -133,9 +153,9 @@ void Connection::Impl::setState(State state, Reason reason) {
   state_ = state;
   PARLEY_LOG(environment_.log, Info, "dtls", "%s (%s)", toString(state), toString(reason));
   Event event{state, reason, {}, {}};
-  if (session_ && state == State::Failed) {
-    event.sentAlert = session_->sentAlert();
-    event.receivedAlert = session_->receivedAlert();
+  if (state == State::Failed) {
+    event.sentAlert = session_ ? session_->sentAlert() : std::nullopt;
+    event.receivedAlert = session_ ? session_->receivedAlert() : receivedAlert_;
   }
   events_.push(event);  // each state is entered once, so there is always room
 }
@@ -154,6 +174,9 @@ void Connection::Impl::end(State state, Reason reason) {
   if (!wasConnected || reason == Reason::CertificateRejected) data_.clear();
   early_.clear();
   session_.reset();
+  protection_.reset();
+  srtpKeying_.reset();
+  finalFlight_ = {};
 }
 
 void Connection::Impl::takeCertificate() {
@@ -188,10 +211,9 @@ void Connection::Impl::setRemoteFingerprints(std::vector<Fingerprint> fingerprin
 
 /// The gate of RFC 8827 section 6.5, for both orders of handshake and signalling.
 void Connection::Impl::verifyPeer() {
-  if (!session_ || !expected_) return;
+  if (!protection_ || !expected_) return;
   if (!matchesCertificate(*expected_, remoteCertificate_)) {
-    // OpenSSL can send no other alert once its handshake is done.
-    session_->shutdown();
+    sendAlert(kWarning, kCloseNotify);
     end(State::Failed, Reason::CertificateRejected);
   } else if (state_ == State::Connecting) {
     setState(State::Connected, Reason::None);
@@ -212,9 +234,9 @@ void Connection::Impl::start(Role role, Timestamp now) {
     return;
   }
   pump();
-  while (!early_.empty()) {
-    const PacketBuf packet = early_.pop();
-    process(packet.span());
+  // Each once: what overtook the end of the handshake is put back.
+  for (size_t waiting = early_.size(); waiting > 0 && !early_.empty(); --waiting) {
+    process(early_.pop());
   }
 }
 
@@ -224,18 +246,36 @@ void Connection::Impl::resendFlightNow(Timestamp now) {
   if (shakingHands() && timer_.mayRepeatEarly()) handle(session_->fireTimer(true));
 }
 
-void Connection::Impl::handlePacket(ByteSpan datagram, Timestamp now) {
+void Connection::Impl::handlePacket(PacketBuf datagram, Timestamp now) {
   SequenceChecker::Scope scope(checker_);
   enter(now);
   ++counters_.datagramsReceived;
   const bool ended = state_ == State::Closed || state_ == State::Failed;
-  if (ended || datagram.empty() || datagram.size() > PacketBuf::kSlotSize) {
+  if (ended || datagram.empty()) {
     ++counters_.datagramsDropped;
   } else if (state_ == State::New) {
-    PacketBuf copy = environment_.pool.copyOf(datagram);
-    if (!copy || !early_.push(std::move(copy))) ++counters_.datagramsDropped;
+    if (!early_.push(std::move(datagram))) ++counters_.datagramsDropped;
   } else {
-    process(datagram);
+    process(std::move(datagram));
+  }
+}
+
+void Connection::Impl::handlePacket(ByteSpan datagram, Timestamp now) {
+  PacketBuf copy = environment_.pool.copyOf(datagram);
+  if (copy || datagram.empty()) {
+    handlePacket(std::move(copy), now);
+    return;
+  }
+  // No buffer: the handshake needs none, data is lost.
+  SequenceChecker::Scope scope(checker_);
+  enter(now);
+  ++counters_.datagramsReceived;
+  if (session_ && datagram.size() <= PacketBuf::kSlotSize) {
+    processHandshake(datagram);
+  } else if (protection_) {
+    ++counters_.dataDropped;
+  } else {
+    ++counters_.datagramsDropped;
   }
 }
 
@@ -250,11 +290,18 @@ size_t Connection::Impl::recordBudget() {
   return limit - std::min(limit, recordsInWindow_);
 }
 
-void Connection::Impl::process(ByteSpan datagram) {
-  if (!session_) return;
+void Connection::Impl::process(PacketBuf datagram) {
+  if (protection_) {
+    processSealed(std::move(datagram));
+  } else if (session_) {
+    processHandshake(datagram.span());
+  }
+}
+
+void Connection::Impl::processHandshake(ByteSpan datagram) {
+  holdSealed(datagram);
   std::array<uint8_t, PacketBuf::kSlotSize> filtered;
-  const size_t budget = handshakeDone_ ? datagram.size() : recordBudget();
-  const FilterResult result = filterRecords(datagram, role_, handshakeDone_, budget, filtered);
+  const FilterResult result = filterRecords(datagram, role_, recordBudget(), filtered);
   counters_.recordsDropped += result.dropped;
   recordsInWindow_ += result.kept;
   if (result.size == 0) return;
@@ -263,17 +310,25 @@ void Connection::Impl::process(ByteSpan datagram) {
   port_.withdraw();
 }
 
-void Connection::Impl::pump() {
-  if (!handshakeDone_) {
-    const SslSession::Outcome outcome = session_->handshake();
-    takeCertificate();
-    if (outcome == SslSession::Outcome::Ok) {
-      onHandshakeDone();
-    } else {
-      handle(outcome);
-    }
+/// Keeps data and alerts that overtook the end of the handshake, or share its last datagram.
+void Connection::Impl::holdSealed(ByteSpan datagram) {
+  ByteReader reader(datagram);
+  Record record;
+  while (!reader.atEnd() && readRecord(reader, record)) {
+    if (!record.isSealed() || record.isSealedHandshake()) continue;
+    PacketBuf copy = environment_.pool.copyOf(datagram.subspan(record.begin, record.size));
+    if (!copy || !early_.push(std::move(copy))) ++counters_.recordsDropped;
   }
-  if (handshakeDone_) readData();
+}
+
+void Connection::Impl::pump() {
+  const SslSession::Outcome outcome = session_->handshake();
+  takeCertificate();
+  if (outcome == SslSession::Outcome::Ok) {
+    onHandshakeDone();
+  } else {
+    handle(outcome);
+  }
 }
 
 void Connection::Impl::onHandshakeDone() {
@@ -285,49 +340,124 @@ void Connection::Impl::onHandshakeDone() {
     return;
   }
   srtpProfile_ = session_->srtpProfile();
+  srtpKeying_ = session_->exportKeying();
   cipherName_ = session_->cipherName();
   tlsVersion_ = session_->tlsVersion();
   groupName_ = session_->groupName();
+  if (!takeOver()) {
+    end(State::Failed, Reason::InternalError);
+    return;
+  }
   verifyPeer();
+  for (size_t held = early_.size(); held > 0 && !early_.empty(); --held) process(early_.pop());
 }
 
-void Connection::Impl::readData() {
-  while (session_) {
-    std::array<uint8_t, 512> scratch;
-    PacketBuf packet = environment_.pool.allocate();
-    const MutableByteSpan room = packet ? packet.writable() : MutableByteSpan(scratch);
-    const SslSession::Read read = session_->read(room);
-    if (read.outcome != SslSession::Outcome::Ok) {
-      handle(read.outcome);
+/// OpenSSL's object has done its work: the records that follow are ours.
+bool Connection::Impl::takeOver() {
+  const std::optional<RecordKeys> keys = session_->recordKeys();
+  if (keys) protection_ = RecordProtection::create(*keys, port_.sealedPosition());
+  if (!protection_) return false;
+  finalFlight_ = port_.takeFlight();
+  port_.withdraw();
+  session_.reset();
+  return true;
+}
+
+void Connection::Impl::processSealed(PacketBuf datagram) {
+  const size_t size = datagram.size();
+  ByteReader reader(datagram.span());
+  Record record;
+  while (protection_ && !reader.atEnd()) {
+    std::optional<MutableByteSpan> plaintext;
+    if (readRecord(reader, record) && record.isSealed()) {
+      plaintext = protection_->open(datagram.mutableSpan().subspan(record.begin, record.size));
+    }
+    if (!plaintext) {
+      // RFC 6347 section 4.1.2.7: "invalid records SHOULD be silently discarded".
+      ++counters_.recordsDropped;
+      if (!reader.ok()) return;
+    } else if (record.type != static_cast<uint8_t>(ContentType::ApplicationData)) {
+      handleSealed(record.type, *plaintext);
+    } else if (record.begin + record.size < size) {
+      deliver(environment_.pool.copyOf(*plaintext));
+    } else {
+      datagram.trimFront(static_cast<size_t>(plaintext->data() - datagram.data()));
+      datagram.resize(plaintext->size());
+      deliver(std::move(datagram));
       return;
     }
-    ++counters_.dataReceived;
-    const bool mayHold = state_ == State::Connected || data_.size() < kMaxUnverifiedData;
-    if (packet) packet.resize(read.size);
-    if (!packet || read.truncated || !mayHold || !data_.push(std::move(packet))) {
-      ++counters_.dataDropped;
-    }
   }
+}
+
+void Connection::Impl::handleSealed(uint8_t type, ByteSpan plaintext) {
+  if (type == static_cast<uint8_t>(ContentType::Alert)) {
+    handleAlert(plaintext);
+  } else if (!finalFlight_.empty() && repeatedFinals_ < kMaxRepeatedFinals) {
+    // The client repeats its Finished because ours was lost. The very same records do: where they
+    // did arrive the client takes them for replays. Renegotiation ends here too, unanswered.
+    ++repeatedFinals_;
+    port_.push(environment_.pool.copyOf(finalFlight_));
+  }
+}
+
+void Connection::Impl::handleAlert(ByteSpan alert) {
+  if (alert.size() != 2) return;
+  if (alert[1] == kCloseNotify) {
+    sendAlert(kWarning, kCloseNotify);  // RFC 5246 section 7.2.1: answer with a close_notify
+    end(State::Closed, Reason::RemoteClose);
+  } else if (alert[0] == kFatal) {
+    receivedAlert_ = alert[1];
+    end(State::Failed, Reason::PeerAlert);
+  }
+}
+
+void Connection::Impl::deliver(PacketBuf data) {
+  ++counters_.dataReceived;
+  const bool mayHold = state_ == State::Connected || data_.size() < kMaxUnverifiedData;
+  if (!data || !mayHold || !data_.push(std::move(data))) ++counters_.dataDropped;
+}
+
+Result<void> Connection::Impl::checkSend(size_t size) const {
+  if (state_ != State::Connected) {
+    return fail(ErrorCode::InvalidState, "DTLS is not connected.");
+  }
+  if (size == 0 || size > maxDataSize()) {
+    return fail(ErrorCode::Range, "A DTLS record must hold 1 to maxDataSize() octets.");
+  }
+  return ok();
+}
+
+Result<void> Connection::Impl::seal(PacketBuf& data, Timestamp now) {
+  SequenceChecker::Scope scope(checker_);
+  enter(now);
+  if (Result<void> checked = checkSend(data.size()); !checked) return checked;
+  if (!protection_->seal(ContentType::ApplicationData, data)) {
+    return fail(ErrorCode::Range, "The buffer has no room for the record around its data.");
+  }
+  port_.noteSent();
+  return ok();
 }
 
 Result<void> Connection::Impl::send(ByteSpan data, Timestamp now) {
   SequenceChecker::Scope scope(checker_);
   enter(now);
-  if (state_ != State::Connected) {
-    return fail(ErrorCode::InvalidState, "DTLS is not connected.");
-  }
-  if (data.empty() || data.size() > maxDataSize()) {
-    return fail(ErrorCode::Range, "A DTLS record must hold 1 to maxDataSize() octets.");
-  }
-  handle(session_->write(data));
-  if (state_ == State::Connected) return ok();
-  return fail(ErrorCode::Operation, "DTLS failed while sealing a record.");
+  if (Result<void> checked = checkSend(data.size()); !checked) return checked;
+  PacketBuf packet = environment_.pool.copyOf(data);
+  if (packet) protection_->seal(ContentType::ApplicationData, packet);
+  port_.push(std::move(packet));  // one that is not there is lost as in a network
+  return ok();
+}
+
+void Connection::Impl::sendAlert(uint8_t level, uint8_t description) {
+  const std::array<uint8_t, 2> alert{level, description};
+  PacketBuf packet = environment_.pool.copyOf(alert);
+  if (packet && protection_->seal(ContentType::Alert, packet)) port_.push(std::move(packet));
 }
 
 void Connection::Impl::close(Timestamp now) {
   SequenceChecker::Scope scope(checker_);
   enter(now);
-  if (session_ && handshakeDone_) session_->shutdown();
+  if (protection_) sendAlert(kWarning, kCloseNotify);
   end(State::Closed, Reason::LocalClose);
 }
 
@@ -354,11 +484,6 @@ Timestamp Connection::Impl::nextDeadline() const {
   return shakingHands() ? earliest(handshakeDeadline_, timer_.deadline()) : Timestamp::never();
 }
 
-std::optional<crypto::SrtpKeying> Connection::Impl::srtpKeying() const {
-  if (state_ != State::Connected) return std::nullopt;
-  return session_->exportKeying();
-}
-
 Counters Connection::Impl::counters() const {
   Counters counters = counters_;
   counters.datagramsSent = port_.sent();
@@ -383,11 +508,17 @@ void Connection::setRttHint(Duration rtt) {
 void Connection::resendFlightNow(Timestamp now) {
   impl_->resendFlightNow(now);
 }
+void Connection::handlePacket(PacketBuf datagram, Timestamp now) {
+  impl_->handlePacket(std::move(datagram), now);
+}
 void Connection::handlePacket(ByteSpan datagram, Timestamp now) {
   impl_->handlePacket(datagram, now);
 }
 Result<void> Connection::send(ByteSpan data, Timestamp now) {
   return impl_->send(data, now);
+}
+Result<void> Connection::seal(PacketBuf& data, Timestamp now) {
+  return impl_->seal(data, now);
 }
 size_t Connection::maxDataSize() const {
   return impl_->maxDataSize();
@@ -419,7 +550,7 @@ Role Connection::role() const {
   return impl_->role_;
 }
 std::optional<crypto::SrtpKeying> Connection::srtpKeying() const {
-  return impl_->srtpKeying();
+  return impl_->state_ == State::Connected ? impl_->srtpKeying_ : std::nullopt;
 }
 std::optional<crypto::SrtpProfile> Connection::srtpProfile() const {
   return impl_->srtpProfile_;

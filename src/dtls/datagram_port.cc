@@ -21,9 +21,18 @@ void DatagramPort::write(ByteSpan records) {
     if (size >= kRecordHeaderSize) {
       size = std::min(size, kRecordHeaderSize + loadU16(&records[11]));
     }
+    note(records.first(size));
     append(records.first(size));
     records = records.subspan(size);
   }
+}
+
+void DatagramPort::note(ByteSpan record) {
+  if (packing_) flight_.insert(flight_.end(), record.begin(), record.end());
+  constexpr size_t kEpochOffset = 3;
+  if (record.size() < kRecordHeaderSize + 8 || loadU16(&record[kEpochOffset]) != 1) return;
+  sealed_.nextSequence = (loadU64(&record[kEpochOffset]) & 0xffff'ffff'ffff) + 1;
+  sealed_.nextNonce = loadU64(&record[kRecordHeaderSize]) + 1;
 }
 
 void DatagramPort::append(ByteSpan record) {
@@ -37,13 +46,16 @@ void DatagramPort::append(ByteSpan record) {
     }
   }
   openDatagram_ = false;
-  PacketBuf packet = pool_.copyOf(record);
-  if (!packet || !queue_.push(std::move(packet))) {
+  openDatagram_ = push(pool_.copyOf(record)) && packing_;
+}
+
+bool DatagramPort::push(PacketBuf datagram) {
+  if (!datagram || !queue_.push(std::move(datagram))) {
     ++dropped_;
-    return;
+    return false;
   }
   ++sent_;
-  openDatagram_ = packing_;
+  return true;
 }
 
 bool DatagramPort::poll(PacketBuf& out) {

@@ -2,10 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "parley/base/bytes.h"
 #include "parley/base/packet_buffer.h"
 #include "parley/base/ring_queue.h"
+
+#include "dtls/record_protection.h"
 
 namespace parley::dtls {
 
@@ -33,16 +36,25 @@ class DatagramPort {
   void deliver(ByteSpan datagram) { inbound_ = datagram; }
   void withdraw() { inbound_ = {}; }
   bool poll(PacketBuf& out);
+  /// Queues a datagram that is not OpenSSL's. False, and counted, when full.
+  bool push(PacketBuf datagram);
+  /// Counts one that leaves without having been queued.
+  void noteSent() { ++sent_; }
   /// Records written until endFlight() share datagrams.
   void beginFlight() {
     packing_ = true;
     openDatagram_ = false;
+    flight_.clear();
   }
   void endFlight() { packing_ = openDatagram_ = false; }
+  /// The records of the latest flight.
+  Bytes takeFlight() { return std::exchange(flight_, {}); }
+  WritePosition sealedPosition() const { return sealed_; }
   uint64_t sent() const { return sent_; }
   uint64_t dropped() const { return dropped_; }
 
  private:
+  void note(ByteSpan record);
   void append(ByteSpan record);
 
   PacketPool& pool_;
@@ -51,6 +63,8 @@ class DatagramPort {
   size_t mtu_;
   bool packing_ = false;
   bool openDatagram_ = false;  ///< the newest in the queue may take further records
+  Bytes flight_;
+  WritePosition sealed_;  ///< behind the last record of epoch 1 that OpenSSL wrote
   uint64_t sent_ = 0;
   uint64_t dropped_ = 0;
 };

@@ -67,34 +67,47 @@ bool isSoundPlaintext(uint8_t type, ByteSpan body, Role ownRole) {
 
 }  // namespace
 
-FilterResult filterRecords(ByteSpan datagram, Role ownRole, bool handshakeDone, size_t budget,
-                           MutableByteSpan out) {
+bool Record::isSealed() const {
+  return versionMajor == kDtlsMajor && epoch == 1 && type >= kAlert && type <= kApplicationData;
+}
+
+bool Record::isSealedHandshake() const {
+  return isSealed() && type == kHandshake;
+}
+
+bool readRecord(ByteReader& reader, Record& out) {
+  out.begin = reader.position();
+  out.type = reader.u8();
+  out.versionMajor = reader.u8();
+  reader.skip(1);
+  out.epoch = reader.u16();
+  reader.skip(6);
+  reader.skip(reader.u16());
+  out.size = reader.position() - out.begin;
+  return reader.ok();
+}
+
+FilterResult filterRecords(ByteSpan datagram, Role ownRole, size_t budget, MutableByteSpan out) {
   FilterResult result;
   ByteReader reader(datagram);
+  Record record;
   while (!reader.atEnd()) {
-    const size_t begin = reader.position();
-    const uint8_t type = reader.u8();
-    const uint8_t major = reader.u8();
-    reader.skip(1);
-    const uint16_t epoch = reader.u16();
-    reader.skip(6);
-    const ByteSpan body = reader.bytes(reader.u16());
-    if (!reader.ok()) {
+    if (!readRecord(reader, record)) {
       ++result.dropped;
       break;
     }
-    const bool sealed = epoch == 1 && type >= kAlert && type <= kApplicationData;
-    const bool keep =
-        major == kDtlsMajor && result.kept + result.dropped < budget &&
-        (sealed || (epoch == 0 && !handshakeDone && isSoundPlaintext(type, body, ownRole)));
-    if (!keep) {
+    if (record.isSealed() && !record.isSealedHandshake()) continue;
+    const ByteSpan bytes = datagram.subspan(record.begin, record.size);
+    const bool sound = record.isSealedHandshake() ||
+                       (record.versionMajor == kDtlsMajor && record.epoch == 0 &&
+                        isSoundPlaintext(record.type, bytes.subspan(kRecordHeaderSize), ownRole));
+    if (!sound || result.kept + result.dropped >= budget) {
       ++result.dropped;
       continue;
     }
     ++result.kept;
-    const size_t size = reader.position() - begin;
-    std::memcpy(&out[result.size], &datagram[begin], size);
-    result.size += size;
+    std::memcpy(&out[result.size], bytes.data(), bytes.size());
+    result.size += bytes.size();
   }
   return result;
 }

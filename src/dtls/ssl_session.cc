@@ -1,9 +1,13 @@
 #include "dtls/ssl_session.h"
 
 #include <array>
+#include <cstring>
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
@@ -85,30 +89,6 @@ SslSession::Outcome SslSession::handshake() {
   return outcome;
 }
 
-bool SslSession::handshakeDone() const {
-  return SSL_is_init_finished(ssl_) == 1;
-}
-
-SslSession::Read SslSession::read(MutableByteSpan out) {
-  FlightScope flight(port_);  // the last flight, if the peer repeats its own
-  ERR_clear_error();
-  const int result = SSL_read(ssl_, out.data(), static_cast<int>(out.size()));
-  if (result <= 0) return {classify(result), 0, false};
-  Read read{Outcome::Ok, static_cast<size_t>(result), false};
-  while (SSL_pending(ssl_) > 0) {
-    std::array<uint8_t, 512> rest;
-    if (SSL_read(ssl_, rest.data(), static_cast<int>(rest.size())) <= 0) break;
-    read.truncated = true;
-  }
-  return read;
-}
-
-SslSession::Outcome SslSession::write(ByteSpan data) {
-  ERR_clear_error();
-  const int result = SSL_write(ssl_, data.data(), static_cast<int>(data.size()));
-  return result > 0 ? Outcome::Ok : classify(result);
-}
-
 void SslSession::shutdown() {
   ERR_clear_error();
   SSL_shutdown(ssl_);
@@ -168,6 +148,77 @@ std::optional<crypto::SrtpKeying> SslSession::exportKeying() const {
   }
   crypto::wipe(exported);
   return keying;
+}
+
+std::optional<RecordKeys> SslSession::recordKeys() const {
+  RecordKeys keys;
+  size_t keySize = 16, ivSize = 4;
+  switch (SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(ssl_))) {
+    case NID_aes_128_gcm:
+      break;
+    case NID_aes_256_gcm:
+      keys.aead = RecordKeys::Aead::Aes256Gcm;
+      keySize = 32;
+      break;
+    case NID_chacha20_poly1305:
+      keys.aead = RecordKeys::Aead::ChaCha20Poly1305;
+      keySize = 32;
+      ivSize = 12;
+      break;
+    default:
+      return std::nullopt;  // not offered
+  }
+  // The client's key, the server's, the client's IV, the server's: an AEAD has no MAC keys.
+  std::array<uint8_t, 2 * (32 + 12)> block{};
+  const MutableByteSpan used(block.data(), 2 * (keySize + ivSize));
+  const bool expanded = expandKeys(used);
+  if (expanded) {
+    const bool isServer = SSL_is_server(ssl_) == 1;
+    RecordKeys::Side& client = isServer ? keys.peer : keys.own;
+    RecordKeys::Side& server = isServer ? keys.own : keys.peer;
+    const uint8_t* at = block.data();
+    const auto take = [&at](uint8_t* out, size_t size) {
+      std::memcpy(out, at, size);
+      at += size;
+    };
+    take(client.key.data(), keySize);
+    take(server.key.data(), keySize);
+    take(client.iv.data(), ivSize);
+    take(server.iv.data(), ivSize);
+  }
+  crypto::wipe(block);
+  if (!expanded) return std::nullopt;
+  return keys;
+}
+
+/// PRF(master_secret, "key expansion", server_random + client_random), RFC 5246 section 6.3.
+bool SslSession::expandKeys(MutableByteSpan out) const {
+  const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl_);
+  std::array<uint8_t, SSL_MAX_MASTER_KEY_LENGTH> master{};
+  std::array<uint8_t, SSL3_RANDOM_SIZE> clientRandom{}, serverRandom{};
+  const size_t masterSize =
+      SSL_SESSION_get_master_key(SSL_get_session(ssl_), master.data(), master.size());
+  SSL_get_client_random(ssl_, clientRandom.data(), clientRandom.size());
+  SSL_get_server_random(ssl_, serverRandom.data(), serverRandom.size());
+  char label[] = "key expansion";
+  auto* digest = const_cast<char*>(EVP_MD_get0_name(SSL_CIPHER_get_handshake_digest(cipher)));
+  const OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, master.data(), masterSize),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, label, sizeof label - 1),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, serverRandom.data(),
+                                        serverRandom.size()),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, clientRandom.data(),
+                                        clientRandom.size()),
+      OSSL_PARAM_construct_end()};
+  EVP_KDF* kdf = EVP_KDF_fetch(nullptr, OSSL_KDF_NAME_TLS1_PRF, nullptr);
+  EVP_KDF_CTX* context = EVP_KDF_CTX_new(kdf);
+  const bool derived =
+      context != nullptr && EVP_KDF_derive(context, out.data(), out.size(), parameters) == 1;
+  EVP_KDF_CTX_free(context);
+  EVP_KDF_free(kdf);
+  crypto::wipe(master);
+  return derived;
 }
 
 std::string SslSession::cipherName() const {

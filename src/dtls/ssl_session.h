@@ -15,21 +15,17 @@
 #include "parley/dtls/fingerprint.h"
 
 #include "dtls/datagram_port.h"
+#include "dtls/record_protection.h"
 #include "dtls/retransmit_timer.h"
 #include "dtls/ssl_context.h"
 
 namespace parley::dtls {
 
-/// One OpenSSL DTLS object between a DatagramPort and a RetransmitTimer. All calls into libssl for
-/// a connection are here.
+/// One OpenSSL DTLS object between a DatagramPort and a RetransmitTimer, for one handshake. All
+/// calls into libssl for a connection are here.
 class SslSession {
  public:
   enum class Outcome : uint8_t { Ok, WantMore, PeerClosed, Fatal };
-  struct Read {
-    Outcome outcome = Outcome::WantMore;
-    size_t size = 0;
-    bool truncated = false;  ///< the record was larger than the buffer; the rest is lost
-  };
 
   /// `expected` is looked at when the peer shows its certificate; null means not known yet. All
   /// references must outlive the session.
@@ -43,9 +39,6 @@ class SslSession {
 
   /// Ok when the handshake is done.
   Outcome handshake();
-  bool handshakeDone() const;
-  Read read(MutableByteSpan out);
-  Outcome write(ByteSpan data);
   /// Queues close_notify.
   void shutdown();
   /// Repeats the flight; see RetransmitTimer::fire.
@@ -54,6 +47,8 @@ class SslSession {
   bool hasExtendedMasterSecret() const;
   std::optional<crypto::SrtpProfile> srtpProfile() const;
   std::optional<crypto::SrtpKeying> exportKeying() const;
+  /// The keys of the records that follow the handshake (RFC 5246 section 6.3).
+  std::optional<RecordKeys> recordKeys() const;
   std::string cipherName() const;
   std::string tlsVersion() const;
   std::string groupName() const;
@@ -78,6 +73,7 @@ class SslSession {
   static long onBioControl(BIO* bio, int command, long number, void* pointer);
   static unsigned onTimer(SSL* ssl, unsigned previous);
   bool acceptCertificate(const X509* certificate);
+  bool expandKeys(MutableByteSpan out) const;
   Outcome classify(int result);
 
   const SslContext& context_;

@@ -58,7 +58,6 @@ Session::Session(Environment& environment, SessionConfig config, Timestamp now)
   state_.cname = environment_.random.iceChars(16);
   rtpConfig_.cname = state_.cname;
   rtpConfig_.rates = config.rates;
-  rtp_ = std::make_unique<media::RtpSession>(environment_, rtpConfig_);
   capabilities_.maxMessageSize = environment_.limits.maxMessageSize;
   capabilities_.freshIce = fromIce(transport_.localCredentials());
   for (const dtls::Fingerprint& f : transport_.certificate().fingerprints()) {

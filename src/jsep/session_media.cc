@@ -60,11 +60,22 @@ bool isRtxSsrc(const MediaSettings& settings, uint32_t ssrc) {
 void Session::applyMedia(const MediaSectionChange& change, Timestamp now) {
   const TransceiverState* transceiver = state_.find(change.transceiver);
   if (!transceiver) return;
+  rtpSession(now);
   updateRtpConfig(change.settings, now);
   Sender& sender = senders_[change.transceiver.value];
   sender.settings = change.settings;
   applySender(*transceiver, sender, now);
   applyReceiver(*transceiver, change.settings, now);
+}
+
+/// A connection that carries data only has none: it would be a tenth of its memory.
+media::RtpSession& Session::rtpSession(Timestamp now) {
+  if (!rtp_) {
+    rtp_ = std::make_unique<media::RtpSession>(environment_, rtpConfig_);
+    rtp_->setNetworkAvailable(mediaAvailable_, now);
+    transport_.expectMedia();
+  }
+  return *rtp_;
 }
 
 void Session::updateRtpConfig(const MediaSettings& settings, Timestamp now) {
@@ -179,7 +190,7 @@ void Session::removeMedia(const std::vector<TransceiverId>& transceivers, Timest
       if (it->second.stream) rtp_->removeSendStream(*it->second.stream, now);
       senders_.erase(it);
     }
-    rtp_->removeReceiver(media::ReceiverId(id.value), now);
+    if (rtp_) rtp_->removeReceiver(media::ReceiverId(id.value), now);
     earlyMedia_.erase(id.value);
   }
 }
@@ -224,7 +235,7 @@ void Session::sendAudio(uint32_t transceiver, const codec::EncodedAudioFrame& fr
 
 void Session::requestKeyFrame(uint32_t transceiver, Timestamp now) {
   now = clock_.clamp(now);
-  if (closed_) return;
+  if (closed_ || !rtp_) return;
   rtp_->requestKeyFrame(media::ReceiverId(transceiver), now);
   pumpMedia(now);
 }
@@ -250,16 +261,16 @@ void Session::onPathForMedia(Timestamp now) {
     if (changed) rtp_->onRouteChange(now);
   }
   const bool available = transport_.readyForMedia();
-  if (available != std::exchange(mediaAvailable_, available))
+  if (available != std::exchange(mediaAvailable_, available) && rtp_)
     rtp_->setNetworkAvailable(available, now);
 }
 
 void Session::advanceMedia(Timestamp now) {
-  rtp_->advance(now);
+  if (rtp_) rtp_->advance(now);
 }
 
 Timestamp Session::mediaDeadline() const {
-  return rtp_->nextDeadline();
+  return rtp_ ? rtp_->nextDeadline() : Timestamp::never();
 }
 
 void Session::onRtpEvent(const media::RtpEvent& event) {
@@ -285,12 +296,15 @@ void Session::onRtpEvent(const media::RtpEvent& event) {
 void Session::pumpMedia(Timestamp now) {
   transport::RtpPacket packet;
   while (transport_.pollRtp(packet)) {
+    if (!rtp_ && state_.transceivers.empty()) continue;
+    rtpSession(now);
     if (packet.isRtcp) {
       rtp_->handleRtcp(packet.data.span(), now);
     } else {
       rtp_->handleRtp(std::move(packet.data), now, packet.ecn);
     }
   }
+  if (!rtp_) return;
   media::OutgoingPacket out;
   while (rtp_->pollTransmit(out)) transport_.sendRtp(std::move(out.data), out.isRtcp, out.txClass);
   if (closed_) return;
@@ -312,7 +326,7 @@ bool Session::pollFrame(media::ReceivedFrame& out) {
     nextFrame_.reset();
     return true;
   }
-  return rtp_->pollFrame(out);
+  return rtp_ && rtp_->pollFrame(out);
 }
 
 bool Session::pollAudio(media::AudioPlayoutUnit& out) {
@@ -321,7 +335,7 @@ bool Session::pollAudio(media::AudioPlayoutUnit& out) {
     nextAudio_.reset();
     return true;
   }
-  return rtp_->pollAudio(out);
+  return rtp_ && rtp_->pollAudio(out);
 }
 
 bool Session::mediaWaits() const {
@@ -329,7 +343,7 @@ bool Session::mediaWaits() const {
 }
 
 void Session::closeMedia(Timestamp now) {
-  rtp_->close(now);
+  if (rtp_) rtp_->close(now);
   pumpMedia(now);
   nextFrame_.reset();
   nextAudio_.reset();

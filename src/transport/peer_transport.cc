@@ -127,8 +127,23 @@ bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass) {
   return false;
 }
 
+void PeerTransport::expectMedia() {
+  mediaExpected_ = true;
+  startSrtp();
+}
+
+/// False while there are no keys.
+bool PeerTransport::startSrtp() {
+  if (!srtp_ && srtpKeying_) {
+    auto session = srtp::SrtpSession::create(*srtpKeying_, *dtlsRole_ == dtls::Role::Client);
+    srtpKeying_.reset();
+    if (session) srtp_ = *std::move(session);
+  }
+  return srtp_ != nullptr;
+}
+
 bool PeerTransport::sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass) {
-  if (!srtp_ || closed_) {
+  if (closed_ || !startSrtp()) {
     ++counters_.droppedBeforeKeys;
     return false;
   }
@@ -193,14 +208,14 @@ void PeerTransport::handleDatagram(Datagram&& datagram, Timestamp now) {
     return;
   }
   if (packetClass == PacketClass::Dtls) {
-    dtls_.handlePacket(datagram.data.span(), now);
+    dtls_.handlePacket(std::move(datagram.data), now);
     return;
   }
   handleRtp(std::move(datagram), now);
 }
 
 void PeerTransport::handleRtp(Datagram&& datagram, Timestamp now) {
-  if (!srtp_) {
+  if (!startSrtp()) {
     ++counters_.droppedBeforeKeys;
     return;
   }
@@ -298,29 +313,29 @@ void PeerTransport::pumpDtls(Timestamp now) {
     agent_.noteReceived(now);
     channels_.handlePacket(packet.span(), now);
   }
-  const size_t room = kMaxQueuedData > out_.size() ? kMaxQueuedData - out_.size() : 0;
-  if (dtls_.state() == dtls::State::Connected) {
-    for (size_t i = 0; i < room && channels_.pollTransmit(packet); ++i) {
-      // A record that DTLS refuses is lost like a datagram; SCTP sends it again.
-      const Result<void> sent = dtls_.send(packet.span(), now);
-      if (!sent) ++counters_.droppedQueueFull;
+  const bool connected = dtls_.state() == dtls::State::Connected;
+  const TxClass txClass = connected ? TxClass::Bulk : TxClass::Control;
+  while (!out_.full() && dtls_.pollTransmit(packet)) queueOnPath(std::move(packet), txClass);
+  if (!connected) return;
+  while (out_.size() < kMaxQueuedData && channels_.pollTransmit(packet)) {
+    // A record that DTLS refuses is lost like a datagram; SCTP sends it again.
+    if (dtls_.seal(packet, now)) {
+      queueOnPath(std::move(packet), txClass);
+    } else {
+      ++counters_.droppedQueueFull;
     }
   }
-  const TxClass txClass =
-      dtls_.state() == dtls::State::Connected ? TxClass::Bulk : TxClass::Control;
-  while (!out_.full() && dtls_.pollTransmit(packet)) queueOnPath(std::move(packet), txClass);
 }
 
 void PeerTransport::onDtlsEvent(const dtls::Event& event, Timestamp now) {
   if (event.state == dtls::State::Connected) {
-    if (const auto keying = dtls_.srtpKeying()) {
-      auto session = srtp::SrtpSession::create(*keying, *dtlsRole_ == dtls::Role::Client);
-      if (session) srtp_ = *std::move(session);
-    }
+    srtpKeying_ = dtls_.srtpKeying();
+    if (mediaExpected_) startSrtp();
     startSctp(now);
   } else if (event.state == dtls::State::Failed || event.state == dtls::State::Closed) {
     // Nothing may go on over keys whose association is over (bad-certificate and close cases
     // alike).
+    srtpKeying_.reset();
     srtp_.reset();
     channels_.closeAll(now);
   }
@@ -380,6 +395,7 @@ void PeerTransport::close(Timestamp now) {
   closed_ = true;
   dtls_.close(now);
   pumpDtls(now);
+  srtpKeying_.reset();
   srtp_.reset();
   agent_.close(now);
   // The sockets stay open until the good-byes have left: their owner closes them with the session.

@@ -20,9 +20,10 @@
 // dtls: one DTLS 1.2 association on top of OpenSSL, without I/O and without OpenSSL's clock. May
 // use base and crypto.
 //
-// Path of a datagram: handlePacket -> record_filter (drops what only an attacker would send) ->
-// datagram_port (hands it to OpenSSL) -> plaintext into the data queue, answers into the transmit
-// queue. Time: retransmit_timer.
+// Path of a datagram during the handshake: handlePacket -> record_filter (drops what only an
+// attacker would send) -> datagram_port (hands it to OpenSSL) -> answers into the transmit queue.
+// After it OpenSSL's object is gone: handlePacket -> record_protection (opens in place) -> data
+// queue; seal -> record_protection. Time: retransmit_timer.
 
 namespace parley::dtls {
 
@@ -122,11 +123,17 @@ class PARLEY_EXPORT Connection {
 
   /// One datagram from the validated ICE path. Before start() up to Limits::maxQueuedDtlsPackets
   /// are kept, so that an early ClientHello costs no retransmission.
+  /// The buffer becomes the plaintext that pollData gives.
+  void handlePacket(PacketBuf datagram, Timestamp now);
+  /// The same with a copy.
   void handlePacket(ByteSpan datagram, Timestamp now);
 
   /// Seals one record with at most maxDataSize() octets. Errors: InvalidState unless Connected;
   /// Range for an empty or too long record.
   Result<void> send(ByteSpan data, Timestamp now);
+  /// The same without queue and copy: turns data into the datagram that carries it, to be sent
+  /// behind what pollTransmit gives. Needs 21 octets before and 16 behind it; Range without.
+  Result<void> seal(PacketBuf& data, Timestamp now);
   size_t maxDataSize() const;
 
   /// Sends close_notify (once the handshake is done) and forgets all keys. Keep polling transmits.

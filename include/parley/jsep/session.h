@@ -202,7 +202,8 @@ class PARLEY_EXPORT Session {
   /// What has arrived and is due; `receiver` is the transceiver's number.
   bool pollFrame(media::ReceivedFrame& out);
   bool pollAudio(media::AudioPlayoutUnit& out);
-  const media::RtpSession& rtp() const { return *rtp_; }
+  /// Null as long as the connection has had no media.
+  const media::RtpSession* rtp() const { return rtp_.get(); }
   std::optional<media::SendStreamId> sendStream(uint32_t transceiver) const;
   std::optional<uint32_t> transceiverOf(media::SendStreamId stream) const;
 
@@ -264,6 +265,7 @@ class PARLEY_EXPORT Session {
   void applySender(const TransceiverState& transceiver, Sender& sender, Timestamp now);
   void applyReceiver(const TransceiverState& transceiver, const MediaSettings& settings,
                      Timestamp now);
+  media::RtpSession& rtpSession(Timestamp now);
   void updateRtpConfig(const MediaSettings& settings, Timestamp now);
   void onRtpEvent(const media::RtpEvent& event);
   void removeMedia(const std::vector<TransceiverId>& transceivers, Timestamp now);
@@ -290,7 +292,7 @@ class PARLEY_EXPORT Session {
   /// A peer's ICE restart, held until our answer brings our own new credentials.
   std::optional<TransportChange> heldRemoteIce_;
   media::RtpSessionConfig rtpConfig_;
-  std::unique_ptr<media::RtpSession> rtp_;
+  std::unique_ptr<media::RtpSession> rtp_;  ///< made with the first media section
   std::map<uint32_t, Sender> senders_;  ///< by transceiver
   /// Transceivers whose media overtook the answer that announces it: their unmuting follows their
   /// TrackAdded.

@@ -116,7 +116,12 @@ class PARLEY_EXPORT PeerTransport {
   bool sctpEnabled() const { return sctpRemotePort_.has_value(); }
 
   // Media.
-  bool readyForMedia() const { return srtp_ != nullptr && agent_.sendPath() != nullptr; }
+  bool readyForMedia() const {
+    return (srtp_ != nullptr || srtpKeying_.has_value()) && agent_.sendPath() != nullptr;
+  }
+  /// There is or will be media: SRTP is made ready with the handshake. Without it that waits for
+  /// the first packet, and a connection that carries data only never pays for it.
+  void expectMedia();
   /// Protects and queues a plaintext packet. False (and counted) if it cannot leave.
   bool sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass);
   bool pollRtp(RtpPacket& out);
@@ -148,6 +153,7 @@ class PARLEY_EXPORT PeerTransport {
   void pumpDtls(Timestamp now);
   void onDtlsEvent(const dtls::Event& event, Timestamp now);
   void startSctp(Timestamp now);
+  bool startSrtp();
   void onSelectedPair(Timestamp now);
   bool queueOnPath(PacketBuf packet, TxClass txClass);
 
@@ -159,6 +165,8 @@ class PARLEY_EXPORT PeerTransport {
   /// Made with the first hidden name: most calls never need one.
   std::unique_ptr<ice::MdnsResolver> mdns_;
   dtls::Connection dtls_;
+  bool mediaExpected_ = false;
+  std::optional<crypto::SrtpKeying> srtpKeying_;  ///< until `srtp_` is made of it
   std::unique_ptr<srtp::SrtpSession> srtp_;
   sctp::DataChannels channels_;
   std::optional<dtls::Role> dtlsRole_;

@@ -66,6 +66,36 @@ TEST_P(EitherRole, InteroperatesWithEcdsaAndAgreesOnTheExporter) {
   EXPECT_EQ(asText(ours.received[0]), "world");
 }
 
+TEST_P(EitherRole, EveryCipherCarriesManyRecordsBothWays) {
+  for (const char* cipher : {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+                             "ECDHE-ECDSA-CHACHA20-POLY1305"}) {
+    SCOPED_TRACE(cipher);
+    Ours us(GetParam());
+    ForeignPeer them(GetParam() == Role::Client);
+    SSL_CTX_set_cipher_list(them.context(), cipher);
+    them.usePem(test::makeCertificate(7)->toPem());
+    them.open();
+    us.create(them.der);
+    us.connection->start(GetParam(), us.now);
+    test::exchange(*us.connection, them, us.now);
+    ASSERT_EQ(us.connection->state(), State::Connected);
+    constexpr int kRecords = 300;
+    for (int i = 0; i < kRecords; ++i) {
+      const std::string text(static_cast<size_t>(1 + i * 3), static_cast<char>('a' + i % 26));
+      ASSERT_TRUE(us.connection->send(asBytes(text), us.now));
+      ASSERT_GT(SSL_write(them.ssl(), text.data(), static_cast<int>(text.size())), 0);
+      test::exchange(*us.connection, them, us.now);
+    }
+    us.collect();
+    EXPECT_EQ(them.received.size(), size_t{kRecords});
+    ASSERT_EQ(us.received.size(), size_t{kRecords});
+    EXPECT_EQ(asText(us.received.back()), them.received.back());
+    us.connection->close(us.now);
+    test::exchange(*us.connection, them, us.now);
+    EXPECT_TRUE(SSL_get_shutdown(them.ssl()) & SSL_RECEIVED_SHUTDOWN);
+  }
+}
+
 TEST_P(EitherRole, AcceptsAnRsaCertificate) {
   theirs.usePem(readVector("rsa2048.pem"));
   connect();

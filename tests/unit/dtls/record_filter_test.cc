@@ -27,40 +27,47 @@ const char kChangeCipher[] =
     "14fefd00000000000000030001"
     "01";
 
-FilterResult filter(const std::string& hex, bool done = false, size_t budget = 100,
-                    Role role = Role::Server) {
+FilterResult filter(const std::string& hex, size_t budget = 100, Role role = Role::Server) {
   const Bytes datagram = fromHex(hex);
   Bytes out(datagram.size());
-  const FilterResult result = filterRecords(datagram, role, done, budget, out);
+  const FilterResult result = filterRecords(datagram, role, budget, out);
   EXPECT_LE(result.size, out.size());
   return result;
 }
 
 TEST(RecordFilter, KeepsWhatAHandshakeNeeds) {
   const FilterResult all = filter(std::string(kHello) + kChangeCipher + kFatalAlert + kSealedData);
-  EXPECT_EQ(all.kept, 4u);
+  EXPECT_EQ(all.kept, 3u);
   EXPECT_EQ(all.dropped, 0u);
-  EXPECT_EQ(all.size, 26u + 14u + 15u + 15u);
+  EXPECT_EQ(all.size, 26u + 14u + 15u);
 }
 
-TEST(RecordFilter, KeepsOnlySealedRecordsAfterIt) {
-  const FilterResult result =
-      filter(std::string(kHello) + kSealedData + kFatalAlert + kChangeCipher, true);
+TEST(RecordFilter, LeavesSealedDataAndAlertsToOthersButNotTheFinishedMessage) {
+  std::string sealedAlert = kSealedData, sealedHandshake = kSealedData;
+  sealedAlert.replace(0, 2, "15");
+  sealedHandshake.replace(0, 2, "16");
+  const FilterResult result = filter(kSealedData + sealedHandshake + sealedAlert);
   EXPECT_EQ(result.kept, 1u);
-  EXPECT_EQ(result.dropped, 3u);
+  EXPECT_EQ(result.dropped, 0u);
   EXPECT_EQ(result.size, 15u);
 }
 
+TEST(RecordFilter, EpochsThatHaveNoKeysAreDropped) {
+  std::string future = kSealedData;
+  future.replace(6, 4, "0002");
+  EXPECT_EQ(filter(future).dropped, 1u);
+}
+
 TEST(RecordFilter, DropsMessagesOfTheWrongRole) {
-  EXPECT_EQ(filter(kHello, false, 100, Role::Client).kept, 0u);
+  EXPECT_EQ(filter(kHello, 100, Role::Client).kept, 0u);
   std::string serverHello = kHello;
   serverHello.replace(26, 2, "02");
   EXPECT_EQ(filter(serverHello).kept, 0u);
-  EXPECT_EQ(filter(serverHello, false, 100, Role::Client).kept, 1u);
+  EXPECT_EQ(filter(serverHello, 100, Role::Client).kept, 1u);
 }
 
 TEST(RecordFilter, HonoursTheBudgetAndSurvivesTruncation) {
-  EXPECT_EQ(filter(std::string(kHello) + kHello + kHello, false, 2).kept, 2u);
+  EXPECT_EQ(filter(std::string(kHello) + kHello + kHello, 2).kept, 2u);
   const std::string two = std::string(kHello) + kHello;
   for (size_t size = 0; size < two.size(); size += 2) {
     const FilterResult result = filter(two.substr(0, size));
