@@ -293,7 +293,7 @@ class PARLEY_EXPORT Session {
   std::optional<TransportChange> heldRemoteIce_;
   media::RtpSessionConfig rtpConfig_;
   std::unique_ptr<media::RtpSession> rtp_;  ///< made with the first media section
-  std::map<uint32_t, Sender> senders_;  ///< by transceiver
+  std::map<uint32_t, Sender> senders_;      ///< by transceiver
   /// Transceivers whose media overtook the answer that announces it: their unmuting follows their
   /// TrackAdded.
   std::set<uint32_t> earlyMedia_;
