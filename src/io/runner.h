@@ -81,6 +81,7 @@ class Runner {
   std::vector<std::unique_ptr<Socket>> lingering_;  ///< closed streams with bytes left to send
   std::vector<std::unique_ptr<Socket>> closed_;
   std::array<Datagram, UdpSocket::kBatch> slots_;
+  Bytes scratch_;  ///< for coalesced arrivals, made with the first
   std::array<TxPacket, 64> outgoing_;
   std::vector<SocketId> connecting_;  ///< streams whose deadline counts; may name ended ones
   UdpCounters closedUdp_;

@@ -15,6 +15,9 @@
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
 
 namespace parley::io {
 namespace {
@@ -25,7 +28,7 @@ constexpr size_t kSendWindow = 64;             // packets looked at for one send
 
 // Room for packet info (IPv6's is the larger), traffic class and segment size.
 constexpr size_t kControlSize =
-    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t));
+    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(int));
 
 void setOption(int fd, int level, int name, int value) {
   // Options are wishes: where one is missing the socket works without it.
@@ -81,8 +84,10 @@ void addSource(ControlWriter& control, const IpAddress& from, uint32_t scope) {
   }
 }
 
-/// Takes the destination address and the ECN bits from a received message's control data.
-void readControl(msghdr& header, Datagram& out) {
+/// Takes the destination address and the ECN bits from a received message's control data. Answers
+/// the size of the datagrams that were joined into it, 0 if it is a single one.
+size_t readControl(msghdr& header, Datagram& out) {
+  size_t segment = 0;
   for (cmsghdr* at = CMSG_FIRSTHDR(&header); at; at = CMSG_NXTHDR(&header, at)) {
     if (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_PKTINFO) {
       in_pktinfo info;
@@ -100,8 +105,13 @@ void readControl(msghdr& header, Datagram& out) {
       int trafficClass = 0;
       std::memcpy(&trafficClass, CMSG_DATA(at), sizeof trafficClass);
       out.ecn = static_cast<Ecn>(trafficClass & 3);
+    } else if (at->cmsg_level == IPPROTO_UDP && at->cmsg_type == UDP_GRO) {
+      int size = 0;
+      std::memcpy(&size, CMSG_DATA(at), sizeof size);
+      segment = size > 0 ? static_cast<size_t>(size) : 0;
     }
   }
+  return segment;
 }
 
 }  // namespace
@@ -112,6 +122,7 @@ struct UdpSocket::State {
   uint32_t scope = 0;
   bool boundToAny = false;
   bool segmentation = false;
+  bool coalescing = false;
   UdpSyscalls syscalls;
   TxQueue queue;
   UdpCounters counters;
@@ -133,6 +144,9 @@ int UdpSocket::fd() const {
 }
 const SocketAddress& UdpSocket::local() const {
   return state_->local;
+}
+bool UdpSocket::isCoalescing() const {
+  return state_->coalescing;
 }
 bool UdpSocket::wantsWritable() const {
   return !state_->queue.empty();
@@ -165,6 +179,8 @@ void UdpSocket::State::configure(const UdpSocketOptions& options, bool reuseAddr
   }
   int unused = 0;
   socklen_t length = sizeof unused;
+  const int on = 1;
+  coalescing = options.coalescing && setsockopt(f, IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0;
   segmentation =
       options.segmentation && getsockopt(f, IPPROTO_UDP, UDP_SEGMENT, &unused, &length) == 0;
 }
@@ -268,6 +284,52 @@ size_t UdpSocket::receive(PacketPool& pool, std::span<Datagram> slots) {
   }
   state_->counters.datagramsReceived += kept;
   return kept;
+}
+
+void UdpSocket::receiveCoalesced(PacketPool& pool, MutableByteSpan scratch, DatagramSink& sink) {
+  std::array<mmsghdr, kCoalescedBatch> messages;
+  std::array<iovec, kCoalescedBatch> vectors;
+  std::array<sockaddr_storage, kCoalescedBatch> names;
+  alignas(cmsghdr) std::array<std::array<uint8_t, kControlSize>, kCoalescedBatch> controls;
+  const size_t room = scratch.size() / kCoalescedBatch;
+  for (size_t i = 0; i < kCoalescedBatch; ++i) {
+    vectors[i] = {scratch.data() + i * room, room};
+    msghdr& header = messages[i].msg_hdr;
+    header = {};
+    header.msg_name = &names[i];
+    header.msg_namelen = sizeof names[i];
+    header.msg_iov = &vectors[i];
+    header.msg_iovlen = 1;
+    header.msg_control = controls[i].data();
+    header.msg_controllen = kControlSize;
+  }
+  UdpCounters& counters = state_->counters;
+  ++counters.receiveCalls;
+  const int got = ::recvmmsg(fd(), messages.data(), kCoalescedBatch, 0, nullptr);
+  for (size_t i = 0; got > 0 && i < static_cast<size_t>(got); ++i) {
+    if (messages[i].msg_hdr.msg_flags & MSG_TRUNC) {
+      ++counters.truncated;
+      continue;
+    }
+    Datagram model;
+    model.from = fromSockaddr(names[i]);
+    model.to = state_->local;
+    const size_t told = readControl(messages[i].msg_hdr, model);
+    ByteSpan rest(scratch.data() + i * room, messages[i].msg_len);
+    const size_t segment = told == 0 ? rest.size() : told;
+    if (segment < rest.size()) ++counters.coalescedMessages;
+    do {
+      const ByteSpan bytes = rest.first(std::min(segment, rest.size()));
+      rest = rest.subspan(bytes.size());
+      Datagram datagram{model.socket, model.from, model.to, pool.copyOf(bytes), model.ecn};
+      if (!datagram.data) {
+        ++(bytes.size() > PacketBuf::kMaxPayload ? counters.truncated : counters.poolExhausted);
+        continue;
+      }
+      ++counters.datagramsReceived;
+      sink.datagramArrived(std::move(datagram));
+    } while (!rest.empty());
+  }
 }
 
 // ---- sending ----

@@ -16,6 +16,10 @@ struct UdpSocketOptions {
   int sendBufferBytes = 1 << 20;
   /// Packets of equal size to one destination become one UDP_SEGMENT message, if the kernel can.
   bool segmentation = true;
+  /// Lets the kernel join arriving datagrams of one sender (UDP_GRO): a burst costs one pass
+  /// through the network stack, and each datagram of it a copy. For servers; costs a megabyte per
+  /// loop.
+  bool coalescing = false;
 };
 
 struct UdpCounters {
@@ -25,6 +29,7 @@ struct UdpCounters {
   uint64_t receiveCalls = 0;
   uint64_t segmentedMessages = 0;   ///< UDP_SEGMENT messages
   uint64_t segmentedDatagrams = 0;  ///< datagrams in them
+  uint64_t coalescedMessages = 0;   ///< arrivals of several datagrams in one
   uint64_t sendErrors = 0;          ///< datagrams the system refused (no route, too big, ...)
   uint64_t queueDrops = 0;          ///< media too old, or a full queue, while the socket was full
   uint64_t truncated = 0;           ///< arrivals larger than a packet buffer, dropped
@@ -32,6 +37,15 @@ struct UdpCounters {
 };
 
 struct UdpSyscalls;
+
+/// Takes datagrams one by one, in the order of arrival.
+class DatagramSink {
+ public:
+  virtual void datagramArrived(Datagram&& datagram) = 0;
+
+ protected:
+  ~DatagramSink() = default;
+};
 
 /// A non-blocking UDP socket that moves batches: recvmmsg into pooled buffers, sendmmsg with
 /// UDP_SEGMENT. ICMP errors and refused datagrams never end it.
@@ -54,6 +68,12 @@ class PARLEY_EXPORT UdpSocket {
   /// Reads up to min(slots, kBatch) datagrams. Empty slots get buffers from the pool; slots behind
   /// the returned count keep theirs for the next call. `socket` is not set.
   size_t receive(PacketPool& pool, std::span<Datagram> slots);
+  /// The way to read a socket whose arrivals are coalesced. `scratch` is kCoalescedBytes large and
+  /// may be shared between sockets. Gives each datagram to `sink`, in a buffer of its own.
+  void receiveCoalesced(PacketPool& pool, MutableByteSpan scratch, DatagramSink& sink);
+  bool isCoalescing() const;
+  static constexpr size_t kCoalescedBatch = 16;
+  static constexpr size_t kCoalescedBytes = kCoalescedBatch * 65'536;
 
   /// Sends, or queues what the socket does not take now. The buffers are released or moved out.
   void send(std::span<TxPacket> packets, Timestamp now);
