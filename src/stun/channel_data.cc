@@ -13,11 +13,12 @@ constexpr size_t padded(size_t size) {
 
 }  // namespace
 
-std::optional<ChannelData> ChannelData::parse(ByteSpan message) {
+std::optional<ChannelData> ChannelData::parse(ByteSpan message, uint16_t highest) {
   if (message.size() < kChannelHeaderSize) return std::nullopt;
   const uint16_t channel = loadU16(&message[0]);
   const size_t size = loadU16(&message[2]);
-  if (!isChannelNumber(channel) || message.size() - kChannelHeaderSize < size) return std::nullopt;
+  if (!isChannelNumber(channel, highest) || message.size() - kChannelHeaderSize < size)
+    return std::nullopt;
   return ChannelData{channel, message.subspan(kChannelHeaderSize, size)};
 }
 
@@ -48,7 +49,8 @@ StreamFrame nextStreamFrame(ByteSpan stream) {
     if (length % 4 != 0) return {StreamFrame::Status::Invalid, 0};
     size = kHeaderSize + length;
   } else {
-    if (!isChannelNumber(loadU16(&stream[0]))) return {StreamFrame::Status::Invalid, 0};
+    if (!isChannelNumber(loadU16(&stream[0]), kMaxChannelRfc5766))
+      return {StreamFrame::Status::Invalid, 0};
     size = kChannelHeaderSize + padded(length);
   }
   return {stream.size() >= size ? StreamFrame::Status::Complete : StreamFrame::Status::NeedMore,

@@ -14,11 +14,11 @@ std::optional<AddressFamily> parseAddressFamily(ByteSpan value) {
   return std::nullopt;
 }
 
-std::optional<uint16_t> parseChannelNumber(const Message& message) {
+std::optional<uint16_t> parseChannelNumber(const Message& message, uint16_t highest) {
   const auto value = message.u32(AttributeType::ChannelNumber);
   if (!value) return std::nullopt;
   const auto channel = static_cast<uint16_t>(*value >> 16);
-  return isChannelNumber(channel) ? std::optional(channel) : std::nullopt;
+  return isChannelNumber(channel, highest) ? std::optional(channel) : std::nullopt;
 }
 
 std::optional<bool> parseEvenPort(const Message& message) {

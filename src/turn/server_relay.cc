@@ -14,7 +14,7 @@ using stun::AttributeType;
 
 void ServerCore::handleChannelData(Allocation& allocation, PacketBuf packet, Ecn ecn,
                                    Timestamp now) {
-  const auto message = stun::ChannelData::parse(packet.span());
+  const auto message = stun::ChannelData::parse(packet.span(), stun::kMaxChannelRfc5766);
   if (!message) {
     ++counters_.malformed;
     return;

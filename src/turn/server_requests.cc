@@ -33,7 +33,7 @@ bool isKnown(AttributeType type) {
 }  // namespace
 
 void ServerCore::handleMessage(const ClientPath& path, PacketBuf message, Ecn ecn, Timestamp now) {
-  if (stun::ChannelData::looksLikeChannelData(message.span())) {
+  if (stun::ChannelData::looksLikeChannelData(message.span(), stun::kMaxChannelRfc5766)) {
     if (Allocation* allocation = allocationOf(path))
       handleChannelData(*allocation, std::move(message), ecn, now);
     return;
@@ -347,7 +347,7 @@ void ServerCore::handlePermission(const stun::Message& request, const ClientPath
 void ServerCore::handleChannelBind(const stun::Message& request, const ClientPath& path,
                                    Allocation& allocation, const ServerAuth::Identity& identity,
                                    Timestamp now) {
-  const auto number = stun::parseChannelNumber(request);
+  const auto number = stun::parseChannelNumber(request, stun::kMaxChannelRfc5766);
   const auto peer = request.xorAddress(AttributeType::XorPeerAddress);
   StunError error{};
   if (!number || !peer || peer->port == 0) {

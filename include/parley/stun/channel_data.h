@@ -13,12 +13,15 @@
 namespace parley::stun {
 
 constexpr uint16_t kMinChannel = 0x4000;
-/// RFC 8656 section 12; RFC 5766 allowed channels up to 0x7FFE.
+/// RFC 8656 section 12.
 constexpr uint16_t kMaxChannel = 0x4FFF;
+/// RFC 5766 section 11 allowed more. A server does well to take these still: nothing else that
+/// begins so comes to its port.
+constexpr uint16_t kMaxChannelRfc5766 = 0x7FFE;
 constexpr size_t kChannelHeaderSize = 4;
 
-constexpr bool isChannelNumber(uint16_t number) {
-  return number >= kMinChannel && number <= kMaxChannel;
+constexpr bool isChannelNumber(uint16_t number, uint16_t highest = kMaxChannel) {
+  return number >= kMinChannel && number <= highest;
 }
 
 /// A view of one ChannelData message.
@@ -28,10 +31,11 @@ struct ChannelData {
 
   /// One message from its first byte on. Bytes behind the data are padding (RFC 8656 section 12.5
   /// lets UDP senders pad, too) and ignored. nullopt: no channel number, or cut off.
-  PARLEY_EXPORT static std::optional<ChannelData> parse(ByteSpan message);
-  /// For telling it from other traffic on a port (RFC 7983): 64 to 79.
-  static bool looksLikeChannelData(ByteSpan message) {
-    return !message.empty() && (message[0] & 0xF0) == 0x40;
+  PARLEY_EXPORT static std::optional<ChannelData> parse(ByteSpan message,
+                                                        uint16_t highest = kMaxChannel);
+  /// For telling it from other traffic on a port (RFC 7983): 64 to 79, under RFC 5766 to 127.
+  static bool looksLikeChannelData(ByteSpan message, uint16_t highest = kMaxChannel) {
+    return !message.empty() && message[0] >= kMinChannel >> 8 && message[0] <= highest >> 8;
   }
 };
 
@@ -42,7 +46,7 @@ PARLEY_EXPORT bool prependChannelHeader(PacketBuf& payload, uint16_t channel);
 /// Stream transports: rounds the size up to a multiple of 4 with zeros (RFC 8656 section 12.5).
 PARLEY_EXPORT void padForStream(PacketBuf& message);
 
-/// The start of a stream that carries STUN messages and ChannelData.
+/// The start of a stream that carries STUN messages and ChannelData (numbers of RFC 5766 too).
 struct StreamFrame {
   enum class Status : uint8_t { NeedMore, Complete, Invalid } status = Status::NeedMore;
   /// Header and padding included; known once four bytes are there.

@@ -33,8 +33,9 @@ PARLEY_EXPORT std::optional<AddressFamily> parseAddressFamily(ByteSpan value);
 constexpr uint32_t channelNumberValue(uint16_t channel) {
   return static_cast<uint32_t>(channel) << 16;
 }
-/// nullopt unless it is a channel number (RFC 8656 section 12).
-PARLEY_EXPORT std::optional<uint16_t> parseChannelNumber(const Message& message);
+/// nullopt unless it is a channel number up to `highest` (see channel_data.h).
+PARLEY_EXPORT std::optional<uint16_t> parseChannelNumber(const Message& message,
+                                                         uint16_t highest = 0x4FFF);
 
 /// EVEN-PORT: one byte, whose first bit asks to reserve the next port as well. nullopt: absent.
 PARLEY_EXPORT std::optional<bool> parseEvenPort(const Message& message);

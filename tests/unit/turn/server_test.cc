@@ -276,12 +276,13 @@ TEST(ServerTest, ChannelRules) {
   RawClient client(raw, "203.0.113.1:5000");
   ASSERT_EQ(client.allocate(), 0);
   EXPECT_EQ(client.bind(0x3FFF, "203.0.113.77:9000"), 400);
-  EXPECT_EQ(client.bind(0x5000, "203.0.113.77:9000"), 400);
+  EXPECT_EQ(client.bind(0x7FFF, "203.0.113.77:9000"), 400);
   EXPECT_EQ(client.bind(0x4000, "203.0.113.77:0"), 400);
   EXPECT_EQ(client.bind(0x4000, "[2001:db8::1]:9000"), 443);
   EXPECT_EQ(client.bind(0x4000, "203.0.113.77:9000"), 0);
   EXPECT_EQ(client.bind(0x4000, "203.0.113.77:9000"), 0);
-  EXPECT_EQ(client.bind(0x4FFF, "203.0.113.77:9001"), 0);
+  // Clients of RFC 5766 use higher numbers.
+  EXPECT_EQ(client.bind(0x7FFE, "203.0.113.77:9001"), 0);
   EXPECT_EQ(client.bind(0x4002, "203.0.113.77:9002"), 508);
 }
 
