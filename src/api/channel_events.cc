@@ -12,6 +12,8 @@ namespace {
 // One round of collecting takes at most this many messages, so that a flood on one connection
 // cannot starve the others; what is left stays in the association and closes its receiver window.
 constexpr size_t kMaxQueuedMessageTasks = 256;
+// The same for what happens to channels: an app that is slow to hear of it slows the peer down.
+constexpr size_t kMaxQueuedChannelSteps = 256;
 constexpr size_t kMaxHeldMessages = 256;
 
 void fireOpen(Step& step, const std::shared_ptr<DataChannelCore>& body) {
@@ -47,7 +49,7 @@ void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
     const auto body = adoptChannel(e->id, e->init);
     ++channelsOpened_;
     // W3C 6.2 "announcing a data channel as open": datachannel fires first, then open, in one task.
-    queueStep([body](Step& step) {
+    queueChannelStep([body](Step& step) {
       body->visibleState = DataChannelState::Open;
       step.then(
           [body](Core& c) { return bindCallback(c.callbacks.dataChannel, DataChannel(body)); });
@@ -60,7 +62,7 @@ void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
     if (!body) return;
     ++channelsOpened_;
     assignChannelIds();
-    queueStep([body](Step& step) {
+    queueChannelStep([body](Step& step) {
       // W3C: not if it is closing or closed by now.
       if (body->visibleState != DataChannelState::Connecting) return;
       body->visibleState = DataChannelState::Open;
@@ -69,7 +71,7 @@ void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
   } else if (const auto* closing = std::get_if<sctp::ChannelClosing>(&event)) {
     const auto body = channel(closing->id);
     if (!body) return;
-    queueStep([body](Step& step) {
+    queueChannelStep([body](Step& step) {
       if (body->visibleState == DataChannelState::Closing) return;
       body->visibleState = DataChannelState::Closing;
       step.then([body](Core&) { return bindCallback(body->onClosing); });
@@ -81,7 +83,7 @@ void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
     channels_.erase(closed->id);
     ++channelsClosed_;
     // W3C 6.2: the state, then the error if there is one, then close, in one task.
-    queueStep([body](Step& step) {
+    queueChannelStep([body](Step& step) {
       body->visibleState = DataChannelState::Closed;
       step.then([body](Core&) -> Step::Call {
         return body->failure ? bindCallback(body->onError, *body->failure) : Step::Call{};
@@ -103,7 +105,7 @@ void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
   } else if (const auto* low = std::get_if<sctp::BufferedAmountLow>(&event)) {
     const auto body = channel(low->id);
     if (!body) return;
-    queueStep(
+    queueChannelStep(
         [body](Step& step) { step.then([body](Core&) { return bindCallback(body->onLow); }); });
   }
 }
@@ -118,10 +120,31 @@ void PeerConnectionCore::assignChannelIds() {
   }
 }
 
-void PeerConnectionCore::collectMessages() {
+void PeerConnectionCore::queueChannelStep(std::function<void(Step&)> body) {
+  ++queuedChannelSteps_;
+  queueStep([this, body = std::move(body)](Step& step) {
+    const bool roomAgain = queuedChannelSteps_-- == kMaxQueuedChannelSteps / 2 + 1;
+    body(step);
+    if (roomAgain) afterCall(loop_->now());
+  });
+}
+
+void PeerConnectionCore::collectChannels(jsep::Session& session) {
+  sctp::ChannelEvent event;
+  while (queuedChannelSteps_ < kMaxQueuedChannelSteps) {
+    if (!session.pollChannelEvent(event)) {
+      collectMessages(session);
+      return;
+    }
+    onChannelEvent(event);
+  }
+}
+
+// Only while no event is left: the channel of a message might not be known yet.
+void PeerConnectionCore::collectMessages(jsep::Session& session) {
   sctp::ChannelMessage message;
   while (queuedMessages_ < kMaxQueuedMessageTasks) {
-    if (!session()->pollMessage(message)) {
+    if (!session.pollMessage(message)) {
       for (; !heldEnds_.empty(); heldEnds_.pop_front()) dispatchChannelEvent(heldEnds_.front());
       return;
     }

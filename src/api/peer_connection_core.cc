@@ -88,7 +88,7 @@ void PeerConnectionCore::collect() {
   if (!session || closed_) return;
   jsep::SessionEvent event;
   while (session->pollEvent(event)) onEvent(std::move(event), nullptr);
-  collectMessages();
+  collectChannels(*session);
   loop_->media().collect(*this, *session);
 }
 

@@ -183,8 +183,10 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void muteTrack(uint32_t transceiver, bool muted, Step& step);
   void onChannelEvent(const sctp::ChannelEvent& event);
   void dispatchChannelEvent(const sctp::ChannelEvent& event);
+  void queueChannelStep(std::function<void(Step&)> body);
   void assignChannelIds();
-  void collectMessages();
+  void collectChannels(jsep::Session& session);
+  void collectMessages(jsep::Session& session);
   void deliverMessage(const std::shared_ptr<DataChannelCore>& body, Bytes&& data, bool isText);
   void operationEnded();
 
@@ -197,6 +199,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   jsep::OperationsChain operations_;
   bool negotiationNeeded_ = false;  ///< W3C [[NegotiationNeeded]]
   size_t queuedMessages_ = 0;
+  size_t queuedChannelSteps_ = 0;
   uint64_t channelsOpened_ = 0;
   uint64_t channelsClosed_ = 0;
   std::map<sctp::ChannelId, std::shared_ptr<DataChannelCore>> channels_;

@@ -148,7 +148,6 @@ void PeerConnectionCore::onEvent(jsep::SessionEvent&& event, Step* step) {
           },
           [&](jsep::KeyFrameRequested& e) { loop_->media().requestKeyFrame(*this, e.transceiver); },
           [&](jsep::TargetBitrate& e) { loop_->media().setTargetBitrate(*this, e); },
-          [&](sctp::ChannelEvent& e) { onChannelEvent(e); },
       },
       event);
 }

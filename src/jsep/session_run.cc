@@ -79,9 +79,9 @@ void Session::pumpTransport(Timestamp now) {
         },
         event);
   }
-  sctp::ChannelEvent channel;
-  while (transport_.pollChannelEvent(channel)) {
-    if (!closed_) events_.push_back(std::move(channel));
+  if (!nextChannelEvent_ && !closed_) {
+    sctp::ChannelEvent channel;
+    if (transport_.pollChannelEvent(channel)) nextChannelEvent_ = std::move(channel);
   }
   if (!nextMessage_ && !closed_) {
     sctp::ChannelMessage message;
@@ -144,6 +144,15 @@ bool Session::pollEvent(SessionEvent& out) {
   return true;
 }
 
+bool Session::pollChannelEvent(sctp::ChannelEvent& out) {
+  if (nextChannelEvent_) {
+    out = *std::move(nextChannelEvent_);
+    nextChannelEvent_.reset();
+    return true;
+  }
+  return !closed_ && transport_.pollChannelEvent(out);
+}
+
 bool Session::pollMessage(sctp::ChannelMessage& out) {
   if (nextMessage_) {
     out = *std::move(nextMessage_);
@@ -154,7 +163,8 @@ bool Session::pollMessage(sctp::ChannelMessage& out) {
 }
 
 bool Session::hasEvents() const {
-  return !events_.empty() || nextMessage_.has_value() || mediaWaits();
+  return !events_.empty() || nextChannelEvent_.has_value() || nextMessage_.has_value() ||
+         mediaWaits();
 }
 
 void Session::close(Timestamp now) {
@@ -165,6 +175,7 @@ void Session::close(Timestamp now) {
   closed_ = true;
   state_.signaling = SignalingState::Closed;
   events_.clear();
+  nextChannelEvent_.reset();
   nextMessage_.reset();
 }
 

@@ -18,8 +18,8 @@ Pair::Pair(std::unique_ptr<sim::World> own, sim::World* world, PairOptions optio
       hostA_(&world_.addHost("a")),
       hostB_(&world_.addHost("b")) {
   world_.connect(*hostA_, *hostB_, options_.aToB, options_.bToA.value_or(options_.aToB));
-  loopA_ = makeLoop(randomA_);
-  loopB_ = makeLoop(randomB_);
+  loopA_ = makeLoop(randomA_, {});
+  loopB_ = makeLoop(randomB_, options_.executorB);
   nodeA_ = &world_.addNode(*hostA_, loopA_->driven());
   nodeB_ = &world_.addNode(*hostB_, loopB_->driven());
   a_ = PeerConnection::create(loopA_, options_.configurationA).value();
@@ -35,8 +35,10 @@ Pair::~Pair() {
   world_.removeNode(*nodeB_);
 }
 
-std::shared_ptr<Loop> Pair::makeLoop(Random& random) {
+std::shared_ptr<Loop> Pair::makeLoop(Random& random,
+                                     std::function<void(std::function<void()>)> executor) {
   LoopOptions options;
+  options.executor = std::move(executor);
   options.threading = Threading::Unlocked;
   options.mediaThreads = MediaThreads::Inline;
   options.random = &random;

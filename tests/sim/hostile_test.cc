@@ -1,6 +1,9 @@
 // Hostile datagrams thrown at running calls: nothing that is not authentic may end one.
 
+#include <deque>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -12,6 +15,51 @@ namespace {
 
 using testing::Pair;
 using testing::PairOptions;
+
+// A peer that opens and closes channels without end, while the application is busy elsewhere.
+TEST(HostileSim, FloodOfChannelsWaitsAtThePeerWhileTheApplicationIsSlow) {
+  std::deque<std::function<void()>> waiting;
+  bool busy = false;
+  PairOptions options;
+  options.executorB = [&](std::function<void()> task) {
+    if (busy) {
+      waiting.push_back(std::move(task));
+    } else {
+      task();
+    }
+  };
+  Pair pair(options);
+  int opened = 0, seen = 0, ended = 0;
+  pair.b().onDataChannel([&](DataChannel channel) {
+    ++seen;
+    channel.onClose([&] { ++ended; });
+  });
+  const auto open = [&] {
+    auto channel = pair.a().createDataChannel("c");
+    if (!channel) return;
+    ++opened;
+    channel->onOpen([c = *channel]() mutable { c.close(); });
+  };
+  open();
+  ASSERT_TRUE(pair.connect());
+  pair.run(Duration::seconds(1));
+  ASSERT_EQ(ended, 1);
+  busy = true;
+  for (int round = 0; round < 200; ++round) {
+    for (int i = 0; i < 20; ++i) open();
+    pair.run(Duration::millis(50));
+  }
+  EXPECT_GT(opened, 500);
+  EXPECT_LT(waiting.size(), 600u);
+  busy = false;
+  while (!waiting.empty()) {
+    std::exchange(waiting.front(), {})();
+    waiting.pop_front();
+  }
+  pair.runUntil([&] { return ended == opened; }, Duration::seconds(60));
+  EXPECT_EQ(seen, opened);
+  EXPECT_EQ(ended, opened);
+}
 
 /// Copies what passes, breaks most copies and sends them on: with the same addresses, so that they
 /// come from tuples that ICE has authenticated, or as a stranger.

@@ -135,7 +135,7 @@ using SessionEvent =
                  GatheringStateChanged, LocalCandidateError, SelectedPairChanged, IceStateChanged,
                  DtlsStateChanged, TrackAdded, TrackRemoved, StreamTrackChanged, TransceiverStopped,
                  TransceiversRemoved, TrackUnmuted, SenderConfigured, ReceiverConfigured,
-                 KeyFrameRequested, TargetBitrate, sctp::ChannelEvent>;
+                 KeyFrameRequested, TargetBitrate>;
 
 /// One peer connection without threads and callbacks: a machine. The methods are those of
 /// RTCPeerConnection with the asynchronous ones made synchronous: each runs to its end and leaves
@@ -226,6 +226,10 @@ class PARLEY_EXPORT Session {
   bool hasTransmits() const { return transport_.hasTransmits(); }
   bool pollEffect(Effect& out);
   bool pollEvent(SessionEvent& out);
+  /// Left unpolled they wait in the association, which then takes in nothing more of the peer's. A
+  /// channel's events come before the messages it brings: poll these first, and messages only while
+  /// no event is left.
+  bool pollChannelEvent(sctp::ChannelEvent& out);
   bool hasEvents() const;
   /// Moves on what a direct use of `dataChannels()` caused.
   void pump(Timestamp now);
@@ -306,6 +310,7 @@ class PARLEY_EXPORT Session {
   std::optional<MediaRoute> mediaRoute_;  ///< the last one in use
   std::deque<SessionEvent> events_;
   // Looked at one ahead, so that `hasEvents` can answer without taking anything.
+  std::optional<sctp::ChannelEvent> nextChannelEvent_;
   std::optional<sctp::ChannelMessage> nextMessage_;
   std::optional<media::ReceivedFrame> nextFrame_;
   std::optional<media::AudioPlayoutUnit> nextAudio_;

@@ -22,6 +22,8 @@ struct PairOptions {
   std::optional<sim::LinkConfig> bToA{};
   /// How long an offer, answer or candidate takes from one side to the other.
   Duration signalingDelay = Duration::millis(10);
+  /// Where the callbacks of B run (LoopOptions::executor); empty: in the World, like those of A.
+  std::function<void(std::function<void()>)> executorB{};
   Configuration configurationA{};
   Configuration configurationB{};
 };
@@ -66,7 +68,8 @@ class PARLEY_EXPORT Pair {
 
  private:
   Pair(std::unique_ptr<sim::World> own, sim::World* world, PairOptions options);
-  std::shared_ptr<Loop> makeLoop(Random& random);
+  std::shared_ptr<Loop> makeLoop(Random& random,
+                                 std::function<void(std::function<void()>)> executor);
   void trickle(PeerConnection& from, PeerConnection& to);
   /// Runs `fn` on the other side after the signalling delay.
   void signal(std::function<void()> fn);
