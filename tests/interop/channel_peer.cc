@@ -209,18 +209,26 @@ Json ChannelPeer::blast(const Json& request) {
   const auto bytes = request.value("bytes", uint64_t{1} << 24);
   const auto chunk = std::max(request.value("chunk", size_t{16384}), size_t{1});
   const auto buffer = request.value("buffer", kSendBufferBytes);
-  const Bytes block = payload(chunk, 0, false);
+  const bool tally = request.value("tally", false);
+  Bytes block = payload(chunk, 0, false);
+  Tally tallied;
   const auto started = Clock::now();
   uint64_t sent = 0;
-  for (; sent < bytes; sent += chunk) {
+  for (uint32_t index = 0; sent < bytes; sent += chunk, ++index) {
+    if (tally) {
+      block = payload(chunk, index, false);
+      tallied.add(block, false);
+    }
     waitForRoom(buffer);
     transmit(block, false);
   }
   waitForRoom(0);
   const double ms = Milliseconds(Clock::now() - started).count();
-  return {{"bytes", sent},
-          {"duration_ms", ms},
-          {"rate_mbps", static_cast<double>(sent) * 8 / ms / 1000}};
+  Json out{{"bytes", sent},
+           {"duration_ms", ms},
+           {"rate_mbps", static_cast<double>(sent) * 8 / ms / 1000}};
+  if (tally) out["tally"] = tallied.result();
+  return out;
 }
 
 }  // namespace parley::interop

@@ -32,7 +32,7 @@ class ChannelPeer : public std::enable_shared_from_this<ChannelPeer> {
   Json sendPlan(const Json& request);
   /// Round trips of messages that the other side echoes.
   Json ping(const Json& request);
-  /// One-way throughput until the send buffer is empty.
+  /// One-way throughput until the send buffer is empty; with `tally` of messages that differ.
   Json blast(const Json& request);
 
  private:

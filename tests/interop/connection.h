@@ -41,6 +41,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   DataChannel openChannel(const std::string& label, const Json& init);
   void setIncomingMode(const std::string& mode);
+  Json sctp() const { return {{"maxMessageSize", pc_.maxMessageSize()}}; }
 
   Json addTrack(const Json& request);
   void removeTrack(const Json& request);

@@ -1,6 +1,8 @@
 // The library as a test peer, driven by lines of JSON on standard input and output: see README.md.
-//   native_peer [--clip FILE] [--all-interfaces] [--log trace|debug|info|warning]
+//   native_peer [--clip FILE] [--all-interfaces] [--max-message BYTES] [--log
+//   trace|debug|info|warning]
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "parley/base/text.h"
 #include "parley/base/version.h"
 
 #include "channel_peer.h"
@@ -38,6 +41,7 @@ class StderrLog final : public LogSink {
 struct Options {
   std::string clip;
   bool allInterfaces = false;
+  size_t maxMessage = 0;  ///< 0: the library's own
   LogLevel log = LogLevel::Silent;
 };
 
@@ -83,6 +87,10 @@ NativePeer::NativePeer(LineWriter& out, const Options& options)
     : out_(out), log_(options.log), shared_{out, nullptr, options.clip, options.allInterfaces, {}} {
   LoopOptions loop;
   loop.log = &log_;
+  if (options.maxMessage > 0) {
+    loop.limits.maxMessageSize = options.maxMessage;
+    loop.limits.maxBufferedAmount = std::max(loop.limits.maxBufferedAmount, 2 * options.maxMessage);
+  }
   shared_.loop = Loop::create(std::move(loop));
   shared_.adopt = [this](const std::string& pc, DataChannel channel, const std::string& mode) {
     adopt(pc, std::move(channel), mode);
@@ -136,6 +144,7 @@ void NativePeer::addChannelCommands() {
   };
   add("openChannel", [this](const Json& r) { return openChannel(r); });
   add("incoming", [this](const Json& r) { connection(r)->setIncomingMode(r.at("mode")); });
+  add("sctp", [this](const Json& r) { return connection(r)->sctp(); });
   add("mode", [this](const Json& r) { channel(r)->setMode(r.at("mode")); });
   add("received", [this](const Json& r) { return channel(r)->received(); });
   add("closeChannel", [this](const Json& r) { channel(r)->close(); });
@@ -258,6 +267,8 @@ Options parseOptions(int count, char** words) {
     const std::string_view word = words[i];
     if (word == "--all-interfaces") options.allInterfaces = true;
     if (word == "--clip" && i + 1 < count) options.clip = words[++i];
+    if (word == "--max-message" && i + 1 < count)
+      options.maxMessage = parseNumber<size_t>(words[++i]).value_or(0);
     if (word == "--log" && i + 1 < count && levels.contains(words[i + 1]))
       options.log = levels.at(words[++i]);
   }

@@ -1,4 +1,4 @@
-// node run.mjs SCENARIO OFFERER ANSWERER [--clip FILE] [--all-interfaces] [--seconds N] [-- BROWSER OPTIONS...]
+// node run.mjs SCENARIO OFFERER ANSWERER [--clip FILE] [--all-interfaces] [--seconds N] [--mib N] [-- BROWSER OPTIONS...]
 // A peer is chromium, firefox, or the path of a native peer program. Started by `run`, which shuts the network off.
 // Ends with 0 (passed), 1 (failed) or 77 (a browser or the npm packages are not there).
 import { existsSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ const { values: options, positionals } = parseArgs({
     clip: { type: 'string' },
     'all-interfaces': { type: 'boolean', default: false },
     seconds: { type: 'string', default: '170' },
+    mib: { type: 'string', default: '200' },
   },
 });
 const [scenario, ...rest] = positionals;
@@ -36,7 +37,7 @@ const began = Date.now();
 const say = (...words) => console.log(`[${((Date.now() - began) / 1000).toFixed(1)} s]`, ...words);
 const figures = {};
 const clip = options.clip && existsSync(options.clip) ? options.clip : undefined;
-const context = { say, clip: Boolean(clip), measure: more => Object.assign(figures, more) };
+const context = { say, clip: Boolean(clip), mib: Number(options.mib), measure: more => Object.assign(figures, more) };
 
 const peers = [];
 function end(code) {
@@ -53,7 +54,7 @@ let code = 0;
 try {
   const common = [...(clip ? ['--clip', clip] : []), ...(options['all-interfaces'] ? ['--all-interfaces'] : [])];
   const started = await Promise.allSettled(
-    kinds.map((kind, index) => Peer.start(kind, [...common, ...(PROGRAMS[kind] ? ['--tone', String(toneOf(index)), ...extra] : [])])),
+    kinds.map((kind, index) => Peer.start(kind, [...common, ...(PROGRAMS[kind] ? ['--tone', String(toneOf(index)), ...extra] : scenarios[scenario].native ?? [])])),
   );
   for (const { value } of started) if (value) peers.push(value);
   for (const { reason } of started) if (reason) throw reason;

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import { fromBase64, fullRange, psnrDb } from './page/content.js';
-import { Signaling } from './peer.mjs';
+import { channelScenarios } from './channel_scenarios.mjs';
+import { connected, eventually, sleep, start } from './steps.mjs';
 
 const WIDTH = 640;
 const HEIGHT = 360;
@@ -15,27 +16,6 @@ const MIN_PSNR_DB = 28;
 const TONE_HZ = [880, 440]; // of the offerer, of the answerer
 
 export const toneOf = index => TONE_HZ[index];
-const sleep = ms => new Promise(done => setTimeout(done, ms));
-
-async function eventually(what, ms, attempt) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const failure = await attempt();
-    if (!failure) return;
-    if (Date.now() > end) throw new Error(`${what}: ${failure}`);
-    await sleep(200);
-  }
-}
-
-async function start(a, b) {
-  for (const peer of [a, b]) await peer.cmd('create', { config: {} });
-  return new Signaling(a, b);
-}
-
-async function connected(a, b) {
-  await Promise.all([a, b].map(peer => peer.cmd('wait', { kind: 'connection', value: 'connected' })));
-}
-
 const addAudio = (peer, index) => peer.cmd('addTrack', { kind: 'audio', source: 'tone', frequency: TONE_HZ[index] });
 
 async function addVideo(peer, context, more = {}) {
@@ -231,4 +211,4 @@ const restart = byAnswerer => async (a, b, context) => {
   }
 };
 
-export const scenarios = { messages, media: media(undefined), vp9: media(['VP9', 'rtx']), renegotiate, restart: restart(false), restart_by_answerer: restart(true) };
+export const scenarios = { messages, media: media(undefined), vp9: media(['VP9', 'rtx']), renegotiate, restart: restart(false), restart_by_answerer: restart(true), ...channelScenarios };

@@ -90,17 +90,23 @@ export class Channel {
     return { count, size, wrong, rtt_ms_min: times[0], rtt_ms_p50: times[count >> 1], rtt_ms_max: times.at(-1) };
   }
 
-  /// One-way throughput until the send buffer is empty.
-  async blast({ bytes = 1 << 24, chunk = 16384, buffer = SEND_BUFFER_BYTES }) {
-    const block = payload(chunk, 0, false);
+  /// One-way throughput until the send buffer is empty. With `tally` every message is another one, and the tally that the
+  /// receiver must come to is told.
+  async blast({ bytes = 1 << 24, chunk = 16384, buffer = SEND_BUFFER_BYTES, tally = false }) {
+    let block = payload(chunk, 0, false);
+    const tallied = new Tally();
     const started = performance.now();
     let sent = 0;
-    for (; sent < bytes; sent += chunk) {
+    for (let index = 0; sent < bytes; sent += chunk, index++) {
+      if (tally) {
+        block = payload(chunk, index, false);
+        tallied.add(block, false);
+      }
       await this.room(buffer);
       this.channel.send(block);
     }
     await this.room(0);
     const ms = performance.now() - started;
-    return { bytes: sent, duration_ms: ms, rate_mbps: (sent * 8) / ms / 1000 };
+    return { bytes: sent, duration_ms: ms, rate_mbps: (sent * 8) / ms / 1000, ...(tally && { tally: tallied.result() }) };
   }
 }

@@ -151,6 +151,7 @@ const commands = {
   ping: args => channel(args).ping(args),
   blast: args => channel(args).blast(args),
   closeChannel: args => channel(args).channel.close(),
+  sctp: args => ({ maxMessageSize: peer(args).pc.sctp?.maxMessageSize ?? 0 }),
 
   async stats(args) {
     const all = [...(await peer(args).pc.getStats()).values()];

@@ -1,0 +1,24 @@
+// Steps that scenarios share.
+import { Signaling } from './peer.mjs';
+
+export const sleep = ms => new Promise(done => setTimeout(done, ms));
+
+/// `attempt` gives null once it holds, or what is missing.
+export async function eventually(what, ms, attempt) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const failure = await attempt();
+    if (!failure) return;
+    if (Date.now() > end) throw new Error(`${what}: ${failure}`);
+    await sleep(200);
+  }
+}
+
+export async function start(a, b) {
+  for (const peer of [a, b]) await peer.cmd('create', { config: {} });
+  return new Signaling(a, b);
+}
+
+export async function connected(a, b) {
+  await Promise.all([a, b].map(peer => peer.cmd('wait', { kind: 'connection', value: 'connected' })));
+}
