@@ -27,7 +27,6 @@ class DiskFile {
     this.access.truncate(size);
   }
   close() {
-    this.access.flush();
     this.access.close();
   }
 }
