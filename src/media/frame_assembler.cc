@@ -15,6 +15,7 @@ const FrameAssembler::Slot* FrameAssembler::find(int64_t sequence) const {
 }
 
 void FrameAssembler::clear(Slot& slot) {
+  if (slot.state == State::Padding) ++paddingVersion_;
   slot.buffer.reset();
   slot.payload = {};
   slot.state = State::Empty;
@@ -33,6 +34,7 @@ void FrameAssembler::shrink() {
   if (packets_ > 0 || !complete_.empty() || !hasGrown()) return;
   std::vector<Slot> old = std::move(slots_);
   slots_ = std::vector<Slot>(kInitialSlots);
+  ++paddingVersion_;
   // That pictures ended there is still worth knowing of the latest.
   for (Slot& slot : old) {
     const bool recent = slot.sequence > newest_.value_or(0) - static_cast<int64_t>(kInitialSlots);
@@ -101,6 +103,7 @@ FrameAssembler::Insert FrameAssembler::insertEmpty(int64_t sequence) {
   Slot& slot = at(sequence);
   slot.sequence = sequence;
   slot.state = State::Padding;
+  ++paddingVersion_;
   findFrames(sequence + 1);
   return result;
 }

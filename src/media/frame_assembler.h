@@ -64,6 +64,8 @@ class FrameAssembler {
 
   /// Whether all numbers in (after, before) were packets without media.
   bool isOnlyPadding(int64_t after, int64_t before) const;
+  /// Changes whenever isOnlyPadding() may answer differently.
+  uint64_t paddingVersion() const { return paddingVersion_; }
   size_t packets() const { return packets_; }
   bool hasGrown() const { return slots_.size() > kInitialSlots; }
 
@@ -108,13 +110,14 @@ class FrameAssembler {
   void findFrames(int64_t sequence);
   void markComplete(int64_t last);
   void build(const Range& range, AssembledFrame& out);
-  static void clear(Slot& slot);
+  void clear(Slot& slot);
 
   std::vector<Slot> slots_;      // a ring, its size a power of two
   std::vector<Range> complete_;  // frames not taken yet, in order of completion
   std::optional<int64_t> newest_;
   int64_t floor_ = INT64_MIN;  // nothing before it is accepted
   size_t packets_ = 0;
+  uint64_t paddingVersion_ = 0;
   bool gaveUp_ = false;
 };
 

@@ -59,7 +59,7 @@ class ReceiveHub::Impl {
   void emit(SourceEvent::Kind kind, const ReceiveStream& stream);
   void removeEnded(Timestamp now);
   void enforceLimits(Timestamp now);
-  void synchronize(Timestamp now);
+  void synchronize();
 
   struct SyncPair {
     ReceiverId audio;
@@ -79,8 +79,8 @@ class ReceiveHub::Impl {
   RecyclingQueue<SourceEvent> events_{64};
   SourceTable sources_;
   std::vector<SyncPair> pairs_;
-  Timestamp nextSync_;
-  size_t turn_ = 0;  // streams take turns in being polled
+  Timestamp nextSync_ = Timestamp::never();  // while nothing is heard, nothing drifts
+  size_t turn_ = 0;                          // streams take turns in being polled
   uint64_t unrouted_ = 0;
 };
 
@@ -100,7 +100,6 @@ void ReceiveHub::Impl::setReceiver(const ReceiveConfig& config) {
       }
     }
   }
-  nextSync_ = clock_.last() + kSyncInterval;
 }
 
 void ReceiveHub::Impl::removeReceiver(ReceiverId id) {
@@ -158,6 +157,7 @@ void ReceiveHub::Impl::handleRtp(PacketBuf packet, const rtp::PacketView& view, 
   }
   if (stream->endedAt && now >= *stream->endedAt + kByeHold)
     emit(SourceEvent::Kind::Started, *stream);
+  if (nextSync_.isNever()) nextSync_ = now + kSyncInterval;
   sources_.note(route.receiver->config, view, now);
   stream->handlePacket(std::move(packet), view, route.receiver->config, *route.codec, false, now);
   enforceLimits(now);
@@ -256,7 +256,7 @@ void ReceiveHub::Impl::advance(Timestamp now) {
   now = clock_.clamp(now);
   for (auto& stream : router_.streams()) stream->advance(now);
   removeEnded(now);
-  if (!pairs_.empty() && now >= nextSync_) synchronize(now);
+  if (now >= nextSync_) synchronize();
 }
 
 void ReceiveHub::Impl::removeEnded(Timestamp now) {
@@ -268,8 +268,8 @@ void ReceiveHub::Impl::removeEnded(Timestamp now) {
   }
 }
 
-void ReceiveHub::Impl::synchronize(Timestamp now) {
-  nextSync_ = now + kSyncInterval;
+void ReceiveHub::Impl::synchronize() {
+  nextSync_ = Timestamp::never();
   for (SyncPair& pair : pairs_) {
     ReceiveStream* audio = router_.latestStream(pair.audio);
     ReceiveStream* video = router_.latestStream(pair.video);
@@ -287,7 +287,7 @@ Timestamp ReceiveHub::Impl::nextDeadline() const {
     t = earliest(t, stream->nextDeadline());
     if (stream->endedAt) t = earliest(t, *stream->endedAt + kByeHold);
   }
-  if (!pairs_.empty() && !router_.streams().empty()) t = earliest(t, nextSync_);
+  if (!pairs_.empty()) t = earliest(t, nextSync_);
   // A report that is due waits to be polled; there is nothing to wake up for.
   const Timestamp feedback = mode_ == ArrivalFeedback::TransportWide ? twcc_.nextDeadline()
                              : mode_ == ArrivalFeedback::Rfc8888     ? ccfb_.nextDeadline()

@@ -24,14 +24,17 @@ void ReceiveRouter::setReceiver(const ReceiveConfig& config) {
     existing = receivers_.back().get();
   }
   existing->config = config;
+  findExtensionIds();
 }
 
 void ReceiveRouter::removeReceiver(ReceiverId id) {
   for (size_t i = streams_.size(); i-- > 0;) {
     if (streams_[i]->receiver() == id) removeStream(i);
   }
-  std::erase_if(bindings_, [id](const Binding& b) { return b.receiver->config.id == id; });
+  std::erase_if(bindings_,
+                [id](const auto& entry) { return entry.second.receiver->config.id == id; });
   std::erase_if(receivers_, [id](const auto& r) { return r->config.id == id; });
+  findExtensionIds();
 }
 
 ReceiveRouter::Receiver* ReceiveRouter::receiver(ReceiverId id) {
@@ -41,25 +44,24 @@ ReceiveRouter::Receiver* ReceiveRouter::receiver(ReceiverId id) {
   return nullptr;
 }
 
-uint8_t ReceiveRouter::extensionId(rtp::ExtensionKind kind) const {
-  for (const auto& r : receivers_) {
-    if (r->config.extensions.has(kind)) return r->config.extensions.id(kind);
+void ReceiveRouter::findExtensionIds() {
+  for (size_t kind = 0; kind < extensionIds_.size(); ++kind) {
+    extensionIds_[kind] = 0;
+    for (const auto& r : receivers_) {
+      extensionIds_[kind] = r->config.extensions.id(static_cast<rtp::ExtensionKind>(kind));
+      if (extensionIds_[kind] != 0) break;
+    }
   }
-  return 0;
 }
 
 ReceiveRouter::Binding* ReceiveRouter::bindingOf(uint32_t ssrc) {
-  for (Binding& b : bindings_) {
-    if (b.ssrc == ssrc) return &b;
-  }
-  return nullptr;
+  const auto it = bindings_.find(ssrc);
+  return it == bindings_.end() ? nullptr : &it->second;
 }
 
 ReceiveStream* ReceiveRouter::streamOf(uint32_t ssrc) const {
-  for (const auto& s : streams_) {
-    if (s->ssrc() == ssrc) return s.get();
-  }
-  return nullptr;
+  const auto it = bindings_.find(ssrc);
+  return it == bindings_.end() || it->second.isRtx ? nullptr : it->second.stream;
 }
 
 ReceiveStream* ReceiveRouter::latestStream(ReceiverId id) const {
@@ -108,44 +110,46 @@ const ReceiveCodec* ReceiveRouter::codecOf(const Receiver& receiver, uint8_t pay
   return nullptr;
 }
 
+ReceiveRouter::Receiver* ReceiveRouter::receiverOf(const rtp::PacketView& view, Binding*& binding,
+                                                   Route& out) {
+  const std::string_view mid = textOf<rtp::Mid>(view, extensionId(rtp::ExtensionKind::Mid));
+  if (mid.empty()) {
+    if (binding) return binding->receiver;
+    Receiver* receiver = bySignalledSsrc(view.ssrc());
+    out.isExpected = receiver != nullptr;
+    return receiver ? receiver : byPayloadType(view.payloadType());
+  }
+  out.isExpected = true;
+  if (binding && binding->receiver->config.mid == mid) return binding->receiver;
+  // "If the packet has a MID and the MID is not in the table, drop the packet."
+  Receiver* receiver = byMid(mid);
+  if (!receiver || !binding) return receiver;
+  // "the SSRC is now associated with the m= section of the MID"
+  const ReceiveStream* moved = binding->isRtx ? nullptr : binding->stream;
+  bindings_.erase(view.ssrc());
+  binding = nullptr;
+  for (size_t i = 0; moved && i < streams_.size(); ++i) {
+    if (streams_[i].get() != moved) continue;
+    removeStream(i);
+    break;
+  }
+  return receiver;
+}
+
 ReceiveRouter::Route ReceiveRouter::route(const rtp::PacketView& view) {
   Route out;
-  const std::string_view mid = textOf<rtp::Mid>(view, extensionId(rtp::ExtensionKind::Mid));
   Binding* binding = bindingOf(view.ssrc());
-  Receiver* receiver = nullptr;
-  bool isSignalled = false;
-  if (!mid.empty()) {
-    // "If the packet has a MID and the MID is not in the table, drop the packet."
-    receiver = byMid(mid);
-    if (!receiver) return out;
-    out.isExpected = true;
-    if (binding && binding->receiver != receiver) {
-      // "the SSRC is now associated with the m= section of the MID"
-      for (size_t i = streams_.size(); i-- > 0;) {
-        if (!binding->isRtx && streams_[i].get() == binding->stream) removeStream(i);
-      }
-      std::erase_if(bindings_, [&view](const Binding& b) { return b.ssrc == view.ssrc(); });
-      binding = nullptr;
-    }
-  } else if (binding) {
-    receiver = binding->receiver;
-  } else {
-    receiver = bySignalledSsrc(view.ssrc());
-    isSignalled = receiver != nullptr;
-    if (!receiver) receiver = byPayloadType(view.payloadType());
-    if (!receiver) return out;
-  }
-  if (receiver == nullptr) return out;
+  Receiver* receiver = receiverOf(view, binding, out);
+  if (!receiver) return out;
   out.codec = codecOf(*receiver, view.payloadType(), out.isRtx);
   if (!out.codec) return out;
   out.receiver = receiver;
-  out.isExpected = out.isExpected || isSignalled;
 
   if (binding && binding->isRtx == out.isRtx) {
     out.stream = binding->stream;
-    if (!out.isRtx) {
-      const std::string_view rid = textOf<rtp::Rid>(view, extensionId(rtp::ExtensionKind::Rid));
-      if (!rid.empty() && out.stream->rid().empty()) out.stream->setRid(rid);
+    if (!out.isRtx && out.stream->rid().empty()) {
+      const auto rid = textOf<rtp::Rid>(view, extensionId(rtp::ExtensionKind::Rid));
+      if (!rid.empty()) out.stream->setRid(rid);
     }
     return out;
   }
@@ -153,12 +157,14 @@ ReceiveRouter::Route ReceiveRouter::route(const rtp::PacketView& view) {
     out.rid = textOf<rtp::Rid>(view, extensionId(rtp::ExtensionKind::Rid));
     return out;
   }
+  // A source of media that calls itself a repair stays what it is.
+  if (binding || bindings_.size() >= 2 * limits_.maxReceiveSsrcs) return out;
   out.stream =
       pairRtx(*receiver, view,
               textOf<rtp::RepairedRid>(view, extensionId(rtp::ExtensionKind::RepairedRid)));
-  if (out.stream && bindings_.size() < 2 * limits_.maxReceiveSsrcs) {
-    std::erase_if(bindings_, [&view](const Binding& b) { return b.ssrc == view.ssrc(); });
-    bindings_.push_back({view.ssrc(), receiver, out.stream, true, isSignalled, out.isExpected});
+  if (out.stream) {
+    bindings_[view.ssrc()] = {receiver, out.stream, true, bySignalledSsrc(view.ssrc()) == receiver,
+                              out.isExpected};
     out.stream->setRtxSsrc(view.ssrc());
   }
   return out;
@@ -189,20 +195,17 @@ ReceiveStream* ReceiveRouter::pairRtx(Receiver& receiver, const rtp::PacketView&
 }
 
 ReceiveStream* ReceiveRouter::addStream(std::unique_ptr<ReceiveStream> stream, const Route& route) {
-  const auto isUnexpected = [](const Binding& b) {
-    return !b.isRtx && !b.isSignalled && !b.isExpected;
-  };
   const bool isSignalled = bySignalledSsrc(stream->ssrc()) == route.receiver;
   const bool unexpected = !isSignalled && !route.isExpected;
-  const size_t unknown =
-      static_cast<size_t>(std::count_if(bindings_.begin(), bindings_.end(), isUnexpected));
-  if (unexpected && unknown >= limits_.maxUnsignalledSsrcs && !evict(true)) return nullptr;
+  const auto unknown = std::count_if(bindings_.begin(), bindings_.end(), [](const auto& entry) {
+    return !entry.second.isRtx && !entry.second.isSignalled && !entry.second.isExpected;
+  });
+  if (unexpected && static_cast<size_t>(unknown) >= limits_.maxUnsignalledSsrcs && !evict(true))
+    return nullptr;
   if (streams_.size() >= limits_.maxReceiveSsrcs && !evict(false)) return nullptr;
-  const uint32_t ssrc = stream->ssrc();
-  std::erase_if(bindings_, [ssrc](const Binding& b) { return b.ssrc == ssrc; });
   streams_.push_back(std::move(stream));
   ReceiveStream* added = streams_.back().get();
-  bindings_.push_back({ssrc, route.receiver, added, false, isSignalled, route.isExpected});
+  bindings_[added->ssrc()] = {route.receiver, added, false, isSignalled, route.isExpected};
   return added;
 }
 
@@ -221,12 +224,9 @@ bool ReceiveRouter::evict(bool unexpectedOnly) {
 }
 
 void ReceiveRouter::removeStream(size_t index) {
-  unbind(streams_[index].get());
+  const ReceiveStream* stream = streams_[index].get();
+  std::erase_if(bindings_, [stream](const auto& entry) { return entry.second.stream == stream; });
   streams_.erase(streams_.begin() + static_cast<ptrdiff_t>(index));
-}
-
-void ReceiveRouter::unbind(const ReceiveStream* stream) {
-  std::erase_if(bindings_, [stream](const Binding& b) { return b.stream == stream; });
 }
 
 }  // namespace parley::media

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "parley/base/limits.h"
@@ -50,12 +52,13 @@ class ReceiveRouter {
   const std::vector<std::unique_ptr<ReceiveStream>>& streams() const { return streams_; }
   /// Ids are the same in all bundled sections (RFC 9143 section 8.2), so the first one found
   /// counts.
-  uint8_t extensionId(rtp::ExtensionKind kind) const;
+  uint8_t extensionId(rtp::ExtensionKind kind) const {
+    return extensionIds_[static_cast<size_t>(kind)];
+  }
 
  private:
   /// What an SSRC was found to be.
   struct Binding {
-    uint32_t ssrc = 0;
     Receiver* receiver = nullptr;
     ReceiveStream* stream = nullptr;
     bool isRtx = false;
@@ -68,14 +71,17 @@ class ReceiveRouter {
   Receiver* byPayloadType(uint8_t payloadType);
   ReceiveStream* pairRtx(Receiver& receiver, const rtp::PacketView& view,
                          std::string_view repairedRid);
+  Receiver* receiverOf(const rtp::PacketView& view, Binding*& binding, Route& out);
+  void findExtensionIds();
   static const ReceiveCodec* codecOf(const Receiver& receiver, uint8_t payloadType, bool& isRtx);
   bool evict(bool unexpectedOnly);
-  void unbind(const ReceiveStream* stream);
 
   const Limits& limits_;
   std::vector<std::unique_ptr<Receiver>> receivers_;
   std::vector<std::unique_ptr<ReceiveStream>> streams_;
-  std::vector<Binding> bindings_;
+  /// By SSRC. Each stream has one, for its own SSRC; the others are of RTX sources.
+  std::unordered_map<uint32_t, Binding> bindings_;
+  std::array<uint8_t, rtp::kExtensionKindCount> extensionIds_{};
 };
 
 }  // namespace parley::media

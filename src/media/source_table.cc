@@ -9,28 +9,37 @@ namespace parley::media {
 
 namespace {
 constexpr Duration kMemory = Duration::seconds(10);
-}
 
-SourceTable::Entry& SourceTable::entryOf(ReceiverId receiver, uint32_t source,
-                                         bool isContributing) {
-  Entry* oldest = nullptr;
-  for (Entry& e : entries_) {
-    if (e.receiver == receiver && e.source.source == source &&
-        e.source.isContributing == isContributing) {
-      return e;
-    }
-    if (!oldest || e.source.lastHeard < oldest->source.lastHeard) oldest = &e;
+uint64_t keyOf(ReceiverId receiver, uint32_t source) {
+  return uint64_t{receiver.value} << 32 | source;
+}
+}  // namespace
+
+RtpSource& SourceTable::entryOf(ReceiverId receiver, uint32_t source, bool isContributing) {
+  const uint64_t key = keyOf(receiver, source);
+  const auto known = places_[isContributing].find(key);
+  if (known != places_[isContributing].end()) return entries_[known->second].source;
+  size_t place = entries_.size();
+  if (place < kMaxEntries) {
+    entries_.emplace_back();
+  } else {
+    const auto oldest = std::min_element(
+        entries_.begin(), entries_.end(),
+        [](const Entry& a, const Entry& b) { return a.source.lastHeard < b.source.lastHeard; });
+    place = static_cast<size_t>(oldest - entries_.begin());
+    places_[oldest->source.isContributing].erase(keyOf(oldest->receiver, oldest->source.source));
   }
-  Entry& fresh = entries_.size() < kMaxEntries ? entries_.emplace_back() : *oldest;
+  places_[isContributing][key] = place;
+  Entry& fresh = entries_[place];
   fresh = Entry{};
   fresh.receiver = receiver;
   fresh.source.source = source;
   fresh.source.isContributing = isContributing;
-  return fresh;
+  return fresh.source;
 }
 
 void SourceTable::note(const ReceiveConfig& config, const rtp::PacketView& view, Timestamp now) {
-  RtpSource& own = entryOf(config.id, view.ssrc(), false).source;
+  RtpSource& own = entryOf(config.id, view.ssrc(), false);
   own.lastHeard = now;
   own.rtpTimestamp = view.timestamp();
   if (config.kind == MediaKind::Audio) {
@@ -40,7 +49,7 @@ void SourceTable::note(const ReceiveConfig& config, const rtp::PacketView& view,
   if (view.csrcCount() == 0) return;
   const auto levels = rtp::getExtension<rtp::CsrcAudioLevel>(view, config.extensions);
   for (size_t i = 0; i < view.csrcCount(); ++i) {
-    RtpSource& csrc = entryOf(config.id, view.csrc(i), true).source;
+    RtpSource& csrc = entryOf(config.id, view.csrc(i), true);
     csrc.lastHeard = now;
     csrc.rtpTimestamp = view.timestamp();
     csrc.audioLevel =
@@ -60,6 +69,11 @@ void SourceTable::list(ReceiverId receiver, Timestamp now, std::vector<RtpSource
 
 void SourceTable::remove(ReceiverId receiver) {
   std::erase_if(entries_, [receiver](const Entry& e) { return e.receiver == receiver; });
+  for (auto& places : places_) places.clear();
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const RtpSource& source = entries_[i].source;
+    places_[source.isContributing][keyOf(entries_[i].receiver, source.source)] = i;
+  }
 }
 
 }  // namespace parley::media

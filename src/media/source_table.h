@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 #include "parley/base/time.h"
@@ -22,8 +24,10 @@ class SourceTable {
     ReceiverId receiver;
     RtpSource source;
   };
-  Entry& entryOf(ReceiverId receiver, uint32_t source, bool isContributing);
+  RtpSource& entryOf(ReceiverId receiver, uint32_t source, bool isContributing);
   std::vector<Entry> entries_;
+  /// Where in entries_: of synchronization and of contributing sources.
+  std::unordered_map<uint64_t, size_t> places_[2];
 };
 
 }  // namespace parley::media

@@ -28,7 +28,7 @@ void VideoJitterBuffer::setPlayoutLimits(Duration min, Duration max) {
   wishedMax_ = max;
 }
 
-bool VideoJitterBuffer::insert(Timestamp now) {
+bool VideoJitterBuffer::insert(const FrameAssembler& assembler, Timestamp now) {
   if (order_.lastSequence() && scratch_.firstSequence <= *order_.lastSequence()) {
     ++dropped_;
     return true;
@@ -55,7 +55,14 @@ bool VideoJitterBuffer::insert(Timestamp now) {
   const auto place = std::upper_bound(
       sorted_.begin(), sorted_.end(), slot,
       [this](Index a, Index b) { return frames_[a].firstSequence < frames_[b].firstSequence; });
+  const auto position = static_cast<size_t>(place - sorted_.begin());
   sorted_.insert(place, slot);
+  if (candidateAt_ == assembler.paddingVersion()) {
+    if (candidate_ && candidate_->position >= position) ++candidate_->position;
+    if (!candidate_ || candidate_->position > position) {
+      if (const auto fresh = look(assembler, position)) candidate_ = fresh;
+    }
+  }
   return fits;
 }
 
@@ -86,27 +93,27 @@ bool VideoJitterBuffer::adjacent(const FrameAssembler& assembler,
   return last && frame.firstSequence > *last && assembler.isOnlyPadding(*last, frame.firstSequence);
 }
 
+std::optional<VideoJitterBuffer::Candidate> VideoJitterBuffer::look(const FrameAssembler& assembler,
+                                                                    size_t position) const {
+  const AssembledFrame& frame = frames_[sorted_[position]];
+  const bool isAdjacent = adjacent(assembler, frame);
+  if (order_.check(frame, isAdjacent) != DecodeOrder::Verdict::Decodable) return std::nullopt;
+  return Candidate{position, isAdjacent};
+}
+
 std::optional<VideoJitterBuffer::Candidate> VideoJitterBuffer::candidate(
     const FrameAssembler& assembler) const {
-  for (size_t i = 0; i < sorted_.size(); ++i) {
-    const AssembledFrame& frame = frames_[sorted_[i]];
-    const bool isAdjacent = adjacent(assembler, frame);
-    if (order_.check(frame, isAdjacent) == DecodeOrder::Verdict::Decodable) {
-      return Candidate{i, isAdjacent};
-    }
-  }
-  return std::nullopt;
+  if (candidateAt_ == assembler.paddingVersion()) return candidate_;
+  candidate_.reset();
+  for (size_t i = 0; i < sorted_.size() && !candidate_; ++i) candidate_ = look(assembler, i);
+  candidateAt_ = assembler.paddingVersion();
+  return candidate_;
 }
 
 Timestamp VideoJitterBuffer::releaseTime(const AssembledFrame& frame) const {
   // "0, 0: render as soon as possible" (playout-delay): no waiting at all.
   if (wishedMax_ == Duration::zero() && minimumDelay_ == Duration::zero()) return frame.lastArrival;
   return delay_.idealArrival(frame.rtp) + offset_ - kDecodeLead;
-}
-
-bool VideoJitterBuffer::isReady(const FrameAssembler& assembler, Timestamp now) const {
-  const auto c = candidate(assembler);
-  return c && releaseTime(frames_[sorted_[c->position]]) <= now;
 }
 
 bool VideoJitterBuffer::take(const FrameAssembler& assembler, Timestamp now, AssembledFrame& out,
@@ -121,6 +128,7 @@ bool VideoJitterBuffer::take(const FrameAssembler& assembler, Timestamp now, Ass
   free_.push_back(slot);
   bytes_ -= frames_[slot].data.size();
   order_.commit(frames_[slot], c->adjacent);
+  candidateAt_.reset();
   std::swap(out, frames_[slot]);
   playout = std::max(release + kDecodeLead, now);
   return true;
@@ -137,11 +145,12 @@ void VideoJitterBuffer::drop(size_t position) {
   bytes_ -= frames_[slot].data.size();
   free_.push_back(slot);
   ++dropped_;
+  candidateAt_.reset();
 }
 
 void VideoJitterBuffer::reset() {
   while (!sorted_.empty()) drop(sorted_.size() - 1);
-  order_.reset();
+  requireKeyFrame();
 }
 
 }  // namespace parley::media

@@ -27,10 +27,8 @@ class VideoJitterBuffer {
   /// The slot for the next frame; `insert` puts it into its place.
   AssembledFrame& scratch() { return scratch_; }
   /// Takes the frame in scratch(). False if the buffer overflowed and was emptied.
-  bool insert(Timestamp now);
+  bool insert(const FrameAssembler& assembler, Timestamp now);
 
-  /// Whether a frame can go out at `now`.
-  bool isReady(const FrameAssembler& assembler, Timestamp now) const;
   /// Takes the next due frame by swapping it with `out`; `playout` says when to show it. Frames
   /// before it, which could not be decoded, are dropped.
   bool take(const FrameAssembler& assembler, Timestamp now, AssembledFrame& out,
@@ -40,7 +38,10 @@ class VideoJitterBuffer {
   /// Drops what is buffered and waits for a key frame.
   void reset();
   /// The decoder lost its state: only a key frame will do, but buffered key frames stay.
-  void requireKeyFrame() { order_.reset(); }
+  void requireKeyFrame() {
+    order_.reset();
+    candidateAt_.reset();
+  }
 
   void setMinimumDelay(Duration delay) { minimumDelay_ = delay; }
   void setSyncDelay(Duration delay) { syncDelay_ = delay; }
@@ -68,6 +69,7 @@ class VideoJitterBuffer {
     bool adjacent = false;
   };
   std::optional<Candidate> candidate(const FrameAssembler& assembler) const;
+  std::optional<Candidate> look(const FrameAssembler& assembler, size_t position) const;
   bool adjacent(const FrameAssembler& assembler, const AssembledFrame& frame) const;
   Timestamp releaseTime(const AssembledFrame& frame) const;
   void updateDelay(const AssembledFrame& frame, Timestamp now);
@@ -82,6 +84,10 @@ class VideoJitterBuffer {
   std::vector<AssembledFrame> frames_;
   std::vector<Index> sorted_;  // by firstSequence
   std::vector<Index> free_;
+  // The first decodable frame, as of the assembler's state of that number: looking for it again
+  // with every packet would cost more than all the rest.
+  mutable std::optional<Candidate> candidate_;
+  mutable std::optional<uint64_t> candidateAt_;
   size_t bytes_ = 0;
   size_t dropped_ = 0;
   std::optional<int64_t> lastRtp_;

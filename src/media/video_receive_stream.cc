@@ -141,7 +141,7 @@ void VideoReceiveStream::takeFrames(Timestamp now) {
       if (frame.size.width != 0) counters_.frameSize = frame.size;
       requester_.satisfied();
     }
-    if (!buffer_.insert(now)) requester_.want();
+    if (!buffer_.insert(assembler_, now)) requester_.want();
   }
 }
 

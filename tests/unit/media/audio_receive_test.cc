@@ -284,6 +284,10 @@ TEST_F(AudioReceiveTest, HostilePayloadsAreDroppedAndTelephoneEventsAreNotPlayed
   deliver(sender_.packet(kRed, false, parley::test::fromHex("3faa")));
   EXPECT_EQ(statsOf(0x1111).malformedPackets, 4u) << "among them RED inside RED";
   deliver(sender_.packet(kDtmf, true, parley::test::fromHex("010a00a0")));
+  // The same inside RED, as the newest block and as a copy.
+  deliver(sender_.packet(kRed, false, parley::test::fromHex("7e010a00a0")));
+  deliver(sender_.packet(kRed, false, parley::test::fromHex("fe0f00047e010a00a0010a00a0")));
+  EXPECT_EQ(statsOf(0x1111).malformedPackets, 4u);
   run(Duration::seconds(1));
   EXPECT_TRUE(units_.empty());
 }

@@ -61,6 +61,58 @@ TEST_F(ReceiveHubTest, ASourceMovesWithItsMid) {
   EXPECT_EQ(all.size(), 1u);
 }
 
+TEST_F(ReceiveHubTest, ASourceThatMovesTakesNoOtherWithIt) {
+  hub_->setReceiver(videoConfig(1, "a"));
+  hub_->setReceiver(videoConfig(2, "b"));
+  std::vector<Sender> senders(12);
+  for (size_t i = 0; i < senders.size(); ++i) {
+    senders[i].ssrc = static_cast<uint32_t>(1000 + i);
+    senders[i].rtxSsrc = static_cast<uint32_t>(2000 + i);
+    senders[i].mid = "a";
+    const auto frame = senders[i].vp8(true, 3);
+    deliver(frame[0]);
+    deliver(frame[2]);
+    deliver(senders[i].rtx(frame[1], kVp8Rtx));
+  }
+  run(Duration::millis(60));
+  EXPECT_EQ(frames_.size(), senders.size());
+  // Each of them, and its repairs, under another mid: to and fro.
+  for (int round = 0; round < 3; ++round) {
+    for (Sender& s : senders) {
+      s.mid = s.mid == "a" ? "b" : "a";
+      frameFrom(s);
+      EXPECT_EQ(hub_->receiverOf(s.ssrc), ReceiverId(s.mid == "a" ? 1 : 2));
+    }
+  }
+  EXPECT_EQ(frames_.size(), 4 * senders.size());
+  std::vector<InboundStats> all;
+  hub_->stats(all);
+  EXPECT_EQ(all.size(), senders.size());
+}
+
+TEST_F(ReceiveHubTest, ASourceIsEitherMediaOrItsRepair) {
+  hub_->setReceiver(videoConfig(1, "a"));
+  Sender s;
+  s.mid = "a";
+  frameFrom(s);
+  Sender other;
+  other.ssrc = 0x3333;
+  other.mid = "a";
+  frameFrom(other);
+  // The source of the pictures claims to repair the other one.
+  s.rtxSsrc = s.ssrc;
+  for (int i = 0; i < 10; ++i) {
+    const auto lost = other.vp8(false, 1);
+    deliver(other.vp8(false, 1)[0]);
+    deliver(s.rtx(lost[0], kVp8Rtx));
+    frameFrom(s, false);
+  }
+  std::vector<InboundStats> all;
+  hub_->stats(all);
+  EXPECT_EQ(all.size(), 2u);
+  EXPECT_EQ(statsOf(s.ssrc).packetsReceived, 11u);
+}
+
 TEST_F(ReceiveHubTest, WithoutMidTheSignalledSourceOrAUniquePayloadTypeDecides) {
   ReceiveConfig a = videoConfig(1, "a");
   ReceiveConfig b = videoConfig(2, "b");
@@ -346,6 +398,29 @@ TEST_F(ReceiveHubTest, SoundAndPictureOfOneStreamAreKeptInStep) {
   const double playoutGap = (frame.playoutTime - unit.playoutTime).seconds();
   EXPECT_NEAR(captureGap, playoutGap, 0.045);
   EXPECT_GT(now_ - start, Duration::seconds(10));
+}
+
+TEST_F(ReceiveHubTest, NothingIsSynchronizedWhileNothingIsHeard) {
+  ReceiveConfig video = videoConfig(1, "v");
+  ReceiveConfig audio = audioConfig(2, "a");
+  video.syncGroup = audio.syncGroup = "stream";
+  hub_->setReceiver(video);
+  hub_->setReceiver(audio);
+  EXPECT_TRUE(hub_->nextDeadline().isNever());
+  Sender v;
+  v.mid = "v";
+  Sender a;
+  a.mid = "a";
+  a.ssrc = 0x5555;
+  for (int i = 0; i < 100; ++i) {
+    deliver(a.opus());
+    for (const Bytes& p : v.vp8(i == 0, 1)) deliver(p);
+    run(Duration::millis(20));
+  }
+  run(Duration::seconds(10));
+  EXPECT_TRUE(hub_->nextDeadline().isNever());
+  deliver(a.opus());
+  EXPECT_LE(hub_->nextDeadline(), now_ + Duration::seconds(1));
 }
 
 TEST_F(ReceiveHubTest, RemovingAReceiverFreesItsSources) {

@@ -35,6 +35,16 @@ TEST(ReceptionStatistics, DuplicatesMakeTheLossNegativeButNotTheFraction) {
   EXPECT_EQ(block.fractionLost, 0);
 }
 
+TEST(ReceptionStatistics, AStrayPacketFromBeforeTheFirstIsNoLoss) {
+  ReceptionStatistics s;
+  for (int64_t i = 0; i < 10; ++i) s.handlePacket(40'000 + i, 0, 8000, ms(i));
+  s.handlePacket(40'000 - 20'000, 0, 8000, ms(20));
+  EXPECT_EQ(s.packetsLost(), 0);
+  s.handlePacket(39'998, 0, 8000, ms(21));
+  EXPECT_EQ(s.packetsLost(), 1) << "reordered at the start";
+  EXPECT_EQ(s.makeReport(1, ms(30)).cumulativeLost, 1);
+}
+
 TEST(ReceptionStatistics, ExtendedSequenceCountsWraps) {
   ReceptionStatistics s;
   s.handlePacket(65'535, 0, 8000, ms(0));

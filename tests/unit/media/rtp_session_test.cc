@@ -97,6 +97,31 @@ TEST(RtpSession, ARepetitionWithoutRtxIsTheVerySamePacket) {
   EXPECT_GT(pair.a->bandwidth().estimate, DataRate::kbps(200)) << "feedback still counts";
 }
 
+TEST(RtpSession, SenderReportsFollowTheWallClock) {
+  SessionPair pair({});
+  std::vector<uint64_t> times;
+  pair.filter = [&](bool fromA, const OutgoingPacket& p) {
+    if (!fromA || !p.isRtcp) return true;
+    rtp::rtcp::CompoundReader reader(p.data.span());
+    rtp::rtcp::Block block;
+    while (reader.next(block)) {
+      if (block.type != rtp::rtcp::kSenderReport) continue;
+      if (const auto report = rtp::rtcp::SenderReport::parse(block))
+        times.push_back(report->ntp.seconds());
+    }
+    return true;
+  };
+  pair.addVideo();
+  pair.connect();
+  pair.run(Duration::seconds(5));
+  ASSERT_GE(times.size(), 2u);
+  const uint64_t before = times.back();
+  // The clock of the machine is put right by an hour.
+  pair.environment().wallClock = WallClock{pair.now(), 1'700'004'700'000'000'000};
+  pair.run(Duration::seconds(3));
+  EXPECT_GT(times.back(), before + 3500);
+}
+
 TEST(RtpSession, AKeyFrameEndsAnOutage) {
   SessionPair pair({});
   pair.addVideo();

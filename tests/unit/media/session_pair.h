@@ -164,7 +164,7 @@ class SessionPair {
   }
 
   Timestamp now() const { return now_; }
-  const Environment& environment() const { return environment_; }
+  Environment& environment() { return environment_; }
   PacketPool& pool() { return pool_; }
   SendStreamStats sent() const {
     std::vector<SendStreamStats> all;

@@ -287,6 +287,22 @@ TEST_F(VideoReceiveTest, ARestartedSenderIsFollowed) {
   EXPECT_GE(frames_.size(), 20u);
 }
 
+TEST_F(VideoReceiveTest, AStrayOldNumberCountsForNothing) {
+  for (int i = 0; i < 10; ++i) play(i == 0);
+  Sender stray = {};
+  stray.mid = "v";
+  for (int i = 0; i < 5; ++i) {
+    stray.sequence = static_cast<uint16_t>(sender_.sequence - 20'000 + 3000 * i);
+    deliver(stray.vp8(true, 1)[0]);
+    play(false);
+  }
+  run(Duration::millis(100));
+  EXPECT_EQ(frames_.size(), 15u);
+  EXPECT_EQ(statsOf(0x1111).packetsLost, 0);
+  EXPECT_EQ(statsOf(0x1111).packetsDiscarded, 5u);
+  EXPECT_TRUE(requests_.empty());
+}
+
 TEST_F(VideoReceiveTest, PaddingKeepsH264Decodable) {
   deliverAll(sender_.h264(true, 250));
   run(Duration::millis(33));
