@@ -34,6 +34,11 @@ int64_t nanosOf(NtpTime ntp) {
          static_cast<int64_t>((static_cast<uint64_t>(ntp.fraction()) * 1'000'000'000) >> 32);
 }
 
+// Telephone events are not: the packets around them carry it.
+bool isSound(const ReceiveCodec& codec) {
+  return !equalsIgnoreCase(codec.name, "telephone-event") && !equalsIgnoreCase(codec.name, "red");
+}
+
 const ReceiveCodec* codecOf(const ReceiveConfig& config, uint8_t payloadType) {
   for (const ReceiveCodec& c : config.codecs) {
     if (c.payloadType == payloadType) return &c;
@@ -59,8 +64,7 @@ void AudioReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
   bool good = true;
   if (equalsIgnoreCase(codec.name, "red")) {
     good = insertRed(std::move(packet), payload, config, rtp, captureTime, now);
-  } else if (!payload.empty() && !equalsIgnoreCase(codec.name, "telephone-event")) {
-    // Telephone events are not sound: the packets around them carry that.
+  } else if (!payload.empty() && isSound(codec)) {
     good = insert(std::move(packet), payload, codec, rtp, false, captureTime, now);
   }
   if (!good) ++counters_.malformedPackets;
@@ -74,9 +78,10 @@ bool AudioReceiveStream::insertRed(PacketBuf packet, ByteSpan payload, const Rec
     const rtp::RedBlock& block = red_.blocks[i];
     const int64_t at = rtp - block.timestampOffset;
     const ReceiveCodec* inner = codecOf(config, block.payloadType);
-    if (!inner || block.data.empty() || buffer_.has(at) || buffer_.isPast(at)) continue;
+    if (!inner || !isSound(*inner) || block.data.empty()) continue;
     // Nothing was played before the first packet, so nothing is missing there.
-    if (!lastRtp_) continue;
+    if (!lastRtp_ || inner->clockRate != clockRate_) continue;
+    if (buffer_.has(at) || buffer_.isPast(at)) continue;
     PacketBuf copy = environment_.pool.copyOf(block.data);
     if (!copy) continue;
     const ByteSpan data = copy.span();
@@ -85,6 +90,7 @@ bool AudioReceiveStream::insertRed(PacketBuf packet, ByteSpan payload, const Rec
   const rtp::RedBlock& primary = red_.primary();
   const ReceiveCodec* inner = codecOf(config, primary.payloadType);
   if (!inner || equalsIgnoreCase(inner->name, "red")) return false;
+  if (!isSound(*inner)) return true;
   return insert(std::move(packet), primary.data, *inner, rtp, false, captureTime, now);
 }
 

@@ -26,14 +26,14 @@ ReceiveStream::ReceiveStream(const Environment& environment, const ReceiveConfig
       heldPackets_(held.packets),
       heldFrameBytes_(held.frameBytes) {}
 
-bool ReceiveStream::isRestart(uint16_t sequence) {
+ReceiveStream::Order ReceiveStream::orderOf(uint16_t sequence) {
   if (!sequences_.last() || sequences_.peek(sequence) > *sequences_.last() - kMaxMisorder) {
     suspectSequence_.reset();
-    return false;
+    return Order::Normal;
   }
   const bool confirmed = suspectSequence_ == sequence;
   suspectSequence_ = static_cast<uint16_t>(sequence + 1);
-  return confirmed;
+  return confirmed ? Order::Restart : Order::Suspect;
 }
 
 void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
@@ -41,7 +41,12 @@ void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
                                  bool recovered, Timestamp now) {
   lastHeard_ = now;
   endedAt.reset();
-  if (!recovered && isRestart(view.sequenceNumber())) {
+  const Order order = recovered ? Order::Normal : orderOf(view.sequenceNumber());
+  if (order == Order::Suspect) {
+    ++counters_.packetsDiscarded;
+    return;
+  }
+  if (order == Order::Restart) {
     sequences_.reset();
     timestamps_.reset();
     nack_.reset();

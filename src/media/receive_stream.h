@@ -101,7 +101,8 @@ class ReceiveStream {
   Timestamp lastHeard_;
 
  private:
-  bool isRestart(uint16_t sequence);
+  enum class Order : uint8_t { Normal, Suspect, Restart };
+  Order orderOf(uint16_t sequence);
 
   ReceiverId receiver_;
   MediaKind kind_;

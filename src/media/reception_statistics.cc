@@ -5,12 +5,20 @@
 
 namespace parley::media {
 
+namespace {
+constexpr int64_t kMaxMisorder = 100;  // RFC 3550 appendix A.1
+}
+
 void ReceptionStatistics::handlePacket(int64_t sequence, uint32_t rtpTimestamp, uint32_t clockRate,
                                        Timestamp now) {
   if (!first_) {
     first_ = sequence;
     highest_ = sequence;
   }
+  // A packet before the first one moves the start, or the loss would turn negative. One from far
+  // before it is a stray, and would make all numbers in between losses.
+  if (sequence < *first_ - kMaxMisorder) return;
+  first_ = std::min(*first_, sequence);
   ++received_;
   if (clockRate != clockRate_) {
     clockRate_ = clockRate;
@@ -20,8 +28,6 @@ void ReceptionStatistics::handlePacket(int64_t sequence, uint32_t rtpTimestamp, 
   // Reordered packets say nothing about the spacing that the sender had.
   const bool inOrder = sequence >= highest_;
   highest_ = std::max(highest_, sequence);
-  // A packet before the first one moves the start, or the loss would turn negative.
-  first_ = std::min(*first_, sequence);
   if (!inOrder) return;
   if (lastRtp_ && *lastRtp_ != rtpTimestamp) {
     const double arrivalTicks = (now - lastArrival_).seconds() * clockRate;

@@ -22,6 +22,7 @@
 namespace parley::media {
 
 /// The owner of everything. rtp_session.cc: control and the way of RTP packets.
+/// rtp_session_handle.cc: what RtpSession passes on.
 /// rtp_session_rtcp.cc: both directions of RTCP.
 class RtpSession::Impl {
  public:
@@ -99,7 +100,7 @@ class RtpSession::Impl {
   void writeExtendedReport(ByteWriter& w, bool sending, Timestamp now);
   size_t writeFeedback(ByteWriter& w, const FeedbackRequest& request, size_t taken);
 
-  Environment environment_;
+  const Environment& environment_;  // the owner keeps its wall clock right
   RtpSessionConfig config_;
   MonotonicGuard clock_;
   ReceiveHub hub_;

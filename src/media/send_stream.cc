@@ -26,7 +26,7 @@ uint32_t drawSsrc(Random& random) {
 
 }  // namespace
 
-SendStream::SendStream(Environment& environment, SendStreamId id, SendStreamConfig config,
+SendStream::SendStream(const Environment& environment, SendStreamId id, SendStreamConfig config,
                        size_t maxPacketSize)
     : environment_(environment),
       id_(id),

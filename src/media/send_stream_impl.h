@@ -25,7 +25,7 @@ namespace parley::media {
 ///     leaves onNack -> Pacer::push (no bytes) -> Pacer::pop -> buildRetransmission
 class SendStream {
  public:
-  SendStream(Environment& environment, SendStreamId id, SendStreamConfig config,
+  SendStream(const Environment& environment, SendStreamId id, SendStreamConfig config,
              size_t maxPacketSize);
 
   SendStreamId id() const { return id_; }
@@ -93,7 +93,7 @@ class SendStream {
   void buildRtx(const rtp::PacketView& original, PacketBuf& out);
   bool takeRetransmissionBudget(size_t bytes, Timestamp now);
 
-  Environment& environment_;
+  const Environment& environment_;
   SendStreamId id_;
   SendStreamConfig config_;
   size_t maxPacketSize_;

@@ -89,8 +89,8 @@ srtp_err_status_t makeContext(crypto::SrtpProfile profile, const crypto::Secret&
   policy.ssrc.type = direction;
   policy.key = keyAndSalt.data();
   policy.window_size = replayWindow;
-  // Retransmissions without RTX send the very same packet again, to the byte: media sees to that, as
-  // GCM would not survive another one under the same nonce.
+  // Retransmissions without RTX send the very same packet again, to the byte: media sees to that,
+  // as GCM would not survive another one under the same nonce.
   policy.allow_repeat_tx = 1;
   const srtp_profile_t libProfile = libraryProfile(profile);
   srtp_err_status_t status = srtp_crypto_policy_set_from_profile_for_rtp(&policy.rtp, libProfile);
