@@ -10,6 +10,8 @@ namespace {
 constexpr Duration kInterval = Duration::millis(50);
 constexpr size_t kMaxArrivals = 2048;
 constexpr size_t kStreamHeader = 8;
+// A wider gap is not told loss by loss: a peer could make us write kilobytes per packet.
+constexpr int64_t kMaxGap = 1024;
 
 using Report = rtp::rtcp::CongestionFeedback::Report;
 
@@ -69,16 +71,14 @@ void CcfbRecorder::fill(Source& source, size_t room, Timestamp now) {
   const size_t fits = std::min((room - kStreamHeader) / 4 * 2, Feedback::kMaxReportsPerStream);
   int64_t next = source.nextBase;
   const int64_t last = source.arrivals.back().sequence;
-  // A jump beyond what one report can hold: what lies between is known to be lost anyway.
-  if (last - next >= static_cast<int64_t>(Feedback::kMaxReportsPerStream)) {
-    next = source.arrivals.front().sequence;
-  }
+  if (source.arrivals.front().sequence - next > kMaxGap) next = source.arrivals.front().sequence;
   Feedback::Stream stream;
   stream.ssrc = source.ssrc;
   stream.beginSequence = static_cast<uint16_t>(next);
   stream.firstReport = feedback_.reports.size();
   size_t taken = 0;
   for (; next <= last && stream.count < fits; ++next, ++stream.count) {
+    if (source.arrivals[taken].sequence - next > kMaxGap) break;
     if (source.arrivals[taken].sequence == next) {
       feedback_.reports.push_back(
           makeReport(now - source.arrivals[taken].time, source.arrivals[taken].ecn));

@@ -219,5 +219,24 @@ TEST(CcfbRecorder, AHugeJumpIsNotSpelledOut) {
   EXPECT_EQ(reports[0].reports.size(), 1u);
 }
 
+TEST(CcfbRecorder, NumbersThatJumpAboutMakeFewReports) {
+  CcfbRecorder recorder(4);
+  size_t bytes = 0;
+  Timestamp now = ms(0);
+  for (int i = 0; i < 200; ++i) {
+    recorder.handlePacket(1, static_cast<uint16_t>(i * 16'000), Ecn::NotEct, now);
+    now += Duration::millis(1);
+    for (;;) {
+      uint8_t buffer[1500];
+      ByteWriter w(buffer);
+      const size_t wrote = recorder.write(w, 9, 1200, NtpTime{}, now);
+      if (wrote == 0) break;
+      bytes += wrote;
+    }
+    EXPECT_FALSE(recorder.isDue(now));
+  }
+  EXPECT_LE(bytes, 200u * 40);
+}
+
 }  // namespace
 }  // namespace parley::media
