@@ -193,14 +193,14 @@ Result<void> Session::apply(Result<Delta> result, Timestamp now) {
     lastOffer_.clear();
     lastAnswer_.clear();
   }
-  events_.push_back(descriptions());
+  events_.push(descriptions());
   // An offer that met ours in have-local-offer has first rolled ours back, by way of stable.
   if (delta.rollbackEvents) emitEvents(*delta.rollbackEvents, SignalingState::Stable);
   emitEvents(delta.events, state_.signaling);
   if (!delta.removed.empty()) {
     TransceiversRemoved removed;
     for (TransceiverId id : delta.removed) removed.transceivers.push_back(id.value);
-    events_.push_back(std::move(removed));
+    events_.push(std::move(removed));
   }
   pump(now);
   return ok();
@@ -257,24 +257,24 @@ void Session::applyRemoteIce(const TransportChange& change, Timestamp now) {
 }
 
 void Session::emitEvents(const SessionEvents& events, SignalingState signaling) {
-  if (events.signalingStateChanged) events_.push_back(SignalingStateChanged{signaling});
-  for (TransceiverId id : events.stopped) events_.push_back(TransceiverStopped{id.value});
+  if (events.signalingStateChanged) events_.push(SignalingStateChanged{signaling});
+  for (TransceiverId id : events.stopped) events_.push(TransceiverStopped{id.value});
   for (TransceiverId id : events.muted) {
     earlyMedia_.erase(id.value);
-    events_.push_back(TrackRemoved{id.value});
+    events_.push(TrackRemoved{id.value});
   }
   for (const StreamTrack& change : events.removedFromStream)
-    events_.push_back(StreamTrackChanged{change.stream, change.transceiver.value, false});
+    events_.push(StreamTrackChanged{change.stream, change.transceiver.value, false});
   for (const StreamTrack& change : events.addedToStream)
-    events_.push_back(StreamTrackChanged{change.stream, change.transceiver.value, true});
+    events_.push(StreamTrackChanged{change.stream, change.transceiver.value, true});
   for (const auto& track : events.tracks) {
     const TransceiverState* transceiver = state_.find(track.transceiver);
     if (!transceiver) continue;
     const MediaKind kind =
         transceiver->kind == sdp::MediaKind::Audio ? MediaKind::Audio : MediaKind::Video;
-    events_.push_back(TrackAdded{track.transceiver.value, kind, track.streams});
+    events_.push(TrackAdded{track.transceiver.value, kind, track.streams});
     if (earlyMedia_.erase(track.transceiver.value) > 0)
-      events_.push_back(TrackUnmuted{track.transceiver.value});
+      events_.push(TrackUnmuted{track.transceiver.value});
   }
 }
 
@@ -313,7 +313,7 @@ Result<void> Session::addIceCandidate(const std::string& text,
   }
   Result<AcceptedCandidate> accepted = addRemoteCandidate(state_, candidate);
   if (!accepted) return fail(std::move(accepted).error());
-  events_.push_back(descriptions());
+  events_.push(descriptions());
   if (!accepted->useNow) return ok();
   if (heldRemoteIce_) {
     if (candidate.candidate) {

@@ -96,7 +96,7 @@ void Session::applySender(const TransceiverState& transceiver, Sender& sender, T
   if (codec) event.codec = *codec;
 
   if (!codec && !sender.stream) {
-    events_.push_back(std::move(event));
+    events_.push(std::move(event));
     return;
   }
   media::SendStreamConfig config;
@@ -140,7 +140,7 @@ void Session::applySender(const TransceiverState& transceiver, Sender& sender, T
       event.codec.reset();  // no payload format for it: nothing can be sent
     }
   }
-  events_.push_back(std::move(event));
+  events_.push(std::move(event));
 }
 
 void Session::applyReceiver(const TransceiverState& transceiver, const MediaSettings& settings,
@@ -149,7 +149,7 @@ void Session::applyReceiver(const TransceiverState& transceiver, const MediaSett
   const media::ReceiverId id(transceiver.id.value);
   if (!settings.receive) {
     rtp_->removeReceiver(id, now);
-    events_.push_back(std::move(event));
+    events_.push(std::move(event));
     return;
   }
   media::ReceiveConfig config;
@@ -180,7 +180,7 @@ void Session::applyReceiver(const TransceiverState& transceiver, const MediaSett
     config.syncGroup = transceiver.negotiated.receiver.streams.front();
   }
   rtp_->setReceiver(config, now);
-  events_.push_back(std::move(event));
+  events_.push(std::move(event));
 }
 
 void Session::removeMedia(const std::vector<TransceiverId>& transceivers, Timestamp now) {
@@ -242,7 +242,7 @@ void Session::requestKeyFrame(uint32_t transceiver, Timestamp now) {
 
 void Session::decoderLostState(uint32_t transceiver, Timestamp now) {
   now = clock_.clamp(now);
-  if (closed_) return;
+  if (closed_ || !rtp_) return;
   rtp_->decoderLostState(media::ReceiverId(transceiver), now);
   pumpMedia(now);
 }
@@ -258,7 +258,7 @@ void Session::onPathForMedia(Timestamp now) {
     const MediaRoute route{path->local, path->remote.ip};
     const bool changed = mediaRoute_ && *mediaRoute_ != route;
     mediaRoute_ = route;
-    if (changed) rtp_->onRouteChange(now);
+    if (changed && rtp_) rtp_->onRouteChange(now);
   }
   const bool available = transport_.readyForMedia();
   if (available != std::exchange(mediaAvailable_, available) && rtp_)
@@ -275,10 +275,10 @@ Timestamp Session::mediaDeadline() const {
 
 void Session::onRtpEvent(const media::RtpEvent& event) {
   if (const auto* key = std::get_if<media::KeyFrameRequested>(&event)) {
-    if (const auto id = transceiverOf(key->stream)) events_.push_back(KeyFrameRequested{*id});
+    if (const auto id = transceiverOf(key->stream)) events_.push(KeyFrameRequested{*id});
   } else if (const auto* target = std::get_if<media::TargetBitrateChanged>(&event)) {
     if (const auto id = transceiverOf(target->stream)) {
-      events_.push_back(TargetBitrate{*id, target->rate, target->lossFraction});
+      events_.push(TargetBitrate{*id, target->rate, target->lossFraction});
     }
   } else if (const auto* source = std::get_if<media::SourceEvent>(&event)) {
     if (source->kind != media::SourceEvent::Kind::Started) return;
@@ -286,7 +286,7 @@ void Session::onRtpEvent(const media::RtpEvent& event) {
     const TransceiverState* transceiver = state_.find(TransceiverId(id));
     if (!transceiver) return;
     if (transceiver->negotiated.receiver.announced) {
-      events_.push_back(TrackUnmuted{id});
+      events_.push(TrackUnmuted{id});
     } else {
       earlyMedia_.insert(id);
     }
@@ -310,43 +310,30 @@ void Session::pumpMedia(Timestamp now) {
   if (closed_) return;
   media::RtpEvent event;
   while (rtp_->pollEvent(event)) onRtpEvent(event);
-  if (!nextFrame_) {
-    media::ReceivedFrame frame;
-    if (rtp_->pollFrame(frame)) nextFrame_ = std::move(frame);
-  }
-  if (!nextAudio_) {
-    media::AudioPlayoutUnit unit;
-    if (rtp_->pollAudio(unit)) nextAudio_ = std::move(unit);
-  }
+  if (!frameWaits_) frameWaits_ = rtp_->pollFrame(nextFrame_);
+  if (!audioWaits_) audioWaits_ = rtp_->pollAudio(nextAudio_);
 }
 
 bool Session::pollFrame(media::ReceivedFrame& out) {
-  if (nextFrame_) {
-    out = *std::move(nextFrame_);
-    nextFrame_.reset();
-    return true;
-  }
-  return rtp_ && rtp_->pollFrame(out);
+  if (!std::exchange(frameWaits_, false)) return rtp_ && rtp_->pollFrame(out);
+  std::swap(out, nextFrame_);
+  return true;
 }
 
 bool Session::pollAudio(media::AudioPlayoutUnit& out) {
-  if (nextAudio_) {
-    out = *std::move(nextAudio_);
-    nextAudio_.reset();
-    return true;
-  }
-  return rtp_ && rtp_->pollAudio(out);
+  if (!std::exchange(audioWaits_, false)) return rtp_ && rtp_->pollAudio(out);
+  std::swap(out, nextAudio_);
+  return true;
 }
 
 bool Session::mediaWaits() const {
-  return nextFrame_.has_value() || nextAudio_.has_value();
+  return frameWaits_ || audioWaits_;
 }
 
 void Session::closeMedia(Timestamp now) {
   if (rtp_) rtp_->close(now);
   pumpMedia(now);
-  nextFrame_.reset();
-  nextAudio_.reset();
+  frameWaits_ = audioWaits_ = false;
 }
 
 }  // namespace parley::jsep

@@ -54,30 +54,29 @@ void Session::pumpTransport(Timestamp now) {
   transport::TransportEvent event;
   while (transport_.pollEvent(event)) {
     if (closed_) continue;
-    std::visit(
-        Overloaded{
-            [](std::monostate) {},
-            [&](transport::IceStateChange& e) { events_.push_back(IceStateChanged{e.state}); },
-            [&](transport::GatheringStateChange& e) { onGatheringState(e.state); },
-            [&](transport::CandidateFound& e) { onCandidate(e.candidate); },
-            [&](ice::CandidateError& e) {
-              LocalCandidateError error{{}, {}, std::move(e.url), e.code, std::move(e.text)};
-              if (e.local.port != 0) {
-                error.address = e.local.ip.toString();
-                error.port = e.local.port;
-              }
-              events_.push_back(std::move(error));
-            },
-            [&](transport::DtlsStateChange& e) {
-              events_.push_back(DtlsStateChanged{e.event});
-              onDtlsForMedia(now);
-            },
-            [&](transport::SelectedPairChange) {
-              events_.push_back(SelectedPairChanged{});
-              onPathForMedia(now);
-            },
-        },
-        event);
+    std::visit(Overloaded{
+                   [](std::monostate) {},
+                   [&](transport::IceStateChange& e) { events_.push(IceStateChanged{e.state}); },
+                   [&](transport::GatheringStateChange& e) { onGatheringState(e.state); },
+                   [&](transport::CandidateFound& e) { onCandidate(e.candidate); },
+                   [&](ice::CandidateError& e) {
+                     LocalCandidateError error{{}, {}, std::move(e.url), e.code, std::move(e.text)};
+                     if (e.local.port != 0) {
+                       error.address = e.local.ip.toString();
+                       error.port = e.local.port;
+                     }
+                     events_.push(std::move(error));
+                   },
+                   [&](transport::DtlsStateChange& e) {
+                     events_.push(DtlsStateChanged{e.event});
+                     onDtlsForMedia(now);
+                   },
+                   [&](transport::SelectedPairChange) {
+                     events_.push(SelectedPairChanged{});
+                     onPathForMedia(now);
+                   },
+               },
+               event);
   }
   if (!nextChannelEvent_ && !closed_) {
     sctp::ChannelEvent channel;
@@ -97,7 +96,7 @@ void Session::onCandidate(const ice::Candidate& candidate) {
   LocalCandidate event{
       sdp::writeCandidate(line), transportMid(), transportIndex(), ufrag, {}, {}, descriptions()};
   if (!candidate.url.empty()) event.url = candidate.url;
-  events_.push_back(std::move(event));
+  events_.push(std::move(event));
 }
 
 void Session::onGatheringState(transport::GatheringState state) {
@@ -108,7 +107,7 @@ void Session::onGatheringState(transport::GatheringState state) {
         CandidatesEnd{transportMid(), transportIndex(), transport_.localCredentials().ufrag};
   }
   event.descriptions = descriptions();
-  events_.push_back(std::move(event));
+  events_.push(std::move(event));
 }
 
 const sdp::MediaDescription* Session::transportMedia() const {
@@ -139,8 +138,7 @@ std::optional<IceCredentials> Session::remoteIceParameters() const {
 
 bool Session::pollEvent(SessionEvent& out) {
   if (events_.empty()) return false;
-  out = std::move(events_.front());
-  events_.pop_front();
+  out = events_.pop();
   return true;
 }
 

@@ -81,6 +81,22 @@ TEST(PathChangeSim, TheEstimateOfTheOldPathDoesNotFloodTheNewOne) {
   EXPECT_GT(camera.target, DataRate::kbps(200));
 }
 
+TEST(PathChangeSim, DataGoesOnWhereThereIsNoMedia) {
+  Pair pair;
+  pair.world().connect(pair.hostA(), pair.hostB());
+  DataChannel channel = pair.a().createDataChannel("c").value();
+  int received = 0;
+  pair.b().onDataChannel(
+      [&](DataChannel incoming) { incoming.onMessage([&](const DataMessage&) { ++received; }); });
+  ASSERT_TRUE(pair.connect());
+  pair.run(Duration::seconds(1));
+  pair.hostA().setUp(pair.hostA().port(0), false);
+  pair.run(Duration::seconds(3));
+  ASSERT_TRUE(channel.send("after"));
+  pair.run(Duration::seconds(3));
+  EXPECT_EQ(received, 1);
+}
+
 // Another port of the same two addresses (a NAT that forgot, an ICE restart) is the same way.
 TEST(PathChangeSim, AnIceRestartOnTheSameWayKeepsTheEstimate) {
   PairOptions options;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,6 +13,7 @@
 #include "parley/base/environment.h"
 #include "parley/base/export.h"
 #include "parley/base/result.h"
+#include "parley/base/ring_queue.h"
 #include "parley/base/units.h"
 #include "parley/jsep/capabilities.h"
 #include "parley/jsep/delta.h"
@@ -308,12 +308,16 @@ class PARLEY_EXPORT Session {
     bool operator==(const MediaRoute&) const = default;
   };
   std::optional<MediaRoute> mediaRoute_;  ///< the last one in use
-  std::deque<SessionEvent> events_;
+  /// Everybody polls them in every round: that this many wait does not happen.
+  RingQueue<SessionEvent> events_{8192};
   // Looked at one ahead, so that `hasEvents` can answer without taking anything.
   std::optional<sctp::ChannelEvent> nextChannelEvent_;
   std::optional<sctp::ChannelMessage> nextMessage_;
-  std::optional<media::ReceivedFrame> nextFrame_;
-  std::optional<media::AudioPlayoutUnit> nextAudio_;
+  // Media is swapped in and out, so that its memory goes round.
+  bool frameWaits_ = false;
+  bool audioWaits_ = false;
+  media::ReceivedFrame nextFrame_;
+  media::AudioPlayoutUnit nextAudio_;
   MonotonicGuard clock_;
 };
 
