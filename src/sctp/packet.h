@@ -15,12 +15,16 @@ inline constexpr uint8_t kInit = 1;
 inline constexpr uint8_t kInitAck = 2;
 inline constexpr uint8_t kSack = 3;
 inline constexpr uint8_t kHeartbeat = 4;
+inline constexpr uint8_t kHeartbeatAck = 5;
 inline constexpr uint8_t kAbort = 6;
 inline constexpr uint8_t kShutdown = 7;
+inline constexpr uint8_t kShutdownAck = 8;
 inline constexpr uint8_t kError = 9;
 inline constexpr uint8_t kCookieEcho = 10;
+inline constexpr uint8_t kCookieAck = 11;
 inline constexpr uint8_t kEcnEcho = 12;
 inline constexpr uint8_t kCwr = 13;
+inline constexpr uint8_t kShutdownComplete = 14;
 inline constexpr uint8_t kAuth = 15;
 inline constexpr uint8_t kNrSack = 16;
 inline constexpr uint8_t kIData = 64;
@@ -50,6 +54,8 @@ struct ChunkView {
 class ChunkCursor {
  public:
   explicit ChunkCursor(ByteSpan packet) : packet_(packet) {}
+  /// Whether bytes follow the last chunk given out.
+  bool more() const { return pos_ < packet_.size(); }
   bool next(ChunkView& out);
   bool ok() const { return ok_; }
 

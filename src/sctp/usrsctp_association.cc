@@ -46,24 +46,6 @@ std::string printable(ByteSpan text) {
 
 }  // namespace
 
-const char* toString(AssociationState state) {
-  switch (state) {
-    case AssociationState::New:
-      return "new";
-    case AssociationState::Connecting:
-      return "connecting";
-    case AssociationState::Connected:
-      return "connected";
-    case AssociationState::ShuttingDown:
-      return "shutting-down";
-    case AssociationState::Closed:
-      return "closed";
-    case AssociationState::Failed:
-      return "failed";
-  }
-  return "?";
-}
-
 std::unique_ptr<Association> createUsrSctpAssociation(Environment& environment,
                                                       const AssociationConfig& config) {
   return std::make_unique<UsrSctpAssociation>(environment, config);
@@ -74,15 +56,16 @@ UsrSctpAssociation::UsrSctpAssociation(Environment& environment, const Associati
       config_(config),
       stack_(UsrSctpStack::instance()),
       port_(PacketBuf::kMaxPayload, environment.limits.maxQueuedTransmits),
-      streams_(std::max<uint16_t>(config.streams, 1)),
+      streams_(std::clamp<uint16_t>(config.streams, 1, 1024)),
       outgoing_(PacketBuf::kMaxPayload, environment.limits.maxQueuedTransmits),
       queue_(environment.limits.maxBufferedAmount),
       inbox_(kMaxInboxItems),
       events_(environment.limits.maxQueuedEvents) {
   config_.mtu =
       std::clamp<size_t>(config_.mtu & ~size_t{3}, 512, PacketBuf::kMaxPayload & ~size_t{3});
-  config_.sendBuffer = std::clamp<size_t>(config_.sendBuffer, 64 * 1024, size_t{1} << 30);
-  config_.receiveBuffer = std::clamp<size_t>(config_.receiveBuffer, 64 * 1024, size_t{1} << 30);
+  config_.sendBuffer = std::clamp<size_t>(config_.sendBuffer, 64 * 1024, 4u << 20);
+  config_.receiveBuffer = std::clamp<size_t>(config_.receiveBuffer, 64 * 1024, 4u << 20);
+  config_.streams = std::min<uint16_t>(config_.streams, 1024);
 }
 
 UsrSctpAssociation::~UsrSctpAssociation() {

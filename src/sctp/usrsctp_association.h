@@ -73,7 +73,7 @@ class UsrSctpAssociation final : public Association {
   // All with the Guard held.
   void drain();
   void receivePart(ByteSpan part, uint16_t stream, uint32_t ppid, bool unordered, bool complete);
-  void finishMessage(Inbound&& in);
+  void finishMessage(uint16_t stream, uint32_t ppid, bool unordered, Bytes&& data);
   void handleNotification(ByteSpan bytes);
   void handleAssociationChange(const union sctp_notification& n, size_t size);
   void handleStreamReset(const union sctp_notification& n, size_t size);

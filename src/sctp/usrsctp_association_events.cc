@@ -69,11 +69,9 @@ void UsrSctpAssociation::receivePart(ByteSpan part, uint16_t stream, uint32_t pp
                                      bool complete) {
   Assembly* open = assembly(stream, unordered);
   if (open == nullptr && complete && part.size() <= config_.maxMessageSize) {
-    finishMessage({Inbound::Kind::Message, stream, ppid, unordered, [&] {
-                     Bytes data = queue_.takeSpare();
-                     data.assign(part.begin(), part.end());
-                     return data;
-                   }()});
+    Bytes data = queue_.takeSpare();
+    data.assign(part.begin(), part.end());
+    finishMessage(stream, ppid, unordered, std::move(data));
     return;
   }
   if (open == nullptr) {
@@ -90,11 +88,16 @@ void UsrSctpAssociation::receivePart(ByteSpan part, uint16_t stream, uint32_t pp
   if (!complete) return;
   Assembly done = std::move(*open);
   assemblies_.erase(assemblies_.begin() + (open - assemblies_.data()));
-  if (!done.tooBig)
-    finishMessage({Inbound::Kind::Message, stream, ppid, unordered, std::move(done.data)});
+  if (!done.tooBig) finishMessage(stream, ppid, unordered, std::move(done.data));
 }
 
-void UsrSctpAssociation::finishMessage(Inbound&& in) {
+void UsrSctpAssociation::finishMessage(uint16_t stream, uint32_t ppid, bool unordered,
+                                       Bytes&& data) {
+  Inbound in;
+  in.stream = stream;
+  in.ppid = ppid;
+  in.unordered = unordered;
+  in.data = std::move(data);
   inboxBytes_ += in.data.size();
   inbox_.push(std::move(in));
 }

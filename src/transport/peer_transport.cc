@@ -105,7 +105,8 @@ void PeerTransport::startSctp(Timestamp now) {
   sctp::AssociationConfig config = config_.sctp;
   config.remotePort = *sctpRemotePort_;
   config.maxMessageSize = environment_.limits.maxMessageSize;
-  channels_.start(sctp::createUsrSctpAssociation(environment_, config), now);
+  if (const auto pair = agent_.selectedPair(); pair && pair->rtt) config.rttHint = *pair->rtt;
+  channels_.start(sctp::createAssociation(environment_, config), now);
 }
 
 bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass) {

@@ -64,8 +64,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   run.a.channels.setDtlsRole(true, run.now);
   run.b.channels.setDtlsRole(false, run.now);
   const auto channel = run.a.channels.open({.label = "fuzz"}, run.now);
-  run.a.channels.start(createUsrSctpAssociation(run.a.env, {}), run.now);
-  if (progress > 0) run.b.channels.start(createUsrSctpAssociation(run.b.env, {}), run.now);
+  run.a.channels.start(createAssociation(run.a.env, {}), run.now);
+  if (progress > 0) run.b.channels.start(createAssociation(run.b.env, {}), run.now);
   for (int i = 0; i < progress; ++i) run.step();
   if (progress == 6) {
     const Bytes payload(5000);

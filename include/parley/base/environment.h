@@ -2,6 +2,7 @@
 
 #include "parley/base/limits.h"
 #include "parley/base/log.h"
+#include "parley/base/memory_budget.h"
 #include "parley/base/packet_buffer.h"
 #include "parley/base/random.h"
 #include "parley/base/time.h"
@@ -16,6 +17,9 @@ struct Environment {
   LogSink& log = nullLog();
   WallClock wallClock{};
   Limits limits{};
+  /// Bounds what connections hold together beyond their first megabyte each way; null: only the
+  /// limits of each.
+  MemoryBudget* memory = nullptr;
 };
 
 }  // namespace parley

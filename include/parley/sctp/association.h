@@ -21,8 +21,9 @@
 //   decrypted record -> Association::handlePacket -> pollInbound -> DataChannels -> the application
 //   the application  -> DataChannels -> Association::send -> pollTransmit -> one DTLS record each
 //
-// `Association` is an interface so that another SCTP engine can take its place. The engine in use
-// is usrsctp; nothing outside this layer knows that.
+// `Association` is an interface: the engine in use is our own (createAssociation); usrsctp stands
+// beside it (createUsrSctpAssociation), as a second implementation to be tested against. Nothing
+// outside this layer knows either.
 
 namespace parley::sctp {
 
@@ -35,16 +36,22 @@ struct AssociationConfig {
   /// is no path MTU discovery (RFC 8261 section 5 asks for it only if more than 1200 is tried).
   size_t mtu = 1148;
   /// Streams asked for, each way; the peer may reduce them. RFC 8831 section 6.2 recommends 65535.
-  /// The engine allocates 110 bytes per stream pair at once and browsers do not understand requests
-  /// for more streams later, so this is a price per connection: 110 KiB for 1024, 7 MiB for 65535.
-  uint16_t streams = 1024;
-  size_t sendBuffer = 4u << 20;  ///< bytes in flight at most; also bounds the size of one message
-  size_t receiveBuffer = 4u << 20;  ///< bytes offered as receiver window
+  /// A stream costs memory only while it is used. (usrsctp allocates 110 bytes per stream pair at
+  /// once: it asks for 1024 at most.)
+  uint16_t streams = 65'535;
+  /// Bytes in flight at most. What is really in flight follows the path's bandwidth and delay; more
+  /// than 1 MiB is taken from Environment::memory.
+  size_t sendBuffer = 32u << 20;
+  /// The receiver window at most. It begins at 1 MiB and grows while the application keeps up with
+  /// a peer that fills it; what it grows by is taken from Environment::memory.
+  size_t receiveBuffer = 32u << 20;
   size_t maxMessageSize = 262'144;  ///< larger incoming messages are dropped and reported
+  /// A round trip time known from elsewhere (ICE), for the first timeouts; zero: none.
+  Duration rttHint{};
   /// Offers RFC 9653 (no CRC32c inside DTLS) and uses it if the peer offers it too.
   bool zeroChecksum = true;
-  /// Offers RFC 8260 (I-DATA): big messages do not block small ones. Off: costs 5 to 12 % more CPU.
-  bool interleaving = false;
+  /// Offers RFC 8260 (I-DATA): big messages do not block small ones.
+  bool interleaving = true;
 };
 
 enum class AssociationState : uint8_t { New, Connecting, Connected, ShuttingDown, Closed, Failed };
@@ -73,11 +80,16 @@ struct Inbound {
     StreamReset,      ///< the peer reset its outgoing stream: no more messages until reused
     AllStreamsReset,  ///< the same for every stream; `stream` is meaningless
     TooBig,           ///< a message above maxMessageSize was dropped
+    Abandoned,        ///< the peer gave up a message of which parts were delivered
   };
   Kind kind = Kind::Message;
   uint16_t stream = 0;
   uint32_t ppid = 0;  ///< host byte order
   bool unordered = false;
+  /// A message that arrives in parts (Association::setPartSize) has one Inbound each; they follow
+  /// each other in order, with other streams' messages between them.
+  bool first = true;
+  bool last = true;
   Bytes data;
 };
 
@@ -105,13 +117,20 @@ struct AssociationStats {
   uint64_t bytesSent = 0;       ///< SCTP packets
   uint64_t bytesReceived = 0;
   uint64_t retransmittedChunks = 0;
-  uint64_t messagesAbandoned = 0;  ///< expired before the engine took them
-  uint32_t congestionWindow = 0;   ///< bytes
-  uint32_t receiverWindow = 0;     ///< the peer's, bytes
+  uint64_t retransmittedBytes = 0;  ///< of payload
+  uint64_t timeouts = 0;            ///< retransmission timer expiries
+  uint64_t messagesAbandoned = 0;   ///< given up for their limits (partial reliability)
+  uint32_t congestionWindow = 0;    ///< bytes
+  uint32_t receiverWindow = 0;      ///< the peer's, bytes
   Duration smoothedRtt;
   uint32_t mtu = 0;
   uint32_t unackedChunks = 0;
+  uint32_t bytesInFlight = 0;
+  uint32_t localReceiverWindow = 0;  ///< what we offer at most now, bytes
+  Duration minRtt;
+  uint64_t pacingRate = 0;    ///< bytes per second; 0: not paced
   bool zeroChecksum = false;  ///< packets leave without CRC32c
+  bool interleaving = false;  ///< RFC 8260 is in use
 };
 
 /// One SCTP association: a machine. Nothing is called back; outputs are polled. Wire input never
@@ -133,6 +152,15 @@ class PARLEY_EXPORT Association {
   /// ResourceExhausted (buffer full).
   virtual Result<void> send(uint16_t stream, uint32_t ppid, ByteSpan message,
                             const SendOptions& options, Timestamp now) = 0;
+  /// Queues a part of a message that is not held whole; `last` ends it. The parts of one message
+  /// follow each other on their stream; options and PPID of the first one count. Only the last part
+  /// may be empty. Without interleaving other streams wait until the message is ended. Errors as of
+  /// send(); Type also for a message that becomes larger than maxSendSize() allows.
+  virtual Result<void> sendPart(uint16_t stream, uint32_t ppid, ByteSpan part, bool last,
+                                const SendOptions& options, Timestamp now);
+  /// Incoming messages of the stream that exceed `bytes` come in parts of about that size, each an
+  /// Inbound of its own. 0: whole messages, the default also after the stream was reset.
+  virtual void setPartSize(uint16_t stream, size_t bytes);
   /// Resets outgoing streams (RFC 6525) once what was sent on them before has been delivered.
   /// Answered by OutgoingStreamsReset; send() on them fails until then.
   virtual void resetStreams(std::span<const uint16_t> streams, Timestamp now) = 0;
@@ -159,8 +187,14 @@ class PARLEY_EXPORT Association {
   /// Application bytes accepted by send() and not yet handed out by pollTransmit().
   virtual size_t bufferedAmount() const = 0;
   virtual size_t bufferedAmount(uint16_t stream) const = 0;
+  /// Whether send() has room for so many bytes.
+  virtual bool canTake(size_t bytes) const;
   virtual AssociationStats stats() const = 0;
 };
+
+/// An association run by our own engine.
+PARLEY_EXPORT std::unique_ptr<Association> createAssociation(Environment& environment,
+                                                             const AssociationConfig& config);
 
 /// An association run by usrsctp. That engine keeps process-wide state and runs its timers for all
 /// associations together; the associations of a process share one lock around it.

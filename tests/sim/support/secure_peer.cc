@@ -49,7 +49,7 @@ void SecurePeer::pull(Timestamp now) {
   while (dtls_->pollEvent(event)) {
     if (event.state != dtls::State::Connected) continue;
     securedAt = now;
-    channels_.start(sctp::createUsrSctpAssociation(environment_, {}), now);
+    channels_.start(sctp::createAssociation(environment_, {}), now);
   }
   PacketBuf packet;
   while (dtls_->pollData(packet)) channels_.handlePacket(packet.span(), now);

@@ -11,7 +11,7 @@
 #include "parley/sctp/data_channels.h"
 
 #include "sctp/dcep.h"
-#include "unit/sctp/pair.h"
+#include "unit/sctp/association_fixture.h"
 
 namespace parley::sctp {
 
@@ -46,7 +46,7 @@ struct ChannelPeer {
 };
 
 /// A is the DTLS client (even ids), B the server (odd ids).
-class DataChannelsTest : public ::testing::Test {
+class DataChannelsTest : public ::testing::TestWithParam<Engines> {
  protected:
   DataChannelsTest() { make(); }
   void make(LinkConfig link = {}, uint64_t seed = 1) {
@@ -66,8 +66,8 @@ class DataChannelsTest : public ::testing::Test {
     b->channels->setRemoteMaxMessageSize(262'144);
     a->channels->setDtlsRole(true, pair->now());
     b->channels->setDtlsRole(false, pair->now());
-    a->channels->start(createUsrSctpAssociation(a->world.env, config), pair->now());
-    b->channels->start(createUsrSctpAssociation(b->world.env, config), pair->now());
+    a->channels->start(createWith(GetParam().first, a->world.env, config), pair->now());
+    b->channels->start(createWith(GetParam().second, b->world.env, config), pair->now());
   }
   void connect(AssociationConfig config = {}) {
     start(config);
@@ -77,10 +77,10 @@ class DataChannelsTest : public ::testing::Test {
   /// Raw access to A's side: an association instead of DataChannels, to misbehave with.
   struct Rogue {
     explicit Rogue(DataChannelsTest& t)
-        : world(77), association(createUsrSctpAssociation(world.env, {})), test(t) {}
+        : world(77), association(createWith(GetParam().first, world.env)), test(t) {}
     void connect() {
       test.b->channels->setDtlsRole(false, now);
-      test.b->channels->start(createUsrSctpAssociation(test.b->world.env, {}), now);
+      test.b->channels->start(createWith(GetParam().second, test.b->world.env), now);
       association->connect(now);
       run();
     }

@@ -7,7 +7,7 @@
 namespace parley::sctp {
 namespace {
 
-TEST_F(DataChannelsTest, WrongParityClosesOnlyThatStream) {
+TEST_P(DataChannelsTest, WrongParityClosesOnlyThatStream) {
   Rogue rogue(*this);
   rogue.connect();
   rogue.open(1, "odd ids are the server's");
@@ -21,7 +21,7 @@ TEST_F(DataChannelsTest, WrongParityClosesOnlyThatStream) {
   EXPECT_EQ(b->channels->streamId(*b->channels->open({}, rogue.now)), 1);
 }
 
-TEST_F(DataChannelsTest, OpenOnAStreamInUseClosesThatChannel) {
+TEST_P(DataChannelsTest, OpenOnAStreamInUseClosesThatChannel) {
   Rogue rogue(*this);
   rogue.connect();
   rogue.open(0);
@@ -34,7 +34,7 @@ TEST_F(DataChannelsTest, OpenOnAStreamInUseClosesThatChannel) {
   EXPECT_EQ(b->messages.size(), 1u);
 }
 
-TEST_F(DataChannelsTest, MalformedDcepResetsTheStream) {
+TEST_P(DataChannelsTest, MalformedDcepResetsTheStream) {
   Rogue rogue(*this);
   rogue.connect();
   rogue.send(4, ppid::kDcep, Bytes{3, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 'c'});
@@ -44,7 +44,7 @@ TEST_F(DataChannelsTest, MalformedDcepResetsTheStream) {
   EXPECT_TRUE(b->events.size() == 1) << "only the association's own event";
 }
 
-TEST_F(DataChannelsTest, UnorderedDataBeforeItsOpenIsKept) {
+TEST_P(DataChannelsTest, UnorderedDataBeforeItsOpenIsKept) {
   Rogue rogue(*this);
   rogue.connect();
   rogue.send(8, ppid::kText, toBytes("overtook"), true);
@@ -54,7 +54,7 @@ TEST_F(DataChannelsTest, UnorderedDataBeforeItsOpenIsKept) {
   EXPECT_EQ(asText(b->messages[0].data), "overtook");
 }
 
-TEST_F(DataChannelsTest, DataWithoutOpenIsForgottenAfterFiveSeconds) {
+TEST_P(DataChannelsTest, DataWithoutOpenIsForgottenAfterFiveSeconds) {
   Rogue rogue(*this);
   rogue.connect();
   for (uint16_t s = 10; s < 30; s += 2) rogue.send(s, ppid::kText, pattern(60'000, s));
@@ -65,7 +65,7 @@ TEST_F(DataChannelsTest, DataWithoutOpenIsForgottenAfterFiveSeconds) {
   EXPECT_EQ(b->got<ChannelIncoming>().size(), 10u);
 }
 
-TEST_F(DataChannelsTest, InvalidUtf8ArrivesRepaired) {
+TEST_P(DataChannelsTest, InvalidUtf8ArrivesRepaired) {
   Rogue rogue(*this);
   rogue.connect();
   rogue.open(0);
@@ -76,7 +76,7 @@ TEST_F(DataChannelsTest, InvalidUtf8ArrivesRepaired) {
             "b\xEF\xBF\xBD");
 }
 
-TEST_F(DataChannelsTest, DeprecatedFragmentsAreJoined) {
+TEST_P(DataChannelsTest, DeprecatedFragmentsAreJoined) {
   Rogue rogue(*this);
   rogue.connect();
   rogue.open(0);
@@ -93,7 +93,7 @@ TEST_F(DataChannelsTest, DeprecatedFragmentsAreJoined) {
   EXPECT_EQ(b->got<ChannelFailed>().size(), 1u);
 }
 
-TEST_F(DataChannelsTest, EndlessFragmentsCloseTheChannel) {
+TEST_P(DataChannelsTest, EndlessFragmentsCloseTheChannel) {
   Rogue rogue(*this);
   rogue.connect();
   rogue.open(0);
@@ -102,7 +102,7 @@ TEST_F(DataChannelsTest, EndlessFragmentsCloseTheChannel) {
   EXPECT_TRUE(b->messages.empty());
 }
 
-TEST_F(DataChannelsTest, FragmentsOfAllChannelsTogetherAreBounded) {
+TEST_P(DataChannelsTest, FragmentsOfAllChannelsTogetherAreBounded) {
   b->world.env.limits.maxKeptDataBytes = 200'000;
   Rogue rogue(*this);
   rogue.connect();
@@ -123,7 +123,7 @@ TEST_F(DataChannelsTest, FragmentsOfAllChannelsTogetherAreBounded) {
   EXPECT_EQ(b->got<ChannelFailed>().size(), 3u);
 }
 
-TEST_F(DataChannelsTest, NamesOfAllChannelsTogetherAreBounded) {
+TEST_P(DataChannelsTest, NamesOfAllChannelsTogetherAreBounded) {
   b->world.env.limits.maxKeptDataBytes = 200'000;
   Rogue rogue(*this);
   rogue.connect();
@@ -135,7 +135,7 @@ TEST_F(DataChannelsTest, NamesOfAllChannelsTogetherAreBounded) {
   EXPECT_EQ(b->got<ChannelIncoming>().size(), 4u);
 }
 
-TEST_F(DataChannelsTest, OversizeMessagesCloseTheChannelOnly) {
+TEST_P(DataChannelsTest, OversizeMessagesCloseTheChannelOnly) {
   Rogue rogue(*this);
   rogue.connect();
   rogue.open(0);
@@ -146,7 +146,7 @@ TEST_F(DataChannelsTest, OversizeMessagesCloseTheChannelOnly) {
   EXPECT_EQ(b->messages.size(), 1u);
 }
 
-TEST_F(DataChannelsTest, UnknownPpidsAndLongEmptiesAreTolerated) {
+TEST_P(DataChannelsTest, UnknownPpidsAndLongEmptiesAreTolerated) {
   Rogue rogue(*this);
   rogue.connect();
   rogue.open(0);
@@ -158,7 +158,7 @@ TEST_F(DataChannelsTest, UnknownPpidsAndLongEmptiesAreTolerated) {
   EXPECT_TRUE(b->got<ChannelFailed>().empty());
 }
 
-TEST_F(DataChannelsTest, ChannelsBeyondTheLimitAreRefused) {
+TEST_P(DataChannelsTest, ChannelsBeyondTheLimitAreRefused) {
   b->world.env.limits.maxDataChannels = 3;
   Rogue rogue(*this);
   rogue.connect();
@@ -167,7 +167,7 @@ TEST_F(DataChannelsTest, ChannelsBeyondTheLimitAreRefused) {
   EXPECT_TRUE(rogue.wasReset(6) && rogue.wasReset(8) && rogue.wasReset(10));
 }
 
-TEST_F(DataChannelsTest, UnreadOpensArePushedBack) {
+TEST_P(DataChannelsTest, UnreadOpensArePushedBack) {
   Rogue rogue(*this);
   rogue.connect();
   b->readEvents = false;
@@ -181,7 +181,7 @@ TEST_F(DataChannelsTest, UnreadOpensArePushedBack) {
   EXPECT_EQ(b->channels->channelCount(), 200u);
 }
 
-TEST_F(DataChannelsTest, ResetOfANeverOpenedStreamIsHarmless) {
+TEST_P(DataChannelsTest, ResetOfANeverOpenedStreamIsHarmless) {
   Rogue rogue(*this);
   rogue.connect();
   rogue.send(4, ppid::kText, toBytes("no open"));

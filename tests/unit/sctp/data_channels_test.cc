@@ -10,7 +10,9 @@
 namespace parley::sctp {
 namespace {
 
-TEST_F(DataChannelsTest, ChannelOpenedBeforeEverythingReachesThePeer) {
+INSTANTIATE_TEST_SUITE_P(Engines, DataChannelsTest, oursFirst(), nameOf);
+
+TEST_P(DataChannelsTest, ChannelOpenedBeforeEverythingReachesThePeer) {
   const ChannelInit init{.label =
                              "l\xC3\xA4"
                              "bel",
@@ -31,7 +33,7 @@ TEST_F(DataChannelsTest, ChannelOpenedBeforeEverythingReachesThePeer) {
   EXPECT_EQ(a->got<ChannelOpened>().size(), 1u);
 }
 
-TEST_F(DataChannelsTest, DtlsClientTakesEvenIdsServerOddOnes) {
+TEST_P(DataChannelsTest, DtlsClientTakesEvenIdsServerOddOnes) {
   const ChannelId a1 = open(*a), a2 = open(*a), b1 = open(*b), b2 = open(*b);
   connect();
   EXPECT_EQ(a->channels->streamId(a1), 0);
@@ -40,14 +42,14 @@ TEST_F(DataChannelsTest, DtlsClientTakesEvenIdsServerOddOnes) {
   EXPECT_EQ(b->channels->streamId(b2), 3);
 }
 
-TEST_F(DataChannelsTest, NegotiatedIdsAreSkipped) {
+TEST_P(DataChannelsTest, NegotiatedIdsAreSkipped) {
   open(*a, {.negotiated = true, .id = 0});
   const ChannelId id = open(*a);
   connect();
   EXPECT_EQ(a->channels->streamId(id), 2);
 }
 
-TEST_F(DataChannelsTest, InvalidOptionsAreRefused) {
+TEST_P(DataChannelsTest, InvalidOptionsAreRefused) {
   const auto code = [&](const ChannelInit& init) {
     return a->channels->open(init, pair->now()).error().code;
   };
@@ -65,7 +67,7 @@ TEST_F(DataChannelsTest, InvalidOptionsAreRefused) {
   EXPECT_EQ(a->channels->channelCount(), 2u);
 }
 
-TEST_F(DataChannelsTest, ChannelsBeyondTheNegotiatedStreamsFail) {
+TEST_P(DataChannelsTest, ChannelsBeyondTheNegotiatedStreamsFail) {
   const ChannelId tooHigh = open(*a, {.negotiated = true, .id = 100});
   connect({.streams = 16});
   a->drain();
@@ -76,14 +78,14 @@ TEST_F(DataChannelsTest, ChannelsBeyondTheNegotiatedStreamsFail) {
   EXPECT_EQ(a->channels->open({}, pair->now()).error().code, ErrorCode::Operation);
 }
 
-TEST_F(DataChannelsTest, LongLabelsTravel) {
+TEST_P(DataChannelsTest, LongLabelsTravel) {
   open(*a, {.label = std::string(65'535, 'l'), .protocol = std::string(65'535, 'p')});
   connect();
   ASSERT_TRUE(until([&] { return !b->got<ChannelIncoming>().empty(); }));
   EXPECT_EQ(b->got<ChannelIncoming>()[0].init.label.size(), 65'535u);
 }
 
-TEST_F(DataChannelsTest, TextBinaryAndEmptyMessagesKeepTheirKind) {
+TEST_P(DataChannelsTest, TextBinaryAndEmptyMessagesKeepTheirKind) {
   const ChannelId id = open(*a);
   connect();
   ASSERT_TRUE(send(*a, id, "text"));
@@ -100,7 +102,7 @@ TEST_F(DataChannelsTest, TextBinaryAndEmptyMessagesKeepTheirKind) {
   EXPECT_EQ(b->channels->stats(b->messages[0].channel), (ChannelStats{0, 0, 4, 7}));
 }
 
-TEST_F(DataChannelsTest, AnswersFlowBeforeTheAck) {
+TEST_P(DataChannelsTest, AnswersFlowBeforeTheAck) {
   const ChannelId id = open(*a, {.ordered = false});
   connect();
   ASSERT_TRUE(send(*a, id, "right behind the OPEN"));
@@ -110,7 +112,7 @@ TEST_F(DataChannelsTest, AnswersFlowBeforeTheAck) {
   EXPECT_EQ(a->messages[0].channel, id);
 }
 
-TEST_F(DataChannelsTest, ThousandMessagesBothWaysUnderLoss) {
+TEST_P(DataChannelsTest, ThousandMessagesBothWaysUnderLoss) {
   make({.delay = Duration::millis(8),
         .jitter = Duration::millis(4),
         .loss = 0.01,
@@ -148,7 +150,7 @@ TEST_F(DataChannelsTest, ThousandMessagesBothWaysUnderLoss) {
   }
 }
 
-TEST_F(DataChannelsTest, ThousandChannels) {
+TEST_P(DataChannelsTest, ThousandChannels) {
   std::vector<ChannelId> ours, theirs;
   for (int i = 0; i < 500; ++i) {
     ours.push_back(open(*a, {.label = std::to_string(i)}));
@@ -171,7 +173,7 @@ TEST_F(DataChannelsTest, ThousandChannels) {
   EXPECT_EQ(a->got<ChannelClosed>().size(), 1000u);
 }
 
-TEST_F(DataChannelsTest, SendChecksStateSizeAndBuffer) {
+TEST_P(DataChannelsTest, SendChecksStateSizeAndBuffer) {
   const ChannelId id = open(*a);
   EXPECT_EQ(send(*a, id, "early").error().code, ErrorCode::InvalidState);
   EXPECT_EQ(send(*a, ChannelId{99}, "unknown").error().code, ErrorCode::InvalidState);
@@ -194,7 +196,7 @@ TEST_F(DataChannelsTest, SendChecksStateSizeAndBuffer) {
   EXPECT_EQ(send(*a, id, "late").error().code, ErrorCode::InvalidState);
 }
 
-TEST_F(DataChannelsTest, BufferedAmountCountsApplicationBytesOnly) {
+TEST_P(DataChannelsTest, BufferedAmountCountsApplicationBytesOnly) {
   const ChannelId id = open(*a);
   connect();
   pair->run(Duration::millis(100));
@@ -207,7 +209,7 @@ TEST_F(DataChannelsTest, BufferedAmountCountsApplicationBytesOnly) {
   EXPECT_EQ(a->channels->bufferedAmount(id), 0u);
 }
 
-TEST_F(DataChannelsTest, LowEventFiresOncePerCrossing) {
+TEST_P(DataChannelsTest, LowEventFiresOncePerCrossing) {
   const ChannelId id = open(*a);
   connect();
   a->channels->setBufferedAmountLowThreshold(id, 100'000);
@@ -223,7 +225,7 @@ TEST_F(DataChannelsTest, LowEventFiresOncePerCrossing) {
   EXPECT_EQ(a->got<BufferedAmountLow>().size(), 3u) << "never above the threshold";
 }
 
-TEST_F(DataChannelsTest, CloseDeliversWhatIsQueuedFirst) {
+TEST_P(DataChannelsTest, CloseDeliversWhatIsQueuedFirst) {
   const ChannelId id = open(*a);
   connect();
   for (int i = 0; i < 20; ++i)
@@ -240,7 +242,7 @@ TEST_F(DataChannelsTest, CloseDeliversWhatIsQueuedFirst) {
   EXPECT_EQ(a->channels->state(id), ChannelState::Closed);
 }
 
-TEST_F(DataChannelsTest, CloseCompletesThoughTheLastMessageWasLost) {
+TEST_P(DataChannelsTest, CloseCompletesThoughTheLastMessageWasLost) {
   const ChannelId id = open(*a);
   connect();
   ASSERT_TRUE(until([&] { return !b->got<ChannelIncoming>().empty(); }));
@@ -258,7 +260,7 @@ TEST_F(DataChannelsTest, CloseCompletesThoughTheLastMessageWasLost) {
   EXPECT_EQ(asText(b->messages[0].data), "last words");
 }
 
-TEST_F(DataChannelsTest, BothClosingAtOnceEndsOnce) {
+TEST_P(DataChannelsTest, BothClosingAtOnceEndsOnce) {
   const ChannelId id = open(*a);
   connect();
   ASSERT_TRUE(until([&] { return !b->got<ChannelIncoming>().empty(); }));
@@ -272,7 +274,7 @@ TEST_F(DataChannelsTest, BothClosingAtOnceEndsOnce) {
   EXPECT_TRUE(a->got<ChannelClosing>().empty());
 }
 
-TEST_F(DataChannelsTest, ClosingBeforeTheAssociationIsUp) {
+TEST_P(DataChannelsTest, ClosingBeforeTheAssociationIsUp) {
   const ChannelId id = open(*a);
   a->channels->close(id, pair->now());
   a->drain();
@@ -282,7 +284,7 @@ TEST_F(DataChannelsTest, ClosingBeforeTheAssociationIsUp) {
   EXPECT_TRUE(b->got<ChannelIncoming>().empty());
 }
 
-TEST_F(DataChannelsTest, IdsAreReusedAfterBothResets) {
+TEST_P(DataChannelsTest, IdsAreReusedAfterBothResets) {
   make({.delay = Duration::millis(5), .jitter = Duration::millis(5), .loss = 0.05}, 5);
   connect();
   for (int round = 0; round < 30; ++round) {
@@ -301,7 +303,7 @@ TEST_F(DataChannelsTest, IdsAreReusedAfterBothResets) {
   }
 }
 
-TEST_F(DataChannelsTest, ReopeningAtOnceNeverMixesUpTwoLives) {
+TEST_P(DataChannelsTest, ReopeningAtOnceNeverMixesUpTwoLives) {
   make({.delay = Duration::millis(5), .jitter = Duration::millis(3), .loss = 0.1}, 9);
   connect();
   // The opener reuses the id the moment its own side is done; the other side may still be waiting.
@@ -327,7 +329,7 @@ TEST_F(DataChannelsTest, ReopeningAtOnceNeverMixesUpTwoLives) {
   for (const auto& m : b->messages) EXPECT_EQ(labels[m.channel], asText(m.data));
 }
 
-TEST_F(DataChannelsTest, NegotiatedChannelsNeedNoDcep) {
+TEST_P(DataChannelsTest, NegotiatedChannelsNeedNoDcep) {
   const ChannelId ours = open(*a, {.label = "n", .negotiated = true, .id = 5});
   const ChannelId theirs = open(*b, {.label = "n", .negotiated = true, .id = 5});
   connect();
@@ -341,7 +343,7 @@ TEST_F(DataChannelsTest, NegotiatedChannelsNeedNoDcep) {
       until([&] { return a->channels->channelCount() + b->channels->channelCount() == 0; }));
 }
 
-TEST_F(DataChannelsTest, NegotiatedChannelOpenedLateGetsWhatCameEarly) {
+TEST_P(DataChannelsTest, NegotiatedChannelOpenedLateGetsWhatCameEarly) {
   const ChannelId ours = open(*a, {.negotiated = true, .id = 5});
   connect();
   ASSERT_TRUE(send(*a, ours, "early"));
@@ -351,7 +353,7 @@ TEST_F(DataChannelsTest, NegotiatedChannelOpenedLateGetsWhatCameEarly) {
   EXPECT_EQ(b->messages[0].channel, theirs);
 }
 
-TEST_F(DataChannelsTest, MaxPacketLifeTimeDropsStaleMessages) {
+TEST_P(DataChannelsTest, MaxPacketLifeTimeDropsStaleMessages) {
   const ChannelId id = open(*a, {.ordered = false, .maxPacketLifeTimeMs = 200});
   connect();
   ASSERT_TRUE(send(*a, id, "one"));
@@ -366,7 +368,7 @@ TEST_F(DataChannelsTest, MaxPacketLifeTimeDropsStaleMessages) {
   EXPECT_EQ(asText(b->messages[1].data), "fresh");
 }
 
-TEST_F(DataChannelsTest, FailureOfTheAssociationFailsEveryChannel) {
+TEST_P(DataChannelsTest, FailureOfTheAssociationFailsEveryChannel) {
   const ChannelId id = open(*a);
   open(*a);
   connect();
@@ -384,7 +386,7 @@ TEST_F(DataChannelsTest, FailureOfTheAssociationFailsEveryChannel) {
   EXPECT_TRUE(a->channels->nextDeadline().isNever());
 }
 
-TEST_F(DataChannelsTest, UnreadMessagesBlockOnlyTheData) {
+TEST_P(DataChannelsTest, UnreadMessagesBlockOnlyTheData) {
   const ChannelId id = open(*a);
   connect({.receiveBuffer = 300'000});
   b->readMessages = false;
@@ -401,7 +403,7 @@ TEST_F(DataChannelsTest, UnreadMessagesBlockOnlyTheData) {
     EXPECT_TRUE(b->messages[i].data == pattern(50'000, i));
 }
 
-TEST_F(DataChannelsTest, UnreadMessagesResumeWhenRead) {
+TEST_P(DataChannelsTest, UnreadMessagesResumeWhenRead) {
   const ChannelId id = open(*a);
   connect({.receiveBuffer = 300'000});
   b->readMessages = false;
@@ -412,17 +414,17 @@ TEST_F(DataChannelsTest, UnreadMessagesResumeWhenRead) {
   ASSERT_TRUE(until([&] { return b->messages.size() == 60; }));
 }
 
-TEST_F(DataChannelsTest, PacketsBeforeStartAreKept) {
+TEST_P(DataChannelsTest, PacketsBeforeStartAreKept) {
   open(*a);
   a->channels->setDtlsRole(true, pair->now());
   b->channels->setDtlsRole(false, pair->now());
-  a->channels->start(createUsrSctpAssociation(a->world.env, {}), pair->now());
+  a->channels->start(createWith(GetParam().first, a->world.env), pair->now());
   pair->run(Duration::millis(200));
-  b->channels->start(createUsrSctpAssociation(b->world.env, {}), pair->now());
+  b->channels->start(createWith(GetParam().second, b->world.env), pair->now());
   ASSERT_TRUE(until([&] { return !b->got<ChannelIncoming>().empty(); }, Duration::millis(100)));
 }
 
-TEST_F(DataChannelsTest, ARestartFailsOpenChannelsAndServesNewOnes) {
+TEST_P(DataChannelsTest, ARestartFailsOpenChannelsAndServesNewOnes) {
   connect();
   const ChannelId old = open(*a);
   ASSERT_TRUE(until([&] { return !b->got<ChannelIncoming>().empty(); }));
@@ -453,10 +455,10 @@ TEST_F(DataChannelsTest, ARestartFailsOpenChannelsAndServesNewOnes) {
   ASSERT_TRUE(until([&] { return b->messages.size() == 1; }));
 }
 
-TEST_F(DataChannelsTest, ARestartBeforeTheAssociationIsUpCostsNoChannel) {
+TEST_P(DataChannelsTest, ARestartBeforeTheAssociationIsUpCostsNoChannel) {
   const ChannelId id = open(*a);
   a->channels->setDtlsRole(true, pair->now());
-  a->channels->start(createUsrSctpAssociation(a->world.env, {}), pair->now());
+  a->channels->start(createWith(GetParam().first, a->world.env), pair->now());
   a->channels->restart(pair->now());
   a->drain();
   EXPECT_TRUE(a->events.empty());
@@ -464,7 +466,7 @@ TEST_F(DataChannelsTest, ARestartBeforeTheAssociationIsUpCostsNoChannel) {
   EXPECT_EQ(a->channels->state(id), ChannelState::Open);
 }
 
-TEST_F(DataChannelsTest, ARestartRevivesWhatHadEnded) {
+TEST_P(DataChannelsTest, ARestartRevivesWhatHadEnded) {
   connect();
   a->channels->closeAll(pair->now());
   EXPECT_FALSE(a->channels->open({.label = "x"}, pair->now()));
@@ -476,7 +478,7 @@ TEST_F(DataChannelsTest, ARestartRevivesWhatHadEnded) {
   EXPECT_EQ(a->channels->state(id), ChannelState::Open);
 }
 
-TEST_F(DataChannelsTest, CallsInAnyStateAreHarmless) {
+TEST_P(DataChannelsTest, CallsInAnyStateAreHarmless) {
   const ChannelId nobody{42};
   PacketBuf packet;
   for (int round = 0; round < 3; ++round) {
@@ -494,11 +496,11 @@ TEST_F(DataChannelsTest, CallsInAnyStateAreHarmless) {
     static_cast<void>(a->channels->pollTransmit(packet));
     a->drain();
   }
-  a->channels->start(createUsrSctpAssociation(a->world.env, {}), pair->now());
+  a->channels->start(createWith(GetParam().first, a->world.env), pair->now());
   EXPECT_TRUE(a->channels->nextDeadline().isNever());
 }
 
-TEST_F(DataChannelsTest, MayBeDestroyedAtAnyPoint) {
+TEST_P(DataChannelsTest, MayBeDestroyedAtAnyPoint) {
   for (int steps = 0; steps < 25; ++steps) {
     make({}, 100 + steps);
     const ChannelId id = open(*a);

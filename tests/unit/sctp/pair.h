@@ -22,6 +22,8 @@ struct LinkConfig {
   Duration jitter = Duration::zero();  ///< uniform extra delay: reorders
   double loss = 0;
   double duplicate = 0;
+  double rate = 0;            ///< bytes per second at the bottleneck; 0: unlimited
+  size_t queue = 256 * 1024;  ///< bytes that may wait for it; more is dropped
 };
 
 /// Cheap, reproducible, different for each seed.
@@ -64,9 +66,9 @@ class Pair {
         EXPECT_LE(packet.size(), mtu_);
         ++packets_;
         if (filter_ && !filter_(i, packet.span())) continue;
-        if (random_.unit() < link_.loss) continue;
+        if (link_.loss > 0 && random_.unit() < link_.loss) continue;
         put(i, packet.span());
-        if (random_.unit() < link_.duplicate) put(i, packet.span());
+        if (link_.duplicate > 0 && random_.unit() < link_.duplicate) put(i, packet.span());
       }
     }
   }
@@ -106,8 +108,18 @@ class Pair {
  private:
   void setWallClock() { wallClock_.set(now_ + wallShift_); }
   void put(size_t from, ByteSpan packet) {
-    const Duration extra = link_.jitter * random_.unit();
-    flight_.emplace(std::pair{now_ + link_.delay + extra, order_++},
+    const Duration extra =
+        link_.jitter > Duration::zero() ? link_.jitter * random_.unit() : Duration::zero();
+    Timestamp out = now_;
+    if (link_.rate > 0) {
+      const Duration wait = std::max(busyUntil_[from], now_) - now_;
+      if (wait.seconds() * link_.rate > static_cast<double>(link_.queue)) return;
+      // DTLS, UDP and IP take their part of the link.
+      out = now_ + wait +
+            Duration::fromSeconds(static_cast<double>(packet.size() + kOverhead) / link_.rate);
+      busyUntil_[from] = out;
+    }
+    flight_.emplace(std::pair{out + link_.delay + extra, order_++},
                     std::pair{1 - from, toBytes(packet)});
   }
   void step() {
@@ -124,7 +136,9 @@ class Pair {
     }
   }
 
+  static constexpr size_t kOverhead = 37 + 48;
   End* ends_[2];
+  Timestamp busyUntil_[2];
   LinkConfig link_;
   SeededRandom random_;
   Filter filter_;

@@ -1,0 +1,283 @@
+#include "sctp/engine/congestion.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace parley::sctp {
+namespace {
+
+constexpr size_t kInitialPackets = 10;  // RFC 6928's window, common practice for SCTP too
+/// 4 * ln 2: the smallest gain that lets the rate double each round trip.
+constexpr double kStartupGain = 2.77;
+constexpr double kStartupWindow = 2.9;
+constexpr double kDrainGain = 0.5;
+constexpr double kFirstProbe = 1.1;
+constexpr double kMaxProbe = 2.0;
+constexpr double kHoldBack = 0.85;
+constexpr int kCruiseRounds = 6;
+constexpr Duration kMinRound = Duration::millis(20);
+constexpr Duration kMinRttLife = Duration::seconds(10);
+/// Up to here the kernel's scheduling, not a link, makes the round trip: packets are not paced.
+constexpr Duration kShortPath = Duration::micros(1500);
+constexpr double kShortPathWindow = 512.0 * 1024;
+constexpr size_t kMaxBurst = 64 * 1024;
+
+}  // namespace
+
+CongestionControl::CongestionControl(size_t mtu) : mtu_(mtu) {}
+
+// ---- the model
+
+double CongestionControl::bdp() const {
+  return minRtt_.isInfinite() ? 0 : bandwidth() * minRtt_.seconds();
+}
+
+/// How long a queue of ours may stand.
+Duration CongestionControl::queueTarget() const {
+  return std::clamp(minRtt_ / 16, Duration::micros(1500), Duration::millis(25));
+}
+
+void CongestionControl::hintRtt(Duration rtt, Timestamp now) {
+  sampleRtt(rtt, now);
+}
+
+void CongestionControl::sampleRtt(Duration rtt, Timestamp now) {
+  roundMinRtt_ = std::min(roundMinRtt_, rtt);
+  nextMinRtt_ = std::min(nextMinRtt_, rtt);
+  if (rtt < minRtt_) minRtt_ = rtt;
+  if (now - minRttSince_ < kMinRttLife) return;
+  minRtt_ = nextMinRtt_;
+  nextMinRtt_ = Duration::infinite();
+  minRttSince_ = now;
+}
+
+/// The round that ends now.
+void CongestionControl::sampleRate(Timestamp now) {
+  const double seconds = (now - roundSince_).seconds();
+  if (seconds <= 0 || roundAcked_ == 0) return;
+  const double rate = static_cast<double>(roundAcked_) / seconds;
+  // An idle or application-limited round says little about the path: it does not age the others.
+  if (roundAppLimited_ && rate <= bandwidth_) return;
+  lastRate_ = rate;
+  roundRates_[roundIndex_] = rate;
+  roundIndex_ = (roundIndex_ + 1) % kRounds;
+  bandwidth_ = *std::max_element(roundRates_.begin(), roundRates_.end());
+}
+
+DeliveryStamp CongestionControl::onSend(size_t bytes, size_t inFlight, Timestamp now) {
+  if (inFlight == 0) {
+    // Nothing is on its way: a new round begins, and the rest that was does not count.
+    roundSince_ = now;
+    roundEnd_ = delivered_;
+    roundAcked_ = 0;
+  }
+  const double rate = pacingRate();
+  if (rate > 0) {
+    nextSendAt_ = std::max(nextSendAt_, now - quantumTime()) +
+                  Duration::fromSeconds(static_cast<double>(bytes) / rate);
+  }
+  roundMaxInFlight_ = std::max(roundMaxInFlight_, inFlight + bytes);
+  return {delivered_, delivered_ < appLimitedUntil_};
+}
+
+void CongestionControl::onAck(const Ack& ack, Timestamp now) {
+  if (ack.rtt) {
+    sampleRtt(*ack.rtt, now);
+    if (queueGrows(*ack.rtt) && mode_ == Mode::Startup) enter(Mode::Drain);
+  }
+  roundLost_ += ack.lost;
+  if (ack.acked == 0) return;
+  afterTimeout_ = false;
+  delivered_ += ack.acked;
+  roundAcked_ += ack.acked;
+  if (!ack.stamp) return;
+  roundAppLimited_ = roundAppLimited_ || ack.stamp->appLimited;
+  const bool roundTripOver = ack.stamp->delivered >= roundEnd_;
+  if (mode_ == Mode::Drain && static_cast<double>(ack.inFlight) <= bdp()) enter(Mode::Cruise);
+  if (roundTripOver && now - roundSince_ >= kMinRound) endRound(ack.inFlight, now);
+}
+
+void CongestionControl::endRound(size_t inFlight, Timestamp now) {
+  sampleRate(now);
+  const uint64_t total = roundAcked_ + roundLost_;
+  const double lossRate =
+      total == 0 ? 0 : static_cast<double>(roundLost_) / static_cast<double>(total);
+  const bool manyLost = roundLost_ >= 8 * mtu_;
+  const bool shortPath = minRtt_ < kShortPath;
+  if (shortPath && manyLost && lossRate > 0.02) {
+    // No link queue is at work here but the receiver's socket buffer.
+    inFlightBound_ = std::max(0.7 * static_cast<double>(roundMaxInFlight_), 32.0 * 1024);
+  } else if (inFlightBound_ > 0) {
+    inFlightBound_ *= 1.02;
+  }
+  if (mode_ == Mode::Startup) {
+    startupRound(roundAppLimited_);
+    if (mode_ == Mode::Startup && manyLost && lossRate > 0.2) enter(Mode::Drain);
+  } else {
+    if (manyLost && lossRate > 0.12) {
+      // More than noise: believe only what was delivered just now.
+      if (lastRate_ > 0) roundRates_.fill(lastRate_);
+      bandwidth_ = lastRate_;
+      probeGain_ = kFirstProbe;
+      if (mode_ == Mode::Up) enter(Mode::Down);
+    }
+    steadyRound(inFlight);
+  }
+  roundEnd_ = delivered_;
+  roundSince_ = now;
+  roundMinRtt_ = Duration::infinite();
+  roundAcked_ = roundLost_ = 0;
+  roundAppLimited_ = false;
+  roundMaxInFlight_ = inFlight;
+}
+
+// ---- modes
+
+void CongestionControl::enter(Mode mode) {
+  mode_ = mode;
+  if (mode == Mode::Cruise) cruiseRounds_ = 0;
+  if (mode == Mode::Up) rateBeforeProbe_ = bandwidth();
+}
+
+void CongestionControl::startupRound(bool appLimited) {
+  if (appLimited) return;
+  const double rate = bandwidth();
+  if (rate >= fullRate_ * 1.25) {
+    fullRate_ = rate;
+    flatRounds_ = 0;
+  } else {
+    ++flatRounds_;
+  }
+  if (flatRounds_ >= 3) enter(Mode::Drain);
+}
+
+/// All of the latest samples show a queue: the pipe is full, however the rate still moves.
+bool CongestionControl::queueGrows(Duration rtt) {
+  recentRtts_[recentRttIndex_++ % std::size(recentRtts_)] = rtt;
+  if (minRtt_ < kShortPath) return false;
+  const Duration least = *std::min_element(std::begin(recentRtts_), std::end(recentRtts_));
+  return least > minRtt_ + std::max(minRtt_ / 4, Duration::millis(4));
+}
+
+/// A standing queue is drained. What does not drain was not ours: with little of ours in flight the
+/// round trip that remains is the path's.
+void CongestionControl::checkQueue(size_t inFlight) {
+  if (roundMinRtt_.isInfinite() || minRtt_ < kShortPath) {
+    drainQueue_ = false;
+    return;
+  }
+  const Duration queue = roundMinRtt_ - minRtt_;
+  if (!drainQueue_) {
+    drainQueue_ = queue > queueTarget();
+    drainRounds_ = 0;
+    drainFloor_ = Duration::infinite();
+    return;
+  }
+  if (queue <= queueTarget() / 2) {
+    drainQueue_ = false;
+    return;
+  }
+  drainFloor_ = std::min(drainFloor_, roundMinRtt_);
+  if (++drainRounds_ >= 4 && static_cast<double>(inFlight) <= 0.9 * bdp()) {
+    minRtt_ = drainFloor_;
+    nextMinRtt_ = Duration::infinite();
+    drainQueue_ = false;
+  }
+}
+
+void CongestionControl::steadyRound(size_t inFlight) {
+  checkQueue(inFlight);
+  switch (mode_) {
+    case Mode::Startup:
+    case Mode::Drain:
+      if (static_cast<double>(inFlight) <= 1.1 * bdp()) enter(Mode::Cruise);
+      return;
+    case Mode::Cruise:
+      if (drainQueue_ || roundAppLimited_) return;
+      if (++cruiseRounds_ < kCruiseRounds) return;
+      probeGain_ = kFirstProbe;
+      enter(Mode::Up);
+      return;
+    case Mode::Up:
+      // What this round's packets achieved shows in the next one.
+      enter(Mode::Down);
+      return;
+    case Mode::Down: {
+      const double gained = rateBeforeProbe_ > 0 ? bandwidth() / rateBeforeProbe_ : 1;
+      if (gained > 1 + (probeGain_ - 1) / 2 && !drainQueue_) {
+        probeGain_ = std::min(1 + (probeGain_ - 1) * 2.5, kMaxProbe);
+        enter(Mode::Up);
+      } else {
+        enter(Mode::Cruise);
+      }
+      return;
+    }
+  }
+}
+
+void CongestionControl::onTimeout(size_t inFlight) {
+  static_cast<void>(inFlight);
+  afterTimeout_ = true;
+}
+
+// ---- what follows from it
+
+size_t CongestionControl::window() const {
+  // RFC 9260 section 7.2.3: after a timeout one packet.
+  if (afterTimeout_) return mtu_;
+  const double floor = static_cast<double>(kInitialPackets * mtu_);
+  double window = floor;
+  const double burst = bandwidth() * quantumTime().seconds();
+  if (minRtt_ < kShortPath) {
+    window = std::max(2 * bdp() + burst, kShortPathWindow);
+    if (inFlightBound_ > 0) window = std::min(window, inFlightBound_);
+  } else if (mode_ == Mode::Startup) {
+    window = std::max(floor, kStartupWindow * bdp() + burst);
+  } else {
+    const double gain = mode_ == Mode::Up ? std::max(1.25, probeGain_ + 0.25) : 1.25;
+    // Room for acknowledgements that come in groups.
+    window = std::max(4.0 * static_cast<double>(mtu_),
+                      gain * bdp() + 2 * burst + 4.0 * static_cast<double>(mtu_));
+  }
+  return static_cast<size_t>(window);
+}
+
+double CongestionControl::pacingRate() const {
+  // However little got through: two packets per round trip.
+  const double rate = bandwidth_ <= 0 || minRtt_.isInfinite()
+                          ? 0
+                          : std::max(bandwidth_, 2 * static_cast<double>(mtu_) / minRtt_.seconds());
+  if (rate <= 0) {
+    // Nothing measured: the initial window over one round trip, if that is known.
+    if (minRtt_.isInfinite() || minRtt_ < kShortPath) return 0;
+    return kStartupGain * static_cast<double>(kInitialPackets * mtu_) / minRtt_.seconds();
+  }
+  if (minRtt_ < kShortPath) return 0;
+  switch (mode_) {
+    case Mode::Startup:
+      return rate * kStartupGain;
+    case Mode::Drain:
+      return rate * kDrainGain;
+    case Mode::Up:
+      return rate * probeGain_;
+    case Mode::Down:
+      if (drainQueue_) break;
+      return rate * (probeGain_ > kFirstProbe ? 1.0 : 0.92);
+    case Mode::Cruise:
+      if (drainQueue_) break;
+      return rate;
+  }
+  // The highest rate of late may be too high: the queue says so.
+  return std::min(rate, std::max(lastRate_, rate / 4)) * kHoldBack;
+}
+
+/// Packets that may leave at once: a millisecond's worth, so that timers need not be finer and the
+/// system can take them in one call.
+Duration CongestionControl::quantumTime() const {
+  const double rate = std::max(bandwidth(), 1.0);
+  const double bytes =
+      std::clamp(rate * 0.001, 2.0 * static_cast<double>(mtu_), static_cast<double>(kMaxBurst));
+  return Duration::fromSeconds(std::min(bytes / rate, 1.0));
+}
+
+}  // namespace parley::sctp
