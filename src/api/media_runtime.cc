@@ -143,14 +143,14 @@ void MediaRuntime::attachTrack(PeerConnectionCore& pc, uint32_t transceiver,
   if (!out.track) return;
   out.track->addConsumer(out.consumerPtr());
   // Another picture than the receiver has references for.
-  if (out.video) out.video->requestKeyFrame();
+  requestKeyFrame(pc, transceiver);
 }
 
 void MediaRuntime::configureSender(PeerConnectionCore& pc, const jsep::SenderConfigured& config) {
   Sender& out = sender(pc, config.transceiver, config.kind);
   if (out.video) {
     out.settings.format = config.codec ? toVideoFormat(*config.codec) : codec::SdpVideoFormat{};
-    out.video->configure(out.settings);
+    if (out.video->configure(out.settings)) tellKeyFrameNeeded(pc, out);
   } else {
     out.audio->configure(config.codec ? toAudioFormat(*config.codec) : codec::SdpAudioFormat{},
                          config.codec.has_value());
@@ -165,7 +165,7 @@ void MediaRuntime::setEncoding(PeerConnectionCore& pc, uint32_t transceiver,
   if (out.audio) out.audio->setActive(encoding.active);
   if (!out.video) return;
   apply(encoding, out.settings);
-  out.video->configure(out.settings);
+  if (out.video->configure(out.settings)) tellKeyFrameNeeded(pc, out);
 }
 
 void MediaRuntime::stopSender(PeerConnectionCore& pc, uint32_t transceiver) {
@@ -180,11 +180,13 @@ void MediaRuntime::stopSender(PeerConnectionCore& pc, uint32_t transceiver) {
 void MediaRuntime::requestKeyFrame(PeerConnectionCore& pc, uint32_t transceiver) {
   const auto it = senders_.find({&pc, transceiver});
   if (it == senders_.end() || !it->second.video) return;
-  it->second.video->requestKeyFrame();
-  if (it->second.track && !it->second.track->encodedCodec.empty()) {
-    // The app's own encoder has to be told, outside the lock.
-    pc.queueTask([track = it->second.track] { track->keyFrameNeeded(); });
-  }
+  if (it->second.video->requestKeyFrame()) tellKeyFrameNeeded(pc, it->second);
+}
+
+// The app's own encoder has to be told, outside the lock.
+void MediaRuntime::tellKeyFrameNeeded(PeerConnectionCore& pc, const Sender& sender) {
+  if (!sender.track || sender.track->encodedCodec.empty()) return;
+  pc.queueTask([track = sender.track] { track->keyFrameNeeded(); });
 }
 
 void MediaRuntime::setTargetBitrate(PeerConnectionCore& pc, const jsep::TargetBitrate& target) {
@@ -192,10 +194,11 @@ void MediaRuntime::setTargetBitrate(PeerConnectionCore& pc, const jsep::TargetBi
   if (it == senders_.end()) return;
   if (it->second.audio) it->second.audio->setTargetRate(target.rate, target.lossFraction);
   if (!it->second.video) return;
-  it->second.video->setTargetRate(target.rate);
+  const bool resumes = it->second.video->setTargetRate(target.rate);
   if (it->second.track && !it->second.track->encodedCodec.empty()) {
     pc.queueTask([track = it->second.track, rate = target.rate] { track->targetBitrate(rate); });
   }
+  if (resumes) tellKeyFrameNeeded(pc, it->second);
 }
 
 MediaRuntime::Receiver& MediaRuntime::receiver(PeerConnectionCore& pc, uint32_t transceiver,

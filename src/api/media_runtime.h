@@ -63,6 +63,7 @@ class MediaRuntime {
   Receiver& receiver(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind);
   static void apply(const RtpEncodingParameters& encoding, VideoSendPipe::Settings& settings);
   void detach(Sender& sender);
+  static void tellKeyFrameNeeded(PeerConnectionCore& pc, const Sender& sender);
   void prepareSrtp();
 
   LoopCore& loop_;

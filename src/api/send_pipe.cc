@@ -25,23 +25,34 @@ VideoSendPipe::VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory
       output_(std::move(output)),
       clock_(std::move(clock)) {}
 
-void VideoSendPipe::configure(Settings settings) {
+bool VideoSendPipe::configure(Settings settings) {
   const std::lock_guard lock(mutex_);
+  const bool wasPaused = isPaused();
   const bool sameEncoder = settings.format.name == settings_.format.name &&
                            settings.format.parameters == settings_.format.parameters;
   if (!sameEncoder) settingsChanged_ = true;
-  if (settings.active && !settings_.active) keyFrameWanted_ = true;
   settings_ = std::move(settings);
+  return endsPause(wasPaused);
 }
 
-void VideoSendPipe::setTargetRate(DataRate rate) {
+// Between the picture before the pause and the next one much may have been missed.
+bool VideoSendPipe::endsPause(bool wasPaused) {
+  if (!wasPaused || isPaused()) return false;
+  keyFrameWanted_ = true;
+  return true;
+}
+
+bool VideoSendPipe::setTargetRate(DataRate rate) {
   const std::lock_guard lock(mutex_);
+  const bool wasPaused = isPaused();
   rate_ = rate;
+  return endsPause(wasPaused);
 }
 
-void VideoSendPipe::requestKeyFrame() {
+bool VideoSendPipe::requestKeyFrame() {
   const std::lock_guard lock(mutex_);
   keyFrameWanted_ = true;
+  return !isPaused();
 }
 
 void VideoSendPipe::stop() {
@@ -60,7 +71,7 @@ void VideoSendPipe::onVideo(const codec::VideoFrame& frame) {
   {
     const std::lock_guard lock(mutex_);
     ++stats_.framesIn;
-    if (stopped_ || !settings_.active || settings_.format.name.empty()) return;
+    if (isPaused()) return;
     if (settings_.maxFramerate && tookAny_) {
       // A tenth of tolerance, so that a 30 fps camera with jitter stays at 30 when 30 is the cap.
       const double least = 0.9 / std::max(*settings_.maxFramerate, 0.001);
@@ -85,7 +96,7 @@ void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame,
   {
     const std::lock_guard lock(mutex_);
     ++stats_.framesIn;
-    if (stopped_ || !settings_.active || settings_.format.name.empty()) return;
+    if (isPaused()) return;
     // The payload type says what the receiver feeds to its decoder.
     if (!equalsIgnoreCase(codec, settings_.format.name)) {
       ++stats_.framesDropped;
@@ -104,7 +115,8 @@ void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame,
 bool VideoSendPipe::takeJob(codec::VideoFrame& frame, Settings& settings, DataRate& rate,
                             bool& keyFrame, bool& restart) {
   const std::lock_guard lock(mutex_);
-  if (pending_.empty() || stopped_) return false;
+  if (isPaused()) pending_.clear();
+  if (pending_.empty()) return false;
   frame = std::move(pending_.front());
   pending_.pop_front();
   settings = settings_;
@@ -213,7 +225,7 @@ EncodeStats AudioSendPipe::stats() const {
 void AudioSendPipe::onAudio(const codec::AudioFrame& frame) {
   {
     const std::lock_guard lock(mutex_);
-    if (stopped_ || !active_ || !negotiated_) return;
+    if (stopped_ || !active_ || !negotiated_ || rate_.isZero()) return;
     ++stats_.framesIn;
     const uint32_t rtpTimestamp = timeline_.next(frame.capture, frame.sampleRate);
     if (pending_.size() == kMaxPendingSound) {

@@ -44,10 +44,12 @@ class VideoSendPipe final : public FrameConsumer,
   VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory, std::shared_ptr<Worker> worker,
                 Output output, std::function<Timestamp()> clock);
 
-  /// Starts or changes what is produced; an empty format name pauses.
-  void configure(Settings settings);
-  void setTargetRate(DataRate rate);
-  void requestKeyFrame();
+  /// Starts or changes what is produced; an empty format name pauses. True if that ends a pause.
+  bool configure(Settings settings);
+  /// Zero, as before the first call, pauses: nothing is encoded. True if that ends a pause.
+  bool setTargetRate(DataRate rate);
+  /// The next picture will be a key frame, as it is after every pause. False while it is paused.
+  bool requestKeyFrame();
   /// No frame leaves after it returns, except one being encoded right now.
   void stop();
   EncodeStats stats() const;
@@ -56,6 +58,10 @@ class VideoSendPipe final : public FrameConsumer,
   void onEncodedVideo(const codec::EncodedVideoFrame& frame, const std::string& codec) override;
 
  private:
+  bool isPaused() const {
+    return stopped_ || !settings_.active || settings_.format.name.empty() || rate_.isZero();
+  }
+  bool endsPause(bool wasPaused);
   void encodeNext();
   bool takeJob(codec::VideoFrame& frame, Settings& settings, DataRate& rate, bool& keyFrame,
                bool& restart);
@@ -70,7 +76,7 @@ class VideoSendPipe final : public FrameConsumer,
   mutable std::mutex mutex_;
   Settings settings_;
   bool settingsChanged_ = false;
-  DataRate rate_ = DataRate::kbps(300);
+  DataRate rate_;
   bool keyFrameWanted_ = true;
   bool stopped_ = false;
   std::deque<codec::VideoFrame> pending_;
@@ -97,6 +103,7 @@ class AudioSendPipe final : public FrameConsumer,
   void configure(const codec::SdpAudioFormat& format, bool negotiated);
   /// The app's own switch (RTCRtpEncodingParameters.active).
   void setActive(bool active);
+  /// Zero, as before the first call, pauses.
   void setTargetRate(DataRate rate, double lossFraction);
   void stop();
   EncodeStats stats() const;
@@ -117,7 +124,7 @@ class AudioSendPipe final : public FrameConsumer,
   bool formatChanged_ = false;
   bool scheduled_ = false;
   bool stopped_ = false;
-  DataRate rate_ = DataRate::kbps(32);
+  DataRate rate_;
   double loss_ = 0;
   bool ratesChanged_ = false;
   AudioTimeline timeline_;

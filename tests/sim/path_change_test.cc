@@ -31,7 +31,7 @@ class Camera {
   }
   void shoot() {
     codec::EncodedVideoFrame frame;
-    frame.keyFrame = std::exchange(keyFrame_, false) || pictures_++ % 30 == 0;
+    frame.keyFrame = std::exchange(keyFrame_, false);
     frame.data.assign(std::max<size_t>(static_cast<size_t>(target.bps()) / 8 / 30, 20), 0x33);
     frame.data[0] = frame.keyFrame ? 0x10 : 0x11;
     if (frame.keyFrame) {
@@ -49,7 +49,6 @@ class Camera {
  private:
   Pair& pair_;
   bool keyFrame_ = false;
-  int pictures_ = 0;
   uint32_t timestamp_ = 0;
 
  public:

@@ -106,7 +106,9 @@ class PARLEY_EXPORT MediaStreamTrack {
   void onEnded(std::function<void()> callback);
   /// Encoded tracks: the receiver needs a key frame as the next one.
   void onKeyFrameNeeded(std::function<void()> callback);
-  /// Encoded tracks: how many bits per second to produce from now on.
+  /// Encoded tracks: how many bits per second to produce from now on. Zero is a pause (no network,
+  /// or no room beside other streams): what is pushed meanwhile is dropped, as it is before the
+  /// first call, and onKeyFrameNeeded follows when it ends.
   void onTargetBitrate(std::function<void(DataRate)> callback);
 
   explicit MediaStreamTrack(std::shared_ptr<api_internal::TrackCore> core)
