@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/configuration_check.h"
+#include "api/media_runtime.h"
 #include "api/peer_connection_core.h"
 
 namespace parley {
@@ -159,6 +160,8 @@ Result<void> RtpTransceiver::stop() {
   if (core_->closed()) return closedError();
   const Timestamp now = core_->loop().now();
   core_->session()->stopTransceiver(transceiver_, now);
+  core_->loop().media().stopSender(*core_, transceiver_);
+  core_->loop().media().stopReceiver(*core_, transceiver_);
   core_->endReceiverTrack(transceiver_);
   core_->updateNegotiationNeeded();
   core_->afterCall(now);

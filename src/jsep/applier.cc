@@ -189,7 +189,7 @@ void Applier::remoteDataSection(const sdp::MediaDescription& section, size_t i) 
 /// webrtc-pc section 4.4.1.5, "proposed send encodings": a peer that offers to receive simulcast
 /// decides the layers, unless the sender has layers or a section already.
 void Applier::adoptProposedRids(TransceiverState& t, const sdp::MediaDescription& section) {
-  if (!section.simulcast || section.simulcast->recv.size() < 2) return;
+  if (!s_.sendSimulcast || !section.simulcast || section.simulcast->recv.size() < 2) return;
   const bool negotiatedBefore = t.beforeOffer && t.beforeOffer->mLineIndex;
   if (negotiatedBefore || t.sender.encodings.size() != 1 || !t.sender.encodings.front().rid.empty())
     return;
@@ -255,7 +255,7 @@ void Applier::setSettings(TransceiverState& t, MediaSettings settings) {
 void Applier::setData(std::optional<DataSettings> settings) {
   if (settings == s_.data.settings) return;
   s_.data.settings = settings;
-  d_.data = DataChange{settings.has_value(), settings.value_or(DataSettings{})};
+  d_.data = DataChange{settings.has_value(), settings.value_or(DataSettings{}), false};
 }
 
 void Applier::remember(const sdp::SessionDescription& d) {

@@ -72,7 +72,11 @@ void Applier::agreeEncodings(TransceiverState& t, const MediaSettings& settings)
 void Applier::agreeData(const Agreement& agreement, size_t i, bool usable, bool final) {
   if (!usable) {
     setData(std::nullopt);
-    if (final) s_.data = DataState{};
+    if (final) {
+      // Also if there was no association yet: channels may wait for one.
+      d_.data = DataChange{false, {}, true};
+      s_.data = DataState{};
+    }
     return;
   }
   const sdp::MediaDescription& remote = agreement.remote.media[i];

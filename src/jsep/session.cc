@@ -187,9 +187,12 @@ Result<void> Session::apply(Result<Delta> result, Timestamp now) {
   if (delta.data && delta.data->enabled) {
     transport_.enableSctp(delta.data->settings.remotePort,
                           delta.data->settings.remoteMaxMessageSize, now);
+  } else if (delta.data && delta.data->refused) {
+    transport_.disableSctp(now);
   }
   removeMedia(delta.removed, now);
   if (state_.signaling == SignalingState::Stable) {
+    beforeRestart_.reset();
     lastOffer_.clear();
     lastAnswer_.clear();
   }
@@ -207,7 +210,10 @@ Result<void> Session::apply(Result<Delta> result, Timestamp now) {
 }
 
 void Session::applyTransport(const TransportChange& change, Timestamp now) {
-  if (change.localIceRolledBack) transport_.rollbackIceRestart(now);
+  if (change.localIceRolledBack) {
+    transport_.rollbackIceRestart(now);
+    if (beforeRestart_) localCandidates_ = *std::exchange(beforeRestart_, std::nullopt);
+  }
   if (change.iceControlling) {
     transport_.setIceRole(*change.iceControlling ? ice::Role::Controlling : ice::Role::Controlled,
                           now);
@@ -217,25 +223,13 @@ void Session::applyTransport(const TransportChange& change, Timestamp now) {
     if (local == transport_.localCredentials()) {
       transport_.startGathering(now);
     } else if (!change.localIceRolledBack) {
-      localCandidates_.clear();
-      candidatesComplete_ = false;
+      if (!beforeRestart_) beforeRestart_ = std::move(localCandidates_);
+      localCandidates_ = {};
       transport_.restartIce(local, now);
     }
     if (*change.localIce == capabilities_.freshIce) refreshIce();
-    if (heldRemoteIce_) applyRemoteIce(*std::exchange(heldRemoteIce_, std::nullopt), now);
   }
-  if (change.remoteIce && change.remoteIceRestart &&
-      state_.signaling == SignalingState::HaveRemoteOffer) {
-    // Our own new credentials come with the answer and start the generation; until then the old
-    // path carries on (RFC 8445 section 9).
-    heldRemoteIce_ = change;
-  } else if (heldRemoteIce_ && !change.remoteIce) {
-    heldRemoteIce_->remoteCandidates.insert(heldRemoteIce_->remoteCandidates.end(),
-                                            change.remoteCandidates.begin(),
-                                            change.remoteCandidates.end());
-  } else {
-    applyRemoteIce(change, now);
-  }
+  applyRemoteIce(change, now);
   std::vector<dtls::Fingerprint> fingerprints = toDtls(change.remoteFingerprints);
   if (fingerprints.empty()) fingerprints = toDtls(state_.transport.remoteFingerprints);
   if (fingerprints.empty()) return;
@@ -282,8 +276,8 @@ std::optional<DescriptionText> Session::textOf(const std::optional<TypedDescript
                                                bool local) const {
   if (!description) return std::nullopt;
   sdp::SessionDescription copy = description->sdp;
-  if (local && !localCandidates_.empty())
-    addLocalCandidates(copy, localCandidates_, candidatesComplete_);
+  if (local && !localCandidates_.lines.empty())
+    addLocalCandidates(copy, localCandidates_.lines, localCandidates_.complete);
   Result<std::string> text = sdp::write(copy);
   if (!text) return std::nullopt;
   return DescriptionText{description->type, *std::move(text)};
@@ -315,13 +309,7 @@ Result<void> Session::addIceCandidate(const std::string& text,
   if (!accepted) return fail(std::move(accepted).error());
   events_.push(descriptions());
   if (!accepted->useNow) return ok();
-  if (heldRemoteIce_) {
-    if (candidate.candidate) {
-      heldRemoteIce_->remoteCandidates.push_back(*candidate.candidate);
-    } else {
-      heldRemoteIce_->remoteEndOfCandidates = true;
-    }
-  } else if (candidate.candidate) {
+  if (candidate.candidate) {
     transport_.addRemoteCandidate(toIce(*candidate.candidate), now);
   } else {
     transport_.endRemoteCandidates(now);
@@ -407,9 +395,13 @@ Result<void> Session::setDirection(uint32_t transceiver, TransceiverDirection di
 }
 
 void Session::stopTransceiver(uint32_t transceiver, Timestamp now) {
-  clock_.clamp(now);
+  now = clock_.clamp(now);
   if (closed_) return;
   jsep::stopTransceiver(state_, TransceiverId(transceiver));
+  // W3C "stop sending and receiving": media ends now, with an RTCP BYE; the section goes with the
+  // next negotiation.
+  removeMedia({TransceiverId(transceiver)}, now);
+  pump(now);
 }
 
 Result<void> Session::setCodecPreferences(uint32_t transceiver,

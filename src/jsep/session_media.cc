@@ -64,8 +64,10 @@ void Session::applyMedia(const MediaSectionChange& change, Timestamp now) {
   updateRtpConfig(change.settings, now);
   Sender& sender = senders_[change.transceiver.value];
   sender.settings = change.settings;
+  // A negotiation that was under way when the application stopped it does not bring it back.
+  if (transceiver->stopping) sender.settings.send = sender.settings.receive = false;
   applySender(*transceiver, sender, now);
-  applyReceiver(*transceiver, change.settings, now);
+  applyReceiver(*transceiver, sender.settings, now);
 }
 
 /// A connection that carries data only has none: it would be a tenth of its memory.

@@ -1,5 +1,6 @@
 // The session as a machine: inputs, timers, and what the transport has to say.
 
+#include <algorithm>
 #include <utility>
 
 #include "parley/jsep/bundle.h"
@@ -92,7 +93,10 @@ void Session::pumpTransport(Timestamp now) {
 void Session::onCandidate(const ice::Candidate& candidate) {
   const std::string& ufrag = transport_.localCredentials().ufrag;
   const sdp::CandidateLine line = toLine(candidate, ufrag);
-  localCandidates_.push_back(line);
+  auto& known = localCandidates_.lines;
+  // After the rollback of a restart the candidates of before are back, and may be found once more.
+  if (std::find(known.begin(), known.end(), line) != known.end()) return;
+  known.push_back(line);
   LocalCandidate event{
       sdp::writeCandidate(line), transportMid(), transportIndex(), ufrag, {}, {}, descriptions()};
   if (!candidate.url.empty()) event.url = candidate.url;
@@ -102,7 +106,7 @@ void Session::onCandidate(const ice::Candidate& candidate) {
 void Session::onGatheringState(transport::GatheringState state) {
   GatheringStateChanged event{state, {}, {}};
   if (state == transport::GatheringState::Complete) {
-    candidatesComplete_ = true;
+    localCandidates_.complete = true;
     event.end =
         CandidatesEnd{transportMid(), transportIndex(), transport_.localCredentials().ufrag};
   }

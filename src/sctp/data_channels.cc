@@ -317,10 +317,10 @@ void DataChannels::finish(ChannelId id) {
   if (stream && connected_) replayEarly(*stream);
 }
 
-void DataChannels::closeAll(Timestamp now) {
+void DataChannels::closeAll(Timestamp now, std::string reason) {
   now_ = clock_.clamp(now);
   if (association_) association_->abort(now_);
-  endAll({AssociationState::Closed, {}, {}});
+  endAll({AssociationState::Closed, std::move(reason), {}});
 }
 
 void DataChannels::restart(Timestamp now) {

@@ -99,6 +99,16 @@ void PeerTransport::enableSctp(uint16_t remotePort, uint64_t remoteMaxMessageSiz
   pump(now);
 }
 
+void PeerTransport::disableSctp(Timestamp now) {
+  now = clock_.clamp(now);
+  channels_.closeAll(now, "the data section was rejected");
+  pump(now);  // the ABORT leaves
+  channels_.restart(now);
+  if (dtlsRole_) channels_.setDtlsRole(*dtlsRole_ == dtls::Role::Client, now);
+  sctpRemotePort_.reset();
+  sctpStarted_ = false;
+}
+
 void PeerTransport::startSctp(Timestamp now) {
   if (sctpStarted_ || !sctpRemotePort_ || dtls_.state() != dtls::State::Connected) return;
   sctpStarted_ = true;

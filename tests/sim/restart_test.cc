@@ -88,6 +88,25 @@ TEST(RestartSim, RestartIceRevivesACallWhoseNetworkWasAwayFor45Seconds) {
   }
 }
 
+TEST(RestartSim, RolledBackRestartLeavesTheDescriptionAsItWas) {
+  Pair pair;
+  (void)pair.a().createDataChannel("c");
+  ASSERT_TRUE(pair.connect());
+  pair.run(Duration::seconds(1));
+  const std::string before = pair.a().localDescription()->sdp;
+  ASSERT_NE(before.find("a=candidate:"), std::string::npos);
+  const auto fine = [](Result<void> r) { EXPECT_TRUE(r); };
+  for (int round = 0; round < 2; ++round) {
+    pair.a().restartIce();
+    pair.a().setLocalDescription(fine);
+    pair.run(Duration::millis(round == 0 ? 0 : 500));
+    pair.a().setLocalDescription(SessionDescription{SdpType::Rollback, ""}, fine);
+    pair.run(Duration::seconds(1));
+    EXPECT_EQ(pair.a().localDescription()->sdp, before);
+  }
+  EXPECT_EQ(pair.a().connectionState(), PeerConnectionState::Connected);
+}
+
 TEST(RestartSim, VideoIsAddedRemovedAndAddedAgain) {
   Pair pair;
   ASSERT_TRUE(

@@ -41,6 +41,7 @@ struct MediaSectionChange {
 struct DataChange {
   bool enabled = false;
   DataSettings settings{};
+  bool refused = false;  ///< for good: channels that used or awaited the section fail
   bool operator==(const DataChange&) const = default;
 };
 

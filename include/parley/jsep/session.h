@@ -290,11 +290,13 @@ class PARLEY_EXPORT Session {
   std::string lastOffer_;
   std::string lastAnswer_;
   bool lastOfferRestarts_ = false;
-  std::string candidateUfrag_;  ///< generation that `localCandidates_` belong to
-  std::vector<sdp::CandidateLine> localCandidates_;
-  bool candidatesComplete_ = false;
-  /// A peer's ICE restart, held until our answer brings our own new credentials.
-  std::optional<TransportChange> heldRemoteIce_;
+  struct LocalCandidates {
+    std::vector<sdp::CandidateLine> lines;
+    bool complete = false;
+  };
+  LocalCandidates localCandidates_;
+  std::optional<LocalCandidates>
+      beforeRestart_;  ///< in case the offer that restarts is rolled back
   media::RtpSessionConfig rtpConfig_;
   std::unique_ptr<media::RtpSession> rtp_;  ///< made with the first media section
   std::map<uint32_t, Sender> senders_;      ///< by transceiver

@@ -199,6 +199,8 @@ struct PARLEY_EXPORT SessionState {
 
   uint64_t sessionId = 0;       ///< o= line; drawn once, below 2^63
   uint64_t sessionVersion = 0;  ///< of the newest local description
+  /// The media below can send layers, so those that a peer proposes to receive are taken.
+  bool sendSimulcast = false;
   std::string cname{"parley"};
   uint32_t nextTransceiverId = 1;
 

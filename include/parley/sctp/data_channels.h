@@ -133,8 +133,9 @@ class PARLEY_EXPORT DataChannels {
   /// Queued messages are sent first. ChannelClosed follows. Unknown and closing channels: no
   /// effect.
   void close(ChannelId channel, Timestamp now);
-  /// Ends everything at once: ABORT to the peer, ChannelClosed for every channel.
-  void closeAll(Timestamp now);
+  /// Ends everything at once: ABORT to the peer, ChannelClosed for every channel, and ChannelFailed
+  /// before it if there is a reason.
+  void closeAll(Timestamp now, std::string reason = {});
   /// A new DTLS association with another peer behind it takes the place of the one we had, and the
   /// SCTP association over that is gone. Nothing is said to the former peer; channels that were
   /// open fail, those that still waited for an association go on waiting. `start` and

@@ -111,6 +111,9 @@ class PARLEY_EXPORT PeerTransport {
 
   // Data. The association starts when it has been enabled and DTLS is up.
   void enableSctp(uint16_t remotePort, uint64_t remoteMaxMessageSize, Timestamp now);
+  /// The data section is gone: ABORT to the peer, all channels fail. A section that comes back
+  /// starts a new association.
+  void disableSctp(Timestamp now);
   sctp::DataChannels& dataChannels() { return channels_; }
   const sctp::DataChannels& dataChannels() const { return channels_; }
   bool sctpEnabled() const { return sctpRemotePort_.has_value(); }
