@@ -118,6 +118,8 @@ void addVideo(const Configuration& configuration, Numbers& numbers,
 }
 
 constexpr const char* kMid = "urn:ietf:params:rtp-hdrext:sdes:mid";
+constexpr const char* kRid = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+constexpr const char* kRepairedRid = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
 constexpr const char* kAudioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 constexpr const char* kAbsSendTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
 constexpr const char* kTransportCc =
@@ -133,18 +135,13 @@ jsep::LocalCapabilities makeCapabilities(const Configuration& configuration) {
   addAudio(configuration, numbers, out.audioCodecs);
   addVideo(configuration, numbers, out.videoCodecs);
   out.audioExtensions = {{kAudioLevel, 1}, {kAbsSendTime, 2}, {kTransportCc, 3}, {kMid, 4}};
-  out.videoExtensions = {
-      {kOrientation, 13}, {kAbsSendTime, 2}, {kTransportCc, 3}, {kMid, 4}, {kPlayoutDelay, 5}};
+  out.videoExtensions = {{kOrientation, 13}, {kAbsSendTime, 2}, {kTransportCc, 3}, {kMid, 4},
+                         {kPlayoutDelay, 5}, {kRid, 10},        {kRepairedRid, 11}};
   return out;
 }
 
-std::vector<RtpCodec> capabilityCodecs(MediaKind kind, bool) {
-  Configuration builtin;
-  builtin.audioEncoders = codec::builtinAudioEncoders();
-  builtin.videoEncoders = codec::builtinVideoEncoders();
-  builtin.audioDecoders = codec::builtinAudioDecoders();
-  builtin.videoDecoders = codec::builtinVideoDecoders();
-  const jsep::LocalCapabilities capabilities = makeCapabilities(builtin);
+std::vector<RtpCodec> capabilityCodecs(const Configuration& configuration, MediaKind kind) {
+  const jsep::LocalCapabilities capabilities = makeCapabilities(configuration);
   std::vector<RtpCodec> out;
   bool rtx = false;
   for (const auto& codec :
@@ -154,6 +151,27 @@ std::vector<RtpCodec> capabilityCodecs(MediaKind kind, bool) {
     RtpCodec entry = fromSdp(codec, kind);
     if (codec.is("rtx")) entry.sdpFmtpLine.clear();
     out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+RtpHeaderExtensionCapability fromCapability(const jsep::HeaderExtensionCapability& capability) {
+  return {capability.uri,
+          capability.offered ? fromSdp(capability.direction) : TransceiverDirection::Stopped};
+}
+
+RtpCapabilities builtinCapabilities(MediaKind kind) {
+  Configuration builtin;
+  builtin.audioEncoders = codec::builtinAudioEncoders();
+  builtin.videoEncoders = codec::builtinVideoEncoders();
+  builtin.audioDecoders = codec::builtinAudioDecoders();
+  builtin.videoDecoders = codec::builtinVideoDecoders();
+  RtpCapabilities out;
+  out.codecs = capabilityCodecs(builtin, kind);
+  const jsep::LocalCapabilities capabilities = makeCapabilities(builtin);
+  for (const auto& extension :
+       kind == MediaKind::Audio ? capabilities.audioExtensions : capabilities.videoExtensions) {
+    out.headerExtensions.push_back(fromCapability(extension));
   }
   return out;
 }

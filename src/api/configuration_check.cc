@@ -1,6 +1,6 @@
 #include "api/configuration_check.h"
 
-#include <cmath>
+#include <algorithm>
 #include <utility>
 
 #include "parley/codec/factories.h"
@@ -36,20 +36,38 @@ std::vector<sdp::CodecParams> toPreferences(const std::vector<RtpCodec>& codecs)
   return out;
 }
 
-Result<void> checkEncodings(const std::vector<RtpEncodingParameters>& encodings) {
-  if (encodings.size() > 1) {
-    return fail(ErrorCode::NotSupported,
-                "this version sends one encoding per track: simulcast is not built in yet");
-  }
-  for (const RtpEncodingParameters& encoding : encodings) {
-    if (!(encoding.scaleResolutionDownBy >= 1.0)) {
-      return fail(ErrorCode::Range, "scaleResolutionDownBy must be at least 1");
-    }
-    if (encoding.maxFramerate && !(*encoding.maxFramerate >= 0)) {
-      return fail(ErrorCode::Range, "maxFramerate must not be negative");
+namespace {
+
+Result<void> checkServers(const Configuration& configuration) {
+  for (const IceServer& server : configuration.iceServers) {
+    if (server.urls.empty()) return fail(ErrorCode::Syntax, "an ICE server without URLs");
+    for (const std::string& url : server.urls) {
+      Result<ice::StunServer> parsed = parseIceUrl(url);
+      if (!parsed) return fail(std::move(parsed).error());
     }
   }
   return ok();
+}
+
+}  // namespace
+
+Result<void> checkReconfiguration(const Configuration& current, const Configuration& next,
+                                  bool describing) {
+  const auto changed = [](const char* what) {
+    return fail(ErrorCode::InvalidModification, std::string(what) + " cannot be changed");
+  };
+  if (!next.certificates.empty()) {
+    const bool same =
+        std::equal(current.certificates.begin(), current.certificates.end(),
+                   next.certificates.begin(), next.certificates.end(),
+                   [](const Certificate& a, const Certificate& b) { return a.impl() == b.impl(); });
+    if (!same) return changed("the certificate");
+  }
+  if (next.bundlePolicy != current.bundlePolicy) return changed("bundlePolicy");
+  if (next.rtcpMuxPolicy != current.rtcpMuxPolicy) return changed("rtcpMuxPolicy");
+  if (describing && next.iceCandidatePoolSize != current.iceCandidatePoolSize)
+    return changed("iceCandidatePoolSize, once gathering has begun,");
+  return checkServers(next);
 }
 
 Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, LoopCore& loop,

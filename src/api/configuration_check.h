@@ -22,8 +22,18 @@ Result<ice::StunServer> parseIceUrl(std::string_view url);
 Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, LoopCore& loop,
                                               Timestamp now);
 
-/// W3C 5.1 addTransceiver: the checks on sendEncodings.
-Result<void> checkEncodings(const std::vector<RtpEncodingParameters>& encodings);
+/// W3C 5.1 addTransceiver: checks sendEncodings and makes of them what the sender keeps.
+/// `capabilities`: the codecs that can be sent.
+Result<std::vector<RtpEncodingParameters>> validateSendEncodings(
+    MediaKind kind, std::vector<RtpEncodingParameters> encodings,
+    const std::vector<RtpCodec>& capabilities);
+/// The checks that setParameters has in common with it: values, and for video the default scale.
+Result<void> checkEncodingValues(MediaKind kind, std::vector<RtpEncodingParameters>& encodings);
+/// The encodings of a sender for which the app gave none, or that the peer's rids ask for.
+std::vector<RtpEncodingParameters> defaultEncodings(MediaKind kind,
+                                                    const std::vector<std::string>& rids);
+/// "Codec dictionary match" (webrtc-pc section 5.2).
+bool sameCodec(const RtpCodec& a, const RtpCodec& b);
 
 /// RTCRtpCodec to and from what SDP says of a payload type.
 std::vector<sdp::CodecParams> toPreferences(const std::vector<RtpCodec>& codecs);
@@ -32,6 +42,13 @@ TransceiverDirection fromSdp(sdp::Direction direction);
 
 /// The codecs and header extensions that these factories allow to negotiate.
 jsep::LocalCapabilities makeCapabilities(const Configuration& configuration);
-std::vector<RtpCodec> capabilityCodecs(MediaKind kind, bool send);
+std::vector<RtpCodec> capabilityCodecs(const Configuration& configuration, MediaKind kind);
+RtpCapabilities builtinCapabilities(MediaKind kind);
+RtpHeaderExtensionCapability fromCapability(const jsep::HeaderExtensionCapability& capability);
+
+/// W3C 4.4.2 setConfiguration: what of `next` may not follow `current`, and the URLs of both.
+/// `describing`: a local description has been applied.
+Result<void> checkReconfiguration(const Configuration& current, const Configuration& next,
+                                  bool describing);
 
 }  // namespace parley::api_internal

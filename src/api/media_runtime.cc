@@ -73,7 +73,7 @@ void MediaRuntime::apply(const RtpEncodingParameters& encoding, VideoSendPipe::S
   settings.active = encoding.active;
   settings.maxBitrate = encoding.maxBitrate;
   settings.maxFramerate = encoding.maxFramerate;
-  settings.scaleDownBy = encoding.scaleResolutionDownBy;
+  settings.scaleDownBy = encoding.scaleResolutionDownBy.value_or(1.0);
 }
 
 std::shared_ptr<FrameConsumer> MediaRuntime::Sender::consumerPtr() const {

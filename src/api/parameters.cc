@@ -1,5 +1,7 @@
-// RTCRtpSender.getParameters and setParameters, and what a sender is told about its encoding.
+// RTCRtpSender.getParameters and setParameters (webrtc-pc section 5.2),
+// RTCRtpReceiver.getParameters, and what a sender is told about its encodings.
 
+#include <algorithm>
 #include <utility>
 
 #include "api/configuration_check.h"
@@ -7,6 +9,29 @@
 #include "api/peer_connection_core.h"
 
 namespace parley::api_internal {
+namespace {
+
+MediaKind kindOf(const jsep::TransceiverState& state) {
+  return state.kind == sdp::MediaKind::Audio ? MediaKind::Audio : MediaKind::Video;
+}
+
+std::vector<RtpCodecParameters> toApi(const std::vector<sdp::CodecParams>& codecs, MediaKind kind) {
+  std::vector<RtpCodecParameters> out;
+  for (const sdp::CodecParams& codec : codecs)
+    out.push_back({fromSdp(codec, kind), codec.payloadType});
+  return out;
+}
+
+std::vector<RtpHeaderExtensionParameters> toApi(
+    const std::vector<jsep::NegotiatedExtension>& extensions, bool sending) {
+  std::vector<RtpHeaderExtensionParameters> out;
+  for (const jsep::NegotiatedExtension& extension : extensions) {
+    if (sending ? extension.send : extension.receive) out.push_back({extension.uri, extension.id});
+  }
+  return out;
+}
+
+}  // namespace
 
 const jsep::TransceiverState* PeerConnectionCore::transceiver(uint32_t id) {
   jsep::Session* session = this->session();
@@ -18,69 +43,169 @@ std::vector<uint32_t> PeerConnectionCore::transceiverIds() {
   if (jsep::Session* session = this->session()) {
     for (const jsep::TransceiverState& t : session->state().transceivers) {
       // W3C 4.4.1.1: stopped transceivers leave the set once negotiated so.
-      if (t.stopped) continue;
-      out.push_back(t.id.value);
-      // W3C 5.3: a receiver has its track from the beginning, also one that a remote description
-      // made.
-      ensureReceiver(out.back(),
-                     t.kind == sdp::MediaKind::Audio ? MediaKind::Audio : MediaKind::Video);
+      if (!t.stopped) out.push_back(t.id.value);
     }
   }
   return out;
 }
 
-void PeerConnectionCore::setEncoding(uint32_t transceiver, const RtpEncodingParameters& encoding) {
-  encodings_[transceiver] = encoding;
-  loop_->media().setEncoding(*this, transceiver, encoding);
-  if (session()) session()->setMaxSendBitrate(transceiver, encoding.maxBitrate, loop_->now());
+std::vector<RtpEncodingParameters>& PeerConnectionCore::encodings(uint32_t id) {
+  auto& list = encodings_[id];
+  if (list.empty()) {
+    const auto track = receiverTrack(id);
+    list = defaultEncodings(track ? track->kind : MediaKind::Audio, {});
+  }
+  return list;
+}
+
+void PeerConnectionCore::setEncodings(uint32_t id, std::vector<RtpEncodingParameters> list) {
+  encodings_[id] = std::move(list);
+  // The media layer sends the first encoding.
+  const RtpEncodingParameters& first = encodings_[id].front();
+  loop_->media().setEncoding(*this, id, first);
+  jsep::Session* session = this->session();
+  if (!session) return;
+  session->setMaxSendBitrate(id, first.maxBitrate, loop_->now());
+  std::optional<sdp::CodecParams> codec;
+  if (first.codec) codec = toPreferences({*first.codec}).front();
+  session->setSendCodec(id, std::move(codec), loop_->now());
+}
+
+// webrtc-pc section 4.4.1.5: a description may take layers away, or bring those that the peer
+// proposes; and a codec that is negotiated no more is chosen no more.
+void PeerConnectionCore::syncEncodings() {
+  jsep::Session* session = this->session();
+  if (!session) return;
+  for (const jsep::TransceiverState& t : session->state().transceivers) {
+    ensureReceiver(t.id.value, kindOf(t));  // whole as soon as a remote offer has made it
+    auto& list = encodings(t.id.value);
+    std::vector<std::string> rids;
+    for (const jsep::Encoding& encoding : t.sender.encodings) rids.push_back(encoding.rid);
+    const auto ridOf = [](const RtpEncodingParameters& e) { return e.rid.value_or(""); };
+    const bool same = std::equal(list.begin(), list.end(), rids.begin(), rids.end(),
+                                 [&](const auto& e, const auto& rid) { return ridOf(e) == rid; });
+    bool changed = !same;
+    if (!same) {
+      // Layers of the peer's come and, when its offer is rolled back, go.
+      if (rids.size() > 1 && list.size() == 1 && !list[0].rid) ridless_[t.id.value] = list;
+      std::vector<RtpEncodingParameters> next = defaultEncodings(kindOf(t), rids);
+      for (RtpEncodingParameters& encoding : next) {
+        const auto known = std::find_if(list.begin(), list.end(),
+                                        [&](const auto& e) { return ridOf(e) == ridOf(encoding); });
+        if (known != list.end()) encoding = *known;
+      }
+      const auto before = ridless_.find(t.id.value);
+      if (rids.size() == 1 && rids[0].empty() && before != ridless_.end()) next = before->second;
+      list = std::move(next);
+    }
+    const auto& negotiated = t.negotiated.media.sendCodecs;
+    for (RtpEncodingParameters& encoding : list) {
+      if (!encoding.codec || negotiated.empty()) continue;
+      const bool there = std::any_of(negotiated.begin(), negotiated.end(), [&](const auto& codec) {
+        return sameCodec(fromSdp(codec, kindOf(t)), *encoding.codec);
+      });
+      if (there) continue;
+      encoding.codec.reset();
+      changed = true;
+    }
+    if (changed) setEncodings(t.id.value, std::vector(list));
+  }
 }
 
 RtpSendParameters PeerConnectionCore::sendParameters(uint32_t id) {
+  const auto last = lastParameters_.find(id);
+  const bool turns = loop_->onDeliveryThread();
+  if (turns && last != lastParameters_.end()) return last->second;
   RtpSendParameters out;
-  const jsep::TransceiverState* state = transceiver(id);
-  if (!state) return out;
-  const MediaKind kind = state->kind == sdp::MediaKind::Audio ? MediaKind::Audio : MediaKind::Video;
   out.transactionId = loop_->endpoint().environment().random.uuid();
-  transactionIds_[id] = out.transactionId;
-  out.encodings = {encodings_[id]};
-  for (const sdp::CodecParams& codec : state->negotiated.media.sendCodecs)
-    out.codecs.push_back(fromSdp(codec, kind));
-  if (session()) out.cname = session()->state().cname;
+  out.encodings = encodings(id);
+  if (const jsep::TransceiverState* state = transceiver(id)) {
+    out.codecs = toApi(state->negotiated.media.sendCodecs, kindOf(*state));
+    out.headerExtensions = toApi(state->negotiated.media.extensions, true);
+    out.rtcp.reducedSize = state->negotiated.media.rtcpReducedSize;
+  }
+  out.degradationPreference = degradation_[id];
+  if (session()) out.rtcp.cname = session()->state().cname;
+  lastParameters_[id] = out;
+  if (turns) {
+    queueTask([self = shared_from_this(), id, transaction = out.transactionId] {
+      const LoopCore::Lock lock(*self->loop_);
+      const auto it = self->lastParameters_.find(id);
+      if (it != self->lastParameters_.end() && it->second.transactionId == transaction)
+        self->lastParameters_.erase(it);
+    });
+    loop_->wake();
+  }
   return out;
 }
 
-Result<void> PeerConnectionCore::setSendParameters(uint32_t id,
-                                                   const RtpSendParameters& parameters) {
+Result<void> PeerConnectionCore::checkSendParameters(uint32_t id, RtpSendParameters& parameters) {
   const jsep::TransceiverState* state = transceiver(id);
-  if (!state || state->stopped || state->stopping) {
+  if (closed_ || !state || state->stopped || state->stopping) {
     return fail(ErrorCode::InvalidState, "the transceiver has stopped");
   }
-  const auto last = transactionIds_.find(id);
-  if (last == transactionIds_.end()) {
-    return fail(ErrorCode::InvalidState, "call getParameters() first and change what it gives");
+  const auto last = lastParameters_.find(id);
+  if (last == lastParameters_.end()) {
+    return fail(ErrorCode::InvalidState,
+                "call getParameters() first, and setParameters() in the same turn");
   }
-  if (parameters.transactionId != last->second) {
+  const RtpSendParameters& given = last->second;
+  const bool sameLayers = std::equal(parameters.encodings.begin(), parameters.encodings.end(),
+                                     given.encodings.begin(), given.encodings.end(),
+                                     [](const auto& a, const auto& b) { return a.rid == b.rid; });
+  if (!sameLayers) {
     return fail(ErrorCode::InvalidModification,
-                "these parameters are not the ones of the latest getParameters()");
+                "the number of encodings, their rids and their order cannot be changed");
   }
-  if (parameters.encodings.size() != 1 || parameters.encodings[0].rid != encodings_[id].rid) {
+  if (parameters.transactionId != given.transactionId ||
+      parameters.headerExtensions != given.headerExtensions || parameters.rtcp != given.rtcp ||
+      parameters.codecs != given.codecs) {
     return fail(ErrorCode::InvalidModification,
-                "the number of encodings and their rids cannot be changed");
+                "only the encodings of what getParameters() gave last can be changed");
   }
-  if (Result<void> checked = checkEncodings(parameters.encodings); !checked) return checked;
-  transactionIds_.erase(last);
-  setEncoding(id, parameters.encodings[0]);
+  const MediaKind kind = kindOf(*state);
+  if (Result<void> values = checkEncodingValues(kind, parameters.encodings); !values) return values;
+  // Before negotiation every codec that could be sent may be asked for.
+  std::vector<RtpCodec> choices(given.codecs.begin(), given.codecs.end());
+  if (choices.empty()) choices = capabilityCodecs(configuration_, kind);
+  for (RtpEncodingParameters& encoding : parameters.encodings) {
+    if (kind == MediaKind::Video && !encoding.scaleResolutionDownBy)
+      encoding.scaleResolutionDownBy = 1.0;
+    if (!encoding.codec) continue;
+    const bool there = std::any_of(choices.begin(), choices.end(), [&](const RtpCodec& codec) {
+      return sameCodec(codec, *encoding.codec);
+    });
+    if (!there) {
+      return fail(ErrorCode::InvalidModification,
+                  "codec " + encoding.codec->mimeType + " is not negotiated");
+    }
+  }
   return ok();
+}
+
+void PeerConnectionCore::setSendParameters(uint32_t id, RtpSendParameters parameters,
+                                           Completion<void> done) {
+  if (Result<void> allowed = checkSendParameters(id, parameters); !allowed) {
+    settle<void>(std::move(done), std::move(allowed));
+    return;
+  }
+  queueStep([this, id, parameters = std::move(parameters), done = std::move(done)](Step& step) {
+    lastParameters_.erase(id);
+    degradation_[id] = parameters.degradationPreference;
+    setEncodings(id, parameters.encodings);
+    afterCall(loop_->now());
+    finish<void>(step, done, ok());
+  });
+  loop_->wake();
 }
 
 RtpReceiveParameters PeerConnectionCore::receiveParameters(uint32_t id) {
   RtpReceiveParameters out;
   const jsep::TransceiverState* state = transceiver(id);
   if (!state) return out;
-  const MediaKind kind = state->kind == sdp::MediaKind::Audio ? MediaKind::Audio : MediaKind::Video;
-  for (const sdp::CodecParams& codec : state->negotiated.media.receiveCodecs) {
-    out.codecs.push_back(fromSdp(codec, kind));
-  }
+  out.codecs = toApi(state->negotiated.media.receiveCodecs, kindOf(*state));
+  out.headerExtensions = toApi(state->negotiated.media.extensions, false);
+  out.rtcp.reducedSize = state->negotiated.media.rtcpReducedSize;
   return out;
 }
 

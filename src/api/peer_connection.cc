@@ -237,8 +237,26 @@ std::optional<bool> PeerConnection::canTrickleIceCandidates() const {
   const LoopCore::Lock lock(core()->loop());
   return core()->session() ? core()->session()->remoteTrickles() : std::nullopt;
 }
-const Configuration& PeerConnection::configuration() const {
+Configuration PeerConnection::getConfiguration() const {
+  const LoopCore::Lock lock(core()->loop());
   return core()->configuration();
+}
+
+Result<void> PeerConnection::setConfiguration(Configuration configuration) {
+  const LoopCore::Lock lock(core()->loop());
+  if (core()->closed()) return closedError();
+  const bool describing =
+      core()->visible.pendingLocal.has_value() || core()->visible.currentLocal.has_value();
+  const Configuration& current = core()->configuration();
+  if (Result<void> allowed = api_internal::checkReconfiguration(current, configuration, describing);
+      !allowed) {
+    return allowed;
+  }
+  Configuration& changed = core()->mutableConfiguration();
+  changed.iceServers = std::move(configuration.iceServers);
+  changed.iceTransportPolicy = configuration.iceTransportPolicy;
+  changed.iceCandidatePoolSize = configuration.iceCandidatePoolSize;
+  return ok();
 }
 
 Result<RtpSender> PeerConnection::addTrack(MediaStreamTrack track,
@@ -287,15 +305,20 @@ Result<RtpTransceiver> addTransceiverFor(const std::shared_ptr<PeerConnectionCor
   if (init.direction == TransceiverDirection::Stopped) {
     return fail(ErrorCode::Type, "a transceiver cannot be created stopped");
   }
-  if (Result<void> checked = api_internal::checkEncodings(init.sendEncodings); !checked)
-    return fail(checked.error());
+  Result<std::vector<RtpEncodingParameters>> encodings = api_internal::validateSendEncodings(
+      kind, std::move(init.sendEncodings),
+      api_internal::capabilityCodecs(core->configuration(), kind));
+  if (!encodings) return fail(encodings.error());
+  std::vector<std::string> rids;
+  for (const RtpEncodingParameters& encoding : *encodings)
+    rids.push_back(encoding.rid.value_or(""));
   const Timestamp now = core->loop().now();
   Result<uint32_t> id = core->session()->addTransceiver(
-      kind, init.direction, std::move(init.streams), track ? track.id() : std::string{}, now);
+      kind, init.direction, std::move(init.streams), track ? track.id() : std::string{}, now, rids);
   if (!id) return fail(std::move(id).error());
   core->ensureReceiver(*id, kind);
   if (track) core->setSenderTrack(*id, track.core());
-  if (!init.sendEncodings.empty()) core->setEncoding(*id, init.sendEncodings.front());
+  core->setEncodings(*id, *std::move(encodings));
   core->updateNegotiationNeeded();
   core->afterCall(now);
   return RtpTransceiver(core, *id);
@@ -314,10 +337,10 @@ Result<RtpTransceiver> PeerConnection::addTransceiver(MediaStreamTrack track,
 }
 
 std::vector<RtpCodec> PeerConnection::senderCapabilities(MediaKind kind) {
-  return api_internal::capabilityCodecs(kind, true);
+  return api_internal::builtinCapabilities(kind).codecs;
 }
 std::vector<RtpCodec> PeerConnection::receiverCapabilities(MediaKind kind) {
-  return api_internal::capabilityCodecs(kind, false);
+  return api_internal::builtinCapabilities(kind).codecs;
 }
 
 std::vector<RtpTransceiver> PeerConnection::getTransceivers() const {

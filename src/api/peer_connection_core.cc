@@ -101,6 +101,7 @@ void PeerConnectionCore::inStep(Step& step,
   change(*session, now);
   jsep::SessionEvent event;
   while (session->pollEvent(event)) onEvent(std::move(event), &step);
+  syncEncodings();
   assignChannelIds();
   syncSctp();
   afterCall(now);

@@ -147,11 +147,14 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   const jsep::TransceiverState* transceiver(uint32_t id);
   std::vector<uint32_t> transceiverIds();
   RtpSendParameters sendParameters(uint32_t transceiver);
-  Result<void> setSendParameters(uint32_t transceiver, const RtpSendParameters& parameters);
+  void setSendParameters(uint32_t transceiver, RtpSendParameters parameters, Completion<void> done);
   RtpReceiveParameters receiveParameters(uint32_t transceiver);
-  void setEncoding(uint32_t transceiver, const RtpEncodingParameters& encoding);
+  std::vector<RtpEncodingParameters>& encodings(uint32_t transceiver);
+  void setEncodings(uint32_t transceiver, std::vector<RtpEncodingParameters> encodings);
   /// The app's bounds on what a transceiver sends; defaults if it never set any.
-  const RtpEncodingParameters& encoding(uint32_t transceiver) { return encodings_[transceiver]; }
+  const RtpEncodingParameters& encoding(uint32_t transceiver) {
+    return encodings(transceiver).front();
+  }
 
   /// The app has set a callback of a channel: what it missed so far is delivered before anything
   /// newer.
@@ -163,6 +166,8 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   Configuration& mutableConfiguration() { return configuration_; }
   PeerConnectionCallbacks callbacks;
   VisibleState visible;
+  /// RTCRtpReceiver.jitterBufferTarget, by transceiver.
+  std::map<uint32_t, double> jitterBufferTargets;
   bool queuedForDelivery = false;  ///< owned by LoopCore
 
  private:
@@ -189,6 +194,8 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void collectMessages(jsep::Session& session);
   void deliverMessage(const std::shared_ptr<DataChannelCore>& body, Bytes&& data, bool isText);
   void operationEnded();
+  Result<void> checkSendParameters(uint32_t transceiver, RtpSendParameters& parameters);
+  void syncEncodings();
 
   std::shared_ptr<LoopCore> loop_;
   Configuration configuration_;
@@ -207,8 +214,10 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   std::deque<sctp::ChannelEvent> heldEnds_;
   std::map<uint32_t, std::shared_ptr<TrackCore>> senderTracks_;
   std::map<uint32_t, std::shared_ptr<TrackCore>> receiverTracks_;
-  std::map<uint32_t, RtpEncodingParameters> encodings_;
-  std::map<uint32_t, std::string> transactionIds_;
+  std::map<uint32_t, std::vector<RtpEncodingParameters>> encodings_;  ///< W3C [[SendEncodings]]
+  std::map<uint32_t, std::vector<RtpEncodingParameters>> ridless_;    ///< before a peer's layers
+  std::map<uint32_t, RtpSendParameters> lastParameters_;  ///< W3C [[LastReturnedParameters]]
+  std::map<uint32_t, std::optional<DegradationPreference>> degradation_;
 };
 
 template <class T>

@@ -1,5 +1,7 @@
 #include "parley/api/rtp_transceiver.h"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "api/configuration_check.h"
@@ -58,17 +60,29 @@ RtpSendParameters RtpSender::getParameters() const {
 void RtpSender::setParameters(RtpSendParameters parameters,
                               std::function<void(Result<void>)> done) {
   const LoopCore::Lock lock(core_->loop());
-  Result<void> result = core_->setSendParameters(transceiver_, parameters);
-  core_->settle<void>(std::move(done), std::move(result));
+  core_->setSendParameters(transceiver_, std::move(parameters), std::move(done));
 }
 
-void RtpSender::setStreams(std::vector<std::string> streams) {
+Result<void> RtpSender::setStreams(std::vector<std::string> streams) {
   const LoopCore::Lock lock(core_->loop());
-  if (core_->closed()) return;
+  if (core_->closed()) return closedError();
+  std::vector<std::string> once;
+  for (std::string& stream : streams) {
+    if (std::find(once.begin(), once.end(), stream) == once.end())
+      once.push_back(std::move(stream));
+  }
   const Timestamp now = core_->loop().now();
-  core_->session()->setStreams(transceiver_, std::move(streams), now);
+  core_->session()->setStreams(transceiver_, std::move(once), now);
   core_->updateNegotiationNeeded();
   core_->afterCall(now);
+  return ok();
+}
+
+RtpCapabilities RtpSender::getCapabilities(MediaKind kind) {
+  return api_internal::builtinCapabilities(kind);
+}
+RtpCapabilities RtpReceiver::getCapabilities(MediaKind kind) {
+  return api_internal::builtinCapabilities(kind);
 }
 
 namespace {
@@ -96,6 +110,66 @@ MediaStreamTrack RtpReceiver::track() const {
 RtpReceiveParameters RtpReceiver::getParameters() const {
   const LoopCore::Lock lock(core_->loop());
   return core_->receiveParameters(transceiver_);
+}
+
+namespace {
+
+std::vector<RtpContributingSource> sourcesOf(PeerConnectionCore& core, uint32_t id,
+                                             bool contributing) {
+  const LoopCore::Lock lock(core.loop());
+  std::vector<RtpContributingSource> out;
+  const media::RtpSession* rtp = core.closed() || !core.session() ? nullptr : core.session()->rtp();
+  if (!rtp) return out;
+  std::vector<media::RtpSource> heard;
+  rtp->sources(media::ReceiverId(id), core.loop().now(), heard);
+  const WallClock& wall = core.loop().endpoint().environment().wallClock;
+  for (const media::RtpSource& source : heard) {
+    if (source.isContributing != contributing) continue;
+    RtpContributingSource entry;
+    entry.timestampMs = static_cast<double>(wall.unixNanosAt(source.lastHeard)) / 1e6;
+    entry.source = source.source;
+    entry.rtpTimestamp = source.rtpTimestamp;
+    // RFC 6464: -dBov; W3C 5.3: linear, and 127 is silence.
+    if (source.audioLevel)
+      entry.audioLevel =
+          *source.audioLevel >= 127 ? 0.0 : std::pow(10.0, -*source.audioLevel / 20.0);
+    out.push_back(entry);
+  }
+  std::stable_sort(out.begin(), out.end(),
+                   [](const auto& a, const auto& b) { return a.timestampMs > b.timestampMs; });
+  return out;
+}
+
+}  // namespace
+
+std::vector<RtpContributingSource> RtpReceiver::getContributingSources() const {
+  return sourcesOf(*core_, transceiver_, true);
+}
+std::vector<RtpContributingSource> RtpReceiver::getSynchronizationSources() const {
+  return sourcesOf(*core_, transceiver_, false);
+}
+
+std::optional<double> RtpReceiver::jitterBufferTarget() const {
+  const LoopCore::Lock lock(core_->loop());
+  const auto it = core_->jitterBufferTargets.find(transceiver_);
+  return it == core_->jitterBufferTargets.end() ? std::nullopt : std::optional(it->second);
+}
+
+Result<void> RtpReceiver::setJitterBufferTarget(std::optional<double> milliseconds) {
+  if (milliseconds && !(*milliseconds >= 0 && *milliseconds <= 4000)) {
+    return fail(ErrorCode::Range, "jitterBufferTarget lies between 0 and 4000 milliseconds");
+  }
+  const LoopCore::Lock lock(core_->loop());
+  if (milliseconds) {
+    core_->jitterBufferTargets[transceiver_] = *milliseconds;
+  } else {
+    core_->jitterBufferTargets.erase(transceiver_);
+  }
+  if (core_->session() && !core_->closed()) {
+    core_->session()->setMinimumPlayoutDelay(
+        transceiver_, Duration::fromSeconds(milliseconds.value_or(0) / 1000));
+  }
+  return ok();
 }
 
 void RtpReceiver::requestKeyFrame() {
@@ -158,6 +232,8 @@ bool RtpTransceiver::stopped() const {
 Result<void> RtpTransceiver::stop() {
   const LoopCore::Lock lock(core_->loop());
   if (core_->closed()) return closedError();
+  const jsep::TransceiverState* state = core_->transceiver(transceiver_);
+  if (!state || state->stopping || state->stopped) return ok();
   const Timestamp now = core_->loop().now();
   core_->session()->stopTransceiver(transceiver_, now);
   core_->loop().media().stopSender(*core_, transceiver_);
@@ -171,11 +247,100 @@ Result<void> RtpTransceiver::stop() {
 Result<void> RtpTransceiver::setCodecPreferences(std::vector<RtpCodec> codecs) {
   const LoopCore::Lock lock(core_->loop());
   if (core_->closed()) return closedError();
+  const std::vector<RtpCodec> known = api_internal::capabilityCodecs(
+      core_->configuration(), core_->receiverTrack(transceiver_)->kind);
+  for (const RtpCodec& codec : codecs) {
+    const bool there = std::any_of(known.begin(), known.end(), [&](const RtpCodec& capability) {
+      return api_internal::sameCodec(capability, codec);
+    });
+    if (!there) {
+      return fail(ErrorCode::InvalidModification,
+                  "codec " + codec.mimeType + " is not one of getCapabilities()");
+    }
+  }
   const Timestamp now = core_->loop().now();
   Result<void> result =
       core_->session()->setCodecPreferences(transceiver_, api_internal::toPreferences(codecs), now);
   core_->afterCall(now);
   return result;
+}
+
+namespace {
+
+const std::vector<jsep::HeaderExtensionCapability>& extensionsOf(PeerConnectionCore& core,
+                                                                 uint32_t id) {
+  const jsep::LocalCapabilities& capabilities = core.session()->capabilities();
+  return core.receiverTrack(id)->kind == MediaKind::Audio ? capabilities.audioExtensions
+                                                          : capabilities.videoExtensions;
+}
+
+}  // namespace
+
+std::vector<RtpHeaderExtensionCapability> RtpTransceiver::getHeaderExtensionsToNegotiate() const {
+  const LoopCore::Lock lock(core_->loop());
+  std::vector<RtpHeaderExtensionCapability> out;
+  if (!core_->session()) return out;
+  const jsep::TransceiverState* state = core_->transceiver(transceiver_);
+  for (const auto& capability : extensionsOf(*core_, transceiver_)) {
+    RtpHeaderExtensionCapability entry = api_internal::fromCapability(capability);
+    if (state) {
+      for (const jsep::HeaderExtensionChoice& choice : state->headerExtensions) {
+        if (choice.uri != entry.uri) continue;
+        entry.direction = choice.direction ? api_internal::fromSdp(*choice.direction)
+                                           : TransceiverDirection::Stopped;
+      }
+    }
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+Result<void> RtpTransceiver::setHeaderExtensionsToNegotiate(
+    const std::vector<RtpHeaderExtensionCapability>& extensions) {
+  const auto known = getHeaderExtensionsToNegotiate();
+  const LoopCore::Lock lock(core_->loop());
+  if (core_->closed()) return closedError();
+  const bool same = std::equal(extensions.begin(), extensions.end(), known.begin(), known.end(),
+                               [](const auto& a, const auto& b) { return a.uri == b.uri; });
+  if (!same) {
+    return fail(ErrorCode::InvalidModification,
+                "give back the list of getHeaderExtensionsToNegotiate() with other directions");
+  }
+  std::vector<jsep::HeaderExtensionChoice> choices;
+  for (const RtpHeaderExtensionCapability& extension : extensions) {
+    const bool stops = extension.direction == TransceiverDirection::Stopped;
+    // RFC 9143 section 9.2: bundled media is told apart by it.
+    if (extension.uri == "urn:ietf:params:rtp-hdrext:sdes:mid" &&
+        extension.direction != TransceiverDirection::SendRecv) {
+      return fail(ErrorCode::InvalidModification, "the mid header extension cannot be stopped");
+    }
+    jsep::HeaderExtensionChoice choice{extension.uri, {}};
+    if (!stops) {
+      choice.direction =
+          sdp::directionOf(jsep::sends(extension.direction), jsep::receives(extension.direction));
+    }
+    choices.push_back(std::move(choice));
+  }
+  core_->session()->setHeaderExtensions(transceiver_, std::move(choices));
+  return ok();
+}
+
+std::vector<RtpHeaderExtensionCapability> RtpTransceiver::getNegotiatedHeaderExtensions() const {
+  const LoopCore::Lock lock(core_->loop());
+  std::vector<RtpHeaderExtensionCapability> out;
+  if (!core_->session()) return out;
+  const jsep::TransceiverState* state = core_->transceiver(transceiver_);
+  for (const auto& capability : extensionsOf(*core_, transceiver_)) {
+    RtpHeaderExtensionCapability entry{capability.uri, TransceiverDirection::Stopped};
+    if (state && state->negotiated.currentDirection) {
+      for (const jsep::NegotiatedExtension& extension : state->negotiated.media.extensions) {
+        if (extension.uri == capability.uri)
+          entry.direction = jsep::makeDirection(extension.send, extension.receive);
+      }
+    }
+    out.push_back(std::move(entry));
+  }
+  return out;
 }
 
 }  // namespace parley

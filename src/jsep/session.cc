@@ -358,7 +358,8 @@ void Session::removeTrack(uint32_t transceiver, Timestamp now) {
 
 Result<uint32_t> Session::addTransceiver(MediaKind kind, TransceiverDirection direction,
                                          std::vector<std::string> streams,
-                                         const std::string& trackId, Timestamp now) {
+                                         const std::string& trackId, Timestamp now,
+                                         const std::vector<std::string>& rids) {
   clock_.clamp(now);
   if (closed_) return closedError();
   TransceiverInit init;
@@ -366,6 +367,8 @@ Result<uint32_t> Session::addTransceiver(MediaKind kind, TransceiverDirection di
   init.hasTrack = !trackId.empty();
   init.trackId = init.hasTrack ? trackId : environment_.random.uuid();
   init.streams = std::move(streams);
+  if (!rids.empty()) init.encodings.clear();
+  for (const std::string& rid : rids) init.encodings.push_back(Encoding{rid, 0, 0});
   const TransceiverId id = jsep::addTransceiver(state_, toSdp(kind), init);
   drawSsrcs(*state_.find(id));
   return id.value;
@@ -374,6 +377,12 @@ Result<uint32_t> Session::addTransceiver(MediaKind kind, TransceiverDirection di
 void Session::setSenderHasTrack(uint32_t transceiver, bool hasTrack) {
   if (TransceiverState* state = state_.find(TransceiverId(transceiver)))
     state->sender.hasTrack = hasTrack;
+}
+
+void Session::setHeaderExtensions(uint32_t transceiver,
+                                  std::vector<HeaderExtensionChoice> choices) {
+  if (TransceiverState* state = state_.find(TransceiverId(transceiver)))
+    state->headerExtensions = std::move(choices);
 }
 
 void Session::setStreams(uint32_t transceiver, std::vector<std::string> streams, Timestamp now) {

@@ -18,6 +18,15 @@ const sdp::CodecParams* primaryCodec(const std::vector<sdp::CodecParams>& codecs
   return it == codecs.end() ? nullptr : &*it;
 }
 
+/// The application's choice if it is negotiated, else the first.
+const sdp::CodecParams* chosenCodec(const std::vector<sdp::CodecParams>& codecs,
+                                    const std::optional<sdp::CodecParams>& choice) {
+  const auto it = std::find_if(codecs.begin(), codecs.end(), [&](const auto& c) {
+    return choice && !c.isAuxiliary() && sdp::sameFormat(c, *choice);
+  });
+  return it == codecs.end() ? primaryCodec(codecs) : &*it;
+}
+
 std::optional<uint8_t> rtxOf(const std::vector<sdp::CodecParams>& codecs, uint8_t payloadType) {
   for (const sdp::CodecParams& codec : codecs) {
     if (codec.is("rtx") && codec.associatedPayloadType() == payloadType) return codec.payloadType;
@@ -93,7 +102,8 @@ void Session::updateRtpConfig(const MediaSettings& settings, Timestamp now) {
 
 void Session::applySender(const TransceiverState& transceiver, Sender& sender, Timestamp now) {
   const MediaSettings& settings = sender.settings;
-  const sdp::CodecParams* codec = settings.send ? primaryCodec(settings.sendCodecs) : nullptr;
+  const sdp::CodecParams* codec =
+      settings.send ? chosenCodec(settings.sendCodecs, sender.codec) : nullptr;
   SenderConfigured event{transceiver.id.value, kindOf(transceiver), {}};
   if (codec) event.codec = *codec;
 
@@ -108,6 +118,7 @@ void Session::applySender(const TransceiverState& transceiver, Sender& sender, T
     const Encoding& encoding = transceiver.sender.encodings.front();
     config.kind = event.kind;
     config.mid = settings.mid;
+    config.rid = settings.sendRids.empty() ? std::string{} : encoding.rid;
     config.ssrc = encoding.ssrc;
     config.payloadType = codec->payloadType;
     config.rtxPayloadType = rtxOf(settings.sendCodecs, codec->payloadType);
@@ -182,6 +193,8 @@ void Session::applyReceiver(const TransceiverState& transceiver, const MediaSett
     config.syncGroup = transceiver.negotiated.receiver.streams.front();
   }
   rtp_->setReceiver(config, now);
+  if (const auto delay = playoutDelays_.find(transceiver.id.value); delay != playoutDelays_.end())
+    rtp_->setMinimumPlayoutDelay(id, delay->second);
   events_.push(std::move(event));
 }
 
@@ -204,6 +217,20 @@ void Session::setMaxSendBitrate(uint32_t id, std::optional<DataRate> rate, Times
   sender.maxBitrate = rate;
   const TransceiverState* transceiver = state_.find(TransceiverId(id));
   if (transceiver && sender.stream) applySender(*transceiver, sender, now);
+}
+
+void Session::setSendCodec(uint32_t id, std::optional<sdp::CodecParams> codec, Timestamp now) {
+  now = clock_.clamp(now);
+  Sender& sender = senders_[id];
+  if (sender.codec == codec) return;
+  sender.codec = std::move(codec);
+  const TransceiverState* transceiver = state_.find(TransceiverId(id));
+  if (transceiver && sender.stream) applySender(*transceiver, sender, now);
+}
+
+void Session::setMinimumPlayoutDelay(uint32_t transceiver, Duration delay) {
+  playoutDelays_[transceiver] = delay;
+  if (rtp_) rtp_->setMinimumPlayoutDelay(media::ReceiverId(transceiver), delay);
 }
 
 std::optional<media::SendStreamId> Session::sendStream(uint32_t transceiver) const {

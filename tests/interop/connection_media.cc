@@ -24,14 +24,14 @@ TransceiverDirection directionOf(const std::string& text) {
 }
 
 void change(RtpEncodingParameters& encoding, const Json& given) {
-  encoding.rid = given.value("rid", encoding.rid);
+  if (given.contains("rid")) encoding.rid = given["rid"].get<std::string>();
   encoding.active = given.value("active", encoding.active);
   if (const auto rate = optionalMember<int64_t>(given, "maxBitrate"))
     encoding.maxBitrate = DataRate::bps(*rate);
   if (const auto rate = optionalMember<double>(given, "maxFramerate"))
     encoding.maxFramerate = *rate;
-  encoding.scaleResolutionDownBy =
-      given.value("scaleResolutionDownBy", encoding.scaleResolutionDownBy);
+  if (const auto scale = optionalMember<double>(given, "scaleResolutionDownBy"))
+    encoding.scaleResolutionDownBy = *scale;
 }
 
 TransceiverInit initOf(const Json& request, const char* direction) {
@@ -99,7 +99,7 @@ Json Connection::addTrack(const Json& request) {
   if (chosen) {
     await<void>([&](auto done) { chosen.sender().replaceTrack(source.track, std::move(done)); });
     need(chosen.setDirection(init.direction));
-    chosen.sender().setStreams(init.streams);
+    (void)chosen.sender().setStreams(init.streams);
   } else {
     chosen = need(pc_.addTransceiver(source.track, init));
   }

@@ -109,7 +109,12 @@ class PARLEY_EXPORT PeerConnection {
   IceConnectionState iceConnectionState() const;
   PeerConnectionState connectionState() const;
   std::optional<bool> canTrickleIceCandidates() const;
-  const Configuration& configuration() const;
+  Configuration getConfiguration() const;
+  /// Changes the ICE servers and the transport policy. InvalidState when closed;
+  /// InvalidModification for another bundlePolicy, rtcpMuxPolicy or certificate, and for another
+  /// iceCandidatePoolSize once a local description is applied; Syntax for a URL. The rest of
+  /// `configuration` (codecs, bitrates) stays as it was.
+  Result<void> setConfiguration(Configuration configuration);
 
   // Media (W3C 5.1).
   Result<RtpSender> addTrack(MediaStreamTrack track, std::vector<std::string> streams = {});

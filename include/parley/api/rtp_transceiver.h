@@ -32,26 +32,89 @@ struct RtpCodec {
   bool operator==(const RtpCodec&) const = default;
 };
 
+/// RTCRtpCodecParameters.
+struct RtpCodecParameters : RtpCodec {
+  uint8_t payloadType = 0;
+  bool operator==(const RtpCodecParameters&) const = default;
+};
+
+/// RTCRtpHeaderExtensionParameters.
+struct RtpHeaderExtensionParameters {
+  std::string uri;
+  uint16_t id = 0;
+  bool encrypted = false;
+  bool operator==(const RtpHeaderExtensionParameters&) const = default;
+};
+
+/// RTCRtpHeaderExtensionCapability (webrtc-extensions): `Stopped` means not offered.
+struct RtpHeaderExtensionCapability {
+  std::string uri;
+  TransceiverDirection direction = TransceiverDirection::SendRecv;
+  bool operator==(const RtpHeaderExtensionCapability&) const = default;
+};
+
+/// RTCRtpCapabilities.
+struct RtpCapabilities {
+  std::vector<RtpCodec> codecs;
+  std::vector<RtpHeaderExtensionCapability> headerExtensions;
+};
+
+/// RTCRtcpParameters.
+struct RtcpParameters {
+  std::string cname;
+  bool reducedSize = false;
+  bool operator==(const RtcpParameters&) const = default;
+};
+
+/// RTCPriorityType (webrtc-priority).
+enum class PriorityType { VeryLow, Low, Medium, High };
+/// RTCDegradationPreference (mst-content-hint).
+enum class DegradationPreference { MaintainFramerate, MaintainResolution, Balanced };
+/// The W3C spelling: "very-low".
+PARLEY_EXPORT const char* toString(PriorityType priority);
+/// The W3C spelling: "maintain-framerate".
+PARLEY_EXPORT const char* toString(DegradationPreference preference);
+
 /// RTCRtpEncodingParameters.
 struct RtpEncodingParameters {
-  std::string rid;
+  std::optional<std::string> rid{};
   bool active = true;
-  std::optional<DataRate> maxBitrate;
-  std::optional<double> maxFramerate;
-  double scaleResolutionDownBy = 1.0;
+  /// Out of what is negotiated; nothing: the first (webrtc-extensions).
+  std::optional<RtpCodec> codec{};
+  std::optional<DataRate> maxBitrate{};
+  std::optional<double> maxFramerate{};           ///< video only
+  std::optional<double> scaleResolutionDownBy{};  ///< video only, where it always has a value
+  std::optional<std::string> scalabilityMode{};   ///< only "L1T1" is known (webrtc-svc)
+  PriorityType priority = PriorityType::Low;
+  PriorityType networkPriority = PriorityType::Low;
+  bool adaptivePtime = false;
+  bool operator==(const RtpEncodingParameters&) const = default;
 };
 
 /// RTCRtpSendParameters.
 struct RtpSendParameters {
   std::string transactionId;
   std::vector<RtpEncodingParameters> encodings;
-  std::vector<RtpCodec> codecs;
-  std::string cname;
+  std::optional<DegradationPreference> degradationPreference{};
+  std::vector<RtpHeaderExtensionParameters> headerExtensions;
+  RtcpParameters rtcp;
+  std::vector<RtpCodecParameters> codecs;
+  bool operator==(const RtpSendParameters&) const = default;
 };
 
 /// RTCRtpReceiveParameters.
 struct RtpReceiveParameters {
-  std::vector<RtpCodec> codecs;
+  std::vector<RtpHeaderExtensionParameters> headerExtensions;
+  RtcpParameters rtcp;
+  std::vector<RtpCodecParameters> codecs;
+};
+
+/// RTCRtpContributingSource, and RTCRtpSynchronizationSource, which has the same members.
+struct RtpContributingSource {
+  double timestampMs = 0;            ///< when it was last heard, milliseconds since 1970
+  uint32_t source = 0;               ///< CSRC or SSRC
+  std::optional<double> audioLevel;  ///< 0..1 linear
+  uint32_t rtpTimestamp = 0;
 };
 
 /// RTCRtpTransceiverInit.
@@ -72,11 +135,19 @@ class PARLEY_EXPORT RtpSender {
   MediaStreamTrack track() const;
   /// Swaps the track without renegotiation; an empty one stops sending. Type for another kind.
   void replaceTrack(MediaStreamTrack track, std::function<void(Result<void>)> done);
+  /// Calls in one turn of the loop's thread give the same parameters, with the same transaction id;
+  /// they can be used for `setParameters` in that turn only (webrtc-pc section 5.2). Callers on
+  /// other threads than the one that runs the loop may use them until they ask again.
   RtpSendParameters getParameters() const;
-  /// InvalidModification if `transactionId` is not the latest or a read-only part changed; Range
-  /// for scaleResolutionDownBy < 1 or maxFramerate < 0.
+  /// InvalidState if the transceiver has stopped or the parameters are not of this turn;
+  /// InvalidModification if anything but the changeable part of `encodings` differs, or a codec is
+  /// not negotiated; Range for scaleResolutionDownBy < 1 or maxFramerate < 0; Operation for an
+  /// unknown scalabilityMode.
   void setParameters(RtpSendParameters parameters, std::function<void(Result<void>)> done);
-  void setStreams(std::vector<std::string> streams);
+  /// InvalidState on a closed connection.
+  Result<void> setStreams(std::vector<std::string> streams);
+  /// RTCRtpSender.getCapabilities, for the built-in codecs.
+  static RtpCapabilities getCapabilities(MediaKind kind);
   /// Empty until a description has given the transceiver a section.
   DtlsTransport transport() const;
 
@@ -100,6 +171,16 @@ class PARLEY_EXPORT RtpReceiver {
   RtpReceiveParameters getParameters() const;
   /// As RtpSender::transport.
   DtlsTransport transport() const;
+  /// RTCRtpReceiver.getCapabilities, for the built-in codecs.
+  static RtpCapabilities getCapabilities(MediaKind kind);
+  /// Of the last 10 seconds, newest first.
+  std::vector<RtpContributingSource> getContributingSources() const;
+  std::vector<RtpContributingSource> getSynchronizationSources() const;
+  /// How long media should wait in the jitter buffer at least, milliseconds; nothing = whatever
+  /// suits the network (webrtc-extensions).
+  std::optional<double> jitterBufferTarget() const;
+  /// Range outside 0 to 4000.
+  Result<void> setJitterBufferTarget(std::optional<double> milliseconds);
   /// Asks the peer for a key frame (PLI); at most one per 300 ms leaves.
   void requestKeyFrame();
 
@@ -133,6 +214,14 @@ class PARLEY_EXPORT RtpTransceiver {
   /// Which codecs to offer or answer, best first; empty = the defaults again. InvalidModification
   /// for one that is not supported.
   Result<void> setCodecPreferences(std::vector<RtpCodec> codecs);
+  /// Header extensions that the next offer or answer may negotiate (webrtc-extensions).
+  std::vector<RtpHeaderExtensionCapability> getHeaderExtensionsToNegotiate() const;
+  /// InvalidModification unless it is the same list with other directions, or if it would stop one
+  /// that bundled media cannot do without.
+  Result<void> setHeaderExtensionsToNegotiate(
+      const std::vector<RtpHeaderExtensionCapability>& extensions);
+  /// The same list with what was negotiated; all `Stopped` before.
+  std::vector<RtpHeaderExtensionCapability> getNegotiatedHeaderExtensions() const;
 
   RtpTransceiver(std::shared_ptr<api_internal::PeerConnectionCore> core, uint32_t transceiver)
       : core_(std::move(core)), transceiver_(transceiver) {}

@@ -183,7 +183,10 @@ class PARLEY_EXPORT Session {
   void removeTrack(uint32_t transceiver, Timestamp now);
   Result<uint32_t> addTransceiver(MediaKind kind, TransceiverDirection direction,
                                   std::vector<std::string> streams, const std::string& trackId,
-                                  Timestamp now);
+                                  Timestamp now, const std::vector<std::string>& rids = {});
+  /// Replaces the application's choice of header extensions (webrtc-extensions).
+  void setHeaderExtensions(uint32_t transceiver, std::vector<HeaderExtensionChoice> choices);
+  const LocalCapabilities& capabilities() const { return capabilities_; }
   void setSenderHasTrack(uint32_t transceiver, bool hasTrack);
   void setStreams(uint32_t transceiver, std::vector<std::string> streams, Timestamp now);
   Result<void> setDirection(uint32_t transceiver, TransceiverDirection direction, Timestamp now);
@@ -199,6 +202,9 @@ class PARLEY_EXPORT Session {
   void decoderLostState(uint32_t transceiver, Timestamp now);
   /// The application's own bound on what a sender may produce.
   void setMaxSendBitrate(uint32_t transceiver, std::optional<DataRate> rate, Timestamp now);
+  /// Which of the negotiated codecs to send; nothing: the first.
+  void setSendCodec(uint32_t transceiver, std::optional<sdp::CodecParams> codec, Timestamp now);
+  void setMinimumPlayoutDelay(uint32_t transceiver, Duration delay);
   /// What has arrived and is due; `receiver` is the transceiver's number.
   bool pollFrame(media::ReceivedFrame& out);
   bool pollAudio(media::AudioPlayoutUnit& out);
@@ -264,6 +270,7 @@ class PARLEY_EXPORT Session {
     std::optional<media::SendStreamId> stream;
     MediaSettings settings;
     std::optional<DataRate> maxBitrate;
+    std::optional<sdp::CodecParams> codec;
   };
   void applyMedia(const MediaSectionChange& change, Timestamp now);
   void applySender(const TransceiverState& transceiver, Sender& sender, Timestamp now);
@@ -298,8 +305,9 @@ class PARLEY_EXPORT Session {
   std::optional<LocalCandidates>
       beforeRestart_;  ///< in case the offer that restarts is rolled back
   media::RtpSessionConfig rtpConfig_;
-  std::unique_ptr<media::RtpSession> rtp_;  ///< made with the first media section
-  std::map<uint32_t, Sender> senders_;      ///< by transceiver
+  std::unique_ptr<media::RtpSession> rtp_;      ///< made with the first media section
+  std::map<uint32_t, Sender> senders_;          ///< by transceiver
+  std::map<uint32_t, Duration> playoutDelays_;  ///< by transceiver, as the application asks
   /// Transceivers whose media overtook the answer that announces it: their unmuting follows their
   /// TrackAdded.
   std::set<uint32_t> earlyMedia_;

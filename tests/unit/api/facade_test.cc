@@ -195,15 +195,17 @@ TEST_F(FacadeTest, ParametersNeedTheLatestTransaction) {
   const auto set = [&](RtpSendParameters p) {
     return await<void>([&](Completion<void> done) { sender.setParameters(p, std::move(done)); });
   };
-  RtpSendParameters first = sender.getParameters();
-  RtpSendParameters second = sender.getParameters();
-  expectError(set(first), ErrorCode::InvalidModification);
-  second.encodings[0].maxFramerate = -1;
-  expectError(set(second), ErrorCode::Range);
-  second.encodings[0].maxFramerate = 15;
-  second.encodings[0].maxBitrate = DataRate::kbps(300);
-  EXPECT_TRUE(set(second));
-  expectError(set(second), ErrorCode::InvalidState);
+  RtpSendParameters parameters = sender.getParameters();
+  parameters.transactionId += "x";
+  expectError(set(parameters), ErrorCode::InvalidModification);
+  parameters = sender.getParameters();
+  parameters.encodings[0].maxFramerate = -1;
+  expectError(set(parameters), ErrorCode::Range);
+  parameters = sender.getParameters();
+  parameters.encodings[0].maxFramerate = 15;
+  parameters.encodings[0].maxBitrate = DataRate::kbps(300);
+  EXPECT_TRUE(set(parameters));
+  expectError(set(parameters), ErrorCode::InvalidState);
   EXPECT_EQ(sender.getParameters().encodings[0].maxFramerate, 15);
 }
 

@@ -1,0 +1,137 @@
+// The rules of webrtc-pc for RTCRtpEncodingParameters: sections 5.1 (addTransceiver) and 5.2
+// (setParameters).
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "parley/base/text.h"
+
+#include "api/configuration_check.h"
+
+namespace parley::api_internal {
+namespace {
+
+constexpr size_t kMaxRidLength = 16;
+/// The most layers of simulcast that a sender may have.
+constexpr size_t kMaxEncodings = 3;
+
+bool isRid(const std::string& rid) {
+  const auto alphanumeric = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  return !rid.empty() && rid.size() <= kMaxRidLength &&
+         std::all_of(rid.begin(), rid.end(), alphanumeric);
+}
+
+Result<void> checkRids(const std::vector<RtpEncodingParameters>& encodings) {
+  size_t named = 0;
+  for (size_t i = 0; i < encodings.size(); ++i) {
+    const auto& rid = encodings[i].rid;
+    if (!rid) continue;
+    ++named;
+    if (!isRid(*rid)) {
+      return fail(ErrorCode::Type, "a rid consists of 1 to 16 letters and digits");
+    }
+    for (size_t j = 0; j < i; ++j) {
+      if (encodings[j].rid == rid) return fail(ErrorCode::Type, "two encodings have the same rid");
+    }
+  }
+  if (encodings.size() > 1 && named != encodings.size()) {
+    return fail(ErrorCode::Type, "with several encodings each needs a rid");
+  }
+  return ok();
+}
+
+// 4, 2, 1 for three layers: each half as wide as the next.
+void setSteppedScale(std::vector<RtpEncodingParameters>& encodings) {
+  for (size_t i = 0; i < encodings.size(); ++i)
+    encodings[i].scaleResolutionDownBy =
+        std::ldexp(1.0, static_cast<int>(encodings.size() - 1 - i));
+}
+
+}  // namespace
+
+bool sameCodec(const RtpCodec& a, const RtpCodec& b) {
+  return equalsIgnoreCase(a.mimeType, b.mimeType) && a.clockRate == b.clockRate &&
+         a.channels == b.channels && a.sdpFmtpLine == b.sdpFmtpLine;
+}
+
+Result<void> checkEncodingValues(MediaKind kind, std::vector<RtpEncodingParameters>& encodings) {
+  for (RtpEncodingParameters& encoding : encodings) {
+    if (kind == MediaKind::Audio) {
+      encoding.scaleResolutionDownBy.reset();
+      encoding.maxFramerate.reset();
+    }
+    if (encoding.scaleResolutionDownBy && !(*encoding.scaleResolutionDownBy >= 1.0)) {
+      return fail(ErrorCode::Range, "scaleResolutionDownBy must be at least 1");
+    }
+    if (encoding.maxFramerate && !(*encoding.maxFramerate >= 0)) {
+      return fail(ErrorCode::Range, "maxFramerate must not be negative");
+    }
+    if (encoding.scalabilityMode && *encoding.scalabilityMode != "L1T1") {
+      return fail(ErrorCode::Operation,
+                  "scalability mode \"" + *encoding.scalabilityMode + "\" is not supported");
+    }
+  }
+  return ok();
+}
+
+std::vector<RtpEncodingParameters> defaultEncodings(MediaKind kind,
+                                                    const std::vector<std::string>& rids) {
+  std::vector<RtpEncodingParameters> out(std::max<size_t>(rids.size(), 1));
+  for (size_t i = 0; i < rids.size(); ++i) {
+    if (!rids[i].empty()) out[i].rid = rids[i];
+  }
+  if (kind == MediaKind::Video) setSteppedScale(out);
+  return out;
+}
+
+Result<std::vector<RtpEncodingParameters>> validateSendEncodings(
+    MediaKind kind, std::vector<RtpEncodingParameters> encodings,
+    const std::vector<RtpCodec>& capabilities) {
+  if (encodings.empty()) return defaultEncodings(kind, {});
+  if (Result<void> rids = checkRids(encodings); !rids) return fail(rids.error());
+  for (const RtpEncodingParameters& encoding : encodings) {
+    if (!encoding.codec) continue;
+    const bool known =
+        std::any_of(capabilities.begin(), capabilities.end(),
+                    [&](const RtpCodec& codec) { return sameCodec(codec, *encoding.codec); });
+    if (!known) {
+      return fail(ErrorCode::Operation,
+                  "codec " + encoding.codec->mimeType + " cannot be sent: see getCapabilities()");
+    }
+  }
+  if (Result<void> values = checkEncodingValues(kind, encodings); !values)
+    return fail(values.error());
+  // Sound has no layers.
+  const size_t most = kind == MediaKind::Video ? kMaxEncodings : 1;
+  if (encodings.size() > most) encodings.resize(most);
+  if (encodings.size() == 1) encodings.front().rid.reset();
+  if (kind != MediaKind::Video) return encodings;
+  const bool scaled = std::any_of(encodings.begin(), encodings.end(), [](const auto& encoding) {
+    return encoding.scaleResolutionDownBy.has_value();
+  });
+  if (!scaled) {
+    setSteppedScale(encodings);
+  } else {
+    for (RtpEncodingParameters& encoding : encodings)
+      encoding.scaleResolutionDownBy = encoding.scaleResolutionDownBy.value_or(1.0);
+  }
+  return encodings;
+}
+
+}  // namespace parley::api_internal
+
+namespace parley {
+
+const char* toString(PriorityType priority) {
+  constexpr const char* kNames[] = {"very-low", "low", "medium", "high"};
+  return kNames[static_cast<int>(priority)];
+}
+const char* toString(DegradationPreference preference) {
+  constexpr const char* kNames[] = {"maintain-framerate", "maintain-resolution", "balanced"};
+  return kNames[static_cast<int>(preference)];
+}
+
+}  // namespace parley
