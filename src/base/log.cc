@@ -29,9 +29,10 @@ void logFormatted(LogSink& sink, LogLevel level, const char* component, const ch
   va_end(args);
   if (n < 0) return;
   const size_t length = std::min(static_cast<size_t>(n), sizeof line - 1);
-  // A peer's text must not be able to start a new log line or drive a terminal.
+  // A peer's text must not be able to start a new log line or drive a terminal, be it by the
+  // control characters that UTF-8 has beyond ASCII.
   for (size_t i = 0; i < length; ++i) {
-    if (static_cast<unsigned char>(line[i]) < 0x20 || line[i] == 0x7f) line[i] = '?';
+    if (line[i] < 0x20 || line[i] > 0x7e) line[i] = '?';
   }
   sink.write(level, component, {line, length});
 }
