@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "parley/ice/candidate.h"
+
 namespace parley::endpoint {
 namespace {
 
@@ -55,6 +57,7 @@ SessionId Endpoint::createSession(jsep::SessionConfig config, Timestamp now) {
   slot.session = std::make_unique<jsep::Session>(environment_, std::move(config), now);
   ++liveSessions_;
   collect(index, now);
+  collectOwn(now);
   return makeId(index, slot.generation);
 }
 
@@ -64,7 +67,10 @@ jsep::Session* Endpoint::session(SessionId id) {
 }
 
 void Endpoint::touch(SessionId id, Timestamp now) {
-  if (slotOf(id)) collect(id.value & kSlotMask, clock_.clamp(now));
+  if (!slotOf(id)) return;
+  now = clock_.clamp(now);
+  collect(id.value & kSlotMask, now);
+  collectOwn(now);
 }
 
 void Endpoint::destroySession(SessionId id) {
@@ -75,11 +81,14 @@ void Endpoint::destroySession(SessionId id) {
     sockets_.remove(socket);
     effects_.push(CloseSocket{socket});
   }
-  std::erase_if(resolving_, [&](const PendingResolve& p) { return p.session == index; });
+  for (ResolveId look : slot->resolving) {
+    resolving_.erase(look.value);
+    if (mdns_) mdns_->cancel(look);
+  }
   timers_.set(index, Timestamp::never());
   const uint32_t generation = (slot->generation + 1) & ((1u << (32 - kSlotBits)) - 1);
   // `ready` and `hasOutput` stay as they are: the queues still hold the index and skip it once.
-  *slot = Slot{nullptr, generation, slot->ready, slot->hasOutput, false};
+  *slot = Slot{nullptr, generation, slot->ready, slot->hasOutput, false, {}};
   freeSlots_.push_back(index);
   --liveSessions_;
 }
@@ -121,11 +130,7 @@ void Endpoint::translateEffect(size_t index, Effect&& effect, Timestamp now) {
                      slots_[index].session->handle(InterfacesChanged{interfaces_}, now);
                    if (!watching_) watching_ = effects_.push(WatchInterfaces{});
                  },
-                 [&](Resolve& e) {
-                   const ResolveId id(nextResolve_++);
-                   resolving_.push_back({id, index, slots_[index].generation, e.id});
-                   effects_.push(Resolve{id, std::move(e.host)});
-                 },
+                 [&](Resolve& e) { resolve(index, std::move(e), now); },
                  [&](CloseSocket& e) {
                    const auto socket = sockets_.lookUp(index, e.socket);
                    if (!socket) return;
@@ -149,13 +154,79 @@ void Endpoint::deliver(size_t index, Input&& input, Timestamp now) {
   collect(index, now);
 }
 
+void Endpoint::resolve(size_t index, Resolve&& wish, Timestamp now) {
+  const ResolveId id = ids_.nextResolve();
+  resolving_[id.value] = {index, wish.id};
+  slots_[index].resolving.push_back(id);
+  if (!ice::isMdnsCandidateName(wish.host)) {
+    effects_.push(Resolve{id, std::move(wish.host)});
+    return;
+  }
+  if (!mdns_) {
+    ice::MdnsConfig config;
+    config.maxQuestions = environment_.limits.maxEndpointMdns;
+    mdns_ = std::make_unique<ice::MdnsResolver>(environment_, ids_, config);
+  }
+  mdns_->resolve(id, wish.host, now);
+}
+
+// What the machines of the endpoint itself produced. Answers may make sessions ask for more, which
+// may be answered at once.
+void Endpoint::collectOwn(Timestamp now) {
+  if (!mdns_) return;
+  Resolved resolved;
+  while (mdns_->pollResult(resolved)) routeResolved(std::move(resolved), now);
+  Effect effect;
+  while (mdns_->pollEffect(effect)) {
+    std::visit(Overloaded{
+                   [&](OpenUdp& e) {
+                     e.socket = sockets_.add(SocketTable::kEndpoint, e.socket);
+                     effects_.push(std::move(e));
+                   },
+                   [&](JoinMulticast& e) {
+                     const auto socket = sockets_.lookUp(SocketTable::kEndpoint, e.socket);
+                     if (socket) effects_.push(JoinMulticast{*socket, e.group, e.interfaceIndex});
+                   },
+                   [&](CloseSocket& e) {
+                     const auto socket = sockets_.lookUp(SocketTable::kEndpoint, e.socket);
+                     if (!socket) return;
+                     sockets_.remove(*socket);
+                     effects_.push(CloseSocket{*socket});
+                   },
+                   [](auto&) {},
+               },
+               effect);
+  }
+}
+
+void Endpoint::handleOwn(Input&& input, Timestamp now) {
+  if (!mdns_) return;
+  std::visit(
+      Overloaded{
+          [&](Datagram& in) { mdns_->handleDatagram(in.socket, in.from, in.data.span(), now); },
+          [&](SocketOpened& in) { mdns_->handleSocketOpened(in, now); },
+          [&](SocketFailed& in) { mdns_->handleSocketFailed(in, now); },
+          [](auto&) {},
+      },
+      input);
+}
+
+bool Endpoint::pollOwnTransmit(TxPacket& out) {
+  while (mdns_ && mdns_->pollTransmit(out)) {
+    const auto socket = sockets_.lookUp(SocketTable::kEndpoint, out.socket);
+    if (!socket) continue;
+    out.socket = *socket;
+    return true;
+  }
+  return false;
+}
+
 void Endpoint::routeResolved(Resolved&& resolved, Timestamp now) {
-  const auto it = std::find_if(resolving_.begin(), resolving_.end(), [&](const PendingResolve& p) {
-    return p.endpointId == resolved.id;
-  });
+  const auto it = resolving_.find(resolved.id.value);
   if (it == resolving_.end()) return;
-  const PendingResolve pending = *it;
+  const PendingResolve pending = it->second;
   resolving_.erase(it);
+  std::erase(slots_[pending.session].resolving, resolved.id);
   resolved.id = pending.sessionId;
   deliver(pending.session, std::move(resolved), now);
 }
@@ -183,14 +254,20 @@ void Endpoint::handle(Input&& input, Timestamp now) {
               return;
             }
             onSocket.socket = owner->sessionSocket;
-            deliver(owner->session, std::move(onSocket), now);
+            if (owner->session == SocketTable::kEndpoint) {
+              handleOwn(std::move(onSocket), now);
+            } else {
+              deliver(owner->session, std::move(onSocket), now);
+            }
           },
       },
       input);
+  collectOwn(now);
 }
 
 void Endpoint::advance(Timestamp now) {
   now = clock_.clamp(now);
+  if (mdns_) mdns_->advance(now);
   while (timers_.next() <= now) {
     const size_t index = timers_.nextKey();
     slots_[index].session->advance(now);
@@ -202,10 +279,12 @@ void Endpoint::advance(Timestamp now) {
       timers_.set(index, now + Duration::millis(1));
     }
   }
+  collectOwn(now);
 }
 
 size_t Endpoint::pollTransmit(std::span<TxPacket> out) {
   size_t n = 0;
+  while (n < out.size() && pollOwnTransmit(out[n])) ++n;
   while (n < out.size() && !output_.empty()) {
     const size_t index = output_.front();
     Slot& slot = slots_[index];
@@ -234,7 +313,7 @@ bool Endpoint::pollEffect(Effect& out) {
 }
 
 Timestamp Endpoint::nextDeadline() const {
-  return timers_.next();
+  return earliest(timers_.next(), mdns_ ? mdns_->nextDeadline() : Timestamp::never());
 }
 
 }  // namespace parley::endpoint

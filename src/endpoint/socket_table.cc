@@ -4,6 +4,17 @@
 
 namespace parley::endpoint {
 
+std::vector<uint32_t>& SocketTable::listOf(size_t session) {
+  if (session == kEndpoint) return ofEndpoint_;
+  if (session >= bySession_.size()) bySession_.resize(session + 1);
+  return bySession_[session];
+}
+
+const std::vector<uint32_t>* SocketTable::findList(size_t session) const {
+  if (session == kEndpoint) return &ofEndpoint_;
+  return session < bySession_.size() ? &bySession_[session] : nullptr;
+}
+
 SocketId SocketTable::add(size_t session, SocketId sessionSocket) {
   uint32_t number;
   if (free_.empty()) {
@@ -14,15 +25,14 @@ SocketId SocketTable::add(size_t session, SocketId sessionSocket) {
     free_.pop_back();
   }
   entries_[number] = {true, {session, sessionSocket}};
-  if (session >= bySession_.size()) bySession_.resize(session + 1);
-  bySession_[session].push_back(number);
+  listOf(session).push_back(number);
   return SocketId(number);
 }
 
 void SocketTable::remove(SocketId socket) {
   if (!find(socket)) return;
   Entry& entry = entries_[socket.value];
-  std::erase(bySession_[entry.owner.session], socket.value);
+  std::erase(listOf(entry.owner.session), socket.value);
   entry = {};
   free_.push_back(socket.value);
 }
@@ -33,8 +43,9 @@ const SocketTable::Owner* SocketTable::find(SocketId socket) const {
 }
 
 std::optional<SocketId> SocketTable::lookUp(size_t session, SocketId sessionSocket) const {
-  if (session >= bySession_.size()) return std::nullopt;
-  for (uint32_t number : bySession_[session]) {
+  const std::vector<uint32_t>* list = findList(session);
+  if (!list) return std::nullopt;
+  for (uint32_t number : *list) {
     if (entries_[number].owner.sessionSocket == sessionSocket) return SocketId(number);
   }
   return std::nullopt;
@@ -42,8 +53,9 @@ std::optional<SocketId> SocketTable::lookUp(size_t session, SocketId sessionSock
 
 std::vector<SocketId> SocketTable::ofSession(size_t session) const {
   std::vector<SocketId> out;
-  if (session >= bySession_.size()) return out;
-  for (uint32_t number : bySession_[session]) out.emplace_back(number);
+  const std::vector<uint32_t>* list = findList(session);
+  if (!list) return out;
+  for (uint32_t number : *list) out.emplace_back(number);
   return out;
 }
 

@@ -108,6 +108,9 @@ const SendPath* Agent::sendPath() const {
 std::optional<SelectedPair> Agent::selectedPair() const {
   return core_->selectedPair();
 }
+bool Agent::usesFormerPath() const {
+  return core_->usesFormerPath();
+}
 bool Agent::isValidSource(SocketId socket, const SocketAddress& from) const {
   return core_->isValidSource(socket, from);
 }

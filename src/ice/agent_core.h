@@ -50,6 +50,7 @@ class AgentCore {
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
   const SendPath* sendPath() const { return hasPath_ ? &path_ : nullptr; }
+  bool usesFormerPath() const { return hasPath_ && oldPair_ && oldPair_->id == selected_; }
   std::optional<SelectedPair> selectedPair() const;
   bool isValidSource(SocketId socket, const SocketAddress& from) const;
   std::vector<PairStats> pairStats() const;

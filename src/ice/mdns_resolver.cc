@@ -19,7 +19,6 @@ namespace {
 static_assert(Machine<MdnsResolver>);
 
 constexpr uint16_t kMdnsPort = 5353;
-constexpr size_t kMaxQuestions = 64;
 /// RFC 6762 section 5.2: the second query a second or more after the first, later ones at least
 /// twice as far apart.
 constexpr Duration kFirstRepeat = Duration::seconds(1);
@@ -34,7 +33,7 @@ SocketAddress group(AddressFamily family) {
 class MdnsCore {
  public:
   MdnsCore(Environment& environment, IdAllocator& ids, const MdnsConfig& config)
-      : env_(environment), ids_(ids), config_(config) {
+      : results_(2 * config.maxQuestions + 1), env_(environment), ids_(ids), config_(config) {
     sockets_[0].family = AddressFamily::V4;
     sockets_[0].wanted = config.ipv4;
     sockets_[1].family = AddressFamily::V6;
@@ -43,7 +42,7 @@ class MdnsCore {
 
   void resolve(ResolveId id, std::string_view host, Timestamp now) {
     now = clock_.clamp(now);
-    if (!isMdnsCandidateName(host) || questions_.size() >= kMaxQuestions || !anyWanted()) {
+    if (!isMdnsCandidateName(host) || questions_.size() >= config_.maxQuestions || !anyWanted()) {
       answer(id, {});
       return;
     }
@@ -148,7 +147,8 @@ class MdnsCore {
 
   RingQueue<TxPacket> transmits_{64};
   RingQueue<Effect> effects_{64};
-  RingQueue<Resolved> results_{256};
+  /// Room for an end of all questions at once, and for as many refused ones.
+  RingQueue<Resolved> results_;
 
  private:
   struct Question {

@@ -119,8 +119,8 @@ void Applier::agreeTransport(const Agreement& agreement, bool final) {
   TransportState& t = s_.transport;
 
   const bool tlsIdChanged = t.remoteTlsId && theirs.tlsId && *t.remoteTlsId != *theirs.tlsId;
-  bool newAssociation = tlsIdChanged || (!t.remoteFingerprints.empty() &&
-                                         t.remoteFingerprints != theirs.fingerprints);
+  const bool newPeer = tlsIdChanged || (!t.remoteFingerprints.empty() &&
+                                        t.remoteFingerprints != theirs.fingerprints);
 
   const IceCredentials credentials{*theirs.iceUfrag, *theirs.icePwd};
   // A peer that keeps its credentials when we restart is wrong (RFC 8839 section 4.4.1.1.1), but
@@ -154,12 +154,12 @@ void Applier::agreeTransport(const Agreement& agreement, bool final) {
       answer.transportOf(answer.media[*answered]).setup.value_or(sdp::SetupRole::Active);
   const bool weAreClient = (setup == sdp::SetupRole::Active) == agreement.answerIsLocal;
   const DtlsRole role = weAreClient ? DtlsRole::Client : DtlsRole::Server;
+  d_.transport.newDtlsPeer = newPeer;
+  d_.transport.newDtlsAssociation = newPeer || (t.dtlsRole && t.dtlsRole != role);
   if (t.dtlsRole != role) {
-    newAssociation = newAssociation || t.dtlsRole.has_value();
     t.dtlsRole = role;
     d_.transport.dtlsRole = role;
   }
-  d_.transport.newDtlsAssociation = newAssociation;
 
   for (const sdp::CandidateLine& c : section.candidates) {
     if (c.component == 1) d_.transport.remoteCandidates.push_back(c);

@@ -233,7 +233,11 @@ void Session::applyTransport(const TransportChange& change, Timestamp now) {
   std::vector<dtls::Fingerprint> fingerprints = toDtls(change.remoteFingerprints);
   if (fingerprints.empty()) fingerprints = toDtls(state_.transport.remoteFingerprints);
   if (fingerprints.empty()) return;
-  if (change.dtlsRole) {
+  if (change.newDtlsAssociation) {
+    const auto renewal =
+        change.newDtlsPeer ? transport::DtlsRenewal::NewPeer : transport::DtlsRenewal::RolesSwapped;
+    transport_.renewDtls(std::move(fingerprints), toDtls(*state_.transport.dtlsRole), renewal, now);
+  } else if (change.dtlsRole) {
     transport_.startDtls(std::move(fingerprints), toDtls(*change.dtlsRole), now);
   } else if (!change.remoteFingerprints.empty()) {
     transport_.setRemoteFingerprints(std::move(fingerprints), now);

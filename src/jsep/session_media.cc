@@ -310,7 +310,11 @@ void Session::onRtpEvent(const media::RtpEvent& event) {
       events_.push(TargetBitrate{*id, target->rate, target->lossFraction});
     }
   } else if (const auto* source = std::get_if<media::SourceEvent>(&event)) {
-    if (source->kind != media::SourceEvent::Kind::Started) return;
+    if (source->kind == media::SourceEvent::Kind::Ended) {
+      transport_.releaseSource(source->ssrc);
+      if (source->rtxSsrc) transport_.releaseSource(*source->rtxSsrc);
+      return;
+    }
     const uint32_t id = source->receiver.value;
     const TransceiverState* transceiver = state_.find(TransceiverId(id));
     if (!transceiver) return;

@@ -56,7 +56,8 @@ class ReceiveHub::Impl {
   void deliverRtx(PacketBuf packet, const rtp::PacketView& view, const ReceiveRouter::Route& route,
                   Timestamp now);
   ReceiveStream* createStream(const ReceiveRouter::Route& route, uint32_t ssrc);
-  void emit(SourceEvent::Kind kind, const ReceiveStream& stream);
+  void announceStart(const ReceiveStream& stream);
+  void announceEnds();
   void removeEnded(Timestamp now);
   void enforceLimits(Timestamp now);
   void synchronize();
@@ -104,6 +105,7 @@ void ReceiveHub::Impl::setReceiver(const ReceiveConfig& config) {
 
 void ReceiveHub::Impl::removeReceiver(ReceiverId id) {
   router_.removeReceiver(id);
+  announceEnds();
   sources_.remove(id);
   std::erase_if(pairs_, [id](const SyncPair& p) { return p.audio == id || p.video == id; });
 }
@@ -142,6 +144,7 @@ void ReceiveHub::Impl::handleRtp(PacketBuf packet, const rtp::PacketView& view, 
   now = clock_.clamp(now);
   recordArrival(view, ecn, now);
   const ReceiveRouter::Route route = router_.route(view);
+  announceEnds();
   if (!route.receiver || !route.codec) {
     ++unrouted_;
     return;
@@ -155,8 +158,7 @@ void ReceiveHub::Impl::handleRtp(PacketBuf packet, const rtp::PacketView& view, 
     ++unrouted_;
     return;
   }
-  if (stream->endedAt && now >= *stream->endedAt + kByeHold)
-    emit(SourceEvent::Kind::Started, *stream);
+  if (stream->endedAt && now >= *stream->endedAt + kByeHold) announceStart(*stream);
   if (nextSync_.isNever()) nextSync_ = now + kSyncInterval;
   sources_.note(route.receiver->config, view, now);
   stream->handlePacket(std::move(packet), view, route.receiver->config, *route.codec, false, now);
@@ -209,20 +211,30 @@ ReceiveStream* ReceiveHub::Impl::createStream(const ReceiveRouter::Route& route,
   stream->setRtt(rtt_);
   stream->setMinimumDelay(route.receiver->minimumDelay);
   ReceiveStream* added = router_.addStream(std::move(stream), route);
+  announceEnds();
   if (added) {
     PARLEY_LOG(environment_.log, Debug, "media", "source %u on mid %s", ssrc, config.mid.c_str());
-    emit(SourceEvent::Kind::Started, *added);
+    announceStart(*added);
   }
   return added;
 }
 
-void ReceiveHub::Impl::emit(SourceEvent::Kind kind, const ReceiveStream& stream) {
+void ReceiveHub::Impl::announceStart(const ReceiveStream& stream) {
   if (events_.full()) events_.dropFront();
   SourceEvent& event = events_.push();
-  event.kind = kind;
+  event.kind = SourceEvent::Kind::Started;
   event.receiver = stream.receiver();
   event.ssrc = stream.ssrc();
+  event.rtxSsrc.reset();
   event.rid = stream.rid();
+}
+
+void ReceiveHub::Impl::announceEnds() {
+  for (SourceEvent& gone : router_.gone()) {
+    if (events_.full()) events_.dropFront();
+    events_.push() = std::move(gone);
+  }
+  router_.gone().clear();
 }
 
 void ReceiveHub::Impl::handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now) {
@@ -263,9 +275,9 @@ void ReceiveHub::Impl::removeEnded(Timestamp now) {
   for (size_t i = router_.streams().size(); i-- > 0;) {
     ReceiveStream& stream = *router_.streams()[i];
     if (!stream.endedAt || now < *stream.endedAt + kByeHold) continue;
-    emit(SourceEvent::Kind::Ended, stream);
     router_.removeStream(i);
   }
+  announceEnds();
 }
 
 void ReceiveHub::Impl::synchronize() {

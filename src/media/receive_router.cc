@@ -226,6 +226,8 @@ bool ReceiveRouter::evict(bool unexpectedOnly) {
 void ReceiveRouter::removeStream(size_t index) {
   const ReceiveStream* stream = streams_[index].get();
   std::erase_if(bindings_, [stream](const auto& entry) { return entry.second.stream == stream; });
+  gone_.push_back({SourceEvent::Kind::Ended, stream->receiver(), stream->ssrc(), stream->rtxSsrc(),
+                   std::string(stream->rid())});
   streams_.erase(streams_.begin() + static_cast<ptrdiff_t>(index));
 }
 

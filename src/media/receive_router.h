@@ -47,6 +47,8 @@ class ReceiveRouter {
   /// descriptions.
   ReceiveStream* addStream(std::unique_ptr<ReceiveStream> stream, const Route& route);
   void removeStream(size_t index);
+  /// Sources whose streams were removed, in that order; whoever takes them clears the list.
+  std::vector<SourceEvent>& gone() { return gone_; }
   ReceiveStream* streamOf(uint32_t ssrc) const;
   ReceiveStream* latestStream(ReceiverId id) const;
   const std::vector<std::unique_ptr<ReceiveStream>>& streams() const { return streams_; }
@@ -82,6 +84,7 @@ class ReceiveRouter {
   /// By SSRC. Each stream has one, for its own SSRC; the others are of RTX sources.
   std::unordered_map<uint32_t, Binding> bindings_;
   std::array<uint8_t, rtp::kExtensionKindCount> extensionIds_{};
+  std::vector<SourceEvent> gone_;
 };
 
 }  // namespace parley::media

@@ -121,19 +121,6 @@ struct Library {
   }
 };
 
-void forget(void* context, std::vector<uint32_t>& sources, uint32_t ssrc) {
-  const auto found = std::find(sources.begin(), sources.end(), ssrc);
-  if (found == sources.end()) return;
-  *found = sources.back();
-  sources.pop_back();
-  // libsrtp wants the four octets as they stand in the packet.
-  uint8_t octets[4];
-  storeU32(octets, ssrc);
-  unsigned int wire = 0;
-  std::memcpy(&wire, octets, sizeof octets);
-  srtp_remove_stream(contextOf(context), wire);
-}
-
 }  // namespace
 
 const char* toString(Status status) {
@@ -173,7 +160,6 @@ Result<std::unique_ptr<SrtpSession>> SrtpSession::create(const crypto::SrtpKeyin
   }
   if (!prepareLibrary()) return fail(ErrorCode::Operation, "libsrtp failed to initialise.");
   options.replayWindow = std::clamp<size_t>(options.replayWindow, 64, 0x7fff);
-  options.maxSources = std::max<size_t>(options.maxSources, 1);
 
   std::unique_ptr<SrtpSession> session(new SrtpSession(keying.profile, options));
   const crypto::Secret& sendKey = isDtlsClient ? keying.clientKey : keying.serverKey;
@@ -197,8 +183,12 @@ Result<std::unique_ptr<SrtpSession>> SrtpSession::create(const crypto::SrtpKeyin
 
 SrtpSession::SrtpSession(crypto::SrtpProfile profile, SrtpOptions options)
     : profile_(profile), options_(options) {
-  inbound_.sources.reserve(options.maxSources);
-  outbound_.sources.reserve(options.maxSources);
+  inbound_.maxSources = std::max<size_t>(options.maxInboundSources, 1);
+  outbound_.maxSources = std::max<size_t>(options.maxOutboundSources, 1);
+  for (Direction* direction : {&inbound_, &outbound_}) {
+    direction->sources.reserve(direction->maxSources);
+    direction->released.reserve(direction->maxSources);
+  }
 }
 
 SrtpSession::~SrtpSession() {
@@ -213,26 +203,36 @@ size_t SrtpSession::tagSize(Kind kind) const {
   return profile_ == crypto::SrtpProfile::Aes128CmHmacSha1_32 && kind == Kind::Rtp ? 4 : 10;
 }
 
-bool SrtpSession::admits(const Direction& direction, uint32_t ssrc) const {
-  return direction.sources.size() < options_.maxSources ||
+bool SrtpSession::admits(const Direction& direction, uint32_t ssrc) {
+  return direction.sources.size() < direction.maxSources || !direction.released.empty() ||
          std::find(direction.sources.begin(), direction.sources.end(), ssrc) !=
              direction.sources.end();
 }
 
-namespace {
-
-void remember(std::vector<uint32_t>& sources, uint32_t ssrc) {
+void SrtpSession::remember(Direction& direction, uint32_t ssrc) {
+  if (!direction.released.empty()) std::erase(direction.released, ssrc);
+  std::vector<uint32_t>& sources = direction.sources;
   // The most recent stands last: bursts of one source are found at once.
   if (!sources.empty() && sources.back() == ssrc) return;
   const auto found = std::find(sources.begin(), sources.end(), ssrc);
-  if (found == sources.end()) {
-    sources.push_back(ssrc);
-  } else {
+  if (found != sources.end()) {
     std::swap(*found, sources.back());
+    return;
   }
+  if (sources.size() == direction.maxSources) forget(direction, direction.released.front());
+  sources.push_back(ssrc);
 }
 
-}  // namespace
+void SrtpSession::forget(Direction& direction, uint32_t ssrc) {
+  std::erase(direction.released, ssrc);
+  if (std::erase(direction.sources, ssrc) == 0) return;
+  // libsrtp wants the four octets as they stand in the packet.
+  uint8_t octets[4];
+  storeU32(octets, ssrc);
+  unsigned int wire = 0;
+  std::memcpy(&wire, octets, sizeof octets);
+  srtp_remove_stream(contextOf(direction.context), wire);
+}
 
 Status SrtpSession::protect(Kind kind, PacketBuf& packet) {
   const ByteSpan plain = packet.span();
@@ -248,7 +248,7 @@ Status SrtpSession::protect(Kind kind, PacketBuf& packet) {
       kind == Kind::Rtp ? srtp_protect(contextOf(outbound_.context), packet.data(), &size)
                         : srtp_protect_rtcp(contextOf(outbound_.context), packet.data(), &size);
   if (status != srtp_err_status_ok) return statusOf(status);
-  remember(outbound_.sources, ssrc);
+  remember(outbound_, ssrc);
   packet.resize(static_cast<size_t>(size));
   return Status::Ok;
 }
@@ -273,7 +273,7 @@ Status SrtpSession::unprotect(Kind kind, PacketBuf& packet) {
       kind == Kind::Rtp ? srtp_unprotect(contextOf(inbound_.context), packet.data(), &size)
                         : srtp_unprotect_rtcp(contextOf(inbound_.context), packet.data(), &size);
   if (status != srtp_err_status_ok) return statusOf(status);
-  remember(inbound_.sources, ssrc);
+  remember(inbound_, ssrc);
   packet.resize(static_cast<size_t>(size));
   return Status::Ok;
 }
@@ -303,10 +303,16 @@ Status SrtpSession::unprotectRtcp(PacketBuf& packet) {
 }
 
 void SrtpSession::removeInbound(uint32_t ssrc) {
-  forget(inbound_.context, inbound_.sources, ssrc);
+  forget(inbound_, ssrc);
+}
+void SrtpSession::releaseInbound(uint32_t ssrc) {
+  const auto holds = [ssrc](const std::vector<uint32_t>& list) {
+    return std::find(list.begin(), list.end(), ssrc) != list.end();
+  };
+  if (holds(inbound_.sources) && !holds(inbound_.released)) inbound_.released.push_back(ssrc);
 }
 void SrtpSession::removeOutbound(uint32_t ssrc) {
-  forget(outbound_.context, outbound_.sources, ssrc);
+  forget(outbound_, ssrc);
 }
 
 }  // namespace parley::srtp

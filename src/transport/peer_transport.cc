@@ -13,16 +13,9 @@ constexpr size_t kMaxQueuedRtp = 512;
 // starts it "in parallel"), so a peer never hears of candidates before the description they belong
 // to.
 constexpr Duration kGatheringDelay = Duration::micros(1);
-// What one round takes from SCTP before the driver gets to send: enough for a GSO batch, and a
-// bound on the copies that wait here instead of in the association.
-constexpr size_t kMaxQueuedData = 256;
-
-dtls::Config dtlsConfig(const TransportConfig& config) {
-  dtls::Config out;
-  out.certificate = config.certificate;
-  out.mtu = config.mtu;
-  return out;
-}
+// Look-ups that may be under way at once; the agent keeps to Limits::maxPendingMdns of a
+// generation.
+constexpr size_t kMaxNames = 64;
 
 }  // namespace
 
@@ -31,7 +24,7 @@ PeerTransport::PeerTransport(Environment& environment, TransportConfig config)
       config_(std::move(config)),
       gatherer_(environment, ids_, config_.gatherer),
       agent_(environment, config_.ice),
-      dtls_(environment, dtlsConfig(config_)),
+      dtls_(makeDtls()),
       channels_(environment),
       out_(environment.limits.maxQueuedTransmits),
       rtp_(kMaxQueuedRtp) {}
@@ -78,47 +71,6 @@ void PeerTransport::restartIce(ice::Credentials local, Timestamp now) {
   pumpIce(now);
 }
 
-void PeerTransport::startDtls(std::vector<dtls::Fingerprint> remote, dtls::Role localRole,
-                              Timestamp now) {
-  dtls_.setRemoteFingerprints(std::move(remote), now);
-  if (!dtlsRole_) {
-    dtlsRole_ = localRole;
-    channels_.setDtlsRole(localRole == dtls::Role::Client, now);
-  }
-  pump(now);
-}
-
-void PeerTransport::setRemoteFingerprints(std::vector<dtls::Fingerprint> remote, Timestamp now) {
-  dtls_.setRemoteFingerprints(std::move(remote), now);
-  pump(now);
-}
-
-void PeerTransport::enableSctp(uint16_t remotePort, uint64_t remoteMaxMessageSize, Timestamp now) {
-  sctpRemotePort_ = remotePort;
-  channels_.setRemoteMaxMessageSize(remoteMaxMessageSize);
-  pump(now);
-}
-
-void PeerTransport::disableSctp(Timestamp now) {
-  now = clock_.clamp(now);
-  channels_.closeAll(now, "the data section was rejected");
-  pump(now);  // the ABORT leaves
-  channels_.restart(now);
-  if (dtlsRole_) channels_.setDtlsRole(*dtlsRole_ == dtls::Role::Client, now);
-  sctpRemotePort_.reset();
-  sctpStarted_ = false;
-}
-
-void PeerTransport::startSctp(Timestamp now) {
-  if (sctpStarted_ || !sctpRemotePort_ || dtls_.state() != dtls::State::Connected) return;
-  sctpStarted_ = true;
-  sctp::AssociationConfig config = config_.sctp;
-  config.remotePort = *sctpRemotePort_;
-  config.maxMessageSize = environment_.limits.maxMessageSize;
-  if (const auto pair = agent_.selectedPair(); pair && pair->rtt) config.rttHint = *pair->rtt;
-  channels_.start(sctp::createAssociation(environment_, config), now);
-}
-
 bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass) {
   const ice::SendPath* path = agent_.sendPath();
   if (!path) {
@@ -136,21 +88,6 @@ bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass) {
   if (out_.push(std::move(out))) return true;
   ++counters_.droppedQueueFull;
   return false;
-}
-
-void PeerTransport::expectMedia() {
-  mediaExpected_ = true;
-  startSrtp();
-}
-
-/// False while there are no keys.
-bool PeerTransport::startSrtp() {
-  if (!srtp_ && srtpKeying_) {
-    auto session = srtp::SrtpSession::create(*srtpKeying_, *dtlsRole_ == dtls::Role::Client);
-    srtpKeying_.reset();
-    if (session) srtp_ = *std::move(session);
-  }
-  return srtp_ != nullptr;
 }
 
 bool PeerTransport::sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass) {
@@ -182,15 +119,25 @@ void PeerTransport::handle(Input&& input, Timestamp now) {
   } else if (const auto* changed = std::get_if<InterfacesChanged>(&input)) {
     gatherer_.handleInterfaces(*changed, now);
   } else if (const auto* opened = std::get_if<SocketOpened>(&input)) {
-    if (!gatherer_.handleSocketOpened(*opened, now) && mdns_)
-      mdns_->handleSocketOpened(*opened, now);
+    gatherer_.handleSocketOpened(*opened, now);
   } else if (const auto* failed = std::get_if<SocketFailed>(&input)) {
-    if (!gatherer_.handleSocketFailed(*failed, now) && mdns_)
-      mdns_->handleSocketFailed(*failed, now);
-  } else if (const auto* resolved = std::get_if<Resolved>(&input)) {
-    gatherer_.handleResolved(*resolved, now);
+    gatherer_.handleSocketFailed(*failed, now);
+  } else if (auto* resolved = std::get_if<Resolved>(&input)) {
+    handleResolved(std::move(*resolved), now);
   }
   pump(now);
+}
+
+void PeerTransport::handleResolved(Resolved&& resolved, Timestamp now) {
+  const auto asked = std::find_if(names_.begin(), names_.end(),
+                                  [&](const auto& name) { return name.first == resolved.id; });
+  if (asked == names_.end()) {
+    gatherer_.handleResolved(resolved, now);
+    return;
+  }
+  resolved.id = asked->second;
+  names_.erase(asked);
+  agent_.handleResolved(resolved, now);
 }
 
 void PeerTransport::handleStun(const Datagram& datagram, Timestamp now) {
@@ -199,8 +146,6 @@ void PeerTransport::handleStun(const Datagram& datagram, Timestamp now) {
 }
 
 void PeerTransport::handleDatagram(Datagram&& datagram, Timestamp now) {
-  if (mdns_ && mdns_->handleDatagram(datagram.socket, datagram.from, datagram.data.span(), now))
-    return;
   counters_.bytesReceived += datagram.data.size();
   ++counters_.packetsReceived;
   const PacketClass packetClass = classify(datagram.data.span());
@@ -219,7 +164,7 @@ void PeerTransport::handleDatagram(Datagram&& datagram, Timestamp now) {
     return;
   }
   if (packetClass == PacketClass::Dtls) {
-    dtls_.handlePacket(std::move(datagram.data), now);
+    handleDtls(std::move(datagram.data), now);
     return;
   }
   handleRtp(std::move(datagram), now);
@@ -265,25 +210,9 @@ void PeerTransport::onGathererEvent(ice::GathererEvent&& event, Timestamp now) {
   }
 }
 
-void PeerTransport::pumpMdns(Timestamp now) {
-  Effect effect;
-  while (agent_.pollEffect(effect)) {
-    const auto* resolve = std::get_if<Resolve>(&effect);
-    if (!resolve) continue;
-    if (!mdns_) mdns_ = std::make_unique<ice::MdnsResolver>(environment_, ids_);
-    mdns_->resolve(resolve->id, resolve->host, now);
-  }
-  if (!mdns_) return;
-  Resolved resolved;
-  while (mdns_->pollResult(resolved)) agent_.handleResolved(resolved, now);
-  TxPacket out;
-  while (!out_.full() && mdns_->pollTransmit(out)) out_.push(std::move(out));
-}
-
 void PeerTransport::pumpIce(Timestamp now) {
   ice::GathererEvent gathered;
   while (gatherer_.pollEvent(gathered)) onGathererEvent(std::move(gathered), now);
-  pumpMdns(now);
   ice::AgentEvent event;
   while (agent_.pollEvent(event)) {
     if (const auto* changed = std::get_if<ice::StateChanged>(&event)) {
@@ -306,51 +235,14 @@ void PeerTransport::onSelectedPair(Timestamp now) {
   const auto pair = agent_.selectedPair();
   if (!pair) return;
   gatherer_.stopKeepalives();
-  if (pair->rtt) dtls_.setRttHint(*pair->rtt);
+  if (pair->rtt) {
+    dtls_->setRttHint(*pair->rtt);
+    if (renewal_) renewal_->dtls->setRttHint(*pair->rtt);
+  }
   // RFC 8445 section 12.1: data may flow as soon as there is a valid pair; nomination is not
   // awaited.
-  if (dtlsStarted_) dtls_.resendFlightNow(now);
-}
-
-void PeerTransport::pumpDtls(Timestamp now) {
-  if (!dtlsStarted_ && dtlsRole_ && agent_.sendPath()) {
-    dtlsStarted_ = true;
-    dtls_.start(*dtlsRole_, now);
-  }
-  dtls::Event event;
-  while (dtls_.pollEvent(event)) onDtlsEvent(event, now);
-  PacketBuf packet;
-  while (dtls_.pollData(packet)) {
-    agent_.noteReceived(now);
-    channels_.handlePacket(packet.span(), now);
-  }
-  const bool connected = dtls_.state() == dtls::State::Connected;
-  const TxClass txClass = connected ? TxClass::Bulk : TxClass::Control;
-  while (!out_.full() && dtls_.pollTransmit(packet)) queueOnPath(std::move(packet), txClass);
-  if (!connected) return;
-  while (out_.size() < kMaxQueuedData && channels_.pollTransmit(packet)) {
-    // A record that DTLS refuses is lost like a datagram; SCTP sends it again.
-    if (dtls_.seal(packet, now)) {
-      queueOnPath(std::move(packet), txClass);
-    } else {
-      ++counters_.droppedQueueFull;
-    }
-  }
-}
-
-void PeerTransport::onDtlsEvent(const dtls::Event& event, Timestamp now) {
-  if (event.state == dtls::State::Connected) {
-    srtpKeying_ = dtls_.srtpKeying();
-    if (mediaExpected_) startSrtp();
-    startSctp(now);
-  } else if (event.state == dtls::State::Failed || event.state == dtls::State::Closed) {
-    // Nothing may go on over keys whose association is over (bad-certificate and close cases
-    // alike).
-    srtpKeying_.reset();
-    srtp_.reset();
-    channels_.closeAll(now);
-  }
-  events_.push_back(DtlsStateChange{event});
+  if (dtlsStarted_) dtls_->resendFlightNow(now);
+  if (renewal_ && renewal_->started) renewal_->dtls->resendFlightNow(now);
 }
 
 void PeerTransport::pump(Timestamp now) {
@@ -365,15 +257,16 @@ void PeerTransport::advance(Timestamp now) {
   if (gatherAt_ <= now) gather(now);
   gatherer_.advance(now);
   agent_.advance(now);
-  if (mdns_) mdns_->advance(now);
-  dtls_.advance(now);
+  dtls_->advance(now);
+  if (renewal_) renewal_->dtls->advance(now);
   channels_.advance(now);
   pump(now);
 }
 
 Timestamp PeerTransport::nextDeadline() const {
-  return earliest(gatherAt_, gatherer_.nextDeadline(), agent_.nextDeadline(), dtls_.nextDeadline(),
-                  channels_.nextDeadline(), mdns_ ? mdns_->nextDeadline() : Timestamp::never());
+  return earliest(gatherAt_, gatherer_.nextDeadline(), agent_.nextDeadline(), dtls_->nextDeadline(),
+                  channels_.nextDeadline(),
+                  renewal_ ? renewal_->dtls->nextDeadline() : Timestamp::never());
 }
 
 bool PeerTransport::pollTransmit(TxPacket& out) {
@@ -388,7 +281,17 @@ bool PeerTransport::pollTransmit(TxPacket& out) {
 }
 
 bool PeerTransport::pollEffect(Effect& out) {
-  return gatherer_.pollEffect(out) || (mdns_ && mdns_->pollEffect(out));
+  if (gatherer_.pollEffect(out)) return true;
+  while (agent_.pollEffect(out)) {
+    auto* resolve = std::get_if<Resolve>(&out);
+    if (!resolve) continue;
+    // Answers to names of a former generation may never be asked for.
+    if (names_.size() == kMaxNames) names_.erase(names_.begin());
+    names_.emplace_back(ids_.nextResolve(), resolve->id);
+    resolve->id = names_.back().first;
+    return true;
+  }
+  return false;
 }
 
 bool PeerTransport::pollEvent(TransportEvent& out) {
@@ -404,10 +307,10 @@ void PeerTransport::close(Timestamp now) {
   channels_.closeAll(now);
   pump(now);
   closed_ = true;
-  dtls_.close(now);
+  renewal_.reset();
+  dtls_->close(now);
   pumpDtls(now);
-  srtpKeying_.reset();
-  srtp_.reset();
+  dropSrtpKeys();
   agent_.close(now);
   // The sockets stay open until the good-byes have left: their owner closes them with the session.
 }

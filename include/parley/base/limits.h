@@ -11,7 +11,8 @@ struct Limits {
   size_t maxCandidatePairs = 100;      ///< RFC 8445 section 6.1.2.5
   size_t maxRemoteCandidates = 64;     ///< per generation
   size_t maxPeerReflexive = 32;        ///< learnt from checks
-  size_t maxPendingMdns = 4;           ///< names being resolved at once
+  size_t maxPendingMdns = 4;           ///< names being resolved at once, per agent
+  size_t maxEndpointMdns = 256;        ///< the same for all agents of an endpoint
   size_t maxStunErrorsPerSecond = 20;  ///< error responses per socket
   // DTLS
   size_t maxQueuedDtlsPackets = 16;  ///< early ClientHello datagrams held before the role is known

@@ -3,15 +3,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "parley/base/driven.h"
 #include "parley/base/environment.h"
 #include "parley/base/export.h"
+#include "parley/base/id_allocator.h"
 #include "parley/base/ring_queue.h"
 #include "parley/base/strong_id.h"
 #include "parley/base/timer_heap.h"
 #include "parley/endpoint/socket_table.h"
+#include "parley/ice/mdns_resolver.h"
 #include "parley/jsep/session.h"
 
 // The endpoint layer: many sessions, their sockets, and who gets which datagram. It may use jsep
@@ -19,7 +22,9 @@
 //
 // Path of a packet in: handle(Datagram) -> SocketTable (who owns the socket, O(1)) ->
 // Session::handle. Out: Session::pollTransmit -> number of the socket translated -> pollTransmit.
-// Every session opens sockets of its own, as browsers do.
+// Every session opens sockets of its own, as browsers do. Names that end in .local are looked up
+// here for all of them, with one pair of multicast sockets; other names are the driver's to look
+// up.
 
 namespace parley::endpoint {
 
@@ -82,11 +87,16 @@ class PARLEY_EXPORT Endpoint final : public Driven {
     bool ready = false;
     bool hasOutput = false;
     bool wantsInterfaces = false;
+    std::vector<ResolveId> resolving;  ///< numbers towards the driver
   };
   Slot* slotOf(SessionId id);
   void collect(size_t index, Timestamp now);
   void translateEffect(size_t index, Effect&& effect, Timestamp now);
+  void collectOwn(Timestamp now);
+  void resolve(size_t index, Resolve&& wish, Timestamp now);
   void routeResolved(Resolved&& resolved, Timestamp now);
+  void handleOwn(Input&& input, Timestamp now);
+  bool pollOwnTransmit(TxPacket& out);
   void setInterfaces(std::vector<NetworkInterface> interfaces, Timestamp now);
   void deliver(size_t index, Input&& input, Timestamp now);
   void markReady(size_t index);
@@ -105,13 +115,13 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   bool haveInterfaces_ = false;
   std::vector<NetworkInterface> interfaces_;
   struct PendingResolve {
-    ResolveId endpointId{};
     size_t session = 0;
-    uint32_t generation = 0;
     ResolveId sessionId{};
   };
-  std::vector<PendingResolve> resolving_;
-  uint32_t nextResolve_ = 1;
+  std::unordered_map<uint32_t, PendingResolve> resolving_;  ///< by our number
+  IdAllocator ids_;
+  /// Made with the first hidden name: most endpoints never need one.
+  std::unique_ptr<ice::MdnsResolver> mdns_;
   MonotonicGuard clock_;
   EndpointCounters counters_;
 };

@@ -15,6 +15,9 @@ namespace parley::endpoint {
 /// here, and sessions keep few sockets.
 class PARLEY_EXPORT SocketTable {
  public:
+  /// Stands for the endpoint itself where a session is named.
+  static constexpr size_t kEndpoint = SIZE_MAX;
+
   struct Owner {
     size_t session = 0;        ///< slot of the owning session
     SocketId sessionSocket{};  ///< the session's own number
@@ -34,10 +37,14 @@ class PARLEY_EXPORT SocketTable {
     bool used = false;
     Owner owner;
   };
+  std::vector<uint32_t>& listOf(size_t session);
+  const std::vector<uint32_t>* findList(size_t session) const;
+
   // Numbers are never zero, so that a forgotten SocketId{} cannot hit someone's socket.
   std::vector<Entry> entries_{1};
   std::vector<uint32_t> free_;
   std::vector<std::vector<uint32_t>> bySession_;
+  std::vector<uint32_t> ofEndpoint_;
 };
 
 }  // namespace parley::endpoint

@@ -190,6 +190,8 @@ class PARLEY_EXPORT Agent {
   /// call.
   const SendPath* sendPath() const;
   std::optional<SelectedPair> selectedPair() const;
+  /// After a restart: `sendPath` is still that of the generation before.
+  bool usesFormerPath() const;
   /// True if the tuple is the peer's: it answered a check of ours or sent an authentic one. The
   /// gate for everything that is not STUN.
   bool isValidSource(SocketId socket, const SocketAddress& from) const;

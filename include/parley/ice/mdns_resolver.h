@@ -17,14 +17,14 @@ struct MdnsConfig {
   Duration timeout = Duration::seconds(4);
   /// The multicast sockets are closed after so long without a question.
   Duration idleClose = Duration::seconds(5);
+  /// Further ones are answered "no address" immediately.
+  size_t maxQuestions = 64;
 };
 
 /// A multicast DNS querier (RFC 6762) for the names that browsers put into candidates, and for
 /// nothing else. One per endpoint; a machine. It asks for unicast answers (QU), takes multicast
 /// ones too, and opens its sockets with the first question. If port 5353 cannot be had it asks from
 /// another port as a "one-shot" querier (RFC 6762 section 5.1).
-///
-/// At most 64 questions wait at once; further ones are answered "no address" immediately.
 class PARLEY_EXPORT MdnsResolver {
  public:
   MdnsResolver(Environment& environment, IdAllocator& ids, const MdnsConfig& config = {});
@@ -36,6 +36,7 @@ class PARLEY_EXPORT MdnsResolver {
   /// `<uuid>.local`, nobody answered, or somebody answered with more than one address (section 3.2
   /// of draft-ietf-mmusic-mdns-ice-candidates has such names ignored).
   void resolve(ResolveId id, std::string_view host, Timestamp now);
+  /// Unknown ids are ignored.
   void cancel(ResolveId id);
 
   // Each answers false if the socket is not this resolver's.

@@ -26,6 +26,9 @@ struct TransportChange {
   std::vector<sdp::Fingerprint> remoteFingerprints{};
   std::optional<DtlsRole> dtlsRole{};
   bool newDtlsAssociation = false;  ///< the peer starts over (RFC 8842 section 4)
+  /// Of `newDtlsAssociation`: fingerprints or tls-id are others, so another peer may be behind it.
+  /// False: only the roles were swapped.
+  bool newDtlsPeer = false;
   std::vector<sdp::CandidateLine> remoteCandidates{};
   bool remoteEndOfCandidates = false;
   bool unused = false;  ///< no section is left; the transport may close

@@ -111,11 +111,12 @@ struct FeedbackRequest {
 struct SourceEvent {
   enum class Kind : uint8_t {
     Started,  ///< first packet of this SSRC, or the first after Ended
-    Ended,    ///< RTCP BYE, and nothing came for two seconds after it
+    Ended,    ///< RTCP BYE and nothing for two seconds after it; evicted; its receiver was removed
   };
   Kind kind = Kind::Started;
   ReceiverId receiver{};
   uint32_t ssrc = 0;
+  std::optional<uint32_t> rtxSsrc;
   std::string rid;
 };
 

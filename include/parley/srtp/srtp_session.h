@@ -22,7 +22,7 @@ enum class Status : uint8_t {
   Replayed,        ///< seen before, or older than the replay window
   Malformed,       ///< not an RTP or RTCP packet: short, wrong version, header beyond the end
   NoRoom,          ///< no room behind the payload for the tag
-  TooManySources,  ///< a further SSRC, with SrtpOptions::maxSources in use
+  TooManySources,  ///< a further SSRC, with all places of SrtpOptions in use
   KeyExpired,      ///< 2^48 RTP or 2^31 RTCP packets were made with the key (RFC 3711 section 9.2)
   Failed,          ///< the library failed for a reason of its own, e.g. memory
 };
@@ -33,8 +33,9 @@ struct SrtpOptions {
   /// Packets per SSRC (RFC 3711 section 3.3.2 asks for at least 64). Video and retransmissions
   /// reorder by hundreds.
   size_t replayWindow = 1024;
-  /// SSRCs per direction, RTP and RTCP together.
-  size_t maxSources = 64;
+  // SSRCs, RTP and RTCP together.
+  size_t maxInboundSources = 64;
+  size_t maxOutboundSources = 64;
 };
 
 /// How the packets of one kind ended, by Status.
@@ -81,6 +82,9 @@ class PARLEY_EXPORT SrtpSession {
   /// that may send again under this key. Unknown SSRCs are ignored.
   void removeInbound(uint32_t ssrc);
   void removeOutbound(uint32_t ssrc);
+  /// The source seems to be gone: its place may be given to another one when no place is free.
+  /// Until then, or until it is heard again, nothing changes and its packets cannot be replayed.
+  void releaseInbound(uint32_t ssrc);
 
   const Counters& counters() const { return counters_; }
   crypto::SrtpProfile profile() const { return profile_; }
@@ -90,13 +94,17 @@ class PARLEY_EXPORT SrtpSession {
   struct Direction {
     void* context = nullptr;
     std::vector<uint32_t> sources;
+    std::vector<uint32_t> released;  ///< of `sources`, the oldest first
+    size_t maxSources = 0;
   };
   enum class Kind : uint8_t { Rtp, Rtcp };
 
   SrtpSession(crypto::SrtpProfile profile, SrtpOptions options);
   Status protect(Kind kind, PacketBuf& packet);
   Status unprotect(Kind kind, PacketBuf& packet);
-  bool admits(const Direction& direction, uint32_t ssrc) const;
+  static bool admits(const Direction& direction, uint32_t ssrc);
+  static void remember(Direction& direction, uint32_t ssrc);
+  static void forget(Direction& direction, uint32_t ssrc);
   size_t tagSize(Kind kind) const;
 
   Direction inbound_;

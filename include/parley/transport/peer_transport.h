@@ -16,7 +16,6 @@
 #include "parley/dtls/connection.h"
 #include "parley/ice/agent.h"
 #include "parley/ice/gatherer.h"
-#include "parley/ice/mdns_resolver.h"
 #include "parley/sctp/data_channels.h"
 #include "parley/srtp/srtp_session.h"
 
@@ -28,12 +27,25 @@
 
 namespace parley::transport {
 
+/// What a renegotiation says of the DTLS association that is there (RFC 8842 section 4).
+enum class DtlsRenewal : uint8_t {
+  /// Other fingerprints or another tls-id: a new association takes the place of the old one, and
+  /// SCTP starts over. The old one stays in use until then.
+  NewPeer,
+  /// Only the roles were swapped. The RFC wants a new association; Firefox swaps them with an ICE
+  /// restart and goes on with the old one. So both are tried, and the old one stays if nothing
+  /// comes of the new. SCTP goes on either way.
+  RolesSwapped,
+};
+
 enum class GatheringState : uint8_t { New, Gathering, Complete };
 
 struct TransportConfig {
   ice::GathererConfig gatherer;
   ice::AgentConfig ice;
   std::shared_ptr<const dtls::Certificate> certificate;
+  /// In order of preference; empty: data only.
+  std::vector<crypto::SrtpProfile> srtpProfiles = dtls::Config{}.srtpProfiles;
   sctp::AssociationConfig sctp;
   size_t mtu = 1200;
 };
@@ -100,14 +112,20 @@ class PARLEY_EXPORT PeerTransport {
   void rollbackIceRestart(Timestamp now);
 
   // DTLS.
-  /// `localRole` follows from a=setup; once given it stays for the life of the association.
+  /// `localRole` follows from a=setup; once given it stays for the life of the association. The
+  /// parity of data channel ids follows from the first role and stays.
   void startDtls(std::vector<dtls::Fingerprint> remote, dtls::Role localRole, Timestamp now);
   void setRemoteFingerprints(std::vector<dtls::Fingerprint> remote, Timestamp now);
+  /// A further association. Its handshake waits for a path of the newest ICE generation.
+  void renewDtls(std::vector<dtls::Fingerprint> remote, dtls::Role localRole, DtlsRenewal renewal,
+                 Timestamp now);
+  /// Of the association in use, like `dtls`.
   std::optional<dtls::Role> dtlsRole() const { return dtlsRole_; }
-  const dtls::Connection& dtls() const { return dtls_; }
+  const dtls::Connection& dtls() const { return *dtls_; }
   const dtls::Certificate& certificate() const { return *config_.certificate; }
   const ice::Agent& agent() const { return agent_; }
-  const srtp::SrtpSession* srtp() const { return srtp_.get(); }
+  /// Of all keys that were in use so far.
+  srtp::Counters srtpCounters() const;
 
   // Data. The association starts when it has been enabled and DTLS is up.
   void enableSctp(uint16_t remotePort, uint64_t remoteMaxMessageSize, Timestamp now);
@@ -128,6 +146,9 @@ class PARLEY_EXPORT PeerTransport {
   /// Protects and queues a plaintext packet. False (and counted) if it cannot leave.
   bool sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass);
   bool pollRtp(RtpPacket& out);
+  /// The source of incoming RTP seems to be gone: another may take its place among the
+  /// 2 * Limits::maxReceiveSsrcs that SRTP keeps (each with its retransmissions).
+  void releaseSource(uint32_t ssrc);
 
   void handle(Input&& input, Timestamp now);
   void advance(Timestamp now);
@@ -148,15 +169,23 @@ class PARLEY_EXPORT PeerTransport {
  private:
   void handleDatagram(Datagram&& datagram, Timestamp now);
   void handleStun(const Datagram& datagram, Timestamp now);
+  void handleResolved(Resolved&& resolved, Timestamp now);
   void gather(Timestamp now);
   void onGathererEvent(ice::GathererEvent&& event, Timestamp now);
-  void pumpMdns(Timestamp now);
   void handleRtp(Datagram&& datagram, Timestamp now);
   void pumpIce(Timestamp now);
+
+  // peer_transport_dtls.cc
+  void handleDtls(PacketBuf datagram, Timestamp now);
+  std::unique_ptr<dtls::Connection> makeDtls() const;
   void pumpDtls(Timestamp now);
+  void pumpRenewal(Timestamp now);
+  void adoptRenewal(const dtls::Event& event, Timestamp now);
   void onDtlsEvent(const dtls::Event& event, Timestamp now);
-  void startSctp(Timestamp now);
+  void dropSrtpKeys();
   bool startSrtp();
+  void startSctp(Timestamp now);
+
   void onSelectedPair(Timestamp now);
   bool queueOnPath(PacketBuf packet, TxClass txClass);
 
@@ -165,12 +194,22 @@ class PARLEY_EXPORT PeerTransport {
   IdAllocator ids_;
   ice::Gatherer gatherer_;
   ice::Agent agent_;
-  /// Made with the first hidden name: most calls never need one.
-  std::unique_ptr<ice::MdnsResolver> mdns_;
-  dtls::Connection dtls_;
+  /// Look-ups of the agent under way: our number, its number.
+  std::vector<std::pair<ResolveId, ResolveId>> names_;
+  std::unique_ptr<dtls::Connection> dtls_;
+  /// The association that is to take the place of `dtls_`, until it is connected.
+  struct Renewal {
+    std::unique_ptr<dtls::Connection> dtls;
+    dtls::Role role;
+    DtlsRenewal kind;
+    bool required = true;  ///< without it the transport has failed
+    bool started = false;
+  };
+  std::optional<Renewal> renewal_;
   bool mediaExpected_ = false;
   std::optional<crypto::SrtpKeying> srtpKeying_;  ///< until `srtp_` is made of it
   std::unique_ptr<srtp::SrtpSession> srtp_;
+  srtp::Counters srtpBefore_;  ///< of keys no longer in use
   sctp::DataChannels channels_;
   std::optional<dtls::Role> dtlsRole_;
   bool dtlsStarted_ = false;

@@ -249,11 +249,12 @@ TEST(Transport, RoleFlipNeedsANewBeginning) {
   EXPECT_EQ(flipped.media[0].transport.setup, SetupRole::Passive);
   flipped.media[0].transport.setup = SetupRole::Active;
   EXPECT_EQ(b.tryRemote(SdpType::Answer, flipped).error().code, ErrorCode::InvalidAccess);
-  // Firefox changes the role together with an ICE restart, and means it.
+  // Firefox changes the role together with an ICE restart.
   flipped.media[0].transport.iceUfrag = "newufrag";
   auto accepted = b.tryRemote(SdpType::Answer, flipped);
   ASSERT_TRUE(accepted);
   EXPECT_TRUE(accepted->transport.newDtlsAssociation);
+  EXPECT_FALSE(accepted->transport.newDtlsPeer);
   EXPECT_EQ(accepted->transport.dtlsRole, DtlsRole::Server);
 }
 
@@ -264,6 +265,8 @@ TEST(Transport, NewFingerprintMeansANewAssociation) {
   b.caps.fingerprints[0].bytes[0] ^= 1;
   negotiate(b, a);
   EXPECT_TRUE(a.last.transport.newDtlsAssociation);
+  EXPECT_TRUE(a.last.transport.newDtlsPeer);
+  EXPECT_FALSE(a.last.transport.dtlsRole) << "nobody asked for another role";
   EXPECT_EQ(a.last.transport.remoteFingerprints, b.caps.fingerprints);
 }
 
