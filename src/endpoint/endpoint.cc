@@ -103,7 +103,9 @@ bool Endpoint::pollReady(SessionId& out) {
   while (!ready_.empty()) {
     const size_t index = ready_.pop();
     slots_[index].ready = false;
-    if (!slots_[index].session) continue;
+    // The slot may be another session's by now.
+    const jsep::Session* session = slots_[index].session.get();
+    if (!session || !session->hasEvents()) continue;
     out = makeId(index, slots_[index].generation);
     return true;
   }
