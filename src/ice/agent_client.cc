@@ -95,14 +95,12 @@ void AgentCore::writeRequest(Pair& pair, const Outstanding& request) {
                             typePreference(CandidateType::PeerReflexive) << 24;
   const auto roleAttribute = request.role == Role::Controlling ? stun::AttributeType::IceControlling
                                                                : stun::AttributeType::IceControlled;
-  std::string username;
-  username.reserve(theirs.ufrag.size() + 1 + ours.ufrag.size());
-  username.append(theirs.ufrag).append(1, ':').append(ours.ufrag);
+  username_.assign(theirs.ufrag).append(1, ':').append(ours.ufrag);
 
   PacketBuf packet = env_.pool.allocate();
   stun::MessageBuilder builder(packet, stun::Class::Request, stun::Method::Binding,
                                request.transaction.id());
-  builder.text(stun::AttributeType::Username, username)
+  builder.text(stun::AttributeType::Username, username_)
       .u32(stun::AttributeType::Priority, priority)
       .u64(roleAttribute, request.tieBreaker);
   if (request.kind == RequestKind::Nomination) builder.flag(stun::AttributeType::UseCandidate);

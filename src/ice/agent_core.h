@@ -197,6 +197,7 @@ class AgentCore {
   uint32_t lastResolve_ = 0;
   CheckList list_;
   std::vector<Outstanding> outstanding_;
+  std::string username_;  ///< of the last request; consent goes on without allocating
   Pacing pacing_;
   ErrorLimiter errors_;
 
