@@ -16,7 +16,7 @@ constexpr V4Range v4(uint32_t a, uint32_t b, uint32_t c, unsigned prefix) {
   return {a << 24 | b << 16 | c << 8, prefix == 0 ? 0u : ~uint32_t{0} << (32 - prefix)};
 }
 // RFC 6890. Documentation ranges are not among them: nobody is there.
-constexpr std::array kV4{
+constexpr std::array<V4Range, 12> kV4{
     v4(0, 0, 0, 8),       // this network
     v4(10, 0, 0, 8),      // private
     v4(100, 64, 0, 10),   // carrier NAT

@@ -10,7 +10,8 @@ namespace {
 using stun::AttributeType;
 using stun::StunError;
 
-constexpr std::array kOffered{stun::PasswordAlgorithm::Sha256, stun::PasswordAlgorithm::Md5};
+constexpr std::array<stun::PasswordAlgorithm, 2> kOffered{stun::PasswordAlgorithm::Sha256,
+                                                          stun::PasswordAlgorithm::Md5};
 
 int value(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';

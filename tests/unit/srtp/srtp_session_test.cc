@@ -341,7 +341,7 @@ TEST(SrtpSession, NoRoomForTheTagIsToldBeforeAnythingIsTouched) {
 }
 
 TEST(SrtpSession, SourcesAreBoundedAndGiveTheirPlaceBack) {
-  Pair pair(SrtpProfile::AeadAes128Gcm, {1024, 4});
+  Pair pair(SrtpProfile::AeadAes128Gcm, {1024, 4, 4});
   auto sender = makeSession(pair.keying, true);  // without that bound
   for (uint32_t ssrc = 1; ssrc <= 4; ++ssrc) {
     EXPECT_EQ(pair.open(*pair.server, pair.sealed(*sender, rtpPacket(1, ssrc))), Status::Ok);
