@@ -58,6 +58,8 @@ const char* toString(Reason reason) {
       return "peer's certificate rejected";
     case Reason::PeerAlert:
       return "fatal alert from the peer";
+    case Reason::NoSrtpProfile:
+      return "no SRTP protection profile in common";
     case Reason::InternalError:
       return "internal error";
   }

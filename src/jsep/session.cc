@@ -182,7 +182,11 @@ Result<void> Session::apply(Result<Delta> result, Timestamp now) {
   state_ = std::move(delta.state);
   // Also layers that a remote offer proposed come without (RFC 8853).
   for (TransceiverState& transceiver : state_.transceivers) drawSsrcs(transceiver);
-  applyTransport(delta.transport, now);
+  if (delta.transport.unused) {
+    resetTransport(now);
+  } else {
+    applyTransport(delta.transport, now);
+  }
   for (const MediaSectionChange& change : delta.media) applyMedia(change, now);
   if (delta.data && delta.data->enabled) {
     transport_.enableSctp(delta.data->settings.remotePort,
@@ -192,6 +196,13 @@ Result<void> Session::apply(Result<Delta> result, Timestamp now) {
   }
   removeMedia(delta.removed, now);
   if (state_.signaling == SignalingState::Stable) {
+    const auto& all = state_.transceivers;
+    transport_.requireSrtp(std::any_of(all.begin(), all.end(),
+                                       [](const TransceiverState& t) {
+                                         const MediaSettings& media = t.negotiated.media;
+                                         return media.send || media.receive;
+                                       }),
+                           now);
     beforeRestart_.reset();
     lastOffer_.clear();
     lastAnswer_.clear();
@@ -207,6 +218,13 @@ Result<void> Session::apply(Result<Delta> result, Timestamp now) {
   }
   pump(now);
   return ok();
+}
+
+void Session::resetTransport(Timestamp now) {
+  transport_.reset(now);
+  capabilities_.freshIce = fromIce(transport_.localCredentials());
+  localCandidates_ = {};
+  beforeRestart_.reset();
 }
 
 void Session::applyTransport(const TransportChange& change, Timestamp now) {

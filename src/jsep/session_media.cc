@@ -84,8 +84,8 @@ media::RtpSession& Session::rtpSession(Timestamp now) {
   if (!rtp_) {
     rtp_ = std::make_unique<media::RtpSession>(environment_, rtpConfig_);
     rtp_->setNetworkAvailable(mediaAvailable_, now);
-    transport_.expectMedia();
   }
+  transport_.expectMedia();
   return *rtp_;
 }
 

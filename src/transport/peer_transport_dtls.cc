@@ -175,7 +175,11 @@ void PeerTransport::onDtlsEvent(const dtls::Event& event, Timestamp now) {
     srtpKeying_ = dtls_->srtpKeying();
     if (mediaExpected_) startSrtp();
     startSctp(now);
-  } else if (hasEnded(event.state)) {
+    events_.push_back(DtlsStateChange{event});
+    failWithoutSrtp(now);
+    return;
+  }
+  if (hasEnded(event.state)) {
     // Nothing may go on over keys whose association is over (bad-certificate and close cases
     // alike).
     dropSrtpKeys();
@@ -200,6 +204,46 @@ bool PeerTransport::startSrtp() {
     if (session) srtp_ = *std::move(session);
   }
   return srtp_ != nullptr;
+}
+
+void PeerTransport::requireSrtp(bool required, Timestamp now) {
+  srtpRequired_ = required;
+  failWithoutSrtp(clock_.clamp(now));
+  pump(now);
+}
+
+void PeerTransport::failWithoutSrtp(Timestamp now) {
+  if (!srtpRequired_ || closed_ || dtls_->state() != dtls::State::Connected || startSrtp()) return;
+  dtls_->close(now);
+  dtls::Event event;
+  while (dtls_->pollEvent(event)) {
+  }
+  event.state = dtls::State::Failed;
+  event.reason = dtls::Reason::NoSrtpProfile;
+  onDtlsEvent(event, now);
+}
+
+void PeerTransport::reset(Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_) return;
+  channels_.closeAll(now);
+  pump(now);  // the ABORT leaves
+  channels_.restart(now);
+  sctpRemotePort_.reset();
+  renewal_.reset();
+  dtls_ = makeDtls();
+  dtlsRole_.reset();
+  dropSrtpKeys();
+  dtlsStarted_ = sctpStarted_ = mediaExpected_ = srtpRequired_ = false;
+  agent_ = ice::Agent(environment_, config_.ice);
+  names_.clear();
+  gathering_ = GatheringState::New;
+  gatherAt_ = Timestamp::never();
+  // The machines that would have told are gone.
+  events_.push_back(SelectedPairChange{});
+  events_.push_back(IceStateChange{agent_.state()});
+  events_.push_back(DtlsStateChange{});
+  events_.push_back(GatheringStateChange{gathering_});
 }
 
 void PeerTransport::dropSrtpKeys() {

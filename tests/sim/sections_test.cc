@@ -148,5 +148,74 @@ TEST(SectionsSim, ChannelsOfARefusedDataSectionFailAndLaterOnesWork) {
   }
 }
 
+// Browsers build a new transport for the section that comes back, so nothing of the old one may be
+// kept: neither credentials nor keys nor roles.
+TEST(SectionsSim, CallThatLostItsLastSectionComesBack) {
+  for (const bool offerFromB : {false, true}) {
+    SCOPED_TRACE(offerFromB);
+    Pair pair;
+    Watched atB;
+    atB.watch(pair.b());
+    ASSERT_TRUE(pair.a().addTrack(picture(pair.loopA()), {"v"}));
+    ASSERT_TRUE(pair.connect());
+    pair.run(Duration::seconds(2));
+    ASSERT_GT(atB.frames, 30u);
+    for (int round = 0; round < 3; ++round) {
+      const std::string before = pair.a().localDescription()->sdp;
+      ASSERT_TRUE(videoOf(pair.a()).stop());
+      pair.negotiate();
+      pair.run(Duration::seconds(2));
+      EXPECT_EQ(pair.a().iceConnectionState(), IceConnectionState::New);
+      EXPECT_EQ(pair.b().iceConnectionState(), IceConnectionState::New);
+      EXPECT_EQ(pair.a().connectionState(), PeerConnectionState::New);
+      // Time enough for consent, heartbeats and retransmissions of the old transport to fail.
+      const size_t sent = pair.hostA().counters().sent + pair.hostB().counters().sent;
+      pair.run(Duration::seconds(40));
+      EXPECT_EQ(pair.hostA().counters().sent + pair.hostB().counters().sent, sent);
+
+      ASSERT_TRUE(pair.a().addTrack(picture(pair.loopA()), {"v"}));
+      if (offerFromB) {
+        ASSERT_TRUE(pair.b().addTrack(picture(pair.loopB()), {"v"}));
+      }
+      pair.negotiate(offerFromB);
+      EXPECT_TRUE(pair.runUntil(
+          [&] { return pair.a().connectionState() == PeerConnectionState::Connected; },
+          Duration::seconds(5)));
+      atB = {};
+      pair.run(Duration::seconds(2));
+      EXPECT_GT(atB.frames, 40u) << "round " << round;
+      const std::string after = pair.a().localDescription()->sdp;
+      const auto line = [](const std::string& sdp, const char* name) {
+        const size_t at = sdp.find(name);
+        return sdp.substr(at, sdp.find('\r', at) - at);
+      };
+      EXPECT_NE(line(before, "a=ice-ufrag"), line(after, "a=ice-ufrag"));
+      EXPECT_NE(after.find("a=candidate"), std::string::npos);
+    }
+    EXPECT_TRUE(pair.errors().empty()) << pair.errors().front();
+  }
+}
+
+TEST(SectionsSim, DataAloneComesBackAfterTheLastSectionWent) {
+  Pair pair;
+  int received = 0;
+  pair.b().onDataChannel(
+      [&](DataChannel channel) { channel.onMessage([&](const DataMessage&) { ++received; }); });
+  ASSERT_TRUE(pair.a().addTrack(picture(pair.loopA()), {"v"}));
+  ASSERT_TRUE(pair.connect());
+  pair.run(Duration::seconds(1));
+  ASSERT_TRUE(videoOf(pair.a()).stop());
+  pair.negotiate();
+  pair.run(Duration::seconds(1));
+  DataChannel channel = pair.a().createDataChannel("later").value();
+  pair.negotiate();
+  EXPECT_TRUE(pair.runUntil([&] { return channel.readyState() == DataChannelState::Open; },
+                            Duration::seconds(5)));
+  EXPECT_TRUE(channel.send("hello"));
+  pair.run(Duration::seconds(1));
+  EXPECT_EQ(received, 1);
+  EXPECT_TRUE(pair.errors().empty()) << pair.errors().front();
+}
+
 }  // namespace
 }  // namespace parley

@@ -45,6 +45,7 @@ enum class Reason : uint8_t {
   HandshakeFailed,      ///< no common parameters, a malformed message, no extended master secret
   CertificateRejected,  ///< no certificate, a weak key, or a fingerprint that does not match
   PeerAlert,            ///< the peer ended it with a fatal alert
+  NoSrtpProfile,        ///< media is to flow, and no protection profile was agreed for it
   InternalError,        ///< OpenSSL failed for a reason of its own, e.g. memory
 };
 

@@ -31,7 +31,7 @@ struct TransportChange {
   bool newDtlsPeer = false;
   std::vector<sdp::CandidateLine> remoteCandidates{};
   bool remoteEndOfCandidates = false;
-  bool unused = false;  ///< no section is left; the transport may close
+  bool unused = false;  ///< no section is left: what was agreed for the transport is void
   bool operator==(const TransportChange&) const = default;
 };
 

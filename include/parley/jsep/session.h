@@ -250,6 +250,7 @@ class PARLEY_EXPORT Session {
 
  private:
   Result<void> apply(Result<Delta> delta, Timestamp now);
+  void resetTransport(Timestamp now);
   void applyTransport(const TransportChange& change, Timestamp now);
   void applyRemoteIce(const TransportChange& change, Timestamp now);
   void emitEvents(const SessionEvents& events, SignalingState signaling);

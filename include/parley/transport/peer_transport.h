@@ -146,6 +146,9 @@ class PARLEY_EXPORT PeerTransport {
   /// Protects and queues a plaintext packet. False (and counted) if it cannot leave.
   bool sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass);
   bool pollRtp(RtpPacket& out);
+  /// Media sections are in force: an association without SRTP keys then fails the transport (RFC
+  /// 5764 section 4.1), with a DtlsStateChange of its own.
+  void requireSrtp(bool required, Timestamp now);
   /// The source of incoming RTP seems to be gone: another may take its place among the
   /// 2 * Limits::maxReceiveSsrcs that SRTP keeps (each with its retransmissions).
   void releaseSource(uint32_t ssrc);
@@ -160,6 +163,11 @@ class PARLEY_EXPORT PeerTransport {
   bool pollChannelEvent(sctp::ChannelEvent& out) { return channels_.pollEvent(out); }
   /// To be called after using dataChannels() directly: moves what it produced on.
   void pump(Timestamp now);
+
+  /// No section uses the transport any more (RFC 9429 section 5.11): back to how it was before the
+  /// first negotiation, with other ICE credentials. Only the sockets stay. Whatever comes later
+  /// begins anew, as it does with browsers, which destroy their transport here.
+  void reset(Timestamp now);
 
   /// Says good-bye (SCTP ABORT, DTLS close_notify); nothing is accepted afterwards.
   void close(Timestamp now);
@@ -183,6 +191,7 @@ class PARLEY_EXPORT PeerTransport {
   void adoptRenewal(const dtls::Event& event, Timestamp now);
   void onDtlsEvent(const dtls::Event& event, Timestamp now);
   void dropSrtpKeys();
+  void failWithoutSrtp(Timestamp now);
   bool startSrtp();
   void startSctp(Timestamp now);
 
@@ -207,6 +216,7 @@ class PARLEY_EXPORT PeerTransport {
   };
   std::optional<Renewal> renewal_;
   bool mediaExpected_ = false;
+  bool srtpRequired_ = false;
   std::optional<crypto::SrtpKeying> srtpKeying_;  ///< until `srtp_` is made of it
   std::unique_ptr<srtp::SrtpSession> srtp_;
   srtp::Counters srtpBefore_;  ///< of keys no longer in use
