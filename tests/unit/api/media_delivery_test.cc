@@ -116,14 +116,13 @@ TEST(MediaDelivery, InitialEncodingsCount) {
 }
 
 TEST(MediaDelivery, AnInactiveEncodingSendsNoSound) {
-  Latch open;
+  Latch seen;
   LivePair pair;
   TransceiverInit init;
   init.sendEncodings = {RtpEncodingParameters{}};
   init.sendEncodings[0].active = false;
   ASSERT_TRUE(pair.a.addTransceiver(
       MediaStreamTrack::createAudio(pair.loopA, createToneSource(440)), init));
-  Latch seen;
   pair.b.onTrack([&](const TrackEvent& event) {
     if (event.track.kind() != MediaKind::Video) return;
     MediaStreamTrack track = event.track;
