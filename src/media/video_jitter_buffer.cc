@@ -113,7 +113,9 @@ std::optional<VideoJitterBuffer::Candidate> VideoJitterBuffer::candidate(
 Timestamp VideoJitterBuffer::releaseTime(const AssembledFrame& frame) const {
   // "0, 0: render as soon as possible" (playout-delay): no waiting at all.
   if (wishedMax_ == Duration::zero() && minimumDelay_ == Duration::zero()) return frame.lastArrival;
-  return delay_.idealArrival(frame.rtp) + offset_ - kDecodeLead;
+  // An RTP timestamp that jumps ahead, by mistake or malice, must not hold the picture for hours.
+  return std::min(delay_.idealArrival(frame.rtp) + offset_ - kDecodeLead,
+                  frame.lastArrival + kMaxDelay);
 }
 
 bool VideoJitterBuffer::take(const FrameAssembler& assembler, Timestamp now, AssembledFrame& out,
