@@ -192,7 +192,8 @@ void VideoReceiveStream::expire(Timestamp now) {
   if (silent <= now && isStuck()) buffer_.reset();
   if (silent <= now) assembler_.shrink();
   expiry_ = assembler_.oldestArrival() + kMaxWait;
-  if (isStuck() || assembler_.hasGrown()) expiry_ = earliest(expiry_, silent);
+  // Also while a frame waits for its time: those behind it may be stuck once it has gone.
+  if (!buffer_.isEmpty() || assembler_.hasGrown()) expiry_ = earliest(expiry_, silent);
   if (!expiry_.isNever()) expiry_ = std::max(expiry_, now + kMinSweepInterval);
 }
 
