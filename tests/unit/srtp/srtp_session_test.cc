@@ -364,6 +364,38 @@ TEST(SrtpSession, SourcesAreBoundedAndGiveTheirPlaceBack) {
   EXPECT_EQ(pair.client->protectRtp(packet), Status::Ok);
 }
 
+TEST(SrtpSession, AReleasedSourceKeepsItsWindowUntilItsPlaceIsNeeded) {
+  Pair pair(SrtpProfile::AeadAes128Gcm, {1024, 2});
+  auto sender = makeSession(pair.keying, true);
+  const Bytes first = pair.sealed(*sender, rtpPacket(1, 1));
+  EXPECT_EQ(pair.open(*pair.server, first), Status::Ok);
+  EXPECT_EQ(pair.open(*pair.server, pair.sealed(*sender, rtpPacket(1, 2))), Status::Ok);
+  pair.server->releaseInbound(1);
+  pair.server->releaseInbound(1);
+  pair.server->releaseInbound(99);
+  EXPECT_EQ(pair.open(*pair.server, first), Status::Replayed);
+  // Heard again, it is no longer to be had.
+  EXPECT_EQ(pair.open(*pair.server, pair.sealed(*sender, rtpPacket(2, 1))), Status::Ok);
+  const Bytes third = pair.sealed(*sender, rtpPacket(1, 3));
+  EXPECT_EQ(pair.open(*pair.server, third), Status::TooManySources);
+  pair.server->releaseInbound(2);
+  EXPECT_EQ(pair.open(*pair.server, third), Status::Ok);
+  EXPECT_EQ(pair.open(*pair.server, pair.sealed(*sender, rtpPacket(2, 2))), Status::TooManySources);
+  EXPECT_EQ(pair.open(*pair.server, pair.sealed(*sender, rtpPacket(3, 1))), Status::Ok);
+}
+
+TEST(SrtpSession, ForgedPacketsCostAReleasedSourceNothing) {
+  Pair pair(SrtpProfile::AeadAes128Gcm, {1024, 1});
+  auto sender = makeSession(pair.keying, true);
+  const Bytes first = pair.sealed(*sender, rtpPacket(1, 1));
+  EXPECT_EQ(pair.open(*pair.server, first), Status::Ok);
+  pair.server->releaseInbound(1);
+  Bytes forged = pair.sealed(*sender, rtpPacket(1, 2));
+  forged.back() ^= 1;
+  EXPECT_EQ(pair.open(*pair.server, forged), Status::AuthFailed);
+  EXPECT_EQ(pair.open(*pair.server, first), Status::Replayed);
+}
+
 TEST(SrtpSession, JunkCannotFillTheSourceTable) {
   Pair pair(SrtpProfile::AeadAes128Gcm, {1024, 2});
   for (uint32_t ssrc = 1; ssrc < 1000; ++ssrc) {
