@@ -270,6 +270,25 @@ TEST(Transport, NewFingerprintMeansANewAssociation) {
   EXPECT_EQ(a.last.transport.remoteFingerprints, b.caps.fingerprints);
 }
 
+TEST(Transport, ANewTlsIdMeansANewAssociation) {
+  Peer a("a"), b("b");
+  a.add(MediaKind::Audio);
+  negotiate(a, b);
+  const auto negotiateWithId = [&](const char* id) {
+    auto offer = b.offer();
+    offer.media[0].transport.tlsId = id;
+    ASSERT_TRUE(a.remote(SdpType::Offer, offer));
+    ASSERT_TRUE(b.remote(SdpType::Answer, a.answer()));
+  };
+  negotiateWithId("abc3de65cddef001be82");
+  EXPECT_FALSE(a.last.transport.newDtlsAssociation) << "the first one names what is there";
+  negotiateWithId("abc3de65cddef001be82");
+  EXPECT_FALSE(a.last.transport.newDtlsAssociation);
+  negotiateWithId("0123456789abcdef0123");
+  EXPECT_TRUE(a.last.transport.newDtlsAssociation);
+  EXPECT_TRUE(a.last.transport.newDtlsPeer);
+}
+
 TEST(Transport, WeControlALitePeer) {
   Peer a("a"), b("b");
   a.caps.iceLite = true;

@@ -269,6 +269,32 @@ TEST_F(ReceiveHubTest, ByeEndsASourceUnlessItGoesOn) {
   EXPECT_EQ(events_[2].kind, SourceEvent::Kind::Started);
 }
 
+TEST_F(ReceiveHubTest, EverySourceThatGoesSaysSo) {
+  env_.limits.maxReceiveSsrcs = 2;
+  hub_.emplace(env_);
+  hub_->setReceiver(videoConfig(1, "a"));
+  Sender s;
+  s.mid = "a";
+  for (uint32_t ssrc : {11u, 12u, 13u}) {
+    s.ssrc = ssrc;
+    deliver(s.vp8(true, 1)[0]);
+    now_ += Duration::millis(1);
+  }
+  const auto ended = [&] {
+    std::vector<uint32_t> out;
+    for (const SourceEvent& e : events_) {
+      if (e.kind == SourceEvent::Kind::Ended) out.push_back(e.ssrc);
+    }
+    return out;
+  };
+  EXPECT_EQ(ended(), std::vector<uint32_t>{11}) << "gave way to the third";
+  ASSERT_EQ(events_.size(), 4u);
+  EXPECT_EQ(events_[3].ssrc, 13u) << "first the end, then the beginning";
+  hub_->removeReceiver(ReceiverId(1));
+  collect();
+  EXPECT_EQ(ended().size(), 3u);
+}
+
 TEST_F(ReceiveHubTest, ReportBlocksTakeTurns) {
   hub_->setReceiver(videoConfig(1, "a"));
   Sender s[5];

@@ -80,6 +80,29 @@ TEST(TransportMachineRules, ADeadlineIsAlwaysAhead) {
   EXPECT_EQ(a.transport->agent().state(), ice::IceConnectionState::Failed);
 }
 
+TEST(TransportMachineRules, AnIdleTransportWakesForConsentOnly) {
+  TransportWorld world;
+  Peer& a = world.add();
+  Peer& b = world.add();
+  world.connect(a, b);
+  world.run(Duration::seconds(60));
+  const auto requests = [&] {
+    uint64_t sum = 0;
+    for (const ice::PairStats& pair : a.transport->agent().pairStats()) sum += pair.requestsSent;
+    return sum;
+  };
+  const uint64_t before = requests();
+  const uint64_t packets = a.transport->counters().packetsSent;
+  a.wakes = 0;
+  world.run(Duration::seconds(600));
+  // RFC 7675 section 5.1: a request every 4 to 6 s; its answer comes before anything is repeated.
+  const uint64_t sent = requests() - before;
+  EXPECT_GE(sent, 100u);
+  EXPECT_LE(sent, 150u);
+  EXPECT_EQ(a.wakes, sent);
+  EXPECT_LE(a.transport->counters().packetsSent - packets, 2 * sent + 30) << "and the answers";
+}
+
 TEST(TransportMachineRules, OutputsWaitAndComeInOrder) {
   TransportWorld world;
   Peer& a = world.add();

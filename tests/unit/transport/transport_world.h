@@ -76,6 +76,7 @@ struct Peer {
   std::vector<std::string> messages;
   std::vector<RtpPacket> rtp;
   bool readsRtp = true;
+  size_t wakes = 0;  ///< calls of advance() that a deadline asked for
   /// Whoever gets this peer's candidates as they are found.
   Peer* trickleTo = nullptr;
 };
@@ -215,7 +216,9 @@ class TransportWorld {
     }
     for (auto& peer : peers_) {
       if (nervous) peer->transport->advance(now - Duration::seconds(5));
-      if (peer->transport->nextDeadline() <= now || nervous) peer->transport->advance(now);
+      const bool isDue = peer->transport->nextDeadline() <= now;
+      peer->wakes += isDue;
+      if (isDue || nervous) peer->transport->advance(now);
       if (nervous) peer->transport->advance(now);
       EXPECT_GT(peer->transport->nextDeadline(), now);
     }
