@@ -12,6 +12,10 @@ namespace {
 constexpr uint32_t kSlotBits = 20;
 constexpr uint32_t kSlotMask = (1u << kSlotBits) - 1;
 
+// Packets that a session sends before the next one has its turn: enough for the kernel to segment,
+// few enough for sound to pass somebody else's file.
+constexpr size_t kTurn = 32;
+
 SessionId makeId(size_t slot, uint32_t generation) {
   return SessionId(static_cast<uint32_t>(slot) | generation << kSlotBits);
 }
@@ -290,7 +294,8 @@ size_t Endpoint::pollTransmit(std::span<TxPacket> out) {
   while (n < out.size() && !output_.empty()) {
     const size_t index = output_.front();
     Slot& slot = slots_[index];
-    if (slot.session && slot.session->pollTransmit(out[n])) {
+    if (slot.session && turn_ < kTurn && slot.session->pollTransmit(out[n])) {
+      ++turn_;
       const auto socket = sockets_.lookUp(index, out[n].socket);
       if (!socket) {  // closed between queuing and sending
         out[n].data.reset();
@@ -300,8 +305,9 @@ size_t Endpoint::pollTransmit(std::span<TxPacket> out) {
       ++n;
       continue;
     }
-    slot.hasOutput = false;
     output_.pop();
+    slot.hasOutput = slot.session && turn_ == kTurn && output_.push(index);
+    turn_ = 0;
     // Sending may have moved pacer and retransmission timers.
     if (slot.session) timers_.set(index, slot.session->nextDeadline());
   }

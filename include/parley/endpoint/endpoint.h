@@ -110,7 +110,8 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   SocketTable sockets_;
   RingQueue<Effect> effects_;
   RingQueue<size_t> ready_;
-  RingQueue<size_t> output_;
+  RingQueue<size_t> output_;  ///< sessions with packets to send, in the order of their turns
+  size_t turn_ = 0;           ///< what the first of them has sent in its turn
   bool watching_ = false;
   bool haveInterfaces_ = false;
   std::vector<NetworkInterface> interfaces_;
