@@ -12,8 +12,8 @@ namespace parley::api_internal {
 /// the pause, so that its sound stays in time with the pictures of the same moment.
 class AudioTimeline {
  public:
-  /// The RTP timestamp (in units of `sampleRate`) of a piece that was taken at `capture`.
-  uint32_t next(Timestamp capture, int sampleRate) {
+  /// The media time (in units of `sampleRate`) of a piece that was taken at `capture`.
+  int64_t next(Timestamp capture, int sampleRate) {
     if (!expected_) {
       pieces_ = capture.nanos() / kPiece.nanos();
       expected_ = capture;
@@ -29,7 +29,7 @@ class AudioTimeline {
       // A sound card's clock is never quite ours: what is expected follows slowly, without a jump.
       *expected_ += late / kSlowness;
     }
-    return static_cast<uint32_t>(pieces_ * (sampleRate / 100));
+    return pieces_ * (sampleRate / 100);
   }
 
  private:

@@ -227,7 +227,7 @@ void AudioSendPipe::onAudio(const codec::AudioFrame& frame) {
     const std::lock_guard lock(mutex_);
     if (stopped_ || !active_ || !negotiated_ || rate_.isZero()) return;
     ++stats_.framesIn;
-    const uint32_t rtpTimestamp = timeline_.next(frame.capture, frame.sampleRate);
+    const int64_t rtpTimestamp = timeline_.next(frame.capture, frame.sampleRate);
     if (pending_.size() == kMaxPendingSound) {
       pending_.pop_front();
       ++stats_.framesDropped;

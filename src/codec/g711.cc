@@ -25,7 +25,7 @@ class G711Encoder final : public AudioEncoder {
       resampler_ = Resampler(inputRate_, kClockRate);
     }
     if (pending_.empty()) {
-      timestamp_ = frame.rtpTimestamp / static_cast<uint32_t>(frame.sampleRate / kClockRate);
+      timestamp_ = static_cast<uint32_t>(frame.rtpTimestamp / (frame.sampleRate / kClockRate));
       capture_ = frame.capture;
       level_ = 127;
     }

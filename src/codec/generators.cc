@@ -112,7 +112,7 @@ AudioFrame ToneSource::next(Timestamp capture) {
   frame.sampleRate = sampleRate_;
   frame.channels = channels_;
   frame.capture = capture;
-  frame.rtpTimestamp = static_cast<uint32_t>(position_);
+  frame.rtpTimestamp = static_cast<int64_t>(position_);
   for (size_t i = 0; i < frame.samplesPerChannel(); ++i, ++position_) {
     // The phase is reduced first, so hours of tone stay pure.
     const double cycles = std::fmod(static_cast<double>(position_) * frequency_ / sampleRate_, 1.0);
@@ -131,7 +131,7 @@ AudioFrame SpeechNoiseSource::next(Timestamp capture) {
   frame.sampleRate = sampleRate_;
   frame.channels = channels_;
   frame.capture = capture;
-  frame.rtpTimestamp = static_cast<uint32_t>(position_);
+  frame.rtpTimestamp = static_cast<int64_t>(position_);
   constexpr double kSyllablesPerSecond = 4;
   constexpr double kPhraseSeconds = 3;
   constexpr double kSpokenShare = 0.7;

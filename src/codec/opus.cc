@@ -8,6 +8,8 @@
 
 #include <opus/opus.h>
 
+#include "parley/codec/resampler.h"
+
 namespace parley::codec {
 namespace {
 
@@ -42,16 +44,15 @@ class Encoder final : public AudioEncoder {
   }
 
   bool encode(const AudioFrame& frame, EncodedAudioFrame& out) override {
-    // The encoder runs at 48 kHz; other rates would need a second one (RFC 7587 section 4.1 keeps
-    // the RTP clock at 48 kHz either way).
-    if (!frame.valid() || frame.sampleRate != kRate) return false;
+    if (!frame.valid()) return false;
     if (input_.empty()) {
-      timestamp_ = frame.rtpTimestamp;
+      // RFC 7587 section 4.1: the RTP clock runs at 48 kHz whatever was fed in.
+      timestamp_ = static_cast<uint32_t>(frame.rtpTimestamp * (kRate / frame.sampleRate));
       capture_ = frame.capture;
       level_ = 127;
     }
     level_ = std::min(level_, audioLevel(frame.samples()));
-    append(frame);
+    append(frame.sampleRate == kRate ? frame : raised(frame));
     if (input_.size() < packetFrames_ * kFrame10ms * settings_.channels) return false;
     std::array<uint8_t, kMaxPacket> packet;
     const int samples = static_cast<int>(packetFrames_ * kFrame10ms);
@@ -79,6 +80,24 @@ class Encoder final : public AudioEncoder {
   int rtpClockRate() const override { return kRate; }
 
  private:
+  /// The encoder runs at 48 kHz throughout: a microphone that changes its rate does not restart it.
+  AudioFrame raised(const AudioFrame& frame) {
+    if (frame.sampleRate != inputRate_ || frame.channels != resamplers_.size()) {
+      inputRate_ = frame.sampleRate;
+      resamplers_.assign(frame.channels, Resampler(inputRate_, kRate));
+    }
+    AudioFrame out;
+    out.channels = frame.channels;
+    std::array<int16_t, kFrame10ms> narrow;
+    std::array<int16_t, kFrame10ms> wide;
+    const size_t count = frame.samplesPerChannel();
+    for (size_t c = 0; c < frame.channels; ++c) {
+      for (size_t i = 0; i < count; ++i) narrow[i] = frame.data[i * frame.channels + c];
+      resamplers_[c].process({narrow.data(), count}, wide);
+      for (size_t i = 0; i < kFrame10ms; ++i) out.data[i * frame.channels + c] = wide[i];
+    }
+    return out;
+  }
   void append(const AudioFrame& frame) {
     const auto samples = frame.samples();
     if (frame.channels == settings_.channels) {
@@ -99,6 +118,8 @@ class Encoder final : public AudioEncoder {
   AudioEncoderSettings settings_;
   size_t packetFrames_ = 2;
   std::vector<int16_t> input_;
+  int inputRate_ = 0;
+  std::vector<Resampler> resamplers_;  // per channel, for inputRate_
   uint32_t timestamp_ = 0;
   Timestamp capture_;
   uint8_t level_ = 127;

@@ -21,8 +21,9 @@ struct AudioFrame {
   size_t channels = 1;      ///< 1 or 2
   Timestamp capture{};      ///< when the first sample was taken
   /// Media time of the first sample in units of `sampleRate`. Encoders go by it; a track counts it
-  /// itself, so who pushes into one need not set it.
-  uint32_t rtpTimestamp = 0;
+  /// itself, so who pushes into one need not set it. It does not wrap: 32 bits of 48 kHz last a
+  /// day, and then could not be told in another codec's clock rate any more.
+  int64_t rtpTimestamp = 0;
 
   size_t samplesPerChannel() const { return static_cast<size_t>(sampleRate) / 100; }
   std::span<int16_t> samples() { return {data.data(), samplesPerChannel() * channels}; }

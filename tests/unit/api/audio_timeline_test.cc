@@ -10,11 +10,11 @@ constexpr Duration kPiece = Duration::millis(10);
 TEST(AudioTimeline, CountsSamplesWhateverTheUnevenness) {
   AudioTimeline line;
   const Timestamp begin = Timestamp::seconds(50);
-  const uint32_t first = line.next(begin, 48'000);
-  EXPECT_EQ(first, 50u * 48'000);
+  const int64_t first = line.next(begin, 48'000);
+  EXPECT_EQ(first, 50 * 48'000);
   // The pushing thread stalls for 100 ms and then catches up.
-  for (uint32_t i = 1; i < 500; ++i) {
-    const Timestamp due = begin + kPiece * static_cast<int64_t>(i);
+  for (int64_t i = 1; i < 500; ++i) {
+    const Timestamp due = begin + kPiece * i;
     const Timestamp stalled = begin + Duration::millis(1100);
     const bool during = i >= 100 && i < 110;
     EXPECT_EQ(line.next(during ? stalled : due, 48'000), first + 480 * i) << i;
@@ -24,7 +24,7 @@ TEST(AudioTimeline, CountsSamplesWhateverTheUnevenness) {
 TEST(AudioTimeline, APauseOfTheSourceIsSkipped) {
   AudioTimeline line;
   Timestamp now = Timestamp::seconds(1);
-  const uint32_t first = line.next(now, 8000);
+  const int64_t first = line.next(now, 8000);
   EXPECT_EQ(line.next(now += kPiece, 8000), first + 80);
   EXPECT_EQ(line.next(now += Duration::seconds(3), 8000), first + 80 + 24'000);
   EXPECT_EQ(line.next(now += kPiece, 8000), first + 160 + 24'000);
@@ -33,10 +33,10 @@ TEST(AudioTimeline, APauseOfTheSourceIsSkipped) {
 TEST(AudioTimeline, ASlowClockIsFollowedWithoutJumps) {
   AudioTimeline line;
   const Timestamp begin = Timestamp::seconds(1);
-  const uint32_t first = line.next(begin, 48'000);
+  const int64_t first = line.next(begin, 48'000);
   // 0.02 % slow: after an hour 720 ms off.
-  for (uint32_t i = 1; i < 360'000; ++i)
-    ASSERT_EQ(line.next(begin + Duration::nanos(10'002'000) * int64_t{i}, 48'000), first + 480 * i);
+  for (int64_t i = 1; i < 360'000; ++i)
+    ASSERT_EQ(line.next(begin + Duration::nanos(10'002'000) * i, 48'000), first + 480 * i);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "codec/g711.h"
 
 #include <array>
+#include <optional>
 
 #include <gtest/gtest.h>
 
@@ -55,6 +56,25 @@ TEST(G711, CarriesATone) {
     }
     EXPECT_EQ(packets, 20);
     EXPECT_GT(tonePower(std::span(heard).subspan(960), 1000), 0.98) << name;
+  }
+}
+
+// A track counts media time from when the machine started: 32 bits of 48 kHz last 24.9 hours.
+TEST(G711, ItsClockGoesOnAfterADayOfUptime) {
+  auto encoder = builtinAudioEncoders()->create({"PCMU", 8000, 1, {}}, {}).value();
+  EncodedAudioFrame packet;
+  std::optional<uint32_t> last;
+  int64_t time = (int64_t{1} << 32) - 48'000;
+  for (int i = 0; i < 200; ++i, time += 480) {
+    AudioFrame frame;
+    frame.rtpTimestamp = time;
+    // Half way another encoder takes over.
+    if (i == 150) encoder = builtinAudioEncoders()->create({"PCMU", 8000, 1, {}}, {}).value();
+    if (!encoder->encode(frame, packet)) continue;
+    if (last) {
+      EXPECT_EQ(packet.rtpTimestamp - *last, 160u);
+    }
+    last = packet.rtpTimestamp;
   }
 }
 

@@ -52,6 +52,31 @@ TEST_F(Opus, CarriesAToneInMonoAndStereo) {
   }
 }
 
+TEST_F(Opus, TakesSoundOfEveryRate) {
+  for (const int rate : {8000, 16'000, 24'000, 48'000}) {
+    for (const size_t channels : {1u, 2u}) {
+      SCOPED_TRACE(rate);
+      AudioEncoderSettings settings;
+      settings.bitrate = DataRate::kbps(48);
+      auto enc = encoder(settings);
+      auto dec = decoder();
+      ToneSource tone(700, 0.4, rate, channels);
+      std::vector<int16_t> heard;
+      EncodedAudioFrame packet;
+      int packets = 0;
+      for (int i = 0; i < 50; ++i) {
+        if (!enc->encode(tone.next(Timestamp::millis(10 * i)), packet)) continue;
+        EXPECT_EQ(packet.rtpTimestamp, static_cast<uint32_t>(packets) * 960);
+        ++packets;
+        ASSERT_EQ(dec->decode(packet.data, out_), 960u);
+        for (size_t s = 0; s < 960; ++s) heard.push_back(out_[s * dec->channels()]);
+      }
+      EXPECT_EQ(packets, 25);
+      EXPECT_GT(tonePower(std::span(heard).subspan(4800), 700), 0.95);
+    }
+  }
+}
+
 TEST_F(Opus, FollowsTheTargetRate) {
   AudioEncoderSettings settings;
   auto enc = encoder(settings);
