@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -133,6 +134,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ByteReader in({data, size});
   codec::EncodedVideoFrame frame;
   codec::EncodedAudioFrame sound;
+  size_t repeats = 6000;
   sound.data = {0x78, 1, 2};
   for (int step = 0; step < 200 && in.remaining() > 0; ++step) {
     const uint8_t action = in.u8();
@@ -160,7 +162,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       }
       case 5: {
         const ByteSpan raw = in.bytes(std::min<size_t>(in.u8(), in.remaining()));
-        (action & 0x80 ? call.a : call.b).handleRtp(call.pool.copyOf(raw), call.now);
+        // Some states take thousands of packets: one stands for many, with rising numbers.
+        const size_t count = action & 0x40 ? std::min(repeats, size_t{1} << in.u8() % 13) : 1;
+        repeats -= count - (count > 0);
+        const uint16_t stride = action & 0x20 ? in.u16() : uint16_t{1};
+        for (size_t i = 0; i < count; ++i) {
+          PacketBuf packet = call.pool.copyOf(raw);
+          if (!packet) break;
+          if (raw.size() >= 12) {
+            storeU16(packet.data() + 2, static_cast<uint16_t>(loadU16(&raw[2]) + i * stride));
+          }
+          (action & 0x80 ? call.a : call.b).handleRtp(std::move(packet), call.now);
+        }
         break;
       }
       case 6:
