@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "parley/codec/generators.h"
 #include "parley/testing/pair.h"
 
 #include "sim/support/sim_case.h"
@@ -29,6 +30,42 @@ PARLEY_SIM_TEST(IdleSim, AnIdleConnectionOnlyKeepsItsConsentAlive) {
   // SCTP's heartbeats each 30 s. Its engine wants to be looked at once a second.
   EXPECT_LT(packetsPerMinute, 40);
   EXPECT_LT(wakesPerMinute, 100);
+  EXPECT_EQ(pair.a().connectionState(), PeerConnectionState::Connected);
+}
+
+// Sound and pictures were agreed and came, and then both sides fell silent: a muted call.
+PARLEY_SIM_TEST(IdleSim, ASilentCallOnlyReportsAndKeepsItsConsentAlive) {
+  Pair pair(world, {});
+  MediaStreamTrack tracks[2][2];
+  for (int side = 0; side < 2; ++side) {
+    PeerConnection& pc = side == 0 ? pair.a() : pair.b();
+    const std::shared_ptr<Loop>& loop = side == 0 ? pair.loopA() : pair.loopB();
+    tracks[side][0] = MediaStreamTrack::createAudio(loop);
+    tracks[side][1] = MediaStreamTrack::createVideo(loop);
+    for (const MediaStreamTrack& track : tracks[side]) ASSERT_TRUE(pc.addTrack(track, {"s"}));
+  }
+  ASSERT_TRUE(pair.connect());
+  codec::TestPattern pattern(160, 120);
+  codec::ToneSource tone(440);
+  for (int i = 0; i < 300; ++i) {
+    for (auto& side : tracks) {
+      ASSERT_TRUE(side[0].push(tone.next(pair.world().now())));
+      if (i % 3 == 0) ASSERT_TRUE(side[1].push(pattern.next(pair.world().now())));
+    }
+    pair.run(Duration::millis(10));
+  }
+  pair.run(Duration::seconds(30));
+  const uint64_t advances = pair.nodeA().counters().advances;
+  const uint64_t sent = pair.nodeA().counters().datagramsOut;
+  pair.run(Duration::seconds(600));
+  const double wakesPerMinute =
+      static_cast<double>(pair.nodeA().counters().advances - advances) / 10;
+  const double packetsPerMinute =
+      static_cast<double>(pair.nodeA().counters().datagramsOut - sent) / 10;
+  // Each way a report every 5 s (RFC 3550 section 6.2) beside the consent, whose wake-ups are those
+  // of the request, of its repetition's timer and of the peer's packets.
+  EXPECT_LT(packetsPerMinute, 24 + 15);
+  EXPECT_LT(wakesPerMinute, 75);
   EXPECT_EQ(pair.a().connectionState(), PeerConnectionState::Connected);
 }
 

@@ -1,0 +1,117 @@
+// What simulated time costs of real time. These bounds are what makes simulation usable in tests;
+// they are on CPU time, so that a busy machine does not break them.
+
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "parley/codec/fake.h"
+#include "parley/testing/pair.h"
+
+#include "sim/support/secure_peer.h"
+#include "sim/support/sim_case.h"
+#include "support/cpu_time.h"
+
+namespace parley {
+namespace {
+
+using test::cpuAllowance;
+using test::CpuTime;
+
+// Encoders are modelled, as in tests/bench/simulated_call_bench.cc.
+TEST(EffortSim, AMinuteOfATwoWayCallTakesLessThanSixSeconds) {
+  const CpuTime cpu;
+  testing::PairOptions options;
+  options.aToB.delay = Duration::millis(25);
+  options.aToB.queue.rate = DataRate::kbps(2500);
+  for (Configuration* side : {&options.configurationA, &options.configurationB}) {
+    side->videoEncoders = codec::fakeVideoEncoders();
+    side->videoDecoders = codec::fakeVideoDecoders();
+    side->maxBitrate = DataRate::kbps(1000);
+  }
+  testing::Pair pair(options);
+  uint64_t frames = 0;
+  pair.b().onTrack([&](const TrackEvent& event) {
+    MediaStreamTrack track = event.track;
+    if (track.kind() == MediaKind::Video)
+      track.setVideoSink([&](const codec::VideoFrame&) { ++frames; });
+  });
+  for (auto [pc, loop] :
+       {std::pair{&pair.a(), &pair.loopA()}, std::pair{&pair.b(), &pair.loopB()}}) {
+    ASSERT_TRUE(pc->addTrack(MediaStreamTrack::createAudio(*loop, createToneSource(440)), {"s"}));
+    ASSERT_TRUE(pc->addTrack(
+        MediaStreamTrack::createVideo(*loop, createTestPatternSource(320, 240, 30)), {"s"}));
+  }
+  ASSERT_TRUE(pair.connect());
+  pair.run(Duration::seconds(60));
+  EXPECT_GT(frames, 1700u);
+  EXPECT_LT(cpu.seconds(), 6 * cpuAllowance());
+}
+
+/// Two hosts, a link and a data channel over DTLS.
+struct Line {
+  Line(sim::World& world, const std::string& name)
+      : hostA(world.addHost(name + "A")),
+        hostB(world.addHost(name + "B")),
+        segment(world.connect(hostA, hostB, {.delay = Duration::millis(25)})),
+        a(world, hostA, dtls::Role::Client),
+        b(world, hostB, dtls::Role::Server) {
+    a.connectTo(b);
+    b.connectTo(a);
+  }
+  sim::Link& way() { return hostA.port(0).up; }
+  bool isUp() const { return !a.channelsUpAt.isNever() && !b.channelsUpAt.isNever(); }
+
+  sim::Host& hostA;
+  sim::Host& hostB;
+  sim::Segment& segment;
+  test::SecurePeer a;
+  test::SecurePeer b;
+};
+
+PARLEY_SIM_TEST(EffortSim, AHandshakeThatLosesItsFirstFlightTakesNoRealTime) {
+  Line line(world, "line");
+  line.a.setRttHint(Duration::millis(50));
+  line.way().dropNth(1, sim::ofClass(sim::PacketClass::Dtls));
+  const CpuTime cpu;
+  ASSERT_TRUE(world.runUntil([&] { return line.isUp(); }, Duration::seconds(10)));
+  EXPECT_EQ(line.a.securedAt, Timestamp::millis(200));
+  EXPECT_LT(cpu.seconds(), 0.05 * cpuAllowance());
+}
+
+/// Sends one message whose first packet is lost; when it arrives after all, counted from then.
+std::optional<Duration> arrivalOfALostMessage(sim::World& world, const std::string& name,
+                                              std::optional<uint16_t> lifetimeMs) {
+  Line line(world, name);
+  sctp::ChannelInit init{.label = "c", .ordered = false, .maxPacketLifeTimeMs = lifetimeMs};
+  init.negotiated = true;
+  init.id = uint16_t{0};
+  EXPECT_TRUE(line.b.channels().open(init, world.now()));
+  const auto channel = line.a.channels().open(init, world.now());
+  EXPECT_TRUE(channel);
+  EXPECT_TRUE(world.runUntil([&] { return line.isUp(); }, Duration::seconds(10)));
+  world.run(Duration::seconds(1));
+  const Timestamp sent = world.now();
+  line.way().setUp(false);
+  line.a.send(*channel, "lost");
+  world.run(Duration::millis(1));
+  line.way().setUp(true);
+  world.run(Duration::seconds(9));
+  if (line.b.messages.empty()) return std::nullopt;
+  return line.b.messages[0].time - sent;
+}
+
+PARLEY_SIM_TEST(EffortSim, ALifetimeEndsAtItsVirtualTimeAndTakesNoRealTime) {
+  const auto repeated = arrivalOfALostMessage(world, "reliable", std::nullopt);
+  ASSERT_TRUE(repeated);
+  ASSERT_GT(*repeated, Duration::millis(100));
+  const auto repetition = static_cast<uint16_t>(repeated->millis() - 25);
+  const CpuTime cpu;
+  // One that ends just before its repetition is due is given up, one that ends just after is not.
+  EXPECT_FALSE(arrivalOfALostMessage(world, "short", static_cast<uint16_t>(repetition - 15)));
+  EXPECT_EQ(arrivalOfALostMessage(world, "long", static_cast<uint16_t>(repetition + 15)), repeated);
+  EXPECT_LT(cpu.seconds(), 2 * 0.05 * cpuAllowance());
+}
+
+}  // namespace
+}  // namespace parley
