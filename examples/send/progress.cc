@@ -7,6 +7,7 @@
 #include <cstring>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <vector>
 
 #include "common/terminal.h"
 
@@ -110,16 +111,20 @@ std::string Progress::bar(double ratio, size_t width) const {
   return "[" + out + "]";
 }
 
-std::string Progress::totalLine() const {
+std::string Progress::totalLine(size_t room) const {
   const double speed = rate();
-  std::string out = format("%3.0f %%  %s of %s", std::floor(ratioOf(at_, total_) * 100),
-                           byteCount(static_cast<double>(at_)).c_str(),
-                           byteCount(static_cast<double>(total_)).c_str());
-  if (speed > 0) {
-    out += "  " + byteCount(speed) + "/s";
-    if (at_ < total_) out += "  " + duration(static_cast<double>(total_ - at_) / speed) + " left";
+  std::vector<std::string> parts{format("%3.0f %%", std::floor(ratioOf(at_, total_) * 100))};
+  if (speed > 0) parts.push_back(byteCount(speed) + "/s");
+  if (speed > 0 && at_ < total_)
+    parts.push_back(duration(static_cast<double>(total_ - at_) / speed) + " left");
+  parts.push_back(byteCount(static_cast<double>(at_)) + " of " +
+                  byteCount(static_cast<double>(total_)));
+  if (totalFiles_ > 1) parts.push_back(format("%zu of %zu files", files_, totalFiles_));
+  std::string out;
+  for (const std::string& part : parts) {
+    if (out.size() + part.size() + 2 > room) break;
+    out += (out.empty() ? "" : "  ") + part;
   }
-  if (totalFiles_ > 1) out += format("  %zu of %zu files", files_, totalFiles_);
   return out;
 }
 
@@ -136,20 +141,20 @@ void Progress::show() {
   while (samples_.size() > 2 && now - samples_.front().first > kRateWindow) samples_.pop_front();
   if (total_ == 0) return;
   if (!terminal_) {
-    print(totalLine());
+    print(totalLine(200));
     return;
   }
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) columns_ = size.ws_col;
-  const size_t left = std::clamp<size_t>(columns_ / 3, 10, 34);
-  const size_t barWidth = std::clamp<size_t>(columns_ / 4, 6, 30);
+  const size_t left = std::clamp<size_t>(columns_ / 4, 10, 34);
+  const size_t barWidth = std::clamp<size_t>(columns_ / 5, 6, 30);
   std::string out = shown_ ? "\x1b[2A\r\x1b[J" : "";
   // What does not fit would wrap, and the bars would no longer be where they are taken away.
   const size_t room = columns_ > left + barWidth + 5 ? columns_ - left - barWidth - 5 : 0;
   out += fitted(name_, left) + " " + bar(ratioOf(fileAt_, fileSize_), barWidth) + " " +
          fileLine().substr(0, room) + "\n";
-  out += fitted("Total", left) + " " + bar(ratioOf(at_, total_), barWidth) + " " +
-         totalLine().substr(0, room) + "\n";
+  out += fitted("Total", left) + " " + bar(ratioOf(at_, total_), barWidth) + " " + totalLine(room) +
+         "\n";
   std::fwrite(out.data(), 1, out.size(), stdout);
   std::fflush(stdout);
   shown_ = true;

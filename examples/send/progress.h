@@ -35,7 +35,8 @@ class Progress {
   using Clock = std::chrono::steady_clock;
 
   std::string bar(double ratio, size_t width) const;
-  std::string totalLine() const;
+  /// As much of it as fits into `room` characters.
+  std::string totalLine(size_t room) const;
   std::string fileLine() const;
   double rate() const;
 
