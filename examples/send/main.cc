@@ -64,7 +64,7 @@ class Program {
   int host();
   int visit();
   /// Makes the transfer go on over this link. Says why it ended.
-  End use(Link& link, const Transfer::Stop& stop);
+  End use(PeerLink& link, const Transfer::Stop& stop);
   void tellAddresses(int port) const;
   bool writeReport(int code) const;
   int outcome() const;
@@ -102,7 +102,7 @@ Result<void> Program::prepare() {
   return parley::ok();
 }
 
-End Program::use(Link& link, const Transfer::Stop& stop) {
+End Program::use(PeerLink& link, const Transfer::Stop& stop) {
   ++links_;
   path_ = link.path();
   print(format("Connected: %s", path_.empty() ? "path unknown" : path_.c_str()));

@@ -1,4 +1,4 @@
-#include "link.h"
+#include "peer_link.h"
 
 #include <utility>
 
@@ -27,7 +27,7 @@ constexpr std::chrono::seconds kGathering{3};
 
 }  // namespace
 
-Result<std::shared_ptr<Link>> Link::create(const Setup& setup) {
+Result<std::shared_ptr<PeerLink>> PeerLink::create(const Setup& setup) {
   parley::Configuration configuration;
   configuration.includeLoopback = setup.sameMachine;
   if (!setup.stun.empty()) {
@@ -37,17 +37,17 @@ Result<std::shared_ptr<Link>> Link::create(const Setup& setup) {
   }
   auto pc = PeerConnection::create(setup.loop, std::move(configuration));
   if (!pc) return parley::fail(pc.error());
-  const std::shared_ptr<Link> link(new Link(std::move(*pc)));
+  const std::shared_ptr<PeerLink> link(new PeerLink(std::move(*pc)));
   link->watch();
   return link;
 }
 
-Link::~Link() {
+PeerLink::~PeerLink() {
   pc_.close();
 }
 
 // Callbacks hold the link weakly: it holds the connection, and the connection its callbacks.
-void Link::watch() {
+void PeerLink::watch() {
   const auto weak = weak_from_this();
   pc_.onConnectionStateChange([weak](PeerConnectionState state) {
     const auto self = weak.lock();
@@ -67,7 +67,7 @@ void Link::watch() {
   });
 }
 
-void Link::adopt(DataChannel channel) {
+void PeerLink::adopt(DataChannel channel) {
   const auto weak = weak_from_this();
   {
     const std::lock_guard lock(mutex_);
@@ -94,7 +94,7 @@ void Link::adopt(DataChannel channel) {
   });
 }
 
-void Link::onMessage(const DataMessage& message) {
+void PeerLink::onMessage(const DataMessage& message) {
   const std::lock_guard lock(mutex_);
   heard_ = Clock::now();
   if (lost_) return;
@@ -104,19 +104,19 @@ void Link::onMessage(const DataMessage& message) {
   changed_.notify_all();
 }
 
-void Link::onDrained() {
+void PeerLink::onDrained() {
   const std::lock_guard lock(mutex_);
   ++drained_;
   changed_.notify_all();
 }
 
-void Link::setLost() {
+void PeerLink::setLost() {
   const std::lock_guard lock(mutex_);
   lost_ = true;
   changed_.notify_all();
 }
 
-Result<std::string> Link::described() {
+Result<std::string> PeerLink::described() {
   const auto done =
       await<void>(pc_, [&](auto completion) { pc_.setLocalDescription(std::move(completion)); });
   if (!done) return parley::fail(done.error());
@@ -127,7 +127,7 @@ Result<std::string> Link::described() {
   return pc_.localDescription()->sdp;
 }
 
-Result<std::string> Link::offer() {
+Result<std::string> PeerLink::offer() {
   parley::DataChannelInit init;
   init.protocol = kChannelProtocol;
   auto channel = pc_.createDataChannel("send", init);
@@ -136,7 +136,7 @@ Result<std::string> Link::offer() {
   return described();
 }
 
-Result<std::string> Link::answer(const std::string& offer) {
+Result<std::string> PeerLink::answer(const std::string& offer) {
   const auto done = await<void>(pc_, [&](auto completion) {
     pc_.setRemoteDescription({SdpType::Offer, offer}, std::move(completion));
   });
@@ -144,19 +144,19 @@ Result<std::string> Link::answer(const std::string& offer) {
   return described();
 }
 
-Result<void> Link::accept(const std::string& answer) {
+Result<void> PeerLink::accept(const std::string& answer) {
   return await<void>(pc_, [&](auto completion) {
     pc_.setRemoteDescription({SdpType::Answer, answer}, std::move(completion));
   });
 }
 
-bool Link::opened(std::chrono::milliseconds patience) {
+bool PeerLink::opened(std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, patience, [&] { return open_ || lost_; });
   return open_ && !lost_;
 }
 
-std::optional<Link::Message> Link::next() {
+std::optional<PeerLink::Message> PeerLink::next() {
   const std::lock_guard lock(mutex_);
   if (inbox_.empty()) return std::nullopt;
   Message message = std::move(inbox_.front());
@@ -165,12 +165,12 @@ std::optional<Link::Message> Link::next() {
   return message;
 }
 
-bool Link::hasMessages() const {
+bool PeerLink::hasMessages() const {
   const std::lock_guard lock(mutex_);
   return !inbox_.empty();
 }
 
-void Link::wait(std::chrono::milliseconds patience, bool forRoom) {
+void PeerLink::wait(std::chrono::milliseconds patience, bool forRoom) {
   const auto end = Clock::now() + patience;
   std::unique_lock lock(mutex_);
   const uint64_t seen = drained_;
@@ -183,40 +183,40 @@ void Link::wait(std::chrono::milliseconds patience, bool forRoom) {
                       [&] { return !inbox_.empty() || lost_ || (forRoom && drained_ != seen); });
 }
 
-bool Link::hasRoom() const {
+bool PeerLink::hasRoom() const {
   return channel_.bufferedAmount() < kHighWater;
 }
 
-bool Link::sent(const Result<void>& result) {
+bool PeerLink::sent(const Result<void>& result) {
   spoke_ = Clock::now();
   // There is always room for what hasRoom() allowed and a few texts, so this is the end.
   if (!result) setLost();
   return result.has_value();
 }
 
-bool Link::send(const Json& message) {
+bool PeerLink::send(const Json& message) {
   return sent(channel_.send(message.dump(-1, ' ', false, Json::error_handler_t::replace)));
 }
 
-bool Link::send(parley::ByteSpan content) {
+bool PeerLink::send(parley::ByteSpan content) {
   return sent(channel_.send(content));
 }
 
-void Link::keepAlive() {
+void PeerLink::keepAlive() {
   if (Clock::now() - spoke_ > kHeartbeat) (void)send({{"t", "alive"}});
 }
 
-bool Link::lost() const {
+bool PeerLink::lost() const {
   const std::lock_guard lock(mutex_);
   return lost_ || Clock::now() - heard_ > kSilence;
 }
 
-void Link::close() {
+void PeerLink::close() {
   setLost();
   pc_.close();
 }
 
-std::string Link::path() {
+std::string PeerLink::path() {
   const auto stats = await<parley::StatsReport>(
       pc_, [&](auto completion) { pc_.getStats(std::move(completion)); });
   return stats ? example::selectedPath(*stats) : std::string();

@@ -11,26 +11,21 @@
 
 #include "parley/parley.h"
 
-#include "protocol.h"
+#include "link.h"
 
 namespace sending {
 
 /// One connection to the other side and its data channel. The library's callbacks only put things
 /// into a queue here; the thread that transfers takes them out and waits where it has to.
-class Link : public std::enable_shared_from_this<Link> {
+class PeerLink final : public Link, public std::enable_shared_from_this<PeerLink> {
  public:
   struct Setup {
     std::shared_ptr<parley::Loop> loop;
     std::vector<std::string> stun;
     bool sameMachine = false;  ///< loopback addresses are of use
   };
-  struct Message {
-    bool isText = false;
-    parley::Bytes data;
-  };
-
-  static parley::Result<std::shared_ptr<Link>> create(const Setup& setup);
-  ~Link();
+  static parley::Result<std::shared_ptr<PeerLink>> create(const Setup& setup);
+  ~PeerLink() override;
 
   // Descriptions hold all candidates: one request carries the one, its answer the other. All wait.
   parley::Result<std::string> offer();
@@ -39,29 +34,24 @@ class Link : public std::enable_shared_from_this<Link> {
   /// Waits for the data channel.
   bool opened(std::chrono::milliseconds patience);
 
-  /// The next message, if there is one.
-  std::optional<Message> next();
-  bool hasMessages() const;
-  /// Waits for a message or the end of the link; with `forRoom` also for room to send.
-  void wait(std::chrono::milliseconds patience, bool forRoom = false);
-  /// Whether to send more content: what waits here is bounded, also by what the library takes.
-  bool hasRoom() const;
-  /// False: the link is lost.
-  bool send(const Json& message);
-  bool send(parley::ByteSpan content);
-  /// Says that we are there, if nothing was said lately.
-  void keepAlive();
+  // Link.
+  std::optional<Message> next() override;
+  bool hasMessages() const override;
+  void wait(std::chrono::milliseconds patience, bool forRoom = false) override;
+  bool hasRoom() const override;
+  bool send(const Json& message) override;
+  bool send(parley::ByteSpan content) override;
+  void keepAlive() override;
+  bool lost() const override;
+  void close() override;
 
-  /// Closed, failed, or silent for too long.
-  bool lost() const;
-  void close();
   /// "host 192.0.2.1 - host 192.0.2.7, udp"; empty if unknown. Waits.
   std::string path();
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  explicit Link(parley::PeerConnection pc) : pc_(std::move(pc)) {}
+  explicit PeerLink(parley::PeerConnection pc) : pc_(std::move(pc)) {}
   void watch();
   void adopt(parley::DataChannel channel);
   void onMessage(const parley::DataMessage& message);

@@ -102,7 +102,7 @@ Rendezvous::Answer Rendezvous::offer(const std::string& id, const Json& request)
   if (flagIn(body, "sends") == setup_.sends) {
     return {409, {{"error", setup_.sends ? "both sides want to send" : "both want to receive"}}};
   }
-  auto link = Link::create({setup_.loop, setup_.stun, guest.sameMachine});
+  auto link = PeerLink::create({setup_.loop, setup_.stun, guest.sameMachine});
   if (!link) return {500, {{"error", link.error().message}}};
   const auto sdp = (*link)->answer(textIn(body, "sdp"));
   if (!sdp) return {400, {{"error", sdp.error().message}}};
@@ -126,7 +126,7 @@ void Rendezvous::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::shared_ptr<Link> Rendezvous::next(std::chrono::milliseconds patience) {
+std::shared_ptr<PeerLink> Rendezvous::next(std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, patience, [&] { return waiting_ || wrong_ >= kMaxWrong; });
   return std::exchange(waiting_, nullptr);

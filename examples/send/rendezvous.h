@@ -11,8 +11,8 @@
 
 #include "parley/base/result.h"
 
-#include "link.h"
 #include "pake.h"
+#include "peer_link.h"
 #include "words.h"
 
 namespace httplib {
@@ -49,7 +49,7 @@ class Rendezvous {
   void stop();
 
   /// The link that came last, once; waits for it.
-  std::shared_ptr<Link> next(std::chrono::milliseconds patience);
+  std::shared_ptr<PeerLink> next(std::chrono::milliseconds patience);
   /// Whether there is one: who knows the phrase and comes again has lost the link before.
   bool hasNext() const;
   /// So many came with a wrong phrase that nobody is let in any more.
@@ -77,7 +77,7 @@ class Rendezvous {
   std::condition_variable changed_;
   std::map<std::string, Guest> guests_;
   int wrong_ = 0;
-  std::shared_ptr<Link> waiting_;
+  std::shared_ptr<PeerLink> waiting_;
 };
 
 }  // namespace sending

@@ -42,9 +42,9 @@ Visitor::Outcome Visitor::visit() const {
   if (!pake.finish(textIn(joined.body, "share")))
     return {nullptr, Failure::Refused, "the other side makes no sense"};
 
-  auto made = Link::create({setup_.loop, setup_.stun, example::isThisMachine(origin_)});
+  auto made = PeerLink::create({setup_.loop, setup_.stun, example::isThisMachine(origin_)});
   if (!made) return {nullptr, Failure::Refused, made.error().message};
-  const std::shared_ptr<Link> link = std::move(*made);
+  const std::shared_ptr<PeerLink> link = std::move(*made);
   const auto sdp = link->offer();
   if (!sdp) return {nullptr, Failure::Refused, sdp.error().message};
   const std::string body = Json{{"sdp", *sdp}, {"sends", setup_.sends}}.dump();

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "link.h"
+#include "peer_link.h"
 #include "words.h"
 
 namespace sending {
@@ -20,7 +20,7 @@ class Visitor {
   };
   enum class Failure { None, Unreachable, WrongPhrase, Refused };
   struct Outcome {
-    std::shared_ptr<Link> link;
+    std::shared_ptr<PeerLink> link;
     Failure failure = Failure::None;
     std::string reason;
   };
