@@ -271,6 +271,26 @@ void Endpoint::handle(Input&& input, Timestamp now) {
   collectOwn(now);
 }
 
+void Endpoint::handleDatagrams(std::span<Datagram> datagrams, Timestamp now) {
+  now = clock_.clamp(now);
+  while (!datagrams.empty()) {
+    const SocketId socket = datagrams.front().socket;
+    size_t run = 1;
+    while (run < datagrams.size() && datagrams[run].socket == socket) ++run;
+    const SocketTable::Owner* found = sockets_.find(socket);
+    if (found == nullptr || found->session == SocketTable::kEndpoint) {
+      for (Datagram& datagram : datagrams.first(run)) handle(std::move(datagram), now);
+    } else {
+      const SocketTable::Owner owner = *found;
+      for (Datagram& datagram : datagrams.first(run)) datagram.socket = owner.sessionSocket;
+      slots_[owner.session].session->handleDatagrams(datagrams.first(run), now);
+      collect(owner.session, now);
+    }
+    datagrams = datagrams.subspan(run);
+  }
+  collectOwn(now);
+}
+
 void Endpoint::advance(Timestamp now) {
   now = clock_.clamp(now);
   if (mdns_) mdns_->advance(now);

@@ -51,7 +51,7 @@ struct Runner::Socket : Pollable {
   std::optional<uint32_t> watched;
 };
 
-struct Runner::UdpEntry final : Socket, DatagramSink {
+struct Runner::UdpEntry final : Socket {
   UdpEntry(Runner& owner, SocketId socketId, std::unique_ptr<UdpSocket> opened)
       : Socket(owner, socketId, Kind::Udp), socket(std::move(opened)) {}
 
@@ -59,31 +59,14 @@ struct Runner::UdpEntry final : Socket, DatagramSink {
     if (closed) return;
     if (events & EPOLLOUT) socket->flush(now);
     if (events & ~static_cast<uint32_t>(EPOLLOUT)) {
-      read(now);
+      const std::span<Datagram> arrived = socket->receive(runner.driven_.pool(), runner.received_);
+      for (Datagram& datagram : arrived) datagram.socket = id;
+      if (!arrived.empty()) runner.driven_.handleDatagrams(arrived, now);
     }
     watch(socket->fd(), socket->wantsWritable());
   }
 
-  void read(Timestamp now) {
-    if (socket->isCoalescing()) {
-      readAt = now;
-      if (runner.scratch_.empty()) runner.scratch_.resize(UdpSocket::kCoalescedBytes);
-      socket->receiveCoalesced(runner.driven_.pool(), runner.scratch_, *this);
-      return;
-    }
-    const size_t count = socket->receive(runner.driven_.pool(), runner.slots_);
-    for (size_t i = 0; i < count; ++i) {
-      runner.slots_[i].socket = id;
-      runner.feed(std::move(runner.slots_[i]), now);
-    }
-  }
-  void datagramArrived(Datagram&& datagram) override {
-    datagram.socket = id;
-    runner.feed(std::move(datagram), readAt);
-  }
-
   std::unique_ptr<UdpSocket> socket;
-  Timestamp readAt;
 };
 
 struct Runner::StreamEntry final : Socket {

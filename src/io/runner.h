@@ -42,6 +42,8 @@ class Runner {
   /// Runs the Driven until it has nothing to do, or for a bounded time: then `wantsMore()`.
   void pump(Timestamp now);
   bool wantsMore() const { return more_; }
+  /// Sends what waits, and nothing else.
+  void flush(Timestamp now) { transmit(now); }
   Timestamp nextDeadline() const;
   /// Ends streams whose connecting or closing took too long.
   void expire(Timestamp now);
@@ -80,8 +82,7 @@ class Runner {
   std::unordered_map<SocketId, std::unique_ptr<Socket>> sockets_;
   std::vector<std::unique_ptr<Socket>> lingering_;  ///< closed streams with bytes left to send
   std::vector<std::unique_ptr<Socket>> closed_;
-  std::array<Datagram, UdpSocket::kBatch> slots_;
-  Bytes scratch_;  ///< for coalesced arrivals, made with the first
+  UdpReceiveBuffer received_;
   std::array<TxPacket, 64> outgoing_;
   std::vector<SocketId> connecting_;  ///< streams whose deadline counts; may name ended ones
   UdpCounters closedUdp_;

@@ -7,10 +7,8 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
-#include "io/fd.h"
 #include "io/sockaddr.h"
-#include "io/tx_queue.h"
-#include "io/udp_syscalls.h"
+#include "io/udp_socket_state.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -28,7 +26,7 @@ constexpr size_t kSendWindow = 64;             // packets looked at for one send
 
 // Room for packet info (IPv6's is the larger), traffic class and segment size.
 constexpr size_t kControlSize =
-    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(int));
+    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t));
 
 void setOption(int fd, int level, int name, int value) {
   // Options are wishes: where one is missing the socket works without it.
@@ -57,16 +55,6 @@ class ControlWriter {
   std::span<uint8_t> space_;
 };
 
-/// The arrays behind one sendmmsg call.
-struct SendBatch {
-  std::array<mmsghdr, kSendWindow> messages;
-  std::array<iovec, kSendWindow> vectors;
-  std::array<sockaddr_storage, kSendWindow> names;
-  std::array<size_t, kSendWindow> packetsIn;  // per message
-  alignas(cmsghdr) std::array<std::array<uint8_t, kControlSize>, kSendWindow> controls;
-  unsigned count = 0;
-};
-
 bool sameRoute(const TxPacket& a, const TxPacket& b) {
   return a.to == b.to && a.from == b.from && a.dscp == b.dscp && a.ecn == b.ecn;
 }
@@ -84,56 +72,15 @@ void addSource(ControlWriter& control, const IpAddress& from, uint32_t scope) {
   }
 }
 
-/// Takes the destination address and the ECN bits from a received message's control data. Answers
-/// the size of the datagrams that were joined into it, 0 if it is a single one.
-size_t readControl(msghdr& header, Datagram& out) {
-  size_t segment = 0;
-  for (cmsghdr* at = CMSG_FIRSTHDR(&header); at; at = CMSG_NXTHDR(&header, at)) {
-    if (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_PKTINFO) {
-      in_pktinfo info;
-      std::memcpy(&info, CMSG_DATA(at), sizeof info);
-      out.to.ip = IpAddress::v4(ntohl(info.ipi_addr.s_addr));
-    } else if (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_TOS) {
-      out.ecn = static_cast<Ecn>(*CMSG_DATA(at) & 3);
-    } else if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_PKTINFO) {
-      in6_pktinfo info;
-      std::memcpy(&info, CMSG_DATA(at), sizeof info);
-      std::array<uint8_t, 16> bytes;
-      std::memcpy(bytes.data(), &info.ipi6_addr, 16);
-      out.to.ip = IpAddress::v6(bytes);
-    } else if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_TCLASS) {
-      int trafficClass = 0;
-      std::memcpy(&trafficClass, CMSG_DATA(at), sizeof trafficClass);
-      out.ecn = static_cast<Ecn>(trafficClass & 3);
-    } else if (at->cmsg_level == IPPROTO_UDP && at->cmsg_type == UDP_GRO) {
-      int size = 0;
-      std::memcpy(&size, CMSG_DATA(at), sizeof size);
-      segment = size > 0 ? static_cast<size_t>(size) : 0;
-    }
-  }
-  return segment;
-}
-
 }  // namespace
 
-struct UdpSocket::State {
-  Fd fd;
-  SocketAddress local;
-  uint32_t scope = 0;
-  bool boundToAny = false;
-  bool segmentation = false;
-  bool coalescing = false;
-  UdpSyscalls syscalls;
-  TxQueue queue;
-  UdpCounters counters;
-
-  void configure(const UdpSocketOptions& options, bool reuseAddress);
-  size_t groupSize(std::span<TxPacket* const> packets) const;
-  void addMessage(SendBatch& batch, std::span<TxPacket* const> packets, size_t vectorAt);
-  size_t build(SendBatch& batch, std::span<TxPacket* const> packets);
-  size_t transmit(std::span<TxPacket* const> packets);
-  bool handleError(const SendBatch& batch, int error, size_t& done);
-  void discardOne();
+struct SendBatch {
+  std::array<mmsghdr, kSendWindow> messages;
+  std::array<iovec, kSendWindow> vectors;
+  std::array<sockaddr_storage, kSendWindow> names;
+  std::array<size_t, kSendWindow> packetsIn;  // per message
+  alignas(cmsghdr) std::array<std::array<uint8_t, kControlSize>, kSendWindow> controls;
+  unsigned count = 0;
 };
 
 UdpSocket::UdpSocket(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -144,9 +91,6 @@ int UdpSocket::fd() const {
 }
 const SocketAddress& UdpSocket::local() const {
   return state_->local;
-}
-bool UdpSocket::isCoalescing() const {
-  return state_->coalescing;
 }
 bool UdpSocket::wantsWritable() const {
   return !state_->queue.empty();
@@ -177,10 +121,9 @@ void UdpSocket::State::configure(const UdpSocketOptions& options, bool reuseAddr
     setOption(f, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
     setOption(f, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
   }
+  if (options.coalescing) setOption(f, IPPROTO_UDP, UDP_GRO, 1);
   int unused = 0;
   socklen_t length = sizeof unused;
-  const int on = 1;
-  coalescing = options.coalescing && setsockopt(f, IPPROTO_UDP, UDP_GRO, &on, sizeof on) == 0;
   segmentation =
       options.segmentation && getsockopt(f, IPPROTO_UDP, UDP_SEGMENT, &unused, &length) == 0;
 }
@@ -230,106 +173,6 @@ bool UdpSocket::joinMulticast(const IpAddress& group, uint32_t interfaceIndex) {
     setOption(fd(), IPPROTO_IPV6, IPV6_MULTICAST_IF, static_cast<int>(interfaceIndex));
   setOption(fd(), IPPROTO_IPV6, IPV6_MULTICAST_HOPS, kMdnsHops);
   return true;
-}
-
-// ---- receiving ----
-
-void UdpSocket::State::discardOne() {
-  uint8_t byte;
-  if (::recv(fd.get(), &byte, 1, MSG_DONTWAIT | MSG_TRUNC) >= 0) ++counters.poolExhausted;
-}
-
-size_t UdpSocket::receive(PacketPool& pool, std::span<Datagram> slots) {
-  std::array<mmsghdr, kBatch> messages;
-  std::array<iovec, kBatch> vectors;
-  std::array<sockaddr_storage, kBatch> names;
-  alignas(cmsghdr) std::array<std::array<uint8_t, kControlSize>, kBatch> controls;
-  size_t ready = 0;
-  for (; ready < std::min(slots.size(), kBatch); ++ready) {
-    Datagram& slot = slots[ready];
-    if (!slot.data) slot.data = pool.allocate();
-    if (!slot.data) break;
-    slot.data.resize(PacketBuf::kMaxPayload);
-    vectors[ready] = {slot.data.data(), PacketBuf::kMaxPayload};
-    msghdr& header = messages[ready].msg_hdr;
-    header = {};
-    header.msg_name = &names[ready];
-    header.msg_namelen = sizeof names[ready];
-    header.msg_iov = &vectors[ready];
-    header.msg_iovlen = 1;
-    header.msg_control = controls[ready].data();
-    header.msg_controllen = kControlSize;
-  }
-  if (ready == 0) {
-    state_->discardOne();  // else the loop would spin on a readable socket
-    return 0;
-  }
-  ++state_->counters.receiveCalls;
-  const int got = ::recvmmsg(fd(), messages.data(), static_cast<unsigned>(ready), 0, nullptr);
-  if (got <= 0) return 0;  // nothing there, or an ICMP error that now is cleared
-  size_t kept = 0;
-  for (size_t i = 0; i < static_cast<size_t>(got); ++i) {
-    if (messages[i].msg_hdr.msg_flags & MSG_TRUNC) {
-      ++state_->counters.truncated;
-      continue;
-    }
-    Datagram& slot = slots[i];
-    slot.data.resize(messages[i].msg_len);
-    slot.from = fromSockaddr(names[i]);
-    slot.to = state_->local;
-    slot.ecn = Ecn::NotEct;
-    readControl(messages[i].msg_hdr, slot);
-    if (i != kept) std::swap(slots[kept], slot);
-    ++kept;
-  }
-  state_->counters.datagramsReceived += kept;
-  return kept;
-}
-
-void UdpSocket::receiveCoalesced(PacketPool& pool, MutableByteSpan scratch, DatagramSink& sink) {
-  std::array<mmsghdr, kCoalescedBatch> messages;
-  std::array<iovec, kCoalescedBatch> vectors;
-  std::array<sockaddr_storage, kCoalescedBatch> names;
-  alignas(cmsghdr) std::array<std::array<uint8_t, kControlSize>, kCoalescedBatch> controls;
-  const size_t room = scratch.size() / kCoalescedBatch;
-  for (size_t i = 0; i < kCoalescedBatch; ++i) {
-    vectors[i] = {scratch.data() + i * room, room};
-    msghdr& header = messages[i].msg_hdr;
-    header = {};
-    header.msg_name = &names[i];
-    header.msg_namelen = sizeof names[i];
-    header.msg_iov = &vectors[i];
-    header.msg_iovlen = 1;
-    header.msg_control = controls[i].data();
-    header.msg_controllen = kControlSize;
-  }
-  UdpCounters& counters = state_->counters;
-  ++counters.receiveCalls;
-  const int got = ::recvmmsg(fd(), messages.data(), kCoalescedBatch, 0, nullptr);
-  for (size_t i = 0; got > 0 && i < static_cast<size_t>(got); ++i) {
-    if (messages[i].msg_hdr.msg_flags & MSG_TRUNC) {
-      ++counters.truncated;
-      continue;
-    }
-    Datagram model;
-    model.from = fromSockaddr(names[i]);
-    model.to = state_->local;
-    const size_t told = readControl(messages[i].msg_hdr, model);
-    ByteSpan rest(scratch.data() + i * room, messages[i].msg_len);
-    const size_t segment = told == 0 ? rest.size() : told;
-    if (segment < rest.size()) ++counters.coalescedMessages;
-    do {
-      const ByteSpan bytes = rest.first(std::min(segment, rest.size()));
-      rest = rest.subspan(bytes.size());
-      Datagram datagram{model.socket, model.from, model.to, pool.copyOf(bytes), model.ecn};
-      if (!datagram.data) {
-        ++(bytes.size() > PacketBuf::kMaxPayload ? counters.truncated : counters.poolExhausted);
-        continue;
-      }
-      ++counters.datagramsReceived;
-      sink.datagramArrived(std::move(datagram));
-    } while (!rest.empty());
-  }
 }
 
 // ---- sending ----

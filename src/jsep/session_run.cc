@@ -26,6 +26,18 @@ void Session::handle(Input&& input, Timestamp now) {
   pumpTransport(now);
 }
 
+void Session::handleDatagrams(std::span<Datagram> datagrams, Timestamp now) {
+  now = clock_.clamp(now);
+  // What a few of them bring is passed on before the next: queues on the way are bounded.
+  constexpr size_t kAtOnce = 64;
+  while (!datagrams.empty()) {
+    const auto some = datagrams.first(std::min(kAtOnce, datagrams.size()));
+    transport_.handleDatagrams(some, now);
+    pumpTransport(now);
+    datagrams = datagrams.subspan(some.size());
+  }
+}
+
 void Session::advance(Timestamp now) {
   now = clock_.clamp(now);
   transport_.advance(now);

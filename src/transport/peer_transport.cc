@@ -140,6 +140,16 @@ void PeerTransport::handleResolved(Resolved&& resolved, Timestamp now) {
   agent_.handleResolved(resolved, now);
 }
 
+void PeerTransport::handleDatagrams(std::span<Datagram> datagrams, Timestamp now) {
+  now = clock_.clamp(now);
+  for (Datagram& datagram : datagrams) {
+    handleDatagram(std::move(datagram), now);
+    // Until then each may open the way for the next.
+    if (dtls_->state() != dtls::State::Connected || renewal_) pump(now);
+  }
+  pump(now);
+}
+
 void PeerTransport::handleStun(const Datagram& datagram, Timestamp now) {
   if (gatherer_.handleDatagram(datagram.socket, datagram.from, datagram.data.span(), now)) return;
   agent_.handleStun(datagram.socket, datagram.from, datagram.to, datagram.data.span(), now);

@@ -146,6 +146,11 @@ class PARLEY_EXPORT Driven {
  public:
   virtual ~Driven() = default;
   virtual void handle(Input&& input, Timestamp now) = 0;
+  /// Several datagrams that arrived together: the same as `handle` for each, perhaps cheaper. Their
+  /// buffers are moved out.
+  virtual void handleDatagrams(std::span<Datagram> datagrams, Timestamp now) {
+    for (Datagram& datagram : datagrams) handle(std::move(datagram), now);
+  }
   /// Runs everything due at or before `now`. Afterwards `nextDeadline() > now` (machine rule M4).
   virtual void advance(Timestamp now) = 0;
   /// Moves up to out.size() packets out, in the order to send them; 0 = nothing waits.

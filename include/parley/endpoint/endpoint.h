@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -72,6 +73,7 @@ class PARLEY_EXPORT Endpoint final : public Driven {
 
   // Driven
   void handle(Input&& input, Timestamp now) override;
+  void handleDatagrams(std::span<Datagram> datagrams, Timestamp now) override;
   void advance(Timestamp now) override;
   size_t pollTransmit(std::span<TxPacket> out) override;
   bool pollEffect(Effect& out) override;

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <set>
 #include <string>
 #include <variant>
@@ -226,6 +227,8 @@ class PARLEY_EXPORT Session {
   bool drained() const { return closed_ && !transport_.hasTransmits(); }
 
   void handle(Input&& input, Timestamp now);
+  /// The same for datagrams that arrived together.
+  void handleDatagrams(std::span<Datagram> datagrams, Timestamp now);
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
   bool pollTransmit(TxPacket& out);

@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -154,6 +155,8 @@ class PARLEY_EXPORT PeerTransport {
   void releaseSource(uint32_t ssrc);
 
   void handle(Input&& input, Timestamp now);
+  /// The same for datagrams that arrived together.
+  void handleDatagrams(std::span<Datagram> datagrams, Timestamp now);
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
   bool pollTransmit(TxPacket& out);
