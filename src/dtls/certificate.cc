@@ -36,8 +36,8 @@ Bytes randomSerial(Random& random) {
 
 }  // namespace
 
-Certificate::Certificate(std::unique_ptr<SslContext> sslContext)
-    : sslContext_(std::move(sslContext)) {}
+Certificate::Certificate(std::unique_ptr<crypto::Identity> identity)
+    : identity_(std::move(identity)) {}
 Certificate::~Certificate() = default;
 
 Result<std::shared_ptr<const Certificate>> Certificate::generate(Random& random, int64_t unixNanos,
@@ -53,7 +53,7 @@ Result<std::shared_ptr<const Certificate>> Certificate::generate(Random& random,
   const auto toSeconds = [](int64_t nanos) { return nanos / 1'000'000'000; };
   request.notBeforeUnixSeconds = toSeconds(unixNanos - kBackdate.nanos());
   request.notAfterUnixSeconds = toSeconds(unixNanos + std::min(options.expiry, kMaxExpiry).nanos());
-  return wrap(SslContext::create(crypto::makeSelfSigned(request)));
+  return wrap(crypto::makeSelfSigned(request), !options.forOneConnection);
 }
 
 Result<std::shared_ptr<const Certificate>> Certificate::fromPem(std::string_view pem) {
@@ -66,27 +66,36 @@ Result<std::shared_ptr<const Certificate>> Certificate::fromPem(std::string_view
     return fail(ErrorCode::NotSupported,
                 "The certificate's key is too weak or of an unknown kind.");
   }
-  return wrap(SslContext::create(std::move(identity)));
+  return wrap(std::move(identity), true);
 }
 
-Result<std::shared_ptr<const Certificate>> Certificate::wrap(
-    std::unique_ptr<SslContext> sslContext) {
+Result<std::shared_ptr<const Certificate>> Certificate::wrap(crypto::Identity identity,
+                                                             bool keepContext) {
   constexpr char kFailed[] = "OpenSSL could not make or use the certificate.";
-  if (!sslContext) return fail(ErrorCode::Operation, kFailed);
-  const X509& x509 = *sslContext->identity().certificate;
+  if (!identity) return fail(ErrorCode::Operation, kFailed);
+  const X509& x509 = *identity.certificate;
   Bytes der = crypto::derOf(x509);
   const auto notAfter = crypto::notAfterUnixSeconds(x509);
   auto fingerprint = Fingerprint::ofCertificate("sha-256", der);
   if (der.empty() || !notAfter || !fingerprint) return fail(ErrorCode::Operation, kFailed);
-  std::shared_ptr<Certificate> made(new Certificate(std::move(sslContext)));
+  std::shared_ptr<Certificate> made(
+      new Certificate(std::make_unique<crypto::Identity>(std::move(identity))));
+  if (keepContext) {
+    made->sslContext_ = SslContext::create(*made->identity_);
+    if (!made->sslContext_) return fail(ErrorCode::Operation, kFailed);
+  }
   made->der_ = std::move(der);
   made->fingerprints_.push_back(std::move(*fingerprint));
   made->expiresUnixMillis_ = *notAfter * 1000;
   return std::shared_ptr<const Certificate>(std::move(made));
 }
 
+std::shared_ptr<const SslContext> Certificate::sslContext() const {
+  return sslContext_ ? sslContext_ : SslContext::create(*identity_);
+}
+
 std::string Certificate::toPem() const {
-  return crypto::identityToPem(sslContext_->identity());
+  return crypto::identityToPem(*identity_);
 }
 
 }  // namespace parley::dtls

@@ -22,12 +22,11 @@ constexpr char kSignatures[] =
 
 }  // namespace
 
-std::unique_ptr<SslContext> SslContext::create(crypto::Identity identity) {
-  std::unique_ptr<SslContext> made(new SslContext);
-  made->identity_ = std::move(identity);
-  const bool configured = made->configure();
+std::shared_ptr<const SslContext> SslContext::create(const crypto::Identity& identity) {
+  std::shared_ptr<SslContext> made(new SslContext);
+  const bool configured = made->configure(identity);
   ERR_clear_error();
-  return configured ? std::move(made) : nullptr;
+  return configured ? made : nullptr;
 }
 
 SslContext::~SslContext() {
@@ -35,8 +34,8 @@ SslContext::~SslContext() {
   BIO_meth_free(bioMethod_);
 }
 
-bool SslContext::configure() {
-  if (!identity_) return false;
+bool SslContext::configure(const crypto::Identity& identity) {
+  if (!identity) return false;
   // No index from BIO_get_new_index(): there are 127 per process, and nobody looks for our type.
   bioMethod_ = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "parley datagrams");
   context_ = SSL_CTX_new(DTLS_method());
@@ -62,8 +61,8 @@ bool SslContext::configure() {
          SSL_CTX_set_cipher_list(context_, kCiphers) == 1 &&
          SSL_CTX_set1_groups_list(context_, kGroups) == 1 &&
          SSL_CTX_set1_sigalgs_list(context_, kSignatures) == 1 &&
-         SSL_CTX_use_certificate(context_, identity_.certificate.get()) == 1 &&
-         SSL_CTX_use_PrivateKey(context_, identity_.key.get()) == 1;
+         SSL_CTX_use_certificate(context_, identity.certificate.get()) == 1 &&
+         SSL_CTX_use_PrivateKey(context_, identity.key.get()) == 1;
 }
 
 }  // namespace parley::dtls

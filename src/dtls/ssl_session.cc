@@ -39,9 +39,10 @@ SslSession* sessionOf(BIO* bio) {
 
 }  // namespace
 
-SslSession::SslSession(const SslContext& context, DatagramPort& port, RetransmitTimer& timer,
+SslSession::SslSession(std::shared_ptr<const SslContext> context, DatagramPort& port,
+                       RetransmitTimer& timer,
                        const std::optional<std::vector<Fingerprint>>& expected)
-    : context_(context), port_(port), timer_(timer), expected_(expected) {}
+    : context_(std::move(context)), port_(port), timer_(timer), expected_(expected) {}
 
 SslSession::~SslSession() {
   SSL_free(ssl_);
@@ -49,8 +50,9 @@ SslSession::~SslSession() {
 
 bool SslSession::open(Role role, size_t mtu, const std::vector<crypto::SrtpProfile>& srtpProfiles) {
   ERR_clear_error();
-  ssl_ = SSL_new(context_.get());
-  BIO* bio = ssl_ == nullptr ? nullptr : BIO_new(context_.bioMethod());
+  if (!context_) return false;
+  ssl_ = SSL_new(context_->get());
+  BIO* bio = ssl_ == nullptr ? nullptr : BIO_new(context_->bioMethod());
   if (bio == nullptr) return false;
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);

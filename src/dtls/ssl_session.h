@@ -29,7 +29,7 @@ class SslSession {
 
   /// `expected` is looked at when the peer shows its certificate; null means not known yet. All
   /// references must outlive the session.
-  SslSession(const SslContext& context, DatagramPort& port, RetransmitTimer& timer,
+  SslSession(std::shared_ptr<const SslContext> context, DatagramPort& port, RetransmitTimer& timer,
              const std::optional<std::vector<Fingerprint>>& expected);
   ~SslSession();
   SslSession(const SslSession&) = delete;
@@ -76,7 +76,7 @@ class SslSession {
   bool expandKeys(MutableByteSpan out) const;
   Outcome classify(int result);
 
-  const SslContext& context_;
+  const std::shared_ptr<const SslContext> context_;
   DatagramPort& port_;
   RetransmitTimer& timer_;
   const std::optional<std::vector<Fingerprint>>& expected_;

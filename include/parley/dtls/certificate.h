@@ -13,6 +13,10 @@
 #include "parley/base/time.h"
 #include "parley/dtls/fingerprint.h"
 
+namespace parley::crypto {
+struct Identity;
+}
+
 namespace parley::dtls {
 
 class SslContext;
@@ -23,11 +27,14 @@ struct CertificateOptions {
   KeyType keyType = KeyType::EcdsaP256;
   /// Counted from now; more than a year counts as a year (W3C WebRTC section 4.9.1).
   Duration expiry = Duration::seconds(30 * 86'400);
+  /// For one connection only: nothing is kept ready for further handshakes, which would be more
+  /// memory than the rest of an idle connection's DTLS.
+  bool forOneConnection = false;
 };
 
 /// A key pair and its self-signed certificate, the identity of a DTLS endpoint. Immutable, so it
-/// may be shared between connections, loops and threads. Everything that OpenSSL can share between
-/// connections hangs on it, which keeps a connection cheap.
+/// may be shared between connections, loops and threads. What OpenSSL can share between handshakes
+/// hangs on it, which keeps them cheap.
 class PARLEY_EXPORT Certificate {
  public:
   /// Random serial number and common name, so that certificates of one user cannot be linked (RFC
@@ -52,14 +59,16 @@ class PARLEY_EXPORT Certificate {
   const std::vector<Fingerprint>& fingerprints() const { return fingerprints_; }
   ByteSpan der() const { return der_; }
 
-  /// For dtls::Connection only.
-  const SslContext& sslContext() const { return *sslContext_; }
+  /// For dtls::Connection only; null if OpenSSL fails.
+  std::shared_ptr<const SslContext> sslContext() const;
 
  private:
-  explicit Certificate(std::unique_ptr<SslContext> sslContext);
-  static Result<std::shared_ptr<const Certificate>> wrap(std::unique_ptr<SslContext> sslContext);
+  explicit Certificate(std::unique_ptr<crypto::Identity> identity);
+  static Result<std::shared_ptr<const Certificate>> wrap(crypto::Identity identity,
+                                                         bool keepContext);
 
-  std::unique_ptr<SslContext> sslContext_;
+  std::unique_ptr<crypto::Identity> identity_;
+  std::shared_ptr<const SslContext> sslContext_;  ///< null: made anew for each handshake
   Bytes der_;
   std::vector<Fingerprint> fingerprints_;
   int64_t expiresUnixMillis_ = 0;
