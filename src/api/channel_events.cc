@@ -140,42 +140,60 @@ void PeerConnectionCore::collectChannels(jsep::Session& session) {
   }
 }
 
-// Only while no event is left: the channel of a message might not be known yet.
+/// Messages that are there together are delivered by one task: a task each would cost more than a
+/// small message does. A few at a time, so that other connections get their turn. Only while no
+/// event is left: the channel of a message might not be known yet.
 void PeerConnectionCore::collectMessages(jsep::Session& session) {
+  constexpr size_t kMaxRun = 64;
+  std::shared_ptr<MessageRun> run;
   sctp::ChannelMessage message;
   while (queuedMessages_ < kMaxQueuedMessageTasks) {
     if (!session.pollMessage(message)) {
       for (; !heldEnds_.empty(); heldEnds_.pop_front()) dispatchChannelEvent(heldEnds_.front());
       return;
     }
-    const auto body = channel(message.channel);
+    auto body = channel(message.channel);
     if (!body) continue;
     ++queuedMessages_;
-    queueTask([self = shared_from_this(), body, data = std::move(message.data),
-               isText = message.isText]() mutable {
-      self->deliverMessage(body, std::move(data), isText);
-    });
+    if (!run || run->messages.size() == kMaxRun) {
+      run = std::make_shared<MessageRun>();
+      queueTask([self = shared_from_this(), run] { self->deliverMessages(run); });
+    }
+    run->messages.push_back({std::move(body), std::move(message.data), message.isText});
     message = {};
   }
 }
 
 // Runs as a task, without the lock.
-void PeerConnectionCore::deliverMessage(const std::shared_ptr<DataChannelCore>& body, Bytes&& data,
-                                        bool isText) {
-  std::function<void(const DataMessage&)> callback;
-  {
-    const LoopCore::Lock lock(*loop_);
-    --queuedMessages_;
-    if (closed_) return;
-    callback = body->onMessage;
-    if (!callback && body->held.size() < kMaxHeldMessages) {
-      body->held.push_back({std::move(data), isText});
+void PeerConnectionCore::deliverMessages(const std::shared_ptr<MessageRun>& run) {
+  // A callback that throws leaves those behind it to the next delivery.
+  struct Rest {
+    PeerConnectionCore& core;
+    const std::shared_ptr<MessageRun>& run;
+    ~Rest() {
+      if (run->next == run->messages.size()) return;
+      const LoopCore::Lock lock(*core.loop_);
+      if (core.closed_) return;
+      core.tasks_.push_front(
+          [self = core.shared_from_this(), rest = run] { self->deliverMessages(rest); });
+      core.loop_->markReady(core.shared_from_this());
     }
+  } const rest{*this, run};
+  while (run->next < run->messages.size()) {
+    MessageRun::Message& message = run->messages[run->next++];
+    std::function<void(const DataMessage&)> callback;
+    {
+      const LoopCore::Lock lock(*loop_);
+      if (closed_) return;
+      // Room again: the association may hold more, and reading it opens the receiver window.
+      if (queuedMessages_-- == kMaxQueuedMessageTasks / 2) afterSend();
+      callback = message.body->onMessage;
+      if (!callback && message.body->held.size() < kMaxHeldMessages) {
+        message.body->held.push_back({std::move(message.data), message.isText});
+      }
+    }
+    if (callback) callback(DataMessage{message.data, message.isText});
   }
-  if (callback) callback(DataMessage{data, isText});
-  const LoopCore::Lock lock(*loop_);
-  // Room again: the association may hold more, and reading it opens the receiver window.
-  if (!closed_ && queuedMessages_ == kMaxQueuedMessageTasks / 2) afterCall(loop_->now());
 }
 
 void PeerConnectionCore::deliverMissed(const std::shared_ptr<DataChannelCore>& body) {

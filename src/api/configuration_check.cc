@@ -88,8 +88,8 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
 
   const Environment& environment = loop.endpoint().environment();
   if (configuration.certificates.empty()) {
-    auto made =
-        dtls::Certificate::generate(environment.random, environment.wallClock.unixNanosAt(now));
+    auto made = dtls::Certificate::generate(
+        environment.random, environment.wallClock.unixNanosAt(now), {.forOneConnection = true});
     if (!made) return fail(std::move(made).error());
     configuration.certificates.emplace_back(*std::move(made));
   }

@@ -54,7 +54,7 @@ Result<void> sendMessage(const std::shared_ptr<DataChannelCore>& core, ByteSpan 
   }
   const Timestamp now = locked.owner()->loop().now();
   Result<void> result = channels->send(core->id, data, isText, now);
-  locked.owner()->afterCall(now);
+  locked.owner()->afterSend();
   return result;
 }
 

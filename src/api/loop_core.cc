@@ -60,18 +60,32 @@ void LoopCore::post(std::function<void()> fn) {
   wake();
 }
 
-void LoopCore::wake() {
-  std::function<void()> waker;
+void LoopCore::wake() const {
+  std::shared_ptr<const std::function<void()>> waker;
   {
     const std::lock_guard lock(postMutex_);
     waker = waker_;
   }
-  if (waker) waker();
+  if (waker && *waker) (*waker)();
+}
+
+void LoopCore::flush() const {
+  std::shared_ptr<const std::function<void()>> flusher;
+  {
+    const std::lock_guard lock(postMutex_);
+    flusher = flusher_ ? flusher_ : waker_;
+  }
+  if (flusher && *flusher) (*flusher)();
 }
 
 void LoopCore::setWaker(std::function<void()> waker) {
   const std::lock_guard lock(postMutex_);
-  waker_ = std::move(waker);
+  waker_ = std::make_shared<const std::function<void()>>(std::move(waker));
+}
+
+void LoopCore::setFlusher(std::function<void()> flusher) {
+  const std::lock_guard lock(postMutex_);
+  flusher_ = std::make_shared<const std::function<void()>>(std::move(flusher));
 }
 
 void LoopCore::addConnection(endpoint::SessionId id, std::shared_ptr<PeerConnectionCore> core) {
@@ -98,6 +112,12 @@ void LoopCore::handle(Input&& input, Timestamp now) {
   endpoint_.handle(std::move(input), now);
 }
 
+void LoopCore::handleDatagrams(std::span<Datagram> datagrams, Timestamp now) {
+  const Lock lock(*this);
+  refreshWallClock(now);
+  endpoint_.handleDatagrams(datagrams, now);
+}
+
 void LoopCore::advance(Timestamp now) {
   const Lock lock(*this);
   lastNow_ = std::max(lastNow_, now);
@@ -112,7 +132,17 @@ void LoopCore::advance(Timestamp now) {
 
 size_t LoopCore::pollTransmit(std::span<TxPacket> out) {
   const Lock lock(*this);
+  if (!unpumped_.empty()) pumpUnpumped();
   return endpoint_.pollTransmit(out);
+}
+
+void LoopCore::pumpUnpumped() {
+  const bool hadNothingToDeliver = ready_.empty();
+  const Timestamp now = this->now();
+  for (const auto& core : unpumped_) core->pump(now);
+  unpumped_.clear();
+  // This may be a caller's thread.
+  if (hadNothingToDeliver && !ready_.empty()) wake();
 }
 
 bool LoopCore::pollEffect(Effect& out) {
@@ -198,6 +228,7 @@ void LoopCore::abandon() {
   connections.swap(connections_);
   ready.swap(ready_);
   garbage.swap(graveyard_);
+  unpumped_.clear();
   sources.swap(sources_);
 }
 
@@ -313,6 +344,17 @@ bool LoopCore::onDeliveryThread() const {
 }
 
 void LoopCore::dispatch() {
+  // Also when a callback throws: what it sent before goes out.
+  struct Dispatching {
+    explicit Dispatching(LoopCore& core) : loop(core) {
+      loop.dispatchingOn_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    }
+    ~Dispatching() {
+      loop.dispatchingOn_.store({}, std::memory_order_relaxed);
+      const Lock flushing(loop);
+    }
+    LoopCore& loop;
+  } const dispatching(*this);
   {
     const std::lock_guard lock(deliveryMutex_);
     deliveryThread_ = std::this_thread::get_id();

@@ -1,12 +1,15 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "parley/api/loop.h"
@@ -47,11 +50,25 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   class Lock {
    public:
     Lock() = default;
-    explicit Lock(const LoopCore& loop) : guard_(loop.mutex_, std::defer_lock) {
+    explicit Lock(const LoopCore& loop) : loop_(&loop), guard_(loop.mutex_, std::defer_lock) {
       if (loop.options_.threading == Threading::Serialized) guard_.lock();
+    }
+    Lock(Lock&& other) noexcept
+        : loop_(std::exchange(other.loop_, nullptr)), guard_(std::move(other.guard_)) {}
+    Lock& operator=(Lock&& other) noexcept {
+      std::swap(loop_, other.loop_);
+      std::swap(guard_, other.guard_);
+      return *this;
+    }
+    ~Lock() {
+      if (!loop_ || !loop_->flushWanted_ || loop_->dispatchingHere()) return;
+      loop_->flushWanted_ = false;
+      if (guard_) guard_.unlock();
+      loop_->flush();
     }
 
    private:
+    const LoopCore* loop_ = nullptr;
     std::unique_lock<std::mutex> guard_;
   };
 
@@ -61,13 +78,26 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   MediaRuntime& media() { return *media_; }
 
   void post(std::function<void()> fn);
-  void wake();
+  void wake() const;
   void setWaker(std::function<void()> waker);
+  /// Called instead of the waker, without the lock, when there are only packets to send.
+  void setFlusher(std::function<void()> flusher);
 
   // All with the lock held.
   void addConnection(endpoint::SessionId id, std::shared_ptr<PeerConnectionCore> core);
   void removeConnection(endpoint::SessionId id);
   size_t connectionCount() const { return connections_.size(); }
+  /// What this call has put into a machine is sent when the lock is released. Within a callback:
+  /// when all callbacks have run, so that many small messages share packets.
+  void flushAfterwards() { flushWanted_ = true; }
+  /// The connection's machines want to run before packets are taken out the next time.
+  void pumpBeforeSending(std::shared_ptr<PeerConnectionCore> core) {
+    unpumped_.push_back(std::move(core));
+  }
+  /// Whether the caller is a callback of this loop.
+  bool dispatchingHere() const {
+    return dispatchingOn_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
   /// The connection has tasks to deliver.
   void markReady(const std::shared_ptr<PeerConnectionCore>& core);
   void addSource(std::shared_ptr<TimedSource> source, Timestamp first);
@@ -87,6 +117,7 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
 
   // Driven
   void handle(Input&& input, Timestamp now) override;
+  void handleDatagrams(std::span<Datagram> datagrams, Timestamp now) override;
   void advance(Timestamp now) override;
   size_t pollTransmit(std::span<TxPacket> out) override;
   bool pollEffect(Effect& out) override;
@@ -101,6 +132,8 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   void runSources();
   void finishClosing();
   bool deliverOne();
+  void flush() const;
+  void pumpUnpumped();
   /// A callback of `core` is about to run on this thread. Said under the loop's lock together with
   /// the look at `closed()`, so that who closes the connection later finds it running.
   /// A callback may itself deliver what is settled (deliverSettled): answers with what was running.
@@ -127,14 +160,19 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   };
   std::vector<SourceEntry> sources_;
   std::vector<std::shared_ptr<TimedSource>> dueSources_;
+  std::vector<std::shared_ptr<PeerConnectionCore>> unpumped_;
   std::vector<std::function<void()>> graveyard_;
   std::vector<endpoint::SessionId> closing_;
   Timestamp lastNow_;
   Timestamp wallClockDue_;
 
-  std::mutex postMutex_;
+  mutable bool flushWanted_ = false;
+  std::atomic<std::thread::id> dispatchingOn_{};
+
+  mutable std::mutex postMutex_;
   std::vector<std::function<void()>> posted_;
-  std::function<void()> waker_;
+  std::shared_ptr<const std::function<void()>> waker_;
+  std::shared_ptr<const std::function<void()>> flusher_;
 
   mutable std::mutex deliveryMutex_;
   std::thread::id deliveryThread_;  ///< of the newest dispatch()

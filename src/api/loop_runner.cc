@@ -13,6 +13,9 @@ io::EventLoop& LoopRunner::eventLoop() {
     core_->setWaker([weak = std::weak_ptr<io::EventLoop>(eventLoop_)] {
       if (const auto loop = weak.lock()) loop->wake();
     });
+    core_->setFlusher([weak = std::weak_ptr<io::EventLoop>(eventLoop_)] {
+      if (const auto loop = weak.lock()) loop->flush();
+    });
   }
   return *eventLoop_;
 }

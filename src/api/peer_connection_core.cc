@@ -83,6 +83,21 @@ void PeerConnectionCore::afterCall(Timestamp now) {
   loop_->wake();
 }
 
+void PeerConnectionCore::afterSend() {
+  if (closed_) return;
+  if (!std::exchange(queuedForPump_, true)) loop_->pumpBeforeSending(shared_from_this());
+  loop_->flushAfterwards();
+}
+
+void PeerConnectionCore::pump(Timestamp now) {
+  queuedForPump_ = false;
+  jsep::Session* session = this->session();
+  if (closed_ || !session) return;
+  session->pump(now);
+  loop_->endpoint().touch(session_, now);
+  collect();
+}
+
 void PeerConnectionCore::collect() {
   jsep::Session* session = this->session();
   if (!session || closed_) return;

@@ -84,6 +84,10 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void collect();
   /// To be called after every change made through the facade: collects, and wakes the driver.
   void afterCall(Timestamp now);
+  /// The same after a change that does nothing but send: what many of them put in leaves together.
+  void afterSend();
+  /// For the loop, some time after `afterSend`.
+  void pump(Timestamp now);
   /// The next task; false if there is none. Urgent ones run also after close().
   bool takeTask(std::function<void()>& out, bool& urgent);
   bool takeUrgent(std::function<void()>& out);
@@ -192,7 +196,17 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void assignChannelIds();
   void collectChannels(jsep::Session& session);
   void collectMessages(jsep::Session& session);
-  void deliverMessage(const std::shared_ptr<DataChannelCore>& body, Bytes&& data, bool isText);
+  /// Messages to deliver one after the other, and how far that has come.
+  struct MessageRun {
+    struct Message {
+      std::shared_ptr<DataChannelCore> body;
+      Bytes data;
+      bool isText = false;
+    };
+    std::vector<Message> messages;
+    size_t next = 0;
+  };
+  void deliverMessages(const std::shared_ptr<MessageRun>& run);
   void operationEnded();
   Result<void> checkSendParameters(uint32_t transceiver, RtpSendParameters& parameters);
   void syncEncodings();
@@ -201,6 +215,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   Configuration configuration_;
   endpoint::SessionId session_{};
   bool closed_ = false;
+  bool queuedForPump_ = false;
   std::deque<std::function<void()>> tasks_;
   std::deque<std::function<void()>> urgent_;
   jsep::OperationsChain operations_;

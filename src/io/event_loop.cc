@@ -4,6 +4,8 @@
 #include <atomic>
 #include <mutex>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -81,6 +83,14 @@ struct EventLoop::State final : RunnerHost {
     void ready(uint32_t, Timestamp now) override { state.interfacesReady(now); }
     State& state;
   };
+  struct AlarmTarget final : Pollable {
+    explicit AlarmTarget(State& owner) : state(owner) {}
+    void ready(uint32_t, Timestamp) override {
+      uint64_t count;
+      [[maybe_unused]] const ssize_t got = ::read(state.alarm.get(), &count, sizeof count);
+    }
+    State& state;
+  };
   struct Entry {
     uint64_t number;
     std::unique_ptr<Runner> runner;
@@ -95,7 +105,16 @@ struct EventLoop::State final : RunnerHost {
 
   void woken(Timestamp now);
   void interfacesReady(Timestamp now);
-  void cycle(Timestamp deadline);
+  void cycle(bool mayWait);
+  bool setAlarm(Timestamp at);
+  struct CyclingHere;
+  bool cyclingHere() const {
+    return cyclingOn.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
+  /// Against flush() on another thread.
+  std::unique_lock<std::mutex> lockOutOfCycle() {
+    return cyclingHere() ? std::unique_lock<std::mutex>() : std::unique_lock(cycleMutex);
+  }
   Timestamp nextDeadline() const;
   Entry* find(const Runner& runner);
 
@@ -110,6 +129,12 @@ struct EventLoop::State final : RunnerHost {
   UdpCounters removedUdp;
   uint64_t nextNumber = 1;
   std::atomic<bool> stopped{false};
+  /// Held but while the loop sleeps: who has it may use everything above.
+  std::mutex cycleMutex;
+  std::atomic<std::thread::id> cyclingOn{};  ///< the thread inside of a cycle
+  Timestamp sleepsUntil;
+  Fd alarm;  ///< a timer that ends the sleep earlier than it was meant to
+  AlarmTarget alarmTarget{*this};
 };
 
 EventLoop::State::Entry* EventLoop::State::find(const Runner& runner) {
@@ -162,9 +187,25 @@ Timestamp EventLoop::State::nextDeadline() const {
   return next;
 }
 
-void EventLoop::State::cycle(Timestamp deadline) {
+/// Marks the thread that is inside of a cycle, also when a callback throws out of it.
+struct EventLoop::State::CyclingHere {
+  explicit CyclingHere(State& owner) : state(owner) {
+    state.cyclingOn.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  }
+  ~CyclingHere() { state.cyclingOn.store({}, std::memory_order_relaxed); }
+  State& state;
+};
+
+void EventLoop::State::cycle(bool mayWait) {
+  std::unique_lock lock(cycleMutex);
   ++counts.cycles;
+  const Timestamp deadline = mayWait ? nextDeadline() : Timestamp{};
+  // Nested in another loop: nobody here knows how long that one sleeps.
+  sleepsUntil = mayWait ? deadline : Timestamp::never();
+  lock.unlock();
   const auto events = poll.wait(monotonicNow(), deadline);
+  lock.lock();
+  const CyclingHere here(*this);
   // The one reading of the clock for everything in this cycle.
   const Timestamp now = monotonicNow();
   for (const epoll_event& event : events)
@@ -182,11 +223,13 @@ EventLoop::~EventLoop() = default;
 
 void EventLoop::add(Driven& driven) {
   State& state = *state_;
+  const auto lock = state.lockOutOfCycle();
   state.entries.push_back({state.nextNumber++, std::make_unique<Runner>(state, driven)});
   wake();
 }
 
 void EventLoop::remove(Driven& driven) {
+  const auto lock = state_->lockOutOfCycle();
   auto& entries = state_->entries;
   const auto at = std::find_if(entries.begin(), entries.end(), [&driven](const auto& entry) {
     return &entry.runner->driven() == &driven;
@@ -198,7 +241,7 @@ void EventLoop::remove(Driven& driven) {
 
 void EventLoop::run() {
   do {
-    state_->cycle(state_->nextDeadline());
+    state_->cycle(true);
   } while (!state_->stopped.exchange(false));
 }
 
@@ -210,11 +253,45 @@ void EventLoop::stop() {
 void EventLoop::wake() {
   state_->mailbox->wake();
 }
+void EventLoop::flush() {
+  State& state = *state_;
+  if (state.cyclingHere()) {
+    // A runner goes on until its callbacks put nothing in any more; another's may have had its
+    // turn.
+    if (state.entries.size() > 1) wake();
+    return;
+  }
+  const std::unique_lock lock(state.cycleMutex, std::try_to_lock);
+  if (!lock) {
+    wake();
+    return;
+  }
+  const Timestamp now = monotonicNow();
+  for (const auto& entry : state.entries) entry.runner->flush(now);
+  const Timestamp next = state.nextDeadline();
+  if (next < state.sleepsUntil && !state.setAlarm(next)) wake();
+}
+
+/// Setting a timer is cheaper than waking a thread up to see that nothing is due yet.
+bool EventLoop::State::setAlarm(Timestamp at) {
+  if (!alarm) {
+    alarm = Fd(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+    if (!alarm) return false;
+    poll.add(alarm.get(), EPOLLIN, alarmTarget);
+  }
+  itimerspec when{};
+  const int64_t nanos = std::max<int64_t>(at.nanos(), 1);  // zero would disarm it
+  when.it_value = {nanos / 1'000'000'000, nanos % 1'000'000'000};
+  if (::timerfd_settime(alarm.get(), TFD_TIMER_ABSTIME, &when, nullptr) != 0) return false;
+  sleepsUntil = at;
+  return true;
+}
+
 int EventLoop::fd() const {
   return state_->poll.fd();
 }
 void EventLoop::process() {
-  state_->cycle(Timestamp{});
+  state_->cycle(false);
 }
 Timestamp EventLoop::nextDeadline() const {
   return state_->nextDeadline();

@@ -34,9 +34,9 @@ struct EventLoopCounters {
 /// Runs one or more Driven on real sockets. One cycle: wait -> receive -> handle -> advance ->
 /// pollTransmit -> send -> effects -> dispatch.
 ///
-/// Threads: run(), process(), add() and remove() belong to one thread at a time; wake() and stop()
-/// may be called from any. An exception of a user callback leaves run() or process() and everything
-/// stays usable.
+/// Threads: run(), process(), add() and remove() belong to one thread at a time; wake(), flush()
+/// and stop() may be called from any. An exception of a user callback leaves run() or process() and
+/// everything stays usable.
 class PARLEY_EXPORT EventLoop {
  public:
   /// The Driven must outlive the loop or be removed first.
@@ -56,6 +56,11 @@ class PARLEY_EXPORT EventLoop {
   /// Makes the loop look at its Driven again soon: to call after something was put into one from
   /// outside the loop's thread. Cheap if a wake is pending already.
   void wake();
+  /// The same for something that has packets to send and nothing else that is new: where the loop
+  /// sleeps, they are sent by the calling thread at once, which spares them the time that a thread
+  /// takes to wake up. Any thread; nothing to do inside of the loop's own calls. No lock may be
+  /// held that the Driven takes.
+  void flush();
 
   /// For nesting in another loop: poll fd() for reading, and call process() when it is readable or
   /// nextDeadline() has come. The descriptor stays the loop's own.

@@ -1,6 +1,7 @@
 #include "parley/io/event_loop.h"
 
 #include <atomic>
+#include <mutex>
 #include <poll.h>
 #include <stdexcept>
 #include <string>
@@ -236,6 +237,81 @@ TEST_F(EventLoopTest, ManyWakesFromManyThreadsLoseNone) {
   loop.run();
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(seen, kThreads * kEach);
+}
+
+/// Has one packet to send whenever asked to, and remembers which thread took it.
+class OnePacket final : public Driven {
+ public:
+  void handle(Input&& input, Timestamp /*now*/) override {
+    if (const auto* opened = std::get_if<SocketOpened>(&input)) local = opened->local;
+  }
+  void advance(Timestamp /*now*/) override {}
+  size_t pollTransmit(std::span<TxPacket> out) override {
+    const std::lock_guard lock(mutex_);
+    if (!waiting_) return 0;
+    waiting_ = false;
+    out[0].to = local;
+    out[0].data = pool_.copyOf(asBytes("x"));
+    takenBy_ = std::this_thread::get_id();
+    return 1;
+  }
+  bool pollEffect(Effect& out) override {
+    if (std::exchange(opened_, true)) return false;
+    out = OpenUdp{SocketId{}, kLoopback};
+    return true;
+  }
+  Timestamp nextDeadline() const override { return Timestamp::never(); }
+  PacketPool& pool() override { return pool_; }
+
+  void put() {
+    const std::lock_guard lock(mutex_);
+    waiting_ = true;
+    takenBy_ = {};
+  }
+  std::thread::id takenBy() {
+    const std::lock_guard lock(mutex_);
+    return takenBy_;
+  }
+  SocketAddress local;
+
+ private:
+  struct Lock final : PoolLock {
+    void lock() override { mutex.lock(); }
+    void unlock() override { mutex.unlock(); }
+    std::mutex mutex;
+  } poolLock_;
+  PacketPool pool_{1024, &poolLock_};
+  std::mutex mutex_;
+  bool opened_ = false;
+  bool waiting_ = false;
+  std::thread::id takenBy_;
+};
+
+TEST(EventLoopFlush, PacketsLeaveOnTheCallersThreadWhileTheLoopSleeps) {
+  OnePacket driven;
+  EventLoop loop(driven);
+  loop.process();
+  std::thread runner([&] { loop.run(); });
+  int byCaller = 0;
+  for (int i = 0; i < 200; ++i) {
+    driven.put();
+    loop.flush();
+    while (driven.takenBy() == std::thread::id{}) std::this_thread::yield();
+    if (driven.takenBy() == std::this_thread::get_id()) ++byCaller;
+  }
+  loop.stop();
+  runner.join();
+  EXPECT_GT(byCaller, 0);
+}
+
+TEST_F(EventLoopTest, FlushWithinACycleLeavesTheSendingToIt) {
+  a.openUdp(1, kLoopback);
+  a.onDispatch = [&] {
+    if (a.opened.empty() || a.dispatches > 50) return;
+    a.send(SocketId(1), a.opened[0].local, "to itself");
+    loop.flush();
+  };
+  runUntil([&] { return a.arrived.size() >= 3; });
 }
 
 TEST_F(EventLoopTest, NestsInAnotherEpoll) {
