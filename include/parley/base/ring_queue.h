@@ -9,8 +9,8 @@
 namespace parley {
 
 /// A FIFO in one growable ring, bounded by `maxSize`. No allocation once it has grown to its
-/// working size. `push` answers false when full: the caller documents what is dropped (machine rule
-/// M2).
+/// working size, which is a power of two and small at first: most connections are idle. `push`
+/// answers false when full: the caller documents what is dropped (machine rule M2).
 template <class T>
 class RingQueue {
  public:
@@ -19,7 +19,7 @@ class RingQueue {
   bool push(T value) {
     if (size_ == maxSize_) return false;
     if (size_ == slots_.size()) grow();
-    slots_[(head_ + size_) % slots_.size()] = std::move(value);
+    slots_[place(size_)] = std::move(value);
     ++size_;
     return true;
   }
@@ -27,7 +27,7 @@ class RingQueue {
     PARLEY_CHECK(size_ > 0);
     T value = std::move(slots_[head_]);
     slots_[head_] = T{};
-    head_ = (head_ + 1) % slots_.size();
+    head_ = place(1);
     --size_;
     return value;
   }
@@ -40,8 +40,8 @@ class RingQueue {
     return slots_[head_];
   }
   /// The i-th oldest element.
-  T& operator[](size_t i) { return slots_[(head_ + i) % slots_.size()]; }
-  const T& operator[](size_t i) const { return slots_[(head_ + i) % slots_.size()]; }
+  T& operator[](size_t i) { return slots_[place(i)]; }
+  const T& operator[](size_t i) const { return slots_[place(i)]; }
   bool empty() const { return size_ == 0; }
   bool full() const { return size_ == maxSize_; }
   size_t size() const { return size_; }
@@ -51,10 +51,11 @@ class RingQueue {
   }
 
  private:
+  size_t place(size_t i) const { return (head_ + i) & (slots_.size() - 1); }
   void grow() {
-    const size_t capacity = slots_.empty() ? 16 : slots_.size() * 2;
-    std::vector<T> bigger(capacity < maxSize_ ? capacity : maxSize_);
-    for (size_t i = 0; i < size_; ++i) bigger[i] = std::move(slots_[(head_ + i) % slots_.size()]);
+    constexpr size_t kFirst = sizeof(T) > 64 ? 4 : 16;
+    std::vector<T> bigger(slots_.empty() ? kFirst : slots_.size() * 2);
+    for (size_t i = 0; i < size_; ++i) bigger[i] = std::move(slots_[place(i)]);
     slots_ = std::move(bigger);
     head_ = 0;
   }
