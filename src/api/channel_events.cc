@@ -107,6 +107,12 @@ void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
     if (!body) return;
     queueChannelStep(
         [body](Step& step) { step.then([body](Core&) { return bindCallback(body->onLow); }); });
+  } else if (const auto* writable = std::get_if<sctp::ChannelWritable>(&event)) {
+    const auto body = channel(writable->id);
+    if (!body) return;
+    queueChannelStep([body](Step& step) {
+      step.then([body](Core&) { return bindCallback(body->onWritable); });
+    });
   }
 }
 
@@ -159,7 +165,9 @@ void PeerConnectionCore::collectMessages(jsep::Session& session) {
       run = std::make_shared<MessageRun>();
       queueTask([self = shared_from_this(), run] { self->deliverMessages(run); });
     }
-    run->messages.push_back({std::move(body), std::move(message.data), message.isText});
+    run->messages.push_back({std::move(body),
+                             {std::move(message.data), message.isText, message.first, message.last,
+                              message.abandoned}});
     message = {};
   }
 }
@@ -189,10 +197,10 @@ void PeerConnectionCore::deliverMessages(const std::shared_ptr<MessageRun>& run)
       if (queuedMessages_-- == kMaxQueuedMessageTasks / 2) afterSend();
       callback = message.body->onMessage;
       if (!callback && message.body->held.size() < kMaxHeldMessages) {
-        message.body->held.push_back({std::move(message.data), message.isText});
+        message.body->held.push_back(std::move(message.held));
       }
     }
-    if (callback) callback(DataMessage{message.data, message.isText});
+    if (callback) callback(message.held.view());
   }
 }
 
@@ -209,7 +217,7 @@ void PeerConnectionCore::deliverMissed(const std::shared_ptr<DataChannelCore>& b
           if (self->closed_) return;
           callback = body->onMessage;
         }
-        if (callback) callback(DataMessage{message.data, message.isText});
+        if (callback) callback(message.view());
       }
     });
   }

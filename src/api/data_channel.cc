@@ -44,7 +44,9 @@ class Locked {
   LoopCore::Lock lock_;
 };
 
-Result<void> sendMessage(const std::shared_ptr<DataChannelCore>& core, ByteSpan data, bool isText) {
+// What sends to an open channel, with the loop locked.
+template <class F>
+Result<void> whileOpen(const std::shared_ptr<DataChannelCore>& core, F&& f) {
   const Locked locked(core);
   sctp::DataChannels* channels = locked.channels();
   if (!channels || core->visibleState != DataChannelState::Open) {
@@ -53,9 +55,15 @@ Result<void> sendMessage(const std::shared_ptr<DataChannelCore>& core, ByteSpan 
                                              ": send after onOpen and before it closes");
   }
   const Timestamp now = locked.owner()->loop().now();
-  Result<void> result = channels->send(core->id, data, isText, now);
+  Result<void> result = f(*channels, now);
   locked.owner()->afterSend();
   return result;
+}
+
+Result<void> sendMessage(const std::shared_ptr<DataChannelCore>& core, ByteSpan data, bool isText) {
+  return whileOpen(core, [&](sctp::DataChannels& channels, Timestamp now) {
+    return channels.send(core->id, data, isText, now);
+  });
 }
 
 }  // namespace
@@ -78,6 +86,9 @@ std::optional<uint16_t> DataChannel::maxRetransmits() const {
 bool DataChannel::negotiated() const {
   return core_->init.negotiated;
 }
+DataChannelPriority DataChannel::priority() const {
+  return static_cast<DataChannelPriority>(core_->init.priority);
+}
 
 std::optional<uint16_t> DataChannel::id() const {
   const Locked locked(core_);
@@ -94,6 +105,27 @@ Result<void> DataChannel::send(std::string_view text) {
 }
 Result<void> DataChannel::send(ByteSpan binary) {
   return sendMessage(core_, binary, false);
+}
+
+Result<void> DataChannel::beginMessage(uint64_t size, bool isText) {
+  return whileOpen(core_, [&](sctp::DataChannels& channels, Timestamp now) {
+    return channels.beginMessage(core_->id, size, isText, now);
+  });
+}
+Result<void> DataChannel::sendPart(ByteSpan part) {
+  return whileOpen(core_, [&](sctp::DataChannels& channels, Timestamp now) {
+    return channels.sendPart(core_->id, part, now);
+  });
+}
+bool DataChannel::canSend(size_t bytes) const {
+  const Locked locked(core_);
+  sctp::DataChannels* channels = locked.channels();
+  return channels && core_->visibleState == DataChannelState::Open &&
+         channels->canSend(core_->id, bytes);
+}
+void DataChannel::setPartSize(size_t bytes) {
+  const Locked locked(core_);
+  if (sctp::DataChannels* channels = locked.channels()) channels->setPartSize(core_->id, bytes);
 }
 
 void DataChannel::close() {
@@ -145,6 +177,10 @@ void DataChannel::onMessage(std::function<void(const DataMessage&)> callback) {
 void DataChannel::onBufferedAmountLow(std::function<void()> callback) {
   const Locked locked(core_);
   std::swap(core_->onLow, callback);  // the old one dies after the lock is released
+}
+void DataChannel::onWritable(std::function<void()> callback) {
+  const Locked locked(core_);
+  std::swap(core_->onWritable, callback);  // the old one dies after the lock is released
 }
 void DataChannel::onClosing(std::function<void()> callback) {
   const Locked locked(core_);

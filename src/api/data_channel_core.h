@@ -15,7 +15,7 @@ class PeerConnectionCore;
 
 /// What the app wants to be called for.
 struct DataChannelCallbacks {
-  std::function<void()> onOpen, onLow, onClosing, onClose;
+  std::function<void()> onOpen, onLow, onWritable, onClosing, onClose;
   std::function<void(const DataMessage&)> onMessage;
   std::function<void(const Error&)> onError;
 };
@@ -44,6 +44,10 @@ class DataChannelCore final : public DataChannelCallbacks,
   struct Held {
     Bytes data;
     bool isText = false;
+    bool first = true;
+    bool last = true;
+    bool abandoned = false;
+    DataMessage view() const { return {data, isText, first, last, abandoned}; }
   };
   std::deque<Held> held;
   bool openMissed = false;

@@ -32,6 +32,7 @@ LoopCore::~LoopCore() = default;
 endpoint::EndpointConfig LoopCore::endpointConfig() {
   endpoint::EndpointConfig config;
   config.limits = options_.limits;
+  config.memory = options_.memory;
   // The loop's thread receives into packets and drops sent ones outside the loop's lock, while
   // workers and callers of `send` make packets inside it.
   if (options_.threading == Threading::Serialized) config.poolLock = &poolMutex_;

@@ -372,6 +372,7 @@ Result<DataChannel> PeerConnection::createDataChannel(std::string label, DataCha
   channel.maxRetransmits = init.maxRetransmits;
   channel.maxPacketLifeTimeMs = init.maxPacketLifeTime;
   channel.negotiated = init.negotiated;
+  channel.priority = static_cast<sctp::Priority>(init.priority);
   // W3C 6.1: an id without `negotiated` is ignored.
   if (init.negotiated) channel.id = init.id;
   const Timestamp now = core()->loop().now();

@@ -200,8 +200,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   struct MessageRun {
     struct Message {
       std::shared_ptr<DataChannelCore> body;
-      Bytes data;
-      bool isText = false;
+      DataChannelCore::Held held;
     };
     std::vector<Message> messages;
     size_t next = 0;

@@ -148,6 +148,28 @@ void PeerConnectionCore::addDataStats(StatsReport& report, double timestamp) {
     stats.members["bytesReceived"] = counted.bytesReceived;
     report.add(std::move(stats));
   }
+  if (channels->maxChannels()) {
+    const sctp::AssociationStats a = channels->associationStats();
+    Stats stats{"S", "sctp-transport", timestamp, {}};
+    stats.members["transportId"] = std::string("T0");
+    stats.members["smoothedRoundTripTime"] = a.smoothedRtt.seconds();
+    stats.members["congestionWindow"] = uint64_t{a.congestionWindow};
+    stats.members["receiverWindow"] = uint64_t{a.receiverWindow};
+    stats.members["mtu"] = uint64_t{a.mtu};
+    stats.members["unackData"] = uint64_t{a.unackedChunks};
+    stats.members["parleyBytesInFlight"] = uint64_t{a.bytesInFlight};
+    stats.members["parleyMinRoundTripTime"] = a.minRtt.seconds();
+    stats.members["parleyPacingRate"] = a.pacingRate;
+    stats.members["parleyPacketsSent"] = a.packetsSent;
+    stats.members["parleyPacketsReceived"] = a.packetsReceived;
+    stats.members["parleyRetransmittedChunks"] = a.retransmittedChunks;
+    stats.members["parleyRetransmittedBytes"] = a.retransmittedBytes;
+    stats.members["parleyTimeouts"] = a.timeouts;
+    stats.members["parleyMessagesAbandoned"] = a.messagesAbandoned;
+    stats.members["parleyInterleaving"] = a.interleaving;
+    stats.members["parleyZeroChecksum"] = a.zeroChecksum;
+    report.add(std::move(stats));
+  }
   Stats pc{"P", "peer-connection", timestamp, {}};
   pc.members["dataChannelsOpened"] = channelsOpened_;
   pc.members["dataChannelsClosed"] = channelsClosed_;

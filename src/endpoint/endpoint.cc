@@ -31,7 +31,9 @@ Overloaded(F...) -> Overloaded<F...>;
 
 Endpoint::Endpoint(Random& random, LogSink& log, EndpointConfig config)
     : pool_(config.maxPacketSlots, config.poolLock),
-      environment_{random, pool_, log, {}, config.limits},
+      memory_(config.limits.maxSharedBuffers),
+      environment_{random, pool_,         log,
+                   {},     config.limits, config.memory != nullptr ? config.memory : &memory_},
       effects_(kSlotMask),
       ready_(kSlotMask),
       output_(kSlotMask) {}

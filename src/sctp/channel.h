@@ -20,6 +20,10 @@ struct DataChannels::Channel {
   bool outgoingReset = false;
   bool incomingReset = false;
   bool aboveThreshold = false;
+  bool wantsWritable = false;
+  size_t partSize = 0;
+  uint64_t partsLeft = 0;  ///< bytes to come of a message sent in parts
+  bool partsAreText = false;
   size_t lowThreshold = 0;
   size_t nameBytes = 0;  ///< label and protocol, if the peer chose them
   Bytes partial;         ///< fragments of the deprecated PPIDs 52 and 54

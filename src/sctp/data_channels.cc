@@ -37,6 +37,9 @@ void DataChannels::start(std::unique_ptr<Association> association, Timestamp now
   now_ = clock_.clamp(now);
   if (association_ || ended_ || !association) return;
   association_ = std::move(association);
+  for (const auto& [stream, channel] : byStream_) {
+    if (channel->partSize > 0) association_->setPartSize(stream, channel->partSize);
+  }
   association_->connect(now_);
   for (const Bytes& packet : earlyPackets_) association_->handlePacket(packet, now_);
   earlyPackets_.clear();
@@ -63,8 +66,7 @@ void DataChannels::setDtlsRole(bool isClient, Timestamp now) {
 }
 
 uint64_t DataChannels::maxMessageSize() const {
-  const uint64_t ours =
-      association_ ? association_->maxSendSize() : AssociationConfig{}.sendBuffer / 2;
+  const uint64_t ours = association_ ? association_->maxSendSize() : env_.limits.maxBufferedAmount;
   return remoteMaxMessageSize_ == 0 ? ours : std::min<uint64_t>(ours, remoteMaxMessageSize_);
 }
 
@@ -156,6 +158,7 @@ void DataChannels::assignStream(Channel& channel, uint16_t stream) {
   channel.stream = stream;
   channel.init.id = stream;
   byStream_[stream] = &channel;
+  if (association_ && channel.partSize > 0) association_->setPartSize(stream, channel.partSize);
 }
 
 Result<ChannelId> DataChannels::open(const ChannelInit& init, Timestamp now) {
@@ -199,7 +202,7 @@ void DataChannels::announce(Channel& channel) {
 
 // ---- sending
 
-Result<void> DataChannels::transmit(Channel& channel, uint32_t ppid, ByteSpan data, bool control) {
+SendOptions DataChannels::optionsFor(const Channel& channel, uint32_t ppid, bool control) const {
   SendOptions options;
   options.priority = static_cast<uint16_t>(channel.init.priority);
   options.control = control;
@@ -212,7 +215,11 @@ Result<void> DataChannels::transmit(Channel& channel, uint32_t ppid, ByteSpan da
       options.lifetime = Duration::millis(*channel.init.maxPacketLifeTimeMs);
     }
   }
-  return association_->send(*channel.stream, ppid, data, options, now_);
+  return options;
+}
+
+Result<void> DataChannels::transmit(Channel& channel, uint32_t ppid, ByteSpan data, bool control) {
+  return association_->send(*channel.stream, ppid, data, optionsFor(channel, ppid, control), now_);
 }
 
 Result<void> DataChannels::send(ChannelId id, ByteSpan data, bool isText, Timestamp now) {
@@ -221,6 +228,8 @@ Result<void> DataChannels::send(ChannelId id, ByteSpan data, bool isText, Timest
   if (channel == nullptr || channel->hidden || channel->state != ChannelState::Open) {
     return fail(ErrorCode::InvalidState, "the data channel is not open");
   }
+  if (channel->partsLeft > 0)
+    return fail(ErrorCode::InvalidState, "a message of the channel is not complete yet");
   if (data.size() > maxMessageSize()) {
     return fail(ErrorCode::Type,
                 "the message is larger than " + std::to_string(maxMessageSize()) + " bytes");
@@ -233,14 +242,86 @@ Result<void> DataChannels::send(ChannelId id, ByteSpan data, bool isText, Timest
           : transmit(*channel, isText ? ppid::kText : ppid::kBinary, data, false);
   if (!sent) {
     const ErrorCode code = sent.error().code;
-    return fail(code == ErrorCode::ResourceExhausted ? ErrorCode::Operation : code,
-                sent.error().message);
+    if (code != ErrorCode::ResourceExhausted) return sent;
+    wantWritable(*channel);
+    return fail(ErrorCode::Operation, sent.error().message);
   }
   ++channel->stats.messagesSent;
-  channel->stats.bytesSent += data.size();
-  if (association_->bufferedAmount(*channel->stream) > channel->lowThreshold)
-    channel->aboveThreshold = true;
+  noteSent(*channel, data.size());
   return ok();
+}
+
+void DataChannels::noteSent(Channel& channel, size_t bytes) {
+  channel.stats.bytesSent += bytes;
+  if (association_->bufferedAmount(*channel.stream) > channel.lowThreshold)
+    channel.aboveThreshold = true;
+}
+
+Result<void> DataChannels::beginMessage(ChannelId id, uint64_t size, bool isText, Timestamp now) {
+  now_ = clock_.clamp(now);
+  Channel* channel = find(id);
+  if (channel == nullptr || channel->hidden || channel->state != ChannelState::Open)
+    return fail(ErrorCode::InvalidState, "the data channel is not open");
+  if (channel->partsLeft > 0)
+    return fail(ErrorCode::InvalidState, "a message of the channel is not complete yet");
+  if (size == 0 || (remoteMaxMessageSize_ != 0 && size > remoteMaxMessageSize_)) {
+    return fail(ErrorCode::Type,
+                "a message in parts has 1 to " + std::to_string(remoteMaxMessageSize_) + " bytes");
+  }
+  channel->partsLeft = size;
+  channel->partsAreText = isText;
+  return ok();
+}
+
+Result<void> DataChannels::sendPart(ChannelId id, ByteSpan part, Timestamp now) {
+  now_ = clock_.clamp(now);
+  Channel* channel = find(id);
+  if (channel == nullptr || channel->state != ChannelState::Open || channel->partsLeft == 0)
+    return fail(ErrorCode::InvalidState, "no message was begun");
+  if (part.empty() || part.size() > channel->partsLeft)
+    return fail(ErrorCode::Type, "a part is not empty, and not more than the rest of its message");
+  const bool last = part.size() == channel->partsLeft;
+  const uint32_t ppid = channel->partsAreText ? ppid::kText : ppid::kBinary;
+  const Result<void> sent = association_->sendPart(*channel->stream, ppid, part, last,
+                                                   optionsFor(*channel, ppid, false), now_);
+  if (!sent) {
+    if (sent.error().code != ErrorCode::ResourceExhausted) return sent;
+    wantWritable(*channel);
+    return fail(ErrorCode::Operation, sent.error().message);
+  }
+  channel->partsLeft -= part.size();
+  if (last) ++channel->stats.messagesSent;
+  noteSent(*channel, part.size());
+  return ok();
+}
+
+bool DataChannels::canSend(ChannelId id, size_t bytes) {
+  Channel* channel = find(id);
+  if (channel == nullptr || channel->state != ChannelState::Open || !association_) return false;
+  if (association_->canTake(bytes)) return true;
+  wantWritable(*channel);
+  return false;
+}
+
+void DataChannels::wantWritable(Channel& channel) {
+  if (channel.wantsWritable || channel.hidden) return;
+  channel.wantsWritable = true;
+  ++waitingToWrite_;
+}
+
+void DataChannels::tellWritable() {
+  if (waitingToWrite_ == 0 || !association_->canTake(env_.limits.maxBufferedAmount / 2)) return;
+  waitingToWrite_ = 0;
+  for (const auto& [id, channel] : channels_) {
+    if (std::exchange(channel->wantsWritable, false)) push(ChannelWritable{id});
+  }
+}
+
+void DataChannels::setPartSize(ChannelId id, size_t bytes) {
+  Channel* channel = find(id);
+  if (channel == nullptr) return;
+  channel->partSize = bytes;
+  if (association_ && channel->stream) association_->setPartSize(*channel->stream, bytes);
 }
 
 size_t DataChannels::bufferedAmount(ChannelId id) const {
@@ -306,6 +387,7 @@ void DataChannels::finish(ChannelId id) {
   const auto found = channels_.find(id);
   Channel& channel = *found->second;
   const std::optional<uint16_t> stream = channel.stream;
+  if (channel.wantsWritable) --waitingToWrite_;
   if (!channel.hidden) {
     --visibleChannels_;
     push(ChannelClosed{id, channel.stats, bufferedAmount(id)});
@@ -426,6 +508,9 @@ bool DataChannels::pollMessage(ChannelMessage& out) {
   if (scratch_.data.capacity() == 0) scratch_.data = std::move(next.data);
   out.channel = next.channel;
   out.isText = next.isText;
+  out.first = next.first;
+  out.last = next.last;
+  out.abandoned = next.abandoned;
   if (wasFull) pull();
   return true;
 }
@@ -458,6 +543,7 @@ void DataChannels::pullEvents() {
       onOutgoingReset(reset->streams);
     } else if (const auto* decrease = std::get_if<BufferedAmountDecreased>(&event)) {
       onBufferedDecrease(decrease->stream);
+      tellWritable();
     }
   }
 }

@@ -46,6 +46,13 @@ void DataChannels::handleInbound(Inbound& in) {
     // RFC 8831 section 6.6 leaves it to us; the association goes on, the channel does not.
     if (channel != nullptr && !nextLife)
       failChannel(*channel, "the peer sent a message larger than announced");
+  } else if (in.kind == Inbound::Kind::Abandoned) {
+    if (channel != nullptr && !nextLife && channel->state == ChannelState::Open) {
+      in.data.clear();
+      in.first = false;
+      in.last = true;
+      deliver(*channel, false, in);
+    }
   } else if (nextLife) {
     keepEarly(in);
   } else if (in.ppid == ppid::kDcep) {
@@ -162,6 +169,7 @@ void DataChannels::handleMessage(Channel& channel, Inbound& in) {
           return;
         }
         in.data = takePartial(channel);
+        in.first = in.last = true;
       }
       deliver(channel, isText, in);
       return;
@@ -208,11 +216,18 @@ Bytes DataChannels::takePartial(Channel& channel) {
 }
 
 void DataChannels::deliver(Channel& channel, bool isText, Inbound& in) {
-  if (isText) repairUtf8(in.data);
-  ++channel.stats.messagesReceived;
+  ChannelMessage message;
+  message.channel = channel.id;
+  message.isText = isText;
+  message.first = in.first;
+  message.last = in.last;
+  message.abandoned = in.kind == Inbound::Kind::Abandoned;
+  if (isText && in.first && in.last) repairUtf8(in.data);
+  if (in.last && !message.abandoned) ++channel.stats.messagesReceived;
   channel.stats.bytesReceived += in.data.size();
   messageBytes_ += in.data.size();
-  messages_.push({channel.id, isText, std::move(in.data)});
+  message.data = std::move(in.data);
+  messages_.push(std::move(message));
 }
 
 }  // namespace parley::sctp

@@ -42,6 +42,7 @@ std::shared_ptr<Loop> Pair::makeLoop(Random& random,
   options.threading = Threading::Unlocked;
   options.mediaThreads = MediaThreads::Inline;
   options.random = &random;
+  options.limits = options_.limits;
   options.clock = [this] { return world_.now(); };
   options.wallClock = [this] { return world_.wallClock(); };
   return Loop::create(std::move(options));

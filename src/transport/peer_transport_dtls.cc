@@ -284,6 +284,7 @@ void PeerTransport::startSctp(Timestamp now) {
   sctp::AssociationConfig config = config_.sctp;
   config.remotePort = *sctpRemotePort_;
   config.maxMessageSize = environment_.limits.maxMessageSize;
+  config.sendBuffer = config.receiveBuffer = environment_.limits.maxTransferWindow;
   if (const auto pair = agent_.selectedPair(); pair && pair->rtt) config.rttHint = *pair->rtt;
   channels_.start(sctp::createAssociation(environment_, config), now);
 }

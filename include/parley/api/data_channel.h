@@ -21,6 +21,10 @@ class DataChannelCore;
 enum class DataChannelState { Connecting, Open, Closing, Closed };
 PARLEY_EXPORT const char* toString(DataChannelState state);
 
+/// How the channels of a connection share the wire when all have something to send: by weight, 1 to
+/// 8 (RFC 8831 section 6.4). The RTCPriorityType of webrtc-priority.
+enum class DataChannelPriority : uint16_t { VeryLow = 128, Low = 256, Medium = 512, High = 1024 };
+
 /// RTCDataChannelInit.
 struct DataChannelInit {
   bool ordered = true;
@@ -31,12 +35,19 @@ struct DataChannelInit {
   /// Both sides create the channel with the same `id`; nothing is announced in-band.
   bool negotiated = false;
   std::optional<uint16_t> id;
+  DataChannelPriority priority = DataChannelPriority::Low;
 };
 
 /// A message as received. `data` is valid during the callback only.
 struct DataMessage {
   ByteSpan data;
   bool isText = false;
+  /// Only after DataChannel::setPartSize: which parts of its message these are. A whole message is
+  /// both the first and the last.
+  bool first = true;
+  bool last = true;
+  /// The peer gave up the rest of a message of which parts have come (partial reliability).
+  bool abandoned = false;
 
   std::string_view text() const { return asText(data); }
 };
@@ -56,6 +67,7 @@ class PARLEY_EXPORT DataChannel {
   std::optional<uint16_t> maxPacketLifeTime() const;
   std::optional<uint16_t> maxRetransmits() const;
   bool negotiated() const;
+  DataChannelPriority priority() const;
   /// The SCTP stream; unknown until the DTLS role is, unless negotiated.
   std::optional<uint16_t> id() const;
   DataChannelState readyState() const;
@@ -68,6 +80,23 @@ class PARLEY_EXPORT DataChannel {
   Result<void> send(ByteSpan binary);
   Result<void> sendText(std::string_view text) { return send(text); }
   Result<void> sendBinary(ByteSpan binary) { return send(binary); }
+  /// Begins a message of `size` bytes that is handed over piece by piece and never held whole:
+  /// `sendPart` until the size is reached. Until then the channel takes no other message, and
+  /// closing it breaks the message off. Other channels are not held up unless the peer lacks RFC
+  /// 8260 (browsers do): then they wait for the end of the message.
+  /// InvalidState unless open and without an unfinished message; Type for 0 bytes and above the
+  /// peer's largest message.
+  Result<void> beginMessage(uint64_t size, bool isText = false);
+  /// InvalidState without a message begun; Type for an empty part or one larger than what is left;
+  /// Operation when the buffer is full: wait for `onWritable`.
+  Result<void> sendPart(ByteSpan part);
+  /// Whether `send` or `sendPart` would take so many bytes now. After a no, `onWritable` is called.
+  bool canSend(size_t bytes) const;
+  /// Incoming messages larger than this come to `onMessage` in parts of about this size, so that
+  /// they need not be held whole; 0, the default: whole messages. Their size in all stays bounded
+  /// by Limits::maxMessageSize. Set it before the peer sends: in onDataChannel or right after
+  /// createDataChannel.
+  void setPartSize(size_t bytes);
   /// Closes after what is queued has been sent; the peer sees it close too (RFC 8831 section 6.7).
   void close();
 
@@ -81,6 +110,9 @@ class PARLEY_EXPORT DataChannel {
   void onOpen(std::function<void()> callback);
   void onMessage(std::function<void(const DataMessage&)> callback);
   void onBufferedAmountLow(std::function<void()> callback);
+  /// The buffer was too full for a `send`, `sendPart` or `canSend`, and is half empty now. The
+  /// bound is the connection's (Limits::maxBufferedAmount), shared by its channels.
+  void onWritable(std::function<void()> callback);
   void onClosing(std::function<void()> callback);
   void onClose(std::function<void()> callback);
   void onError(std::function<void(const Error&)> callback);

@@ -9,6 +9,7 @@
 #include "parley/base/export.h"
 #include "parley/base/limits.h"
 #include "parley/base/log.h"
+#include "parley/base/memory_budget.h"
 #include "parley/base/random.h"
 #include "parley/base/result.h"
 
@@ -30,6 +31,10 @@ struct LoopOptions {
   Threading threading = Threading::Serialized;
   MediaThreads mediaThreads = MediaThreads::Workers;
   Limits limits{};
+  /// The budget of memory for fast transfers (parley/base/memory_budget.h), to be shared by all
+  /// loops of a process; null: each loop has one of Limits::maxSharedBuffers. Must outlive the
+  /// loop.
+  MemoryBudget* memory = nullptr;
   /// Silence if null. Must outlive the loop.
   LogSink* log = nullptr;
   /// The system's generator if null. Must outlive the loop.

@@ -24,6 +24,11 @@ struct Limits {
   /// Bytes that a peer can make a connection keep without the application's doing: unfinished
   /// messages, names of channels.
   size_t maxKeptDataBytes = 16u << 20;
+  /// The receiver window of a connection, and the bytes it may have in flight, at most. Each begins
+  /// at 1 MiB and grows with the path's bandwidth and delay.
+  size_t maxTransferWindow = 32u << 20;
+  /// What all connections of an endpoint may grow by together; the first megabyte each way is free.
+  size_t maxSharedBuffers = 512u << 20;
   // RTP
   size_t maxReceiveSsrcs = 64;  ///< per transport
   size_t maxUnsignalledSsrcs = 10;

@@ -37,6 +37,10 @@ struct EndpointConfig {
   /// For drivers that fill received packets and drop sent ones while another thread is inside the
   /// endpoint. Must outlive it.
   PoolLock* poolLock = nullptr;
+  /// What transfers may take beyond each connection's beginning; null: a budget of the endpoint's
+  /// own of Limits::maxSharedBuffers. One given here may be shared with other endpoints and must
+  /// outlive them all.
+  MemoryBudget* memory = nullptr;
 };
 
 /// Counters of what never reached a session.
@@ -104,6 +108,7 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   void markReady(size_t index);
 
   PacketPool pool_;
+  MemoryBudget memory_;
   Environment environment_;
   std::vector<Slot> slots_;
   std::vector<size_t> freeSlots_;

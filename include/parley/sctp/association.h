@@ -127,6 +127,7 @@ struct AssociationStats {
   uint32_t unackedChunks = 0;
   uint32_t bytesInFlight = 0;
   uint32_t localReceiverWindow = 0;  ///< what we offer at most now, bytes
+  uint64_t receivedBytesHeld = 0;    ///< arrived and not read, with the cost of keeping them
   Duration minRtt;
   uint64_t pacingRate = 0;    ///< bytes per second; 0: not paced
   bool zeroChecksum = false;  ///< packets leave without CRC32c

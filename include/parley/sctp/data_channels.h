@@ -87,13 +87,24 @@ struct ChannelFailed {
 struct BufferedAmountLow {
   ChannelId id{};
 };
-using ChannelEvent = std::variant<std::monostate, TransportChanged, ChannelIncoming, ChannelOpened,
-                                  ChannelClosing, ChannelClosed, ChannelFailed, BufferedAmountLow>;
+/// The send buffer, which had been too full for this channel, is half empty again.
+struct ChannelWritable {
+  ChannelId id{};
+};
+using ChannelEvent =
+    std::variant<std::monostate, TransportChanged, ChannelIncoming, ChannelOpened, ChannelClosing,
+                 ChannelClosed, ChannelFailed, BufferedAmountLow, ChannelWritable>;
 
 struct ChannelMessage {
   ChannelId channel{};
   bool isText = false;  ///< `data` is valid UTF-8 then: broken sequences arrive as U+FFFD (W3C
-                        ///< "UTF-8 decode")
+                        ///< "UTF-8 decode"); a part of a text is as it came
+  /// Parts of a message (setPartSize); whole messages are both. They follow each other in order,
+  /// other channels' messages may come between them.
+  bool first = true;
+  bool last = true;
+  /// The peer gave up a message of which parts were delivered: no data, and none will follow.
+  bool abandoned = false;
   Bytes data;
 };
 
@@ -130,6 +141,20 @@ class PARLEY_EXPORT DataChannels {
   /// Errors: InvalidState (not open), Type (above maxMessageSize()), Operation (buffer full).
   /// Text must be UTF-8; that is the caller's duty.
   Result<void> send(ChannelId channel, ByteSpan data, bool isText, Timestamp now);
+  /// Begins a message of `size` bytes that is handed over in parts, so that it need never be held
+  /// whole: `sendPart` until the size is reached. Meanwhile the channel takes no other message;
+  /// closing it breaks the message off. Errors: InvalidState (not open, or a message is begun
+  /// already), Type (size 0, or above the peer's largest message).
+  Result<void> beginMessage(ChannelId channel, uint64_t size, bool isText, Timestamp now);
+  /// Errors: InvalidState (no message begun), Type (empty, or more than is left), Operation (buffer
+  /// full).
+  Result<void> sendPart(ChannelId channel, ByteSpan part, Timestamp now);
+  /// Whether so many bytes would be taken now. After a no, ChannelWritable tells when the buffer is
+  /// half empty; so it does after `send` and `sendPart` said Operation.
+  bool canSend(ChannelId channel, size_t bytes);
+  /// Incoming messages larger than this come in parts of about this size; 0, the default: whole
+  /// ones only. Applies to messages that begin afterwards.
+  void setPartSize(ChannelId channel, size_t bytes);
   /// Queued messages are sent first. ChannelClosed follows. Unknown and closing channels: no
   /// effect.
   void close(ChannelId channel, Timestamp now);
@@ -186,6 +211,8 @@ class PARLEY_EXPORT DataChannels {
   void onConnected();
   void onOutgoingReset(const std::vector<uint16_t>& streams);
   void onBufferedDecrease(uint16_t stream);
+  void wantWritable(Channel& channel);
+  void tellWritable();
   void handleInbound(Inbound& in);
   void handleStreamReset(Channel& channel);
   void handleMessage(Channel& channel, Inbound& in);
@@ -198,7 +225,9 @@ class PARLEY_EXPORT DataChannels {
   bool keepPartial(Channel& channel, ByteSpan data);
   Bytes takePartial(Channel& channel);
   void push(ChannelEvent event);
+  SendOptions optionsFor(const Channel& channel, uint32_t ppid, bool control) const;
   Result<void> transmit(Channel& channel, uint32_t ppid, ByteSpan data, bool control);
+  void noteSent(Channel& channel, size_t bytes);
 
   Environment& env_;
   std::unique_ptr<Association> association_;
@@ -214,6 +243,7 @@ class PARLEY_EXPORT DataChannels {
   std::unordered_map<uint16_t, Channel*> byStream_;
   uint32_t nextChannel_ = 1;
   size_t visibleChannels_ = 0;
+  size_t waitingToWrite_ = 0;  ///< channels that were refused for a full buffer
   std::map<uint16_t, std::unique_ptr<Early>> early_;
 
   std::deque<ChannelEvent> events_;

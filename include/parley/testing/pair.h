@@ -26,6 +26,7 @@ struct PairOptions {
   std::function<void(std::function<void()>)> executorB{};
   Configuration configurationA{};
   Configuration configurationB{};
+  Limits limits{};  ///< of both loops
 };
 
 /// Two facade PeerConnections in a virtual network, in virtual time, on one thread: everything an

@@ -19,8 +19,12 @@ constexpr Duration kMinRound = Duration::millis(20);
 constexpr Duration kMinRttLife = Duration::seconds(10);
 /// Up to here the kernel's scheduling, not a link, makes the round trip: packets are not paced.
 constexpr Duration kShortPath = Duration::micros(1500);
-constexpr double kShortPathWindow = 512.0 * 1024;
+constexpr double kMaxShortPathWindow = 512.0 * 1024;
+constexpr double kMinShortPathWindow = 64.0 * 1024;
+constexpr Duration kShortPathQueue = Duration::millis(4);
 constexpr size_t kMaxBurst = 64 * 1024;
+/// A timer that fires this much late costs no rate.
+constexpr Duration kLateness = Duration::millis(1);
 
 }  // namespace
 
@@ -73,7 +77,7 @@ DeliveryStamp CongestionControl::onSend(size_t bytes, size_t inFlight, Timestamp
   }
   const double rate = pacingRate();
   if (rate > 0) {
-    nextSendAt_ = std::max(nextSendAt_, now - quantumTime()) +
+    nextSendAt_ = std::max(nextSendAt_, now - quantumTime() - kLateness) +
                   Duration::fromSeconds(static_cast<double>(bytes) / rate);
   }
   roundMaxInFlight_ = std::max(roundMaxInFlight_, inFlight + bytes);
@@ -229,7 +233,9 @@ size_t CongestionControl::window() const {
   double window = floor;
   const double burst = bandwidth() * quantumTime().seconds();
   if (minRtt_ < kShortPath) {
-    window = std::max(2 * bdp() + burst, kShortPathWindow);
+    window = std::max(2 * bdp() + burst,
+                      std::min(kMinShortPathWindow + bandwidth_ * kShortPathQueue.seconds(),
+                               kMaxShortPathWindow));
     if (inFlightBound_ > 0) window = std::min(window, inFlightBound_);
   } else if (mode_ == Mode::Startup) {
     window = std::max(floor, kStartupWindow * bdp() + burst);

@@ -55,6 +55,8 @@ class CongestionControl {
   /// The next packet may leave at this time.
   Timestamp nextSendAt() const { return nextSendAt_; }
   bool mayPace(Timestamp now) const { return now >= nextSendAt_; }
+  /// When it is worth waking up for: half a burst has gathered by then.
+  Timestamp nextBurstAt() const { return nextSendAt_ + quantumTime() / 2; }
   /// Bytes per second; 0: not paced.
   double pacingRate() const;
 

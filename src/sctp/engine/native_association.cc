@@ -239,6 +239,7 @@ bool NativeAssociation::pollInbound(Inbound& out) {
   if (!isUp()) return true;
   // The window is announced again once a fair part more of it is open than the peer knows.
   if (receiveWindow() >= advertised_ + receiveTarget_ / 4) sackDue_ = true;
+  if (heldReset_) openHeldReset();
   return true;
 }
 
@@ -259,6 +260,7 @@ AssociationStats NativeAssociation::stats() const {
   out.congestionWindow = static_cast<uint32_t>(congestion_.window());
   out.receiverWindow = peerWindow_;
   out.localReceiverWindow = static_cast<uint32_t>(receiveTarget_);
+  out.receivedBytesHeld = reassembly_.heldBytes();
   out.smoothedRtt = rtt_.smoothed();
   out.minRtt = congestion_.minRtt().isInfinite() ? Duration::zero() : congestion_.minRtt();
   out.pacingRate = static_cast<uint64_t>(congestion_.pacingRate());

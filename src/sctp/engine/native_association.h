@@ -156,9 +156,12 @@ class NativeAssociation final : public Association {
   void dropExpired();
   bool isOver(const OutMessage& message, uint32_t transmissions) const;
   void abandon(OutMessage& message, std::optional<uint32_t> tsn);
+  bool windowsAllow() const;
   bool mayTransmit() const;
+  bool hasOutput() const;
   bool wantsToTransmit() const;
-  size_t peerWindowLeft() const;
+  bool peerWindowOpen() const;
+  void noteWindowProbe(size_t length);
   void finishPacket(PacketBuf& packet, bool needsChecksum);
 
   // Streams (RFC 6525).

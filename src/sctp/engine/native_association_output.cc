@@ -19,7 +19,7 @@ constexpr size_t kMaxForwardStreams = 256;
 
 bool NativeAssociation::pollTransmit(PacketBuf& out) {
   if (!replies_.empty()) return buildReply(out);
-  if (phase_ == Phase::New || phase_ == Phase::Ended) return false;
+  if (!hasOutput()) return false;
   PacketBuf packet = env_.pool.allocate();
   if (!packet) return false;
   const bool isInit = phase_ == Phase::CookieWait;
@@ -32,6 +32,19 @@ bool NativeAssociation::pollTransmit(PacketBuf& out) {
   finishPacket(packet, needsChecksum);
   out = std::move(packet);
   return true;
+}
+
+/// Every packet of every call asks: the answer for an association at rest must be cheap.
+bool NativeAssociation::hasOutput() const {
+  if (phase_ == Phase::CookieWait) return initDue_;
+  if (phase_ == Phase::CookieEchoed) return cookieEchoDue_;
+  if (!isUp()) return false;
+  if (sackDue_ || cookieAckDue_ || heartbeatDue_ || !heartbeatAcks_.empty() || !errorDue_.empty() ||
+      responseDue_ || (request_ && request_->sendAt <= now_) || forwardDue_ || probeDue_ ||
+      shutdownDue_ || phase_ == Phase::ShutdownPending || phase_ == Phase::ShutdownReceived) {
+    return true;
+  }
+  return wantsToTransmit() && mayTransmit();
 }
 
 void NativeAssociation::finishPacket(PacketBuf& packet, bool needsChecksum) {
@@ -226,25 +239,35 @@ size_t NativeAssociation::dataHeader() const {
   return config_.interleaving && peer_.interleaving ? kIDataHeaderSize : kDataHeaderSize;
 }
 
-size_t NativeAssociation::peerWindowLeft() const {
-  const size_t inFlight = outstanding_.inFlightPayload();
-  return peerWindow_ > inFlight ? peerWindow_ - inFlight : 0;
+/// Whether the peer has room for another chunk. RFC 9260 section 6.1 A: one may always be in
+/// flight, it asks for the window. Less than a full packet is not begun (silly window avoidance).
+bool NativeAssociation::peerWindowOpen() const {
+  return !outstanding_.hasInFlight() ||
+         peerWindow_ >= outstanding_.inFlightPayload() + config_.mtu - kCommonHeaderSize;
 }
 
-/// Whether congestion control lets another packet with data go now.
-bool NativeAssociation::mayTransmit() const {
+/// A chunk that goes although the window has no room for it will be thrown away, and is sent again
+/// as soon as there is room.
+void NativeAssociation::noteWindowProbe(size_t length) {
+  if (peerWindow_ < outstanding_.inFlightPayload() + length) windowProbe_ = true;
+}
+
+/// Whether another packet with data may be in flight.
+bool NativeAssociation::windowsAllow() const {
   const size_t inFlight = outstanding_.inFlightBytes();
-  if (inFlight == 0) return congestion_.mayPace(now_);
+  if (inFlight == 0) return true;
   return inFlight + config_.mtu / 2 < congestion_.window() && inFlight < inFlightLimit_ &&
-         congestion_.mayPace(now_);
+         peerWindowOpen();
 }
 
-/// Whether there is data that only congestion control may hold back.
+bool NativeAssociation::mayTransmit() const {
+  return windowsAllow() && congestion_.mayPace(now_);
+}
+
+/// Whether there is data that only windows and pace may hold back.
 bool NativeAssociation::wantsToTransmit() const {
   if (!maySend()) return false;
-  if (probeDue_ || outstanding_.hasLost()) return true;
-  if (!scheduler_.hasReady() || outstanding_.full()) return false;
-  return peerWindowLeft() > 0 || !outstanding_.hasInFlight();
+  return outstanding_.hasLost() || (scheduler_.hasReady() && !outstanding_.full());
 }
 
 void NativeAssociation::fillData(PacketBuilder& b) {
@@ -257,7 +280,9 @@ void NativeAssociation::fillData(PacketBuilder& b) {
   if (outstanding_.hasLost()) return;
   while (fillNew(b)) {
   }
-  if (scheduler_.front() == nullptr && mayTransmit())
+  // Nothing more to send, or the peer wants no more: what is delivered now tells nothing of the
+  // path.
+  if ((scheduler_.front() == nullptr && windowsAllow()) || !peerWindowOpen())
     congestion_.onAppLimited(outstanding_.inFlightBytes());
 }
 
@@ -275,7 +300,8 @@ bool NativeAssociation::fillLost(PacketBuilder& b) {
   const std::optional<uint32_t> tsn = outstanding_.nextLost();
   if (!tsn) return false;
   const SentChunk& chunk = outstanding_.at(*tsn);
-  if (b.room() < dataHeader() + chunk.fragment.length) return false;
+  if (b.room() < dataHeader() + chunk.fragment.length || !peerWindowOpen()) return false;
+  noteWindowProbe(chunk.fragment.length);
   const DeliveryStamp stamp =
       congestion_.onSend(outstanding_.wireSize(chunk), outstanding_.inFlightBytes(), now_);
   outstanding_.onRetransmitted(*tsn, now_, stamp);
@@ -293,7 +319,7 @@ bool NativeAssociation::fillNew(PacketBuilder& b) {
     abandon(*message, {});
     message = scheduler_.front();
   }
-  if (message == nullptr || b.room() <= dataHeader()) return false;
+  if (message == nullptr || b.room() <= dataHeader() || !peerWindowOpen()) return false;
   const size_t room = b.room() - dataHeader();
   const size_t full = config_.mtu - kCommonHeaderSize - 4 - dataHeader();
   size_t length = message->waiting;
@@ -302,12 +328,7 @@ bool NativeAssociation::fillNew(PacketBuilder& b) {
     if ((!message->started && length <= full) || room < std::min(kMinFill, full)) return false;
     length = room & ~size_t{3};
   }
-  const size_t window = peerWindowLeft();
-  if (window < length) {
-    // RFC 9260 section 6.1 A: one chunk may always be in flight; it asks for the window.
-    if (outstanding_.hasInFlight()) return false;
-    windowProbe_ = true;
-  }
+  noteWindowProbe(length);
   const SendScheduler::Fragment fragment = scheduler_.cut(length);
   const size_t wire = 4 + dataHeader() + ((fragment.length + size_t{3}) & ~size_t{3});
   const DeliveryStamp stamp = congestion_.onSend(wire, outstanding_.inFlightBytes(), now_);

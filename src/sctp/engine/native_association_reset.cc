@@ -186,6 +186,8 @@ void NativeAssociation::handleResetRequest(ByteSpan parameter) {
 
 void NativeAssociation::openHeldReset() {
   if (isNewer(heldReset_->lastTsn, received_.cumulative())) return;
+  // Each reset is something to be read, and counts like data.
+  if (reassembly_.heldBytes() > receiveTarget_) return;
   const HeldReset request = std::move(*heldReset_);
   heldReset_.reset();
   if (request.streams.empty()) {

@@ -71,9 +71,7 @@ Timestamp NativeAssociation::nextDeadline() const {
     if (request_->sendAt > now_) next = earliest(next, request_->sendAt);
   }
   // Data that waits for its pace.
-  const size_t inFlight = outstanding_.inFlightBytes();
-  if (wantsToTransmit() && (inFlight == 0 || inFlight + config_.mtu / 2 < congestion_.window()))
-    next = earliest(next, congestion_.nextSendAt());
+  if (wantsToTransmit() && windowsAllow()) next = earliest(next, congestion_.nextBurstAt());
   // What is due at once goes with the next poll; should that fail, a little later.
   return std::max(next, now_ + Duration::micros(50));
 }

@@ -1,7 +1,9 @@
 // How much gets through, and how long small messages wait meanwhile, on paths with a bottleneck.
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -40,7 +42,7 @@ struct Transfer {
   }
   void step() {
     while (sending && a.association->bufferedAmount() < 512 * 1024 &&
-           a.association->send(1, 53, message, {}, pair.now())) {
+           a.association->send(1, 53, message, {.priority = 128}, pair.now())) {
     }
     AssociationEvent event;
     while (a.association->pollEvent(event)) {
@@ -49,7 +51,10 @@ struct Transfer {
     }
     while (b.association->pollInbound(in)) {
       if (in.stream == 1) received += in.data.size();
-      if (in.stream == 2) small.push_back(pair.now() - sentAt);
+      if (in.stream == 2) {
+        const int64_t sentAt = static_cast<int64_t>(loadU64(in.data.data()));
+        small.push_back(pair.now() - Timestamp::nanos(sentAt));
+      }
     }
   }
   /// Mb/s over so long.
@@ -58,6 +63,20 @@ struct Transfer {
     pair.run(d);
     return static_cast<double>(received - before) * 8e-6 / d.seconds();
   }
+  /// The 95th percentile of the delay of `count` messages of 100 bytes, sent at odd moments.
+  Duration delayOfSmall(int count) {
+    small.clear();
+    for (int i = 0; i < count; ++i) {
+      Bytes hundred(100);
+      storeU64(hundred.data(), static_cast<uint64_t>(pair.now().nanos()));
+      EXPECT_TRUE(a.association->send(2, 53, hundred, {.priority = 1024}, pair.now()));
+      pair.run(Duration::micros(9'000 + 1'700 * (i % 7)));
+    }
+    pair.run(Duration::seconds(1));
+    EXPECT_EQ(small.size(), static_cast<size_t>(count));
+    std::sort(small.begin(), small.end());
+    return small.at(small.size() * 95 / 100);
+  }
 
   AssociationPeer a, b;
   Pair<Association> pair;
@@ -65,29 +84,128 @@ struct Transfer {
   Bytes message = pattern(64 * 1024, 3);
   bool sending = true;
   uint64_t received = 0;
-  Timestamp sentAt;
   std::vector<Duration> small;
 };
 
+/// Of the link's rate, what DTLS, UDP, IP and SCTP leave for payload.
+constexpr double kPayloadShare = 1116.0 / (1148 + 85);
+
+TEST(Goodput, UrgentMessagesPassABulkTransfer) {
+  for (const int rtt : {40, 80}) {
+    Transfer t({.megabits = 20, .rtt = Duration::millis(rtt)});
+    t.sending = false;
+    const Duration idle = t.delayOfSmall(20);
+    t.sending = true;
+    t.run(Duration::millis(500));
+    const uint64_t before = t.received;
+    const Duration busy = t.delayOfSmall(60);
+    EXPECT_GT(t.received - before, 1'000'000u) << "the bulk goes on";
+    EXPECT_LE(busy.micros(), idle.micros() * 12 / 10) << rtt << " ms: idle " << idle.micros();
+  }
+}
+
+TEST(Goodput, RandomLossCostsLittleMoreThanItsRepetition) {
+  struct Row {
+    double loss;
+    int rtt;
+    double least;
+  };
+  for (const Row& row : {Row{0, 75, 0.9}, Row{0.01, 75, 0.85}, Row{0.05, 150, 0.6}}) {
+    Transfer t({.megabits = 10, .rtt = Duration::millis(row.rtt), .loss = row.loss});
+    t.run(Duration::seconds(2));
+    const double rate = t.run(Duration::seconds(3));
+    EXPECT_GT(rate, row.least * 10 * kPayloadShare) << row.loss << " at " << row.rtt << " ms";
+  }
+}
+
+TEST(Goodput, JitterAndReorderingDoNotLookLikeLoss) {
+  Transfer t({.megabits = 10, .rtt = Duration::millis(40), .jitter = Duration::millis(8)});
+  t.run(Duration::seconds(2));
+  const uint64_t before = t.a.association->stats().retransmittedChunks;
+  const double rate = t.run(Duration::seconds(3));
+  EXPECT_GT(rate, 0.75 * 10 * kPayloadShare);
+  EXPECT_LT(t.a.association->stats().retransmittedChunks - before, 100u);
+}
+
+TEST(Goodput, ALongFatPathFills) {
+  // 12.5 MB in flight: windows and buffers grow to that.
+  Transfer t({.megabits = 1000, .rtt = Duration::millis(100), .queue = 4u << 20});
+  t.message = Bytes(256 * 1024);
+  t.run(Duration::millis(1800));
+  const double rate = t.run(Duration::millis(300));
+  EXPECT_GT(rate, 0.8 * 1000 * kPayloadShare);
+  EXPECT_GT(t.a.association->stats().bytesInFlight, 10'000'000u);
+}
+
+TEST(Goodput, TheLinksQueueStaysShort) {
+  Transfer t({.megabits = 10, .rtt = Duration::millis(30), .queue = 1u << 20});
+  t.run(Duration::seconds(2));
+  EXPECT_LT(t.a.association->stats().smoothedRtt, Duration::millis(40));
+  EXPECT_EQ(t.a.association->stats().retransmittedChunks, 0u);
+}
+
+TEST(Goodput, ANewRateIsFoundBothWays) {
+  Transfer t({.megabits = 5, .rtt = Duration::millis(40)});
+  t.run(Duration::seconds(2));
+  t.pair.setLink({.delay = Duration::millis(20), .rate = 40 * 125'000.0});
+  t.run(Duration::seconds(3));
+  EXPECT_GT(t.run(Duration::seconds(1)), 0.8 * 40 * kPayloadShare);
+  t.pair.setLink({.delay = Duration::millis(20), .rate = 2 * 125'000.0});
+  t.run(Duration::seconds(3));
+  EXPECT_GT(t.run(Duration::seconds(1)), 0.7 * 2 * kPayloadShare);
+  EXPECT_LT(t.a.association->stats().smoothedRtt, Duration::millis(120));
+  // A longer way is no queue.
+  t.pair.setLink({.delay = Duration::millis(100), .rate = 5 * 125'000.0});
+  t.run(Duration::seconds(8));
+  EXPECT_GT(t.run(Duration::seconds(2)), 0.7 * 5 * kPayloadShare);
+}
+
+double environment(const char* name, double otherwise) {
+  const char* s = std::getenv(name);
+  return s != nullptr ? std::atof(s) : otherwise;
+}
+
+// The table of src/sctp/README.md: SECONDS=20 sctp_test --gtest_also_run_disabled_tests
+// --gtest_filter='*GoodputTable'
+TEST(Goodput, DISABLED_GoodputTable) {
+  const double seconds = environment("SECONDS", 5);
+  for (const double megabits : {20.0, 100.0}) {
+    for (const int rtt : {20, 75, 150}) {
+      for (const double loss : {0.0, 0.01, 0.05}) {
+        std::string line;
+        for (const Engine engine : {Engine::Native, Engine::UsrSctp}) {
+          Transfer t({.megabits = megabits, .rtt = Duration::millis(rtt), .loss = loss}, engine);
+          t.run(Duration::seconds(3));
+          char cell[64];
+          std::snprintf(cell, sizeof cell, " %7.2f", t.run(Duration::fromSeconds(seconds)));
+          line += cell;
+        }
+        std::printf("%3.0f Mb/s %3d ms %1.0f %%: native, usrsctp Mb/s%s\n", megabits, rtt,
+                    loss * 100, line.c_str());
+        std::fflush(stdout);
+      }
+    }
+  }
+}
+
+// One path, a line each quarter of a second: MBIT, RTT (ms), LOSS (%), JITTER (ms), QUEUE (bytes).
 TEST(Goodput, DISABLED_Trace) {
   Path path;
-  if (const char* s = std::getenv("MBIT")) path.megabits = std::atof(s);
-  if (const char* s = std::getenv("RTT")) path.rtt = Duration::fromSeconds(std::atof(s) / 1000);
-  if (const char* s = std::getenv("LOSS")) path.loss = std::atof(s) / 100;
-  if (const char* s = std::getenv("JITTER"))
-    path.jitter = Duration::fromSeconds(std::atof(s) / 1000);
-  if (const char* s = std::getenv("QUEUE")) path.queue = static_cast<size_t>(std::atof(s));
+  path.megabits = environment("MBIT", 20);
+  path.rtt = Duration::fromSeconds(environment("RTT", 40) / 1000);
+  path.loss = environment("LOSS", 0) / 100;
+  path.jitter = Duration::fromSeconds(environment("JITTER", 0) / 1000);
+  path.queue = static_cast<size_t>(environment("QUEUE", 256 * 1024));
   Transfer t(path);
   for (int i = 0; i < 40; ++i) {
     const double rate = t.run(Duration::millis(250));
     const AssociationStats s = t.a.association->stats();
     std::printf(
-        "%5.2f s: %7.2f Mb/s cwnd %7u inflight %7u pace %6.2f Mb/s srtt %4lld min %4lld rtx %llu "
-        "timeouts %llu rwnd %u\n",
+        "%5.2f s: %7.2f Mb/s window %8u in flight %8u pace %7.2f Mb/s rtt %6.1f min %6.1f "
+        "repeated %llu timeouts %llu receiver window %u\n",
         0.25 * (i + 1), rate, s.congestionWindow, s.bytesInFlight,
-        static_cast<double>(s.pacingRate) * 8e-6, static_cast<long long>(s.smoothedRtt.millis()),
-        static_cast<long long>(s.minRtt.millis()),
-        static_cast<unsigned long long>(s.retransmittedChunks),
+        static_cast<double>(s.pacingRate) * 8e-6, s.smoothedRtt.seconds() * 1000,
+        s.minRtt.seconds() * 1000, static_cast<unsigned long long>(s.retransmittedChunks),
         static_cast<unsigned long long>(s.timeouts), s.receiverWindow);
   }
 }
