@@ -24,7 +24,9 @@ namespace parley {
 ///   certificate serial, CN  uniqueness   dtls::Certificate
 ///   TURN nonce key, tickets unguessable  turn::Server
 ///   TURN relayed port       unguessable  turn::Server
-/// OpenSSL and usrsctp draw their own (handshake randoms, verification tags).
+///   SCTP tag, initial TSN   unguessable  sctp::NativeAssociation
+///   SCTP cookie secret      unguessable  sctp::NativeAssociation
+/// OpenSSL draws its own (handshake randoms).
 ///
 /// Thread rule: used by one loop only, unless the implementation says otherwise.
 class PARLEY_EXPORT Random {

@@ -35,9 +35,7 @@ NativeAssociation::NativeAssociation(Environment& environment, const Association
   config_.sendBuffer = std::clamp<size_t>(config_.sendBuffer, 64 * 1024, size_t{1} << 30);
   config_.receiveBuffer = std::clamp<size_t>(config_.receiveBuffer, 64 * 1024, size_t{1} << 30);
   inFlightLimit_ = std::min(config_.sendBuffer, kFirstWindow);
-  // A message that is not taken in parts has to fit.
-  receiveTarget_ =
-      std::min(config_.receiveBuffer, std::max(kFirstWindow, 2 * config_.maxMessageSize));
+  receiveTarget_ = std::min(config_.receiveBuffer, kFirstWindow);
   if (config_.rttHint > Duration::zero()) rtt_.hint(config_.rttHint);
 }
 

@@ -318,6 +318,7 @@ bool NativeAssociation::fillNew(PacketBuilder& b) {
     // RFC 7496 section 4.1: a message whose lifetime ends before it was sent is abandoned.
     abandon(*message, {});
     message = scheduler_.front();
+    askResets();  // its stream may have run dry by that
   }
   if (message == nullptr || b.room() <= dataHeader() || !peerWindowOpen()) return false;
   const size_t room = b.room() - dataHeader();

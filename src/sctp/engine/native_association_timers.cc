@@ -15,6 +15,9 @@ constexpr Duration kMinProbe = Duration::millis(10);
 /// Of one silence; RFC 8985 has one, RFC 9002 two.
 constexpr int kMaxProbes = 2;
 constexpr size_t kFirstWindow = 1u << 20;
+/// What is due goes with the next poll; should that fail, there is another chance then.
+constexpr Duration kSoon = Duration::millis(1);
+constexpr Duration kMinStep = Duration::micros(50);
 constexpr Duration kMinWindowEpoch = Duration::millis(10);
 constexpr Duration kIdleWindow = Duration::seconds(10);
 
@@ -66,14 +69,14 @@ Timestamp NativeAssociation::nextDeadline() const {
   if (phase_ == Phase::New || phase_ == Phase::Ended) return Timestamp::never();
   Timestamp next = earliest(handshakeTimer_, sackTimer_, outstanding_.lossDeadline(), probeTimer_);
   next = earliest(next, retransmissionTimer_, heartbeatTimer_, shutdownTimer_, trimTimer_);
+  if (hasOutput()) next = earliest(next, now_ + kSoon);
   if (request_) {
     next = earliest(next, request_->retryAt);
     if (request_->sendAt > now_) next = earliest(next, request_->sendAt);
   }
   // Data that waits for its pace.
   if (wantsToTransmit() && windowsAllow()) next = earliest(next, congestion_.nextBurstAt());
-  // What is due at once goes with the next poll; should that fail, a little later.
-  return std::max(next, now_ + Duration::micros(50));
+  return std::max(next, now_ + kMinStep);
 }
 
 void NativeAssociation::onHandshakeTimer() {
@@ -166,16 +169,18 @@ size_t NativeAssociation::receiveWindow() const {
 void NativeAssociation::updateReceiveWindow() {
   const Duration epoch = std::max(rtt_.smoothed(), kMinWindowEpoch);
   if (now_ - windowSince_ < epoch) return;
-  const size_t read = std::exchange(consumed_, 0);
-  const bool idle = read == 0 && now_ - windowSince_ > kIdleWindow;
+  const Duration elapsed = now_ - windowSince_;
+  const bool idle = consumed_ == 0 && elapsed > kIdleWindow;
+  // In one round trip.
+  const auto read = static_cast<size_t>(static_cast<double>(std::exchange(consumed_, 0)) *
+                                        std::min(1.0, rtt_.smoothed() / elapsed));
   windowSince_ = now_;
   size_t wanted = receiveTarget_;
   if (read * 4 > receiveTarget_) wanted = std::min(config_.receiveBuffer, read * 8);
   // Halves of messages fill the window, and nothing can be read to empty it.
   if (!reassembly_.hasInbound() && reassembly_.heldBytes() > receiveTarget_ / 2)
     wanted = std::min(config_.receiveBuffer, receiveTarget_ * 2);
-  const size_t first =
-      std::min(config_.receiveBuffer, std::max(kFirstWindow, 2 * config_.maxMessageSize));
+  const size_t first = std::min(config_.receiveBuffer, kFirstWindow);
   if (idle) wanted = std::max(first, reassembly_.heldBytes());
   if (wanted == receiveTarget_) return;
   if (receiveMemory_.resize(wanted > first ? wanted - first : 0)) receiveTarget_ = wanted;
@@ -195,7 +200,10 @@ void NativeAssociation::onIdle() {
   if (!scheduler_.empty() || !outstanding_.empty()) return;
   pool_.trim();
   scheduler_.trim();
+  outstanding_.trim();
+  received_.trim();
   reassembly_.trim();
+  sackPoints_ = RingQueue<uint32_t>(kMaxSackPoints);
   inFlightLimit_ = std::min(config_.sendBuffer, kFirstWindow);
   inFlightMemory_.resize(0);
 }

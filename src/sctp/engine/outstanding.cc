@@ -45,6 +45,14 @@ void Outstanding::clear() {
   lossDeadline_ = Timestamp::never();
 }
 
+void Outstanding::trim() {
+  if (count_ > 0) return;
+  ring_ = {};
+  mask_ = 0;
+  gaps_ = {};
+  newGaps_ = {};
+}
+
 void Outstanding::grow() {
   const size_t capacity = ring_.empty() ? kFirstCapacity : ring_.size() * 2;
   std::vector<SentChunk> bigger(capacity);
@@ -258,10 +266,7 @@ Outstanding::AckResult Outstanding::onSack(uint32_t cumulative, std::optional<By
   advanceForward();
   if (count_ == 0) {
     gaps_.clear();
-    if (ring_.size() > kKeptCapacity) {
-      ring_ = {};
-      mask_ = 0;
-    }
+    if (ring_.size() > kKeptCapacity) trim();
   }
   return result;
 }

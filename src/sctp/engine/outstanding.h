@@ -57,6 +57,8 @@ class Outstanding {
 
   void start(uint32_t initialTsn, bool interleaving);
   void clear();
+  /// Gives memory back if nothing is outstanding.
+  void trim();
 
   uint32_t nextTsn() const { return base_ + static_cast<uint32_t>(count_); }
   uint32_t cumulativeAck() const { return base_ - 1; }

@@ -37,6 +37,11 @@ class ReceivedTsns {
   const std::vector<Range>& ranges() const { return ranges_; }
   const std::vector<uint32_t>& duplicates() const { return duplicates_; }
   void clearDuplicates() { duplicates_.clear(); }
+  /// Gives memory of past gaps back.
+  void trim() {
+    ranges_.shrink_to_fit();
+    duplicates_.shrink_to_fit();
+  }
   /// A position on a line that does not wrap, for a TSN near the cumulative one.
   int64_t unwrap(uint32_t tsn) const { return line_ + static_cast<int32_t>(tsn - cumulative_); }
 
