@@ -12,6 +12,9 @@ constexpr double kStartupGain = 2.77;
 constexpr double kStartupWindow = 2.9;
 constexpr double kDrainGain = 0.5;
 constexpr double kFirstProbe = 1.1;
+/// A probe is worth so many packets at least: what adds the same for all lets the smaller of two
+/// flows grow faster, as additive increase does.
+constexpr double kProbePackets = 5;
 constexpr double kMaxProbe = 2.0;
 constexpr double kHoldBack = 0.85;
 constexpr int kCruiseRounds = 6;
@@ -34,6 +37,12 @@ CongestionControl::CongestionControl(size_t mtu) : mtu_(mtu) {}
 
 double CongestionControl::bdp() const {
   return minRtt_.isInfinite() ? 0 : bandwidth() * minRtt_.seconds();
+}
+
+double CongestionControl::firstProbe() const {
+  const double room = bdp();
+  if (room <= 0) return kFirstProbe;
+  return std::clamp(1 + kProbePackets * static_cast<double>(mtu_) / room, kFirstProbe, kMaxProbe);
 }
 
 /// How long a queue of ours may stand.
@@ -122,10 +131,10 @@ void CongestionControl::endRound(size_t inFlight, Timestamp now) {
       // More than noise: believe only what was delivered just now.
       if (lastRate_ > 0) roundRates_.fill(lastRate_);
       bandwidth_ = lastRate_;
-      probeGain_ = kFirstProbe;
+      probeGain_ = firstProbe();
       if (mode_ == Mode::Up) enter(Mode::Down);
     }
-    steadyRound(inFlight);
+    steadyRound(inFlight, now);
   }
   roundEnd_ = delivered_;
   roundSince_ = now;
@@ -163,18 +172,27 @@ bool CongestionControl::queueGrows(Duration rtt) {
   return least > minRtt_ + std::max(minRtt_ / 4, Duration::millis(4));
 }
 
-/// A standing queue is drained. What does not drain was not ours: with little of ours in flight the
-/// round trip that remains is the path's.
-void CongestionControl::checkQueue(size_t inFlight) {
+/// A standing queue is drained. What should be gone by the rate held back and is still there was not
+/// ours: somebody else's, or a longer path. Then it is part of the round trip.
+void CongestionControl::checkQueue(Timestamp now) {
   if (roundMinRtt_.isInfinite() || minRtt_ < kShortPath) {
     drainQueue_ = false;
     return;
   }
   const Duration queue = roundMinRtt_ - minRtt_;
   if (!drainQueue_) {
-    drainQueue_ = queue > queueTarget();
-    drainRounds_ = 0;
+    if (queue <= queueTarget()) return;
+    drainQueue_ = true;
+    drainRate_ = lastRate_;
+    drainExpected_ = Duration::zero();
     drainFloor_ = Duration::infinite();
+    const bool isLarge = queue > minRtt_ / 2 + queueTarget();
+    drainShare_ = isLarge ? kDrainGain : kHoldBack;
+    // The link is full, and gives no more than this: what it gave before is over.
+    if (isLarge && lastRate_ > 0 && !roundAppLimited_) {
+      roundRates_.fill(lastRate_);
+      bandwidth_ = lastRate_;
+    }
     return;
   }
   if (queue <= queueTarget() / 2) {
@@ -182,15 +200,17 @@ void CongestionControl::checkQueue(size_t inFlight) {
     return;
   }
   drainFloor_ = std::min(drainFloor_, roundMinRtt_);
-  if (++drainRounds_ >= 4 && static_cast<double>(inFlight) <= 0.9 * bdp()) {
+  drainExpected_ += (now - roundSince_) * (1 - drainShare_);
+  if (drainExpected_ > queue * 1.5 + minRtt_) {
     minRtt_ = drainFloor_;
     nextMinRtt_ = Duration::infinite();
+    minRttSince_ = now;
     drainQueue_ = false;
   }
 }
 
-void CongestionControl::steadyRound(size_t inFlight) {
-  checkQueue(inFlight);
+void CongestionControl::steadyRound(size_t inFlight, Timestamp now) {
+  checkQueue(now);
   switch (mode_) {
     case Mode::Startup:
     case Mode::Drain:
@@ -199,7 +219,7 @@ void CongestionControl::steadyRound(size_t inFlight) {
     case Mode::Cruise:
       if (drainQueue_ || roundAppLimited_) return;
       if (++cruiseRounds_ < kCruiseRounds) return;
-      probeGain_ = kFirstProbe;
+      probeGain_ = firstProbe();
       enter(Mode::Up);
       return;
     case Mode::Up:
@@ -210,8 +230,10 @@ void CongestionControl::steadyRound(size_t inFlight) {
       const double gained = rateBeforeProbe_ > 0 ? bandwidth() / rateBeforeProbe_ : 1;
       if (gained > 1 + (probeGain_ - 1) / 2 && !drainQueue_) {
         probeGain_ = std::min(1 + (probeGain_ - 1) * 2.5, kMaxProbe);
+        probeSucceeds_ = true;
         enter(Mode::Up);
       } else {
+        probeSucceeds_ = false;
         enter(Mode::Cruise);
       }
       return;
@@ -268,13 +290,13 @@ double CongestionControl::pacingRate() const {
       return rate * probeGain_;
     case Mode::Down:
       if (drainQueue_) break;
-      return rate * (probeGain_ > kFirstProbe ? 1.0 : 0.92);
+      return rate * (probeSucceeds_ ? 1.0 : 0.92);
     case Mode::Cruise:
       if (drainQueue_) break;
       return rate;
   }
-  // The highest rate of late may be too high: the queue says so.
-  return std::min(rate, std::max(lastRate_, rate / 4)) * kHoldBack;
+  return std::max(std::min(rate, drainRate_) * drainShare_,
+                  2 * static_cast<double>(mtu_) / minRtt_.seconds());
 }
 
 /// Packets that may leave at once: a millisecond's worth, so that timers need not be finer and the

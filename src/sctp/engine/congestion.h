@@ -68,6 +68,7 @@ class CongestionControl {
   static constexpr size_t kRounds = 10;
 
   double bdp() const;
+  double firstProbe() const;
   Duration queueTarget() const;
   Duration quantumTime() const;
   void sampleRtt(Duration rtt, Timestamp now);
@@ -75,8 +76,8 @@ class CongestionControl {
   void endRound(size_t inFlight, Timestamp now);
   void startupRound(bool appLimited);
   bool queueGrows(Duration rtt);
-  void steadyRound(size_t inFlight);
-  void checkQueue(size_t inFlight);
+  void steadyRound(size_t inFlight, Timestamp now);
+  void checkQueue(Timestamp now);
   void enter(Mode mode);
 
   size_t mtu_;
@@ -112,8 +113,13 @@ class CongestionControl {
   int cruiseRounds_ = 0;
   double probeGain_ = 1.0;
   double rateBeforeProbe_ = 0;
+  bool probeSucceeds_ = false;
+  // A standing queue is being drained: how much of the rate seen then is sent, how much should be
+  // gone by now, and the shortest round trip meanwhile.
   bool drainQueue_ = false;
-  int drainRounds_ = 0;
+  double drainRate_ = 0;
+  double drainShare_ = 1;
+  Duration drainExpected_;
   Duration drainFloor_ = Duration::infinite();
   bool afterTimeout_ = false;
   double inFlightBound_ = 0;  ///< 0: none; short paths lose what exceeds a socket's buffer

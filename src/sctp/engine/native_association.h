@@ -249,6 +249,7 @@ class NativeAssociation final : public Association {
   RingQueue<uint32_t> sackPoints_{kMaxSackPoints};  ///< cumulative TSNs to be told one by one
   bool packetHadData_ = false;
   bool sackDue_ = false;
+  size_t sackRotation_ = 0;  ///< first of the gaps told next when they do not fit one SACK
   Timestamp sackTimer_ = Timestamp::never();
 
   // Heartbeats and other control.

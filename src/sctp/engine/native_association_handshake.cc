@@ -115,7 +115,7 @@ void NativeAssociation::establish() {
   rtt_.clearBackoff();
   const bool interleaving = config_.interleaving && peer_.interleaving;
   scheduler_.setInterleaving(interleaving, peerWindow_);
-  outstanding_.start(localTsn_, interleaving);
+  outstanding_.start(localTsn_, interleaving, !isOwnKind());
   forwardSent_ = outstanding_.forwardPoint();
   reassembly_.setInterleaving(interleaving);
   streams_ = std::min({config_.streams, peer_.outgoingStreams, peer_.incomingStreams});

@@ -15,6 +15,7 @@ constexpr size_t kMaxAbortText = 128;
 constexpr size_t kMaxHeartbeatAcks = 4;
 constexpr size_t kMaxHeartbeatInfo = 512;
 constexpr size_t kMaxErrorEcho = 64;
+constexpr size_t kManyGaps = 64;
 constexpr Duration kSackDelay = Duration::millis(20);
 constexpr uint8_t kFlagTagReflected = 1;
 constexpr uint8_t kDataLast = 1, kDataFirst = 2, kDataUnordered = 4, kDataImmediate = 8;
@@ -106,9 +107,9 @@ void NativeAssociation::feed(ByteSpan packet) {
   if (phase_ == Phase::Ended || !packetHadData_) return;
   // Section 6.2: every second packet is acknowledged. Window growth by RFC 9260 counts SACKs, so
   // one for all packets that came together would slow the peer.
-  const bool steady = received_.ranges().empty();
+  const bool steady = received_.ranges().empty() || received_.ranges().size() > kManyGaps;
   if (++packetsUnsacked_ >= (isOwnKind() && steady ? 4 : 2)) {
-    if (!isOwnKind() && steady) sackPoints_.push(received_.cumulative());
+    if (!isOwnKind() && received_.ranges().empty()) sackPoints_.push(received_.cumulative());
     packetsUnsacked_ = 0;
     sackDue_ = true;
   }
@@ -251,7 +252,11 @@ void NativeAssociation::acceptData(const ChunkView& c, uint32_t tsn, bool isNext
     f.ppid = loadU32(&c.value[8]);
     f.position = received_.unwrap(tsn);
   }
-  if (!isNext || !received_.ranges().empty() || (c.flags & kDataImmediate) != 0) sackDue_ = true;
+  // Section 6.7: gaps are reported at once; very many of them, to one that counts bytes, by the
+  // packet count like everything.
+  const bool manyGaps = isOwnKind() && received_.ranges().size() > kManyGaps;
+  const bool hasGaps = !isNext || !received_.ranges().empty();
+  if ((hasGaps && !manyGaps) || (c.flags & kDataImmediate) != 0) sackDue_ = true;
   received_.add(tsn);
   trimTimer_ = now_ + Duration::seconds(1);
   if (f.stream >= peer_.outgoingStreams) {

@@ -130,6 +130,13 @@ void NativeAssociation::buildSack(PacketBuilder& b) {
   const auto& duplicates = received_.duplicates();
   const size_t room = (b.room() - kFixed) / 4;
   const size_t gaps = std::min(ranges.size(), room);
+  // More gaps than one SACK holds: others take what is not told for taken back, so they hear of the
+  // first ones until these are filled. Our own kind hears of all in turn.
+  size_t from = 0;
+  if (gaps < ranges.size() && isOwnKind()) {
+    from = sackRotation_ < ranges.size() ? std::min(sackRotation_, ranges.size() - gaps) : 0;
+    sackRotation_ = from + gaps;
+  }
   const size_t repeated = std::min(duplicates.size(), room - gaps);
   uint8_t* p = b.add(chunk::kSack, 0, kFixed + 4 * (gaps + repeated));
   if (p == nullptr) return;
@@ -141,8 +148,9 @@ void NativeAssociation::buildSack(PacketBuilder& b) {
   storeU16(p + 10, static_cast<uint16_t>(repeated));
   p += kFixed;
   for (size_t i = 0; i < gaps; ++i, p += 4) {
-    storeU16(p, static_cast<uint16_t>(ranges[i].first - received_.cumulative()));
-    storeU16(p + 2, static_cast<uint16_t>(ranges[i].last - received_.cumulative()));
+    const ReceivedTsns::Range& range = ranges[from + i];
+    storeU16(p, static_cast<uint16_t>(range.first - received_.cumulative()));
+    storeU16(p + 2, static_cast<uint16_t>(range.last - received_.cumulative()));
   }
   for (size_t i = 0; i < repeated; ++i, p += 4) storeU32(p, duplicates[i]);
   received_.clearDuplicates();

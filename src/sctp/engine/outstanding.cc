@@ -22,8 +22,9 @@ constexpr size_t kKeptCapacity = 256;
 
 }  // namespace
 
-void Outstanding::start(uint32_t initialTsn, bool interleaving) {
+void Outstanding::start(uint32_t initialTsn, bool interleaving, bool mayRenege) {
   clear();
+  mayRenege_ = mayRenege;
   base_ = initialTsn;
   lostHint_ = base_;
   forward_ = base_ - 1;
@@ -312,7 +313,7 @@ size_t Outstanding::loseAll() {
     lost += wireSize(at(oldest_));
     lose(oldest_);
   }
-  revokeMissing();
+  if (mayRenege_) revokeMissing();
   lossDeadline_ = Timestamp::never();
   return lost;
 }

@@ -55,7 +55,8 @@ class Outstanding {
   Outstanding(const Outstanding&) = delete;
   Outstanding& operator=(const Outstanding&) = delete;
 
-  void start(uint32_t initialTsn, bool interleaving);
+  /// `mayRenege`: the peer may take back what it acknowledged in gap blocks only.
+  void start(uint32_t initialTsn, bool interleaving, bool mayRenege = true);
   void clear();
   /// Gives memory back if nothing is outstanding.
   void trim();
@@ -141,6 +142,7 @@ class Outstanding {
 
   MessagePool& pool_;
   size_t header_ = 16;
+  bool mayRenege_ = true;
   uint32_t base_ = 0;  ///< TSN of the first chunk held
   size_t count_ = 0;
   std::vector<SentChunk> ring_;

@@ -18,9 +18,9 @@ class ReceivedTsns {
   struct Range {
     uint32_t first, last;
   };
-  /// A hostile peer that leaves a gap behind every chunk gets no more than this; it is also more
-  /// than one SACK can carry.
-  static constexpr size_t kMaxRanges = 1024;
+  /// As many as a long fat path leaves behind when its queue overflows; a hostile peer that leaves a
+  /// gap behind every chunk gets no more either.
+  static constexpr size_t kMaxRanges = 8192;
   static constexpr size_t kMaxDuplicates = 16;
 
   void start(uint32_t initialTsn);

@@ -55,7 +55,8 @@ TEST_P(ReliabilityTest, EveryReliableMessageArrivesOnceInOrderAndWhole) {
 }
 
 TEST_P(ReliabilityTest, RetransmissionLimitsAreReachedAndNotExceeded) {
-  for (const uint16_t limit : {0, 1, 3}) {
+  for (const int times : {0, 1, 3}) {
+    const auto limit = static_cast<uint16_t>(times);
     make({}, {}, {.delay = Duration::millis(20)});
     ASSERT_TRUE(connect());
     int copies = 0;

@@ -1,6 +1,7 @@
 #include "sctp/engine/reassembly.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include <gtest/gtest.h>
@@ -57,7 +58,7 @@ class ReassemblyTest : public ::testing::TestWithParam<bool> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Kinds, ReassemblyTest, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "IData" : "Data"; });
+                         [](const auto& which) { return which.param ? "IData" : "Data"; });
 
 TEST_P(ReassemblyTest, AnyOrderOfArrivalGivesTheSameMessages) {
   for (uint64_t seed = 1; seed <= 30; ++seed) {
@@ -82,7 +83,7 @@ TEST_P(ReassemblyTest, AnyOrderOfArrivalGivesTheSameMessages) {
     EXPECT_EQ(nextOnFirst, 5u);
     EXPECT_EQ(unordered, 5u);
     EXPECT_EQ(reassembly.heldBytes(), 0u);
-    for (uint16_t s : {1, 2, 3}) reassembly.resetStream(s);
+    for (const uint16_t s : std::array<uint16_t, 3>{1, 2, 3}) reassembly.resetStream(s);
   }
 }
 
