@@ -38,14 +38,64 @@ std::vector<sdp::CodecParams> toPreferences(const std::vector<RtpCodec>& codecs)
 
 namespace {
 
-Result<void> checkServers(const Configuration& configuration) {
+/// What is said to servers securely: each set of roots is read once.
+class TlsContexts {
+ public:
+  Result<std::shared_ptr<const dtls::TlsContext>> get(const IceServer& server,
+                                                      turn::Transport transport) {
+    const dtls::TlsTransport kind =
+        turn::isStream(transport) ? dtls::TlsTransport::Stream : dtls::TlsTransport::Datagram;
+    for (const Entry& entry : entries_) {
+      if (entry.context->transport() == kind && entry.verify == server.verifyCertificate &&
+          entry.roots == server.rootCertificates) {
+        return entry.context;
+      }
+    }
+    auto made = dtls::TlsContext::client({kind, server.verifyCertificate, server.rootCertificates});
+    if (made) entries_.push_back({*made, server.verifyCertificate, server.rootCertificates});
+    return made;
+  }
+
+ private:
+  struct Entry {
+    std::shared_ptr<const dtls::TlsContext> context;
+    bool verify;
+    std::string roots;
+  };
+  std::vector<Entry> entries_;
+};
+
+Result<void> addServers(const Configuration& configuration, ice::GathererConfig& out) {
+  TlsContexts contexts;
   for (const IceServer& server : configuration.iceServers) {
     if (server.urls.empty()) return fail(ErrorCode::Syntax, "an ICE server without URLs");
     for (const std::string& url : server.urls) {
-      Result<ice::StunServer> parsed = parseIceUrl(url);
+      Result<IceUrl> parsed = parseIceUrl(url);
       if (!parsed) return fail(std::move(parsed).error());
+      if (auto* stun = std::get_if<ice::StunServer>(&*parsed)) {
+        out.stunServers.push_back(std::move(*stun));
+        continue;
+      }
+      ice::TurnServer turnServer = std::get<ice::TurnServer>(*std::move(parsed));
+      if (server.username.empty() || server.credential.empty()) {
+        return fail(ErrorCode::InvalidAccess,
+                    "the TURN server " + url + " needs a username and a credential");
+      }
+      // RFC 8489 section 14.3: "MUST be ... fewer than 509 bytes".
+      if (server.username.size() > 508)
+        return fail(ErrorCode::InvalidAccess, "a username has fewer than 509 bytes");
+      turnServer.username = server.username;
+      turnServer.password = server.credential;
+      turnServer.proxy = configuration.proxy;
+      if (turn::isSecure(turnServer.transport)) {
+        auto context = contexts.get(server, turnServer.transport);
+        if (!context) return fail(std::move(context).error());
+        turnServer.tls = *std::move(context);
+      }
+      out.turnServers.push_back(std::move(turnServer));
     }
   }
+  out.turnMobility = configuration.turnMobility;
   return ok();
 }
 
@@ -67,21 +117,16 @@ Result<void> checkReconfiguration(const Configuration& current, const Configurat
   if (next.rtcpMuxPolicy != current.rtcpMuxPolicy) return changed("rtcpMuxPolicy");
   if (describing && next.iceCandidatePoolSize != current.iceCandidatePoolSize)
     return changed("iceCandidatePoolSize, once gathering has begun,");
-  return checkServers(next);
+  ice::GathererConfig unused;
+  return addServers(next, unused);
 }
 
 Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, LoopCore& loop,
                                               Timestamp now) {
   jsep::SessionConfig out;
   transport::TransportConfig& transport = out.transport;
-  for (const IceServer& server : configuration.iceServers) {
-    if (server.urls.empty()) return fail(ErrorCode::Syntax, "an ICE server without URLs");
-    for (const std::string& url : server.urls) {
-      Result<ice::StunServer> parsed = parseIceUrl(url);
-      if (!parsed) return fail(std::move(parsed).error());
-      transport.gatherer.stunServers.push_back(*std::move(parsed));
-    }
-  }
+  if (const auto added = addServers(configuration, transport.gatherer); !added)
+    return fail(added.error());
   transport.gatherer.includeLoopback = configuration.includeLoopback;
   transport.ice.denyPrivateRemotes = configuration.denyPrivateAddresses;
   transport.gatherer.hostAndReflexive = configuration.iceTransportPolicy == IceTransportPolicy::All;

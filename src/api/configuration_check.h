@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "parley/api/configuration.h"
@@ -14,9 +15,11 @@ namespace parley::api_internal {
 
 class LoopCore;
 
-/// `stun:host[:port]` (RFC 7064). Syntax for what does not parse; NotSupported for stuns, turn and
-/// turns.
-Result<ice::StunServer> parseIceUrl(std::string_view url);
+/// `stun:host[:port]` (RFC 7064), `turn[s]:host[:port][?transport=udp|tcp]` (RFC 7065). Syntax for
+/// what does not parse; NotSupported for stuns. Credentials, certificates and proxies of a TURN
+/// server are left to the caller.
+using IceUrl = std::variant<ice::StunServer, ice::TurnServer>;
+Result<IceUrl> parseIceUrl(std::string_view url);
 
 /// Checks an application's configuration and turns it into a session's.
 Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, LoopCore& loop,

@@ -50,6 +50,8 @@ void addCandidate(StatsReport& report, double timestamp, const ice::Candidate& c
   stats.members["foundation"] = candidate.foundation;
   if (!candidate.ufrag.empty()) stats.members["usernameFragment"] = candidate.ufrag;
   if (local && !candidate.url.empty()) stats.members["url"] = candidate.url;
+  if (local && !candidate.relayProtocol.empty())
+    stats.members["relayProtocol"] = candidate.relayProtocol;
   if (candidate.relatedAddress) {
     stats.members["relatedAddress"] = candidate.relatedAddress->ip.toString();
     stats.members["relatedPort"] = uint64_t{candidate.relatedAddress->port};

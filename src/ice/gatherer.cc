@@ -31,10 +31,22 @@ bool reaches(const IpAddress& from, const IpAddress& to) {
 }  // namespace
 
 GathererCore::GathererCore(Environment& environment, IdAllocator& ids, GathererConfig config)
-    : env_(environment), ids_(ids), config_(std::move(config)), pacing_(config_.pacing) {
+    : env_(environment),
+      ids_(ids),
+      config_(std::move(config)),
+      relays_(environment, ids, config_),
+      pacing_(config_.pacing) {
   for (const StunServer& server : config_.stunServers) {
     if (servers_.size() == kMaxServers) break;
     servers_.emplace_back().config = server;
+  }
+  for (const TurnServer& server : config_.turnServers) {
+    const bool known = std::any_of(servers_.begin(), servers_.end(), [&](const Server& s) {
+      return s.config.host == server.host && s.config.port == server.port;
+    });
+    if (servers_.size() == kMaxServers || known || server.transport != turn::Transport::Udp)
+      continue;
+    servers_.emplace_back().config = {server.host, server.port, server.url, true};
   }
 }
 
@@ -43,10 +55,8 @@ void GathererCore::start(Timestamp now) {
   if (started_ || closed_) return;
   started_ = true;
   if (!config_.hostAndReflexive) {
-    addressesKnown_ = true;
     servers_.clear();
-    pump(now);
-    return;
+    config_.sockets.clear();
   }
   for (Server& server : servers_) lookUp(server, now);
   for (const BoundSocket& bound : config_.sockets) {
@@ -54,7 +64,8 @@ void GathererCore::start(Timestamp now) {
     sockets_.push_back({bound.socket, bound.local, nextRank_++, true, false, {}, {}});
     tellHost(sockets_.back());
   }
-  addressesKnown_ = !config_.sockets.empty();
+  addressesKnown_ = !config_.sockets.empty() || (!config_.hostAndReflexive && relays_.empty());
+  relays_.start(!addressesKnown_, now);
   if (!addressesKnown_) {
     addressesBy_ = now + config_.patience;
     effects_.push(WatchInterfaces{});
@@ -79,6 +90,7 @@ void GathererCore::restart(Timestamp now) {
   for (Server& server : servers_) {
     if (server.addresses.empty() && !server.pending) lookUp(server, now);
   }
+  relays_.restart(now);
   pump(now);
 }
 
@@ -94,7 +106,7 @@ void GathererCore::lookUp(Server& server, Timestamp now) {
 }
 
 void GathererCore::close(Timestamp now) {
-  (void)clock_.clamp(now);
+  now = clock_.clamp(now);
   if (closed_) return;
   closed_ = true;
   effects_.clear();
@@ -104,6 +116,7 @@ void GathererCore::close(Timestamp now) {
   }
   sockets_.clear();
   requests_.clear();
+  relays_.close(now);
 }
 
 void GathererCore::stopKeepalives() {
@@ -113,9 +126,10 @@ void GathererCore::stopKeepalives() {
 
 void GathererCore::handleInterfaces(const InterfacesChanged& change, Timestamp now) {
   now = clock_.clamp(now);
-  if (!started_ || closed_ || !config_.hostAndReflexive || !config_.sockets.empty()) return;
+  if (!started_ || closed_ || !config_.sockets.empty()) return;
   addressesKnown_ = true;
-  openSockets(selectHostAddresses(change.interfaces, config_), now);
+  if (config_.hostAndReflexive) openSockets(selectHostAddresses(change.interfaces, config_), now);
+  relays_.handleInterfaces(change.interfaces, now);
   pump(now);
 }
 
@@ -151,6 +165,10 @@ void GathererCore::dropSocket(SocketId id, bool close) {
 
 bool GathererCore::handleSocketOpened(const SocketOpened& opened, Timestamp now) {
   now = clock_.clamp(now);
+  if (relays_.handleOpened(opened, now)) {
+    pump(now);
+    return true;
+  }
   Socket* socket = findSocket(opened.socket);
   if (!socket || !socket->owned) return false;
   if (!socket->open) {
@@ -164,6 +182,10 @@ bool GathererCore::handleSocketOpened(const SocketOpened& opened, Timestamp now)
 
 bool GathererCore::handleSocketFailed(const SocketFailed& failed, Timestamp now) {
   now = clock_.clamp(now);
+  if (relays_.handleFailed(failed, now)) {
+    pump(now);
+    return true;
+  }
   Socket* socket = findSocket(failed.socket);
   if (!socket || !socket->owned) return false;
   PARLEY_LOG(env_.log, Info, "ice", "socket for %s failed", socket->local.ip.toString().c_str());
@@ -174,6 +196,10 @@ bool GathererCore::handleSocketFailed(const SocketFailed& failed, Timestamp now)
 
 bool GathererCore::handleResolved(const Resolved& resolved, Timestamp now) {
   now = clock_.clamp(now);
+  if (relays_.handleResolved(resolved, now)) {
+    pump(now);
+    return true;
+  }
   const auto server = std::find_if(servers_.begin(), servers_.end(), [&](const Server& s) {
     return s.resolve == resolved.id && s.resolve != ResolveId{};
   });
@@ -186,7 +212,7 @@ bool GathererCore::handleResolved(const Resolved& resolved, Timestamp now) {
                     [&](const SocketAddress& a) { return a.ip.family() == ip.family(); });
     if (!have) server->addresses.push_back({ip, server->config.port});
   }
-  if (server->addresses.empty()) {
+  if (server->addresses.empty() && !server->config.quiet) {
     events_.push(CandidateError{{}, server->config.url, kNotReached, "STUN host lookup failed"});
   }
   pump(now);
@@ -379,6 +405,7 @@ void GathererCore::fail(Request& request, uint16_t code, std::string text) {
     return;
   }
   request.state = RequestState::Failed;
+  if (servers_[request.server].config.quiet) return;
   const Socket* socket = findSocket(request.socket);
   events_.push(CandidateError{socket ? socket->local : SocketAddress{},
                               servers_[request.server].config.url, code, std::move(text)});
@@ -387,10 +414,14 @@ void GathererCore::fail(Request& request, uint16_t code, std::string text) {
 // Effects may stay unanswered (base/driven.h), and gathering must end all the same: peers that do
 // not trickle wait for it.
 void GathererCore::giveUp(Timestamp now) {
-  if (!addressesKnown_ && addressesBy_ <= now) addressesKnown_ = true;
+  if (!addressesKnown_ && addressesBy_ <= now) {
+    addressesKnown_ = true;
+    relays_.goOnWithoutInterfaces(now);
+  }
   for (Server& server : servers_) {
     if (!server.pending || server.giveUpAt > now) continue;
     server.pending = false;
+    if (server.config.quiet) continue;
     events_.push(CandidateError{{}, server.config.url, kNotReached, "STUN host lookup timed out"});
   }
   for (size_t i = sockets_.size(); i-- > 0;) {
@@ -400,7 +431,7 @@ void GathererCore::giveUp(Timestamp now) {
 }
 
 bool GathererCore::finished() const {
-  if (!started_ || !addressesKnown_) return false;
+  if (!started_ || !addressesKnown_ || !relays_.finished()) return false;
   if (sockets_.empty()) return true;
   const bool opening = std::any_of(sockets_.begin(), sockets_.end(),
                                    [](const Socket& socket) { return !socket.open; });
@@ -426,14 +457,15 @@ void GathererCore::pump(Timestamp now) {
 
 void GathererCore::advance(Timestamp now) {
   now = clock_.clamp(now);
+  relays_.advance(now);
   pump(now);
   PARLEY_DCHECK(nextDeadline() > now);
 }
 
 Timestamp GathererCore::nextDeadline() const {
-  Timestamp next = Timestamp::never();
+  Timestamp next = relays_.nextDeadline();
   if (closed_ || !started_) return next;
-  if (!addressesKnown_) next = addressesBy_;
+  if (!addressesKnown_) next = earliest(next, addressesBy_);
   for (const Server& server : servers_) {
     if (server.pending) next = earliest(next, server.giveUpAt);
   }
@@ -456,18 +488,20 @@ GathererCore::Socket* GathererCore::findSocket(SocketId id) {
 }
 
 bool GathererCore::pollTransmit(TxPacket& out) {
-  if (transmits_.empty()) return false;
+  if (transmits_.empty()) return relays_.pollTransmit(out);
   out = transmits_.pop();
   return true;
 }
 
 bool GathererCore::pollEffect(Effect& out) {
-  if (effects_.empty()) return false;
+  if (effects_.empty()) return relays_.pollEffect(out);
   out = effects_.pop();
   return true;
 }
 
 bool GathererCore::pollEvent(GathererEvent& out) {
+  // Relayed candidates before the end of gathering that they were waited for.
+  if (relays_.pollEvent(out)) return true;
   if (events_.empty()) return false;
   out = events_.pop();
   return true;
@@ -521,6 +555,36 @@ void Gatherer::advance(Timestamp now) {
 }
 Timestamp Gatherer::nextDeadline() const {
   return core_->nextDeadline();
+}
+bool Gatherer::handleStream(StreamBytes&& bytes, Timestamp now) {
+  const bool ours = core_->relays().handleStream(std::move(bytes), now);
+  if (ours) core_->afterRelays(now);
+  return ours;
+}
+bool Gatherer::handlePressure(const StreamPressure& pressure, Timestamp now) {
+  return core_->relays().handlePressure(pressure, now);
+}
+bool Gatherer::leadsToServer(SocketId socket) const {
+  return core_->relays().owns(socket);
+}
+void Gatherer::handleFromServer(Datagram&& datagram, Timestamp now) {
+  core_->relays().handleDatagram(std::move(datagram), now);
+  core_->afterRelays(now);
+}
+bool Gatherer::isRelay(SocketId socket) const {
+  return core_->relays().isRelay(socket);
+}
+bool Gatherer::sendRelayed(TxPacket&& packet, Timestamp now) {
+  return core_->relays().send(std::move(packet), now);
+}
+bool Gatherer::pollRelayed(Datagram& out) {
+  return core_->relays().pollRelayed(out);
+}
+void Gatherer::permit(const IpAddress& peer, Timestamp now) {
+  core_->relays().permit(peer, now);
+}
+void Gatherer::closeRelays(Timestamp now) {
+  core_->relays().close(now);
 }
 bool Gatherer::done() const {
   return core_->done();

@@ -9,6 +9,7 @@
 #include "parley/stun/message.h"
 
 #include "ice/pacing.h"
+#include "ice/relay_gatherer.h"
 
 namespace parley::ice {
 
@@ -32,6 +33,9 @@ class GathererCore {
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
   bool done() const { return done_; }
+  RelayGatherer& relays() { return relays_; }
+  /// After the relays were given something: they may have been what gathering waited for.
+  void afterRelays(Timestamp now) { pump(clock_.clamp(now)); }
 
  private:
   struct Socket {
@@ -82,6 +86,7 @@ class GathererCore {
   Environment& env_;
   IdAllocator& ids_;
   GathererConfig config_;
+  RelayGatherer relays_;
   MonotonicGuard clock_;
   std::vector<Socket> sockets_;
   std::vector<Server> servers_;

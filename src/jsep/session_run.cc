@@ -112,6 +112,7 @@ void Session::onCandidate(const ice::Candidate& candidate) {
   LocalCandidate event{
       sdp::writeCandidate(line), transportMid(), transportIndex(), ufrag, {}, {}, descriptions()};
   if (!candidate.url.empty()) event.url = candidate.url;
+  if (!candidate.relayProtocol.empty()) event.relayProtocol = candidate.relayProtocol;
   events_.push(std::move(event));
 }
 

@@ -54,6 +54,7 @@ void PeerTransport::setRemoteCredentials(ice::Credentials credentials, bool lite
 }
 
 void PeerTransport::addRemoteCandidate(const ice::Candidate& candidate, Timestamp now) {
+  if (candidate.hostname.empty()) gatherer_.permit(candidate.address.ip, now);
   agent_.addRemoteCandidate(candidate, now);
   pumpIce(now);
 }
@@ -82,12 +83,28 @@ bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass) {
   out.to = path->remote;
   out.from = path->local;
   out.txClass = txClass;
-  counters_.bytesSent += packet.size();
-  ++counters_.packetsSent;
   out.data = std::move(packet);
-  if (out_.push(std::move(out))) return true;
-  ++counters_.droppedQueueFull;
-  return false;
+  return queue(std::move(out));
+}
+
+/// Sends through the socket, or through the relay that stands for one.
+bool PeerTransport::queue(TxPacket&& packet) {
+  counters_.bytesSent += packet.data.size();
+  ++counters_.packetsSent;
+  bool queued;
+  if (gatherer_.isRelay(packet.socket)) {
+    queued = gatherer_.sendRelayed(std::move(packet), clock_.last());
+    pollGatherer();
+  } else {
+    queued = out_.push(std::move(packet));
+  }
+  if (!queued) ++counters_.droppedQueueFull;
+  return queued;
+}
+
+void PeerTransport::pollGatherer() {
+  TxPacket out;
+  while (!out_.full() && gatherer_.pollTransmit(out)) out_.push(std::move(out));
 }
 
 bool PeerTransport::sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass) {
@@ -115,7 +132,15 @@ void PeerTransport::handle(Input&& input, Timestamp now) {
   now = clock_.clamp(now);
   // Socket and resolver news belong to whoever wished for them; the ids tell them apart.
   if (auto* datagram = std::get_if<Datagram>(&input)) {
-    handleDatagram(std::move(*datagram), now);
+    if (gatherer_.leadsToServer(datagram->socket)) {
+      gatherer_.handleFromServer(std::move(*datagram), now);
+    } else {
+      handleDatagram(std::move(*datagram), now);
+    }
+  } else if (auto* bytes = std::get_if<StreamBytes>(&input)) {
+    gatherer_.handleStream(std::move(*bytes), now);
+  } else if (const auto* pressure = std::get_if<StreamPressure>(&input)) {
+    gatherer_.handlePressure(*pressure, now);
   } else if (const auto* changed = std::get_if<InterfacesChanged>(&input)) {
     gatherer_.handleInterfaces(*changed, now);
   } else if (const auto* opened = std::get_if<SocketOpened>(&input)) {
@@ -223,6 +248,8 @@ void PeerTransport::onGathererEvent(ice::GathererEvent&& event, Timestamp now) {
 void PeerTransport::pumpIce(Timestamp now) {
   ice::GathererEvent gathered;
   while (gatherer_.pollEvent(gathered)) onGathererEvent(std::move(gathered), now);
+  Datagram relayed;
+  while (gatherer_.pollRelayed(relayed)) handleDatagram(std::move(relayed), now);
   ice::AgentEvent event;
   while (agent_.pollEvent(event)) {
     if (const auto* changed = std::get_if<ice::StateChanged>(&event)) {
@@ -231,13 +258,9 @@ void PeerTransport::pumpIce(Timestamp now) {
       onSelectedPair(now);
     }
   }
+  pollGatherer();
   TxPacket out;
-  while (!out_.full() && gatherer_.pollTransmit(out)) out_.push(std::move(out));
-  while (!out_.full() && agent_.pollTransmit(out)) {
-    counters_.bytesSent += out.data.size();
-    ++counters_.packetsSent;
-    out_.push(std::move(out));
-  }
+  while (!out_.full() && agent_.pollTransmit(out)) queue(std::move(out));
 }
 
 void PeerTransport::onSelectedPair(Timestamp now) {
@@ -322,6 +345,8 @@ void PeerTransport::close(Timestamp now) {
   pumpDtls(now);
   dropSrtpKeys();
   agent_.close(now);
+  gatherer_.closeRelays(now);
+  pollGatherer();
   // The sockets stay open until the good-byes have left: their owner closes them with the session.
 }
 

@@ -108,10 +108,7 @@ void ServerLink::startTls(Timestamp now) {
 
 void ServerLink::handleFailed(const SocketFailed& failed, Timestamp now) {
   (void)clock_.clamp(now);
-  if (state_ == State::Failed || state_ == State::Closed) return;
-  state_ = State::Failed;
-  openDeadline_ = Timestamp::never();
-  error_ = reasonOf(failed.reason);
+  fail(reasonOf(failed.reason));
 }
 
 void ServerLink::handleDatagram(Datagram&& datagram, Timestamp now) {

@@ -22,6 +22,8 @@ IceServer serverOf(const Json& given) {
   }
   server.username = given.value("username", "");
   server.credential = given.value("credential", "");
+  // Browsers are told by their command line to trust the test server; so are we.
+  server.verifyCertificate = given.value("verifyCertificate", false);
   return server;
 }
 

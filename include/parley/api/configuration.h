@@ -11,16 +11,25 @@
 #include "parley/base/units.h"
 #include "parley/codec/audio_codec.h"
 #include "parley/codec/video_codec.h"
+#include "parley/turn/transport.h"
 
 namespace parley {
 
-/// RTCIceServer. Only `stun:` URLs are used by this version; `turn:` URLs are refused by
-/// PeerConnection::create with NotSupported.
+/// RTCIceServer. URLs are `stun:host[:port]` (RFC 7064), `turn:host[:port][?transport=udp|tcp]` and
+/// `turns:...`, which is TLS, or DTLS with transport=udp (RFC 7065). `stuns:` URLs are refused with
+/// NotSupported.
 struct IceServer {
   std::vector<std::string> urls;
-  std::string username;
-  std::string credential;
+  std::string username;    ///< for turn: and turns:, as is the next
+  std::string credential;  ///< the password
+  // Beyond the W3C, for turns: alone.
+  bool verifyCertificate = true;
+  /// PEM; empty: the certificates that the system trusts.
+  std::string rootCertificates{};
 };
+
+/// A proxy between this machine and TURN servers that are spoken to by TCP or TLS.
+using Proxy = turn::Proxy;
 
 /// RTCIceTransportPolicy.
 enum class IceTransportPolicy { All, Relay };
@@ -47,6 +56,10 @@ struct Configuration {
   /// Send nothing to, and take no checks from, loopback, private and link-local addresses: for
   /// servers, which an offer could otherwise make knock at the doors of their own network.
   bool denyPrivateAddresses = false;
+  std::optional<Proxy> proxy{};
+  /// Ask TURN servers for tickets (RFC 8016), with which a relayed call survives a change of the
+  /// network without a restart. Costs a round trip at servers that do not know them.
+  bool turnMobility = false;
   /// Null: the codecs built into the library.
   std::shared_ptr<codec::VideoEncoderFactory> videoEncoders;
   std::shared_ptr<codec::VideoDecoderFactory> videoDecoders;

@@ -35,6 +35,7 @@ struct Candidate {
   std::string ufrag;                   ///< user fragment of its ICE generation; empty = unknown
   std::optional<uint32_t> generation;  ///< the "generation" extension, only to be shown
   std::string url;                     ///< local only: the STUN or TURN server it was learnt from
+  std::string relayProtocol;  ///< local relayed ones only: "udp", "tcp" or "tls" to the server
   /// Local only: the address that packets leave from. Unset = `address` itself.
   std::optional<SocketAddress> base;
 

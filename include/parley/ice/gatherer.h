@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -11,8 +12,10 @@
 #include "parley/base/export.h"
 #include "parley/base/id_allocator.h"
 #include "parley/base/time.h"
+#include "parley/dtls/tls.h"
 #include "parley/ice/candidate.h"
 #include "parley/stun/transaction.h"
+#include "parley/turn/transport.h"
 
 namespace parley::ice {
 
@@ -20,6 +23,19 @@ struct StunServer {
   std::string host;  ///< name or literal address
   uint16_t port = 3478;
   std::string url;  ///< shown in candidates and errors, e.g. "stun:stun.example:3478"
+  /// Failure is of no interest: a TURN server that is asked for reflexive addresses by the way.
+  bool quiet = false;
+};
+
+struct TurnServer {
+  std::string host;  ///< name or literal address
+  uint16_t port = 3478;
+  turn::Transport transport = turn::Transport::Udp;
+  std::string username;
+  std::string password;
+  std::string url;                                ///< as in StunServer
+  std::optional<turn::Proxy> proxy{};             ///< for Tcp and Tls
+  std::shared_ptr<const dtls::TlsContext> tls{};  ///< for Tls and Dtls, of the same kind
 };
 
 /// A socket that is open already and shared by the owner.
@@ -30,6 +46,11 @@ struct BoundSocket {
 
 struct GathererConfig {
   std::vector<StunServer> stunServers;
+  /// Each is asked for a relayed address in both families. One that is spoken to by UDP also serves
+  /// as a STUN server.
+  std::vector<TurnServer> turnServers;
+  /// Lets allocations move with the machine (RFC 8016), where the server can.
+  bool turnMobility = false;
   bool ipv4 = true;
   bool ipv6 = true;
   /// For tests and peers on one machine. RFC 8445 section 5.1.1.1 excludes loopback addresses.
@@ -37,7 +58,8 @@ struct GathererConfig {
   /// IPv6 link-local (and 169.254/16) addresses. Off: they need a scope that candidates cannot
   /// carry.
   bool includeLinkLocal = false;
-  /// False under a relay-only policy: nothing is opened, asked or told (RFC 8828).
+  /// False under a relay-only policy: relayed candidates are all that is gathered, and they do not
+  /// tell the address that they were asked for from (RFC 8828).
   bool hostAndReflexive = true;
   uint16_t port = 0;  ///< 0 = any; else the same port on each address
   /// If not empty, these are used and no socket is opened and no interface looked at.
@@ -75,9 +97,13 @@ struct GatheringDone {};
 using GathererEvent =
     std::variant<std::monostate, CandidateGathered, CandidateError, SocketGone, GatheringDone>;
 
-/// Finds host and server-reflexive candidates (RFC 8445 section 5.1.1): one UDP socket per usable
-/// local address, one Binding request per socket and server. A machine. Host candidates are told as
-/// soon as their socket is open, whatever the servers do.
+/// Finds host, server-reflexive and relayed candidates (RFC 8445 section 5.1.1): one UDP socket per
+/// usable local address, one Binding request per socket and server, one allocation per TURN server
+/// and IP family of it. A machine. Host candidates are told as soon as their socket is open,
+/// whatever the servers do.
+///
+/// A relayed candidate has a socket id that no driver knows. What is to be sent on it goes to
+/// `sendRelayed`; what came through it waits in `pollRelayed`, as if it were a socket's.
 ///
 /// Queues: 64 packets (further ones are dropped; STUN repeats), 256 effects and 256 events (at most
 /// 32 addresses are used, so that they suffice while they are polled).
@@ -106,6 +132,21 @@ class PARLEY_EXPORT Gatherer {
   bool handleResolved(const Resolved& resolved, Timestamp now);
   /// False unless it is the answer to a request of this gatherer.
   bool handleDatagram(SocketId socket, const SocketAddress& from, ByteSpan datagram, Timestamp now);
+  bool handleStream(StreamBytes&& bytes, Timestamp now);
+  bool handlePressure(const StreamPressure& pressure, Timestamp now);
+
+  // Relays.
+  /// The socket leads to a TURN server: its datagrams go to handleFromServer.
+  bool leadsToServer(SocketId socket) const;
+  void handleFromServer(Datagram&& datagram, Timestamp now);
+  bool isRelay(SocketId socket) const;
+  /// False if it was dropped.
+  bool sendRelayed(TxPacket&& packet, Timestamp now);
+  bool pollRelayed(Datagram& out);
+  /// A candidate of the peer: asks for the permission before the first check.
+  void permit(const IpAddress& peer, Timestamp now);
+  /// Gives up the allocations, politely. Wants polling afterwards.
+  void closeRelays(Timestamp now);
 
   bool pollTransmit(TxPacket& out);
   bool pollEffect(Effect& out);

@@ -200,6 +200,8 @@ class PARLEY_EXPORT PeerTransport {
 
   void onSelectedPair(Timestamp now);
   bool queueOnPath(PacketBuf packet, TxClass txClass);
+  bool queue(TxPacket&& packet);
+  void pollGatherer();
 
   Environment& environment_;
   const TransportConfig config_;

@@ -46,19 +46,27 @@ class FacadeTest : public ::testing::Test {
 };
 
 TEST_F(FacadeTest, ConfigurationIsChecked) {
-  const auto withUrl = [&](const char* url) {
+  const auto withUrl = [&](const char* url, const char* user = "") {
     Configuration configuration;
-    configuration.iceServers = {{{url}, "", ""}};
+    configuration.iceServers = {{{url}, user, user}};
     return PeerConnection::create(loop, configuration);
   };
   for (const char* url :
        {"", "stun:", "stun:host:", "stun:host:0", "stun:host:65536", "stun:ho st", "http://host",
-        "stun:[::1", "stun:[nonsense]:3478", "stun:host?transport=udp"}) {
+        "stun:[::1", "stun:[nonsense]:3478", "stun:host?transport=udp", "turn:", "turn:host?",
+        "turn:host?transport=sctp", "turn:host?protocol=tcp", "turn:host:99999?transport=udp"}) {
     expectError(withUrl(url), ErrorCode::Syntax);
   }
-  for (const char* url : {"turn:host", "turns:host?transport=tcp", "stuns:host"}) {
-    expectError(withUrl(url), ErrorCode::NotSupported);
+  expectError(withUrl("stuns:host"), ErrorCode::NotSupported);
+  for (const char* url : {"turn:host", "TURN:host:80", "turn:host?transport=udp",
+                          "turn:[2001:db8::1]:3478?transport=TCP", "turns:host?transport=tcp",
+                          "turns:192.0.2.1:443", "turns:host?transport=udp"}) {
+    expectError(withUrl(url), ErrorCode::InvalidAccess);
+    EXPECT_TRUE(withUrl(url, "alice")) << url;
   }
+  Configuration roots;
+  roots.iceServers = {{{"turns:host"}, "alice", "wonderland", true, "not PEM"}};
+  expectError(PeerConnection::create(loop, roots), ErrorCode::Syntax);
   for (const char* url : {"stun:stun.example", "STUN:192.0.2.1:3479", "stun:[2001:db8::1]",
                           "stun:[2001:db8::1]:3478"}) {
     EXPECT_TRUE(withUrl(url)) << url;
