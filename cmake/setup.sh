@@ -1,6 +1,6 @@
 # Shared by tests/run, tests/bench/run and examples/run: installs what is missing and builds. To be sourced.
 #
-#   setup_packages GROUP...    base lint clang devices examples bench bench_peers browsers
+#   setup_packages GROUP...    base lint clang devices examples bench bench_peers turn browsers
 #   setup_build PRESET TARGET...    configures build-PRESET from cmake/cache/PRESET.cmake and builds the targets
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -18,6 +18,7 @@ declare -A package_groups=(
   [examples]="libcpp-httplib-dev nlohmann-json3-dev"
   [bench]="libbenchmark-dev"
   [bench_peers]="golang-go golang-github-pion-webrtc.v3-dev iproute2 util-linux"
+  [turn]="coturn openssl libnss3-tools"
   [browsers]="chromium firefox-esr iproute2 util-linux"
 )
 

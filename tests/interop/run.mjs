@@ -1,4 +1,6 @@
-// node run.mjs SCENARIO OFFERER ANSWERER [--clip FILE] [--all-interfaces] [--seconds N] [--mib N] [-- BROWSER OPTIONS...]
+// node run.mjs SCENARIO OFFERER ANSWERER [--clip FILE] [--all-interfaces] [--seconds N] [--mib N]
+//     [--turn PROGRAM [--turn-by udp|tcp|tls|udp6|secret]] [-- BROWSER OPTIONS...]
+// With --turn both sides see each other only through that TURN server: "coturn", or the path of examples/turnserver.
 // A peer is chromium, firefox, or the path of a native peer program. Started by `run`, which shuts the network off.
 // Ends with 0 (passed), 1 (failed) or 77 (a browser or the npm packages are not there).
 import { existsSync, writeFileSync } from 'node:fs';
@@ -6,6 +8,8 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Peer } from './peer.mjs';
 import { scenarios, toneOf } from './scenarios.mjs';
+import { useConfiguration } from './steps.mjs';
+import { startTurnServer, turnServerExists, WAYS } from './turn_server.mjs';
 
 const SKIPPED = 77;
 const PROGRAMS = { chromium: '/usr/bin/chromium', firefox: '/usr/bin/firefox-esr' };
@@ -16,12 +20,14 @@ const { values: options, positionals } = parseArgs({
     'all-interfaces': { type: 'boolean', default: false },
     seconds: { type: 'string', default: '170' },
     mib: { type: 'string', default: '200' },
+    turn: { type: 'string' },
+    'turn-by': { type: 'string', default: 'udp' },
   },
 });
 const [scenario, ...rest] = positionals;
 const kinds = rest.slice(0, 2);
 const extra = rest.slice(2);
-if (!scenarios[scenario] || kinds.length !== 2) {
+if (!scenarios[scenario] || kinds.length !== 2 || !WAYS[options['turn-by']]) {
   console.error(`usage: run SCENARIO OFFERER ANSWERER; scenarios: ${Object.keys(scenarios).join(' ')}`);
   process.exit(2);
 }
@@ -33,6 +39,11 @@ for (const kind of kinds) {
   }
 }
 
+if (options.turn && !turnServerExists(options.turn)) {
+  console.log(`SKIP: TURN server ${options.turn} missing`);
+  process.exit(SKIPPED);
+}
+
 const began = Date.now();
 const say = (...words) => console.log(`[${((Date.now() - began) / 1000).toFixed(1)} s]`, ...words);
 const figures = {};
@@ -40,8 +51,10 @@ const clip = options.clip && existsSync(options.clip) ? options.clip : undefined
 const context = { say, clip: Boolean(clip), mib: Number(options.mib), measure: more => Object.assign(figures, more) };
 
 const peers = [];
+let turn;
 function end(code) {
   for (const peer of peers) peer.kill();
+  turn?.kill();
   process.exit(code);
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => end(1));
@@ -52,6 +65,11 @@ setTimeout(() => {
 
 let code = 0;
 try {
+  if (options.turn) {
+    turn = await startTurnServer(options.turn, options['turn-by'], options['all-interfaces'] ? '192.0.2.1' : '127.0.0.1');
+    useConfiguration(turn.config);
+    if (turn.ca) extra.push('--ca', turn.ca);
+  }
   const common = [...(clip ? ['--clip', clip] : []), ...(options['all-interfaces'] ? ['--all-interfaces'] : [])];
   const started = await Promise.allSettled(
     kinds.map((kind, index) => Peer.start(kind, [...common, ...(PROGRAMS[kind] ? ['--tone', String(toneOf(index)), ...extra] : scenarios[scenario].native ?? [])])),
@@ -74,4 +92,10 @@ try {
   code = 1;
 }
 await Promise.all(peers.map(peer => peer.quit()));
+const relayed = await turn?.stop();
+turn = undefined;
+if (relayed) {
+  say(`the TURN server relayed ${relayed.packets_to_peers} packets to peers and ${relayed.packets_to_clients} to clients`);
+  if (relayed.packets_to_peers === 0) code = 1;
+}
 end(code);

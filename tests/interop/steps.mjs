@@ -14,8 +14,14 @@ export async function eventually(what, ms, attempt) {
   }
 }
 
+/// What every connection of this run is made with, e.g. TURN servers.
+let configuration = {};
+export const useConfiguration = config => {
+  configuration = config;
+};
+
 export async function start(a, b) {
-  for (const peer of [a, b]) await peer.cmd('create', { config: {} });
+  for (const peer of [a, b]) await peer.cmd('create', { config: configuration });
   return new Signaling(a, b);
 }
 

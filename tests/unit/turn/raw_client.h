@@ -1,9 +1,12 @@
 #pragma once
 
+#include <array>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "parley/base/check.h"
 #include "parley/stun/turn.h"
 #include "parley/turn/server.h"
 
@@ -65,7 +68,7 @@ struct RawServer {
     while (server.nextDeadline() <= end) {
       now = server.nextDeadline();
       server.advance(now);
-      EXPECT_GT(server.nextDeadline(), now);
+      PARLEY_CHECK(server.nextDeadline() > now);
       pump();
     }
     now = end;
