@@ -66,7 +66,7 @@ struct Connected {
 PairOptions withLimits() {
   PairOptions options;
   options.aToB.delay = Duration::millis(10);
-  options.aToB.queue.rate = DataRate::mbps(100);
+  options.aToB.queue.rate = DataRate::kbps(100 * 1000);
   options.limits.maxMessageSize = 64u << 20;
   options.limits.maxBufferedAmount = 512 * 1024;
   return options;
@@ -96,10 +96,10 @@ TEST(DataChannelStreamSim, RateChangesOutagesAndSmallerMtusLoseNothing) {
   sim::LinkConfig config = link.config();
   const auto during = [&](Duration d) { c.pair.runUntil([&] { return c.messages == 1; }, d); };
   during(Duration::millis(200));
-  config.queue.rate = DataRate::mbps(2);
+  config.queue.rate = DataRate::kbps(2 * 1000);
   link.setConfig(config);
   during(Duration::millis(1500));
-  config.queue.rate = DataRate::mbps(50);
+  config.queue.rate = DataRate::kbps(50 * 1000);
   config.mtu = 1280;  // what IPv6 guarantees
   config.delay = Duration::millis(150);
   link.setConfig(config);
@@ -116,7 +116,7 @@ TEST(DataChannelStreamSim, RateChangesOutagesAndSmallerMtusLoseNothing) {
 TEST(DataChannelStreamSim, AMessageOfHighPriorityPassesABulkTransfer) {
   PairOptions options = withLimits();
   options.aToB.delay = Duration::millis(20);
-  options.aToB.queue.rate = DataRate::mbps(20);
+  options.aToB.queue.rate = DataRate::kbps(20 * 1000);
   options.limits.maxBufferedAmount = 16u << 20;
   Connected c(options, {.priority = DataChannelPriority::VeryLow});
   DataChannelInit urgent;
