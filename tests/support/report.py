@@ -3,8 +3,8 @@
 
     report.py RESULTS [--seconds N] [--report FILE]
 
-RESULTS holds one JUnit file per run of CTest, `failed_builds`, and in `measures` one JSON object per
-measuring test, whose keys carry units. FILE gets all of it as one JSON document (tests/README.md).
+RESULTS holds one JUnit file per run of CTest, `runs` (names of those runs), `failed_builds`, and in `measures` one
+JSON object per measuring test, whose keys carry units. FILE gets all of it as one JSON document (tests/README.md).
 """
 
 import argparse
@@ -33,6 +33,10 @@ def read_run(path):
     }, failed
 
 
+def lines(path):
+    return path.read_text().split() if path.exists() else []
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("results", type=pathlib.Path)
@@ -44,8 +48,10 @@ def main():
     for path in sorted(args.results.glob("*.xml"), key=lambda p: p.stat().st_mtime):
         runs[path.stem], names = read_run(path)
         failed += [f"{path.stem}: {name}" for name in names]
-    builds = args.results / "failed_builds"
-    failed += builds.read_text().split() if builds.exists() else []
+    # What was asked for and did nothing (a label that no test has, all of them skipped) proves nothing either.
+    failed += [f"{name}: ran no test" for name in lines(args.results / "runs")
+               if name not in runs or not runs[name]["passed"] + runs[name]["failed"]]
+    failed += lines(args.results / "failed_builds")
     measures = {p.stem: json.loads(p.read_text()) for p in sorted((args.results / "measures").glob("*.json"))}
 
     print(f"\n{'run':14} {'passed':>7} {'failed':>7} {'skipped':>8} {'test time':>10}")
