@@ -45,6 +45,8 @@ void Sink::reset() {
 End Sink::run(Link& link, const Stop& stop) {
   reset();
   for (;;) {
+    // Asked before reading: what came before the loss is kept.
+    const bool lost = link.lost();
     while (const auto message = link.next()) {
       if (!handle(link, *message)) return End::Broken;
       if (stop()) return End::Stopped;
@@ -54,7 +56,7 @@ End Sink::run(Link& link, const Stop& stop) {
       ask(link, stop);
       if (next_ == count() && outstanding_.empty() && !current_) return farewell(link);
     }
-    if (link.lost()) return End::Lost;
+    if (lost) return End::Lost;
     acknowledge(link, false);
     progress_.show();
     link.keepAlive();
@@ -181,8 +183,8 @@ void Sink::want(Link& link, size_t file) {
   outstanding_.push_back({file, false, pieces.bytes, std::move(pieces.whole)});
 }
 
-Sink::Pieces Sink::piecesOf(const File& file, uint64_t size, uint64_t piece, bool tail,
-                            Link& link) {
+Sink::Pieces Sink::piecesOf(const File& file, uint64_t size, uint64_t piece, bool tail, Link& link,
+                            bool evenIfLost) {
   Pieces out;
   while (out.bytes < size && (tail || size - out.bytes >= piece)) {
     const uint64_t end = std::min(size, out.bytes + piece);
@@ -191,7 +193,8 @@ Sink::Pieces Sink::piecesOf(const File& file, uint64_t size, uint64_t piece, boo
     for (uint64_t at = out.bytes; at < end;) {
       const auto part = parley::MutableByteSpan(buffer_).first(
           static_cast<size_t>(std::min<uint64_t>(end - at, buffer_.size())));
-      if (file.read(part, at) != part.size() || link.lost()) return out;
+      if (file.read(part, at) != part.size()) return out;
+      if (link.lost() && !evenIfLost) return out;
       one.add(part);
       ahead.add(part);
       at += part.size();
@@ -237,7 +240,7 @@ bool Sink::onFile(const Json& message, Link& link) {
   } else {
     // The sender agrees to less than there was.
     current_->hash =
-        piecesOf(current_->to, *start, std::max<uint64_t>(*start, 1), true, link).whole;
+        piecesOf(current_->to, *start, std::max<uint64_t>(*start, 1), true, link, true).whole;
   }
   results_[request.file].resumedBytes = *start;
   skipped_ += *start;

@@ -57,7 +57,8 @@ class Sink final : public Transfer {
   void want(Link& link, size_t file);
   /// Checksums of the pieces of a file's first `size` bytes; with `tail` also of a last one that
   /// is shorter.
-  Pieces piecesOf(const File& file, uint64_t size, uint64_t piece, bool tail, Link& link);
+  Pieces piecesOf(const File& file, uint64_t size, uint64_t piece, bool tail, Link& link,
+                  bool evenIfLost = false);
   void acknowledge(Link& link, bool now);
   void finish(Link& link, size_t file, const std::string& sha256, bool wasThere);
   void fail(Link& link, size_t file, const std::string& reason);

@@ -27,12 +27,14 @@ End Source::run(Link& link, const Stop& stop) {
   progress_.begin(manifest_.bytes(), manifest_.files());
   list(link);
   for (;;) {
+    // Asked before reading: what came before the loss counts.
+    const bool lost = link.lost();
     while (const auto message = link.next()) {
       if (!handle(link, *message)) return End::Broken;
     }
-    if (bye_ || (allDone() && link.lost())) break;
+    if (bye_ || (allDone() && lost)) break;
     if (stop()) return End::Stopped;
-    if (link.lost()) return End::Lost;
+    if (lost) return End::Lost;
     progress_.show();
     link.keepAlive();
     if (!current_ && !requests_.empty()) {

@@ -124,7 +124,7 @@ TEST_F(TransferTest, TheSameReceiverAsksForNothingTwice) {
   write("in/b", pattern(1'500'000, 2));
   const auto from = source();
   const auto to = sink();
-  EXPECT_EQ(connect(*from, *to, 30).second, End::Lost);
+  EXPECT_EQ(connect(*from, *to, 42).second, End::Lost);
   const auto fresh = source();  // the sender was killed and knows nothing
   EXPECT_EQ(connect(*fresh, *to), std::make_pair(End::Done, End::Done));
   EXPECT_EQ(fresh->failed(), 0u);
