@@ -233,6 +233,11 @@ void RelayGatherer::failed(Relay& relay, turn::ClientFailed&& failure, Timestamp
   dropSockets(relay);
   ending_.push_back(std::move(relay.client));
   if (closed_) return;
+  if (std::exchange(relay.confirming, false)) {
+    relay.asking = true;
+    allocate(relay, now);
+    return;
+  }
   const bool unreachable = failure.code == kNotReached && !failure.wasAllocated;
   if (unreachable && relay.addresses.size() > 1) {
     relay.addresses.erase(relay.addresses.begin());
@@ -263,6 +268,8 @@ void RelayGatherer::restart(Timestamp now) {
       relay.retryAt = now;
     } else {
       tell(relay);
+      // A server that was started again knows nothing of it, and would be silent until the refresh.
+      relay.confirming = relay.client->confirm(now);
     }
   }
   pump(now);
@@ -422,6 +429,7 @@ void RelayGatherer::pump(Timestamp now) {
   for (Relay& relay : relays_) {
     if (!relay.client && relay.retryAt <= now) allocate(relay, now);
     if (relay.client) pumpClient(relay, now);
+    if (!relay.client || !relay.client->isConfirming()) relay.confirming = false;
   }
 }
 
@@ -447,8 +455,9 @@ bool RelayGatherer::finished() const {
   const bool resolving = std::any_of(servers_.begin(), servers_.end(), [](const Server& server) {
     return server.pending || (!server.asked && !server.addresses.empty());
   });
-  const bool asking =
-      std::any_of(relays_.begin(), relays_.end(), [](const Relay& relay) { return relay.asking; });
+  const bool asking = std::any_of(relays_.begin(), relays_.end(), [](const Relay& relay) {
+    return relay.asking || relay.confirming;
+  });
   return !resolving && !asking;
 }
 

@@ -71,7 +71,8 @@ class RelayGatherer {
     std::vector<SocketAddress> relayed;
     SocketAddress mapped;
     IpAddress answeredBy;
-    bool asking = true;  ///< holds up the end of gathering
+    bool asking = true;       ///< holds up the end of gathering
+    bool confirming = false;  ///< so does this: asking after a restart whether it still exists
     int failures = 0;
     Timestamp retryAt = Timestamp::never();
   };

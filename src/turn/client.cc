@@ -127,6 +127,18 @@ void ClientCore::handleNetworkChange(Timestamp now) {
   pump(now);
 }
 
+bool ClientCore::confirm(Timestamp now) {
+  now = clock_.clamp(now);
+  if (state_ != State::Allocated) return false;
+  if (!isConfirming()) ask({Kind::Refresh}, now);
+  pump(now);
+  return true;
+}
+
+bool ClientCore::isConfirming() const {
+  return asking(Kind::Refresh) || asking(Kind::Move);
+}
+
 ServerLink* ClientCore::linkOf(SocketId socket) {
   if (link_ && link_->owns(socket)) return link_.get();
   if (moving_ && moving_->owns(socket)) return moving_.get();
@@ -284,6 +296,12 @@ void Client::close(Timestamp now) {
 }
 void Client::handleNetworkChange(Timestamp now) {
   core_->handleNetworkChange(now);
+}
+bool Client::confirm(Timestamp now) {
+  return core_->confirm(now);
+}
+bool Client::isConfirming() const {
+  return core_->isConfirming();
 }
 bool Client::owns(SocketId socket) const {
   return core_->owns(socket);

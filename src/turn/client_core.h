@@ -28,6 +28,8 @@ class ClientCore {
   void start(Timestamp now);
   void close(Timestamp now);
   void handleNetworkChange(Timestamp now);
+  bool confirm(Timestamp now);
+  bool isConfirming() const;
   bool owns(SocketId socket) const;
   void handleSocketOpened(const SocketOpened& opened, Timestamp now);
   void handleSocketFailed(const SocketFailed& failed, Timestamp now);

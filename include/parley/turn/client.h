@@ -111,6 +111,11 @@ class PARLEY_EXPORT Client {
   /// sure that it is still reachable.
   void handleNetworkChange(Timestamp now);
 
+  /// Asks the server by a Refresh whether the allocation still exists; one that does not ends as
+  /// always. False where there is none.
+  bool confirm(Timestamp now);
+  bool isConfirming() const;
+
   bool owns(SocketId socket) const;
   void handleSocketOpened(const SocketOpened& opened, Timestamp now);
   void handleSocketFailed(const SocketFailed& failed, Timestamp now);
