@@ -18,8 +18,8 @@ class ReceivedTsns {
   struct Range {
     uint32_t first, last;
   };
-  /// As many as a long fat path leaves behind when its queue overflows; a hostile peer that leaves a
-  /// gap behind every chunk gets no more either.
+  /// As many as a long fat path leaves behind when its queue overflows; a hostile peer that leaves
+  /// a gap behind every chunk gets no more either.
   static constexpr size_t kMaxRanges = 8192;
   static constexpr size_t kMaxDuplicates = 16;
 
