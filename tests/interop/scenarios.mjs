@@ -185,6 +185,53 @@ async function renegotiate(a, b, context) {
   }
 }
 
+/// A video call whose only section ends, so that no transport is left, and comes back: ended and offered again by the
+/// offerer, by the answerer, and ended by the one to be offered again by the other.
+async function lastSection(a, b, context) {
+  const signaling = await start(a, b);
+  const other = peer => (peer === a ? b : a);
+  const call = async offerer => {
+    await addVideo(offerer, context);
+    const { offer, answer } = await signaling.negotiate(offerer, () => addVideo(other(offerer), context));
+    await connected(a, b);
+    for (const peer of [a, b]) await limitVideo(peer);
+    const figures = {};
+    for (const peer of [a, b]) {
+      const fps = await sees(peer);
+      const psnr = await recognises(peer, other(peer));
+      const role = peer === a ? 'offerer' : 'answerer';
+      figures[`${role}_received_video_fps`] = fps;
+      figures[`${role}_received_video_psnr_db_min`] = psnr.min;
+    }
+    context.say(`${offerer.name} offered video:`, JSON.stringify(figures));
+    context.measure(figures);
+    for (const peer of [a, b]) {
+      const { sdp } = peer === offerer ? offer : answer;
+      if (peer.name === 'native') ufrags.add(sdp.match(/a=ice-ufrag:(\S+)/)[1]);
+    }
+  };
+  // Firefox begins a new transport with the ICE credentials of the old.
+  const ufrags = new Set();
+  await call(a);
+  for (const [ends, returns] of [[a, a], [b, b], [a, b]]) {
+    await ends.cmd('stopTransceiver', { kind: 'video' });
+    const { offer, answer } = await signaling.negotiate(ends);
+    for (const { sdp } of [offer, answer]) assert.match(sdp, /^m=video 0 /m);
+    for (const { sdp } of [offer, answer]) assert.doesNotMatch(sdp, /^m=\S+ [1-9]/m);
+    await sleep(500);
+    const before = await Promise.all([a, b].map(peer => latest(peer, 'video')));
+    await sleep(1000);
+    const after = await Promise.all([a, b].map(peer => latest(peer, 'video')));
+    for (const [index, { name }] of [a, b].entries()) {
+      const more = (after[index]?.frames ?? 0) - (before[index]?.frames ?? 0);
+      assert(more <= 1, `${name} still sees ${more} frames`);
+    }
+    context.say(`${ends.name} stopped the only section`);
+    await call(returns);
+  }
+  assert.equal(ufrags.size, 4, 'a section that comes back begins a transport of its own');
+}
+
 /// New ICE credentials while data and sound flow, offered by the first offerer or by the first answerer: the DTLS role
 /// must be the one in force, or both ends must begin a new association.
 const restart = byAnswerer => async (a, b, context) => {
@@ -211,4 +258,4 @@ const restart = byAnswerer => async (a, b, context) => {
   }
 };
 
-export const scenarios = { messages, media: media(undefined), vp9: media(['VP9', 'rtx']), renegotiate, restart: restart(false), restart_by_answerer: restart(true), ...channelScenarios };
+export const scenarios = { messages, media: media(undefined), vp9: media(['VP9', 'rtx']), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), ...channelScenarios };
