@@ -320,17 +320,6 @@ TEST_F(PeerTransportTest, BothProfilesCarryMediaAndTheServerChooses) {
   }
 }
 
-TEST_F(PeerTransportTest, WithoutACommonProfileThereIsDataOnly) {
-  TransportConfig dataOnly;
-  dataOnly.srtpProfiles.clear();
-  addPeers(dataOnly);
-  world.connect(*a, *b);
-  EXPECT_FALSE(a->transport->readyForMedia() || b->transport->readyForMedia());
-  world.enableData(*a, *b);
-  (void)a->transport->dataChannels().open({.label = "x"}, world.now);
-  EXPECT_TRUE(world.runUntil([&] { return !b->channelEvents<sctp::ChannelIncoming>().empty(); }));
-}
-
 TEST_F(PeerTransportTest, SrtpBeforeTheKeysIsCountedAndDropped) {
   addPeers();
   world.introduce(*a, *b);
