@@ -126,6 +126,12 @@ TEST(DataChannelStreamSim, AMessageOfHighPriorityPassesABulkTransfer) {
   DataChannel near = c.pair.a().createDataChannel("urgent", urgent).value();
   DataChannel far = c.pair.b().createDataChannel("urgent", urgent).value();
   EXPECT_EQ(near.priority(), DataChannelPriority::High);
+  ASSERT_TRUE(c.pair.runUntil(
+      [&] {
+        return near.readyState() == DataChannelState::Open &&
+               far.readyState() == DataChannelState::Open;
+      },
+      Duration::seconds(1)));
   Timestamp sentAt;
   std::vector<Duration> delays;
   far.onMessage([&](const DataMessage&) { delays.push_back(c.pair.world().now() - sentAt); });
@@ -133,7 +139,8 @@ TEST(DataChannelStreamSim, AMessageOfHighPriorityPassesABulkTransfer) {
     delays.clear();
     for (int i = 0; i < count; ++i) {
       sentAt = c.pair.world().now();
-      EXPECT_TRUE(near.send(ByteSpan(Bytes(100))));
+      const Result<void> taken = near.send(ByteSpan(Bytes(100)));
+      EXPECT_TRUE(taken) << (taken ? "" : taken.error().message);
       const size_t before = delays.size();
       c.pair.runUntil([&] { return delays.size() > before; }, Duration::seconds(5));
       c.pair.run(Duration::micros(7300 + 1100 * (i % 7)));

@@ -11,7 +11,7 @@ constexpr size_t kInitialPackets = 10;  // RFC 6928's window, common practice fo
 constexpr double kStartupGain = 2.77;
 constexpr double kStartupWindow = 2.9;
 constexpr double kDrainGain = 0.5;
-constexpr double kFirstProbe = 1.1;
+constexpr double kFirstProbe = 1.05;
 /// A probe is worth so many packets at least: what adds the same for all lets the smaller of two
 /// flows grow faster, as additive increase does.
 constexpr double kProbePackets = 5;
@@ -19,6 +19,7 @@ constexpr double kMaxProbe = 2.0;
 constexpr double kHoldBack = 0.85;
 constexpr int kCruiseRounds = 6;
 constexpr Duration kMinRound = Duration::millis(20);
+constexpr Duration kMaxRoundQueue = Duration::millis(100);
 constexpr Duration kMinRttLife = Duration::seconds(10);
 /// Up to here the kernel's scheduling, not a link, makes the round trip: packets are not paced.
 constexpr Duration kShortPath = Duration::micros(1500);
@@ -48,6 +49,11 @@ double CongestionControl::firstProbe() const {
 /// How long a queue of ours may stand.
 Duration CongestionControl::queueTarget() const {
   return std::clamp(minRtt_ / 16, Duration::micros(1500), Duration::millis(25));
+}
+
+Duration CongestionControl::longestRound() const {
+  if (minRtt_.isInfinite()) return minRtt_;
+  return std::max(minRtt_ * 2, minRtt_ + kMaxRoundQueue);
 }
 
 void CongestionControl::hintRtt(Duration rtt, Timestamp now) {
@@ -105,7 +111,9 @@ void CongestionControl::onAck(const Ack& ack, Timestamp now) {
   roundAcked_ += ack.acked;
   if (!ack.stamp) return;
   roundAppLimited_ = roundAppLimited_ || ack.stamp->appLimited;
-  const bool roundTripOver = ack.stamp->delivered >= roundEnd_;
+  // A queue that grew by a multiple is to be seen before it has passed once.
+  const bool roundTripOver =
+      ack.stamp->delivered >= roundEnd_ || now - roundSince_ >= longestRound();
   if (mode_ == Mode::Drain && static_cast<double>(ack.inFlight) <= bdp()) enter(Mode::Cruise);
   if (roundTripOver && now - roundSince_ >= kMinRound) endRound(ack.inFlight, now);
 }
@@ -172,8 +180,8 @@ bool CongestionControl::queueGrows(Duration rtt) {
   return least > minRtt_ + std::max(minRtt_ / 4, Duration::millis(4));
 }
 
-/// A standing queue is drained. What should be gone by the rate held back and is still there was not
-/// ours: somebody else's, or a longer path. Then it is part of the round trip.
+/// A standing queue is drained. What should be gone by the rate held back and is still there was
+/// not ours: somebody else's, or a longer path. Then it is part of the round trip.
 void CongestionControl::checkQueue(Timestamp now) {
   if (roundMinRtt_.isInfinite() || minRtt_ < kShortPath) {
     drainQueue_ = false;

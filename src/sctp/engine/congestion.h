@@ -71,6 +71,7 @@ class CongestionControl {
   double firstProbe() const;
   Duration queueTarget() const;
   Duration quantumTime() const;
+  Duration longestRound() const;
   void sampleRtt(Duration rtt, Timestamp now);
   void sampleRate(Timestamp now);
   void endRound(size_t inFlight, Timestamp now);

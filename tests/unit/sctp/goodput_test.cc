@@ -197,7 +197,15 @@ TEST(Goodput, DISABLED_Trace) {
   path.jitter = Duration::fromSeconds(environment("JITTER", 0) / 1000);
   path.queue = static_cast<size_t>(environment("QUEUE", 256 * 1024));
   Transfer t(path);
-  for (int i = 0; i < 40; ++i) {
+  const double second = environment("MBIT2", path.megabits);
+  const Duration delay2 =
+      Duration::fromSeconds(environment("RTT2", path.rtt.seconds() * 1000) / 2000);
+  const double third = environment("MBIT3", second);
+  for (int i = 0; i < 48; ++i) {
+    if (i == 12 && second != path.megabits)
+      t.pair.setLink({.delay = delay2, .rate = second * 125'000, .queue = path.queue});
+    if (i == 24 && third != second)
+      t.pair.setLink({.delay = delay2, .rate = third * 125'000, .queue = path.queue});
     const double rate = t.run(Duration::millis(250));
     const AssociationStats s = t.a.association->stats();
     std::printf(
