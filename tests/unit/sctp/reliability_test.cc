@@ -207,6 +207,32 @@ TEST_P(ChannelLifeTest, TenThousandLivesOfIds) {
   EXPECT_EQ(opened, 10'000u);
 }
 
+TEST_P(ChannelLifeTest, LivesOfIdsDoNotMixWhereMuchIsLost) {
+  make({.delay = Duration::millis(10),
+        .jitter = Duration::millis(8),
+        .loss = 0.1,
+        .duplicate = 0.1});
+  connect();
+  for (int round = 0; round < 25; ++round) {
+    std::vector<ChannelId> ids;
+    for (int i = 0; i < 20; ++i) {
+      const std::string life = std::to_string(round) + "/" + std::to_string(i);
+      ids.push_back(open(*a, {.label = life}));
+      ASSERT_TRUE(send(*a, ids.back(), life));
+      // Closed with the message still queued, or in flight.
+      a->channels->close(ids.back(), pair->now());
+    }
+    ASSERT_TRUE(
+        until([&] { return a->channels->channelCount() + b->channels->channelCount() == 0; }));
+    std::map<ChannelId, std::string> labels;
+    for (const auto& in : b->got<ChannelIncoming>()) labels[in.id] = in.init.label;
+    ASSERT_EQ(labels.size(), 20u);
+    ASSERT_EQ(b->messages.size(), 20u) << "each its own, in round " << round;
+    for (const ChannelMessage& m : b->messages) ASSERT_EQ(asText(m.data), labels[m.channel]);
+    for (ChannelPeer* p : {a.get(), b.get()}) p->events.clear(), p->messages.clear();
+  }
+}
+
 TEST_P(ChannelLifeTest, BothOpeningTheSameIdLoseOnlyThatChannel) {
   // Two sides that believe to have the same DTLS role take the same ids.
   a->channels->setRemoteMaxMessageSize(0);
