@@ -134,26 +134,3 @@ TEST(Fairness, AWindowBasedSenderIsNeitherStarvedNorStarvesUs) {
 
 }  // namespace
 }  // namespace parley::sctp
-namespace parley::sctp {
-namespace {
-TEST(Fairness, DISABLED_Show) {
-  for (auto engines :
-       {std::vector{Engine::Native, Engine::Native, Engine::Native},
-        std::vector{Engine::UsrSctp, Engine::Native}, std::vector{Engine::Native, Engine::UsrSctp},
-        std::vector{Engine::UsrSctp, Engine::Native, Engine::Native}})
-    for (size_t q : {32u * 1024, 96u * 1024, 400u * 1024}) {
-      SharedLink link(12, Duration::millis(40), q);
-      for (Engine e : engines) {
-        link.add(e);
-        link.run(Duration::seconds(2));
-      }
-      for (int i = 0; i < 5; ++i) {
-        auto r = link.rates(Duration::seconds(5));
-        printf("q %zu:", q);
-        for (double x : r) printf(" %6.2f", x);
-        printf("  rtt %.1f\n", link.rttOf(0).seconds() * 1000);
-      }
-    }
-}
-}  // namespace
-}  // namespace parley::sctp

@@ -1,9 +1,6 @@
 // How much gets through, and how long small messages wait meanwhile, on paths with a bottleneck.
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-#include <string>
 
 #include <gtest/gtest.h>
 
@@ -158,64 +155,6 @@ TEST(Goodput, ANewRateIsFoundBothWays) {
   t.pair.setLink({.delay = Duration::millis(100), .rate = 5 * 125'000.0});
   t.run(Duration::seconds(8));
   EXPECT_GT(t.run(Duration::seconds(2)), 0.7 * 5 * kPayloadShare);
-}
-
-double environment(const char* name, double otherwise) {
-  const char* s = std::getenv(name);
-  return s != nullptr ? std::atof(s) : otherwise;
-}
-
-// The table of src/sctp/README.md: SECONDS=20 sctp_test --gtest_also_run_disabled_tests
-// --gtest_filter='*GoodputTable'
-TEST(Goodput, DISABLED_GoodputTable) {
-  const double seconds = environment("SECONDS", 5);
-  for (const double megabits : {20.0, 100.0}) {
-    for (const int rtt : {20, 75, 150}) {
-      for (const double loss : {0.0, 0.01, 0.05}) {
-        std::string line;
-        for (const Engine engine : {Engine::Native, Engine::UsrSctp}) {
-          Transfer t({.megabits = megabits, .rtt = Duration::millis(rtt), .loss = loss}, engine);
-          t.run(Duration::seconds(3));
-          char cell[64];
-          std::snprintf(cell, sizeof cell, " %7.2f", t.run(Duration::fromSeconds(seconds)));
-          line += cell;
-        }
-        std::printf("%3.0f Mb/s %3d ms %1.0f %%: native, usrsctp Mb/s%s\n", megabits, rtt,
-                    loss * 100, line.c_str());
-        std::fflush(stdout);
-      }
-    }
-  }
-}
-
-// One path, a line each quarter of a second: MBIT, RTT (ms), LOSS (%), JITTER (ms), QUEUE (bytes).
-TEST(Goodput, DISABLED_Trace) {
-  Path path;
-  path.megabits = environment("MBIT", 20);
-  path.rtt = Duration::fromSeconds(environment("RTT", 40) / 1000);
-  path.loss = environment("LOSS", 0) / 100;
-  path.jitter = Duration::fromSeconds(environment("JITTER", 0) / 1000);
-  path.queue = static_cast<size_t>(environment("QUEUE", 256 * 1024));
-  Transfer t(path);
-  const double second = environment("MBIT2", path.megabits);
-  const Duration delay2 =
-      Duration::fromSeconds(environment("RTT2", path.rtt.seconds() * 1000) / 2000);
-  const double third = environment("MBIT3", second);
-  for (int i = 0; i < 48; ++i) {
-    if (i == 12 && second != path.megabits)
-      t.pair.setLink({.delay = delay2, .rate = second * 125'000, .queue = path.queue});
-    if (i == 24 && third != second)
-      t.pair.setLink({.delay = delay2, .rate = third * 125'000, .queue = path.queue});
-    const double rate = t.run(Duration::millis(250));
-    const AssociationStats s = t.a.association->stats();
-    std::printf(
-        "%5.2f s: %7.2f Mb/s window %8u in flight %8u pace %7.2f Mb/s rtt %6.1f min %6.1f "
-        "repeated %llu timeouts %llu receiver window %u\n",
-        0.25 * (i + 1), rate, s.congestionWindow, s.bytesInFlight,
-        static_cast<double>(s.pacingRate) * 8e-6, s.smoothedRtt.seconds() * 1000,
-        s.minRtt.seconds() * 1000, static_cast<unsigned long long>(s.retransmittedChunks),
-        static_cast<unsigned long long>(s.timeouts), s.receiverWindow);
-  }
 }
 
 }  // namespace
