@@ -11,6 +11,7 @@ endfunction()
 
 parley_lint(layers ${checks}/layers.py)
 parley_lint(purity ${checks}/purity.py)
+parley_lint(machines ${checks}/machines.py)
 parley_lint(size ${checks}/text.py size)
 parley_lint(ascii ${checks}/text.py ascii)
 parley_lint(links ${checks}/text.py links)

@@ -1,0 +1,210 @@
+// The rules of every machine (support/machine_contract.h), for the agent, gathering and name
+// look-up.
+
+#include "support/machine_contract.h"
+
+#include "parley/ice/agent.h"
+#include "parley/ice/gatherer.h"
+#include "parley/ice/mdns_resolver.h"
+#include "parley/stun/message_builder.h"
+
+namespace parley::ice {
+namespace {
+
+using namespace parley::test;
+
+const SocketAddress kFirst{IpAddress::v4(10, 0, 0, 1), 4001};
+const SocketAddress kSecond{IpAddress::v4(10, 0, 0, 2), 4001};
+
+class AgentContract final : public Contracted {
+ public:
+  AgentContract(uint64_t seed, bool isFirst)
+      : world_(seed),
+        local_(isFirst ? kFirst : kSecond),
+        remote_(isFirst ? kSecond : kFirst),
+        agent_(world_.environment, {.role = isFirst ? Role::Controlling : Role::Controlled}) {}
+  static void introduce(AgentContract& a, AgentContract& b) {
+    a.peer_ = b.agent_.localCredentials();
+    b.peer_ = a.agent_.localCredentials();
+  }
+  static Candidate host(const SocketAddress& address) {
+    Candidate candidate;
+    candidate.foundation = "1";
+    candidate.address = address;
+    candidate.priority = 2'130'706'431;
+    return candidate;
+  }
+  void start(Timestamp now) override {
+    agent_.addLocalCandidate(host(local_), SocketId(1), now);
+    agent_.setRemoteCredentials(peer_, false, now);
+    agent_.addRemoteCandidate(host(remote_), now);
+  }
+  bool serve(Timestamp) override {
+    Effect effect;
+    return agent_.pollEffect(effect);
+  }
+  void handle(ByteSpan bytes, Timestamp now) override {
+    (void)agent_.handleStun(SocketId(1), remote_, local_, bytes, now);
+  }
+  bool pollDatagram(Bytes& out) override {
+    TxPacket packet;
+    if (!agent_.pollTransmit(packet)) return false;
+    out = toBytes(packet.data.span());
+    return true;
+  }
+  bool pollEvent(std::string& out) override {
+    AgentEvent event;
+    if (!agent_.pollEvent(event)) return false;
+    out = "event " + std::to_string(event.index());
+    return true;
+  }
+  void advance(Timestamp now) override { agent_.advance(now); }
+  Timestamp nextDeadline() const override { return agent_.nextDeadline(); }
+  bool close(Timestamp now) override {
+    agent_.close(now);
+    return true;
+  }
+
+ private:
+  ContractWorld world_;
+  SocketAddress local_, remote_;
+  Agent agent_;
+  Credentials peer_;
+};
+
+class GathererContract final : public Contracted {
+ public:
+  explicit GathererContract(uint64_t seed)
+      : world_(seed), gatherer_(world_.environment, ids_, config()) {}
+  static GathererConfig config() {
+    GathererConfig config;
+    config.stunServers = {{.host = "10.0.0.2", .port = 4001, .url = "stun:10.0.0.2:4001"}};
+    config.keepalive = Duration::millis(500);
+    return config;
+  }
+  void start(Timestamp now) override { gatherer_.start(now); }
+  void work(int round, Timestamp now) override {
+    if (round == 15) gatherer_.restart(now);
+  }
+  bool serve(Timestamp now) override {
+    Effect effect;
+    if (!gatherer_.pollEffect(effect)) return false;
+    return host_.answer(std::move(effect), [&](Input&& input) {
+      if (auto* change = std::get_if<InterfacesChanged>(&input)) {
+        gatherer_.handleInterfaces(*change, now);
+      } else if (auto* opened = std::get_if<SocketOpened>(&input)) {
+        gatherer_.handleSocketOpened(*opened, now);
+      }
+    });
+  }
+  void handle(ByteSpan bytes, Timestamp now) override {
+    (void)gatherer_.handleDatagram(host_.socket, kSecond, bytes, now);
+  }
+  bool pollDatagram(Bytes& out) override {
+    TxPacket packet;
+    if (!gatherer_.pollTransmit(packet)) return false;
+    out = toBytes(packet.data.span());
+    return true;
+  }
+  bool pollEvent(std::string& out) override {
+    GathererEvent event;
+    if (!gatherer_.pollEvent(event)) return false;
+    out = "event " + std::to_string(event.index());
+    return true;
+  }
+  void advance(Timestamp now) override { gatherer_.advance(now); }
+  Timestamp nextDeadline() const override { return gatherer_.nextDeadline(); }
+  bool close(Timestamp now) override {
+    gatherer_.close(now);
+    return true;
+  }
+
+ private:
+  ContractWorld world_;
+  IdAllocator ids_;
+  ContractHost host_{kFirst.ip};
+  Gatherer gatherer_;
+};
+
+/// Answers Binding requests.
+class StunResponder final : public Contracted {
+ public:
+  void handle(ByteSpan bytes, Timestamp) override {
+    const auto request = stun::Message::parse(bytes);
+    if (!request || request->messageClass() != stun::Class::Request) return;
+    uint8_t buffer[200];
+    stun::MessageBuilder answer(buffer, stun::Class::Success, stun::Method::Binding,
+                                request->transactionId());
+    answer.xorAddress(stun::AttributeType::XorMappedAddress, {IpAddress::v4(192, 0, 2, 1), 7});
+    answers_.push_back(toBytes(answer.written()));
+  }
+  bool pollDatagram(Bytes& out) override {
+    if (answers_.empty()) return false;
+    out = std::move(answers_.back());
+    answers_.pop_back();
+    return true;
+  }
+  void advance(Timestamp) override {}
+  Timestamp nextDeadline() const override { return Timestamp::never(); }
+
+ private:
+  std::vector<Bytes> answers_;
+};
+
+class MdnsContract final : public Contracted {
+ public:
+  explicit MdnsContract(uint64_t seed)
+      : world_(seed), resolver_(world_.environment, ids_, {.timeout = Duration::seconds(1)}) {}
+  void work(int round, Timestamp now) override {
+    if (round % 7 != 0) return;
+    const auto digit = static_cast<char>('0' + round % 10);
+    resolver_.resolve(ResolveId(static_cast<uint32_t>(round + 1)),
+                      std::string("d0a5c0f2-7a6a-4c4b-9a3e-00000000000") + digit + ".local", now);
+  }
+  bool serve(Timestamp now) override {
+    Effect effect;
+    if (!resolver_.pollEffect(effect)) return false;
+    return host_.answer(std::move(effect), [&](Input&& input) {
+      if (auto* opened = std::get_if<SocketOpened>(&input))
+        resolver_.handleSocketOpened(*opened, now);
+    });
+  }
+  void handle(ByteSpan bytes, Timestamp now) override {
+    (void)resolver_.handleDatagram(host_.socket, {kSecond.ip, 5353}, bytes, now);
+  }
+  bool pollDatagram(Bytes& out) override {
+    TxPacket packet;
+    if (!resolver_.pollTransmit(packet)) return false;
+    out = toBytes(packet.data.span());
+    return true;
+  }
+  bool pollEvent(std::string& out) override {
+    Resolved result;
+    if (!resolver_.pollResult(result)) return false;
+    out = "result " + std::to_string(result.id.value);
+    return true;
+  }
+  void advance(Timestamp now) override { resolver_.advance(now); }
+  Timestamp nextDeadline() const override { return resolver_.nextDeadline(); }
+
+ private:
+  ContractWorld world_;
+  IdAllocator ids_;
+  ContractHost host_{kFirst.ip};
+  MdnsResolver resolver_;
+};
+
+PARLEY_MACHINES(Ice, MachineCase{"Agent", pairOf<AgentContract>()},
+                MachineCase{"Gatherer",
+                            [](uint64_t seed) {
+                              return ContractedPair{std::make_unique<GathererContract>(seed),
+                                                    std::make_unique<StunResponder>()};
+                            }},
+                // Two of them hear each other's questions.
+                MachineCase{"MdnsResolver", [](uint64_t seed) {
+                              return ContractedPair{std::make_unique<MdnsContract>(seed),
+                                                    std::make_unique<MdnsContract>(seed + 1)};
+                            }});
+
+}  // namespace
+}  // namespace parley::ice
