@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "parley/base/bytes.h"
 #include "parley/base/environment.h"
@@ -48,16 +49,24 @@ struct Run {
     association = createAssociation(env, config);
   }
 
+  /// Adds a chunk to the packet under way.
+  void append(uint8_t type, uint8_t flags, ByteSpan value) {
+    if (bundle.empty()) bundle.resize(12);
+    if (bundle.size() + value.size() > 60'000) return;
+    const size_t at = bundle.size();
+    bundle.resize(at + 4);
+    bundle[at] = type;
+    bundle[at + 1] = flags;
+    storeU16(&bundle[at + 2], static_cast<uint16_t>(value.size() + 4));
+    bundle.insert(bundle.end(), value.begin(), value.end());
+    bundle.resize((bundle.size() + 3) & ~size_t{3});
+  }
   void packet(uint8_t type, uint8_t flags, ByteSpan value, uint32_t tag) {
-    Bytes out(16 + value.size());
+    append(type, flags, value);
+    Bytes out = std::exchange(bundle, {});
     storeU16(&out[0], 5000);
     storeU16(&out[2], 5000);
     storeU32(&out[4], tag);
-    out[12] = type;
-    out[13] = flags;
-    storeU16(&out[14], static_cast<uint16_t>(value.size() + 4));
-    for (size_t i = 0; i < value.size(); ++i) out[16 + i] = value[i];
-    out.resize((out.size() + 3) & ~size_t{3});
     storeChecksum(out, packetChecksum(out));
     association->handlePacket(out, now);
   }
@@ -86,8 +95,9 @@ struct Run {
     require(association->nextDeadline() > now);
     poll();
   }
-  /// CookieWait, CookieEchoed, Established, with data in flight, with a reset under way, shutting
-  /// down in both ways, closed.
+  /// Not begun, CookieWait, CookieEchoed, Established, with data in flight, with a reset under way,
+  /// ShutdownPending, ShutdownReceived, ShutdownSent, ShutdownAckSent, ended.
+  static constexpr int kStates = 11;
   void reach(int state) {
     if (state == 0) return;
     association->connect(now);
@@ -100,6 +110,15 @@ struct Run {
     if (state == 2) return;
     packet(chunk::kCookieAck, 0, {}, theirTag);
     if (state == 3) return;
+    if (state >= 8) {
+      Bytes point(4);
+      storeU32(point.data(), theirTsn - 1);
+      if (state == 8) association->shutdown(now);
+      if (state == 9) packet(chunk::kShutdown, 0, point, theirTag);
+      if (state == 10) association->abort(now);
+      poll();
+      return;
+    }
     const Bytes payload(9000, 1);
     static_cast<void>(association->send(1, 53, payload, {}, now));
     static_cast<void>(
@@ -142,7 +161,8 @@ struct Run {
         break;
     }
   }
-  void peer(uint8_t type, ByteReader& in) {
+  /// `bundled`: the chunk waits for the next one, to come in one packet with it.
+  void peer(uint8_t type, ByteReader& in, bool bundled = false) {
     const uint8_t flags = in.u8();
     const size_t wanted = in.u8() * 6u;
     Bytes value = toBytes(in.bytes(wanted < in.remaining() ? wanted : in.remaining()));
@@ -174,7 +194,11 @@ struct Run {
       default:
         break;
     }
-    packet(type, flags, value, type == chunk::kInit ? 0 : theirTag);
+    if (bundled) {
+      append(type, flags, value);
+    } else {
+      packet(type, flags, value, type == chunk::kInit ? 0 : theirTag);
+    }
   }
 
   SeededRandom random{3};
@@ -186,6 +210,7 @@ struct Run {
   uint32_t theirTag = 0;
   uint32_t theirTsn = 0;
   Bytes cookie;
+  Bytes bundle;
 };
 
 constexpr uint8_t kTypes[] = {
@@ -199,7 +224,7 @@ constexpr uint8_t kTypes[] = {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   Run run(data[0]);
-  run.reach(data[1] % 8);
+  run.reach(data[1] % Run::kStates);
   ByteReader in({data + 2, size - 2});
   Inbound inbound;
   AssociationEvent event;
@@ -220,6 +245,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         break;
       case 3:
         run.peer(in.u8(), in);
+        break;
+      case 4:
+        run.peer(kTypes[op % std::size(kTypes)], in, true);
         break;
       default:
         run.peer(kTypes[op % std::size(kTypes)], in);

@@ -73,7 +73,36 @@ void NativeAssociation::handlePacket(ByteSpan packet, Timestamp now) {
     if (earlyPackets_.size() < kMaxEarlyPackets) earlyPackets_.push_back(toBytes(packet));
     return;
   }
-  if (phase_ != Phase::Ended) feed(packet);
+  if (phase_ == Phase::Ended) {
+    answerAfterTheEnd(packet);
+  } else {
+    feed(packet);
+  }
+}
+
+/// Our last word may have been lost. RFC 9260 section 8.4, rules 5 and 8: a peer that still waits
+/// is told once more that it is over.
+void NativeAssociation::answerAfterTheEnd(ByteSpan packet) {
+  const std::optional<PacketSummary> summary = inspect(packet);
+  if (!summary || peerTag_ == 0 || !checksumFits(packet, *summary) || !isForUs(packet, *summary)) {
+    ++stats_.packetsDropped;
+    return;
+  }
+  switch (packet[kCommonHeaderSize]) {
+    case chunk::kAbort:
+    case chunk::kShutdownComplete:
+    case chunk::kInit:
+    case chunk::kInitAck:
+    case chunk::kCookieEcho:
+    case chunk::kError:
+      return;
+    case chunk::kShutdownAck:
+      queueReply({chunk::kShutdownComplete, 0, peerTag_, {}});
+      return;
+    default:
+      queueReply({chunk::kAbort, 0, peerTag_, {}});
+      return;
+  }
 }
 
 // ---- sending
@@ -198,10 +227,12 @@ void NativeAssociation::abort(Timestamp now) {
 }
 
 /// The peer broke the protocol: ABORT with the cause, and the association has failed.
-void NativeAssociation::failWith(uint16_t causeCode, std::string reason) {
+void NativeAssociation::failWith(uint16_t causeCode, std::string reason, ByteSpan causeInfo) {
   Bytes cause(4);
   storeU16(&cause[0], causeCode);
-  storeU16(&cause[2], 4);
+  storeU16(&cause[2], static_cast<uint16_t>(4 + causeInfo.size()));
+  cause.insert(cause.end(), causeInfo.begin(), causeInfo.end());
+  replies_.clear();
   queueReply({chunk::kAbort, 0, peerTag_, std::move(cause)});
   end(AssociationState::Failed, std::move(reason), causeCode);
 }

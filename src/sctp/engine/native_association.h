@@ -105,7 +105,8 @@ class NativeAssociation final : public Association {
   }
   void setState(AssociationState state);
   void end(AssociationState state, std::string reason, std::optional<uint16_t> causeCode);
-  void failWith(uint16_t causeCode, std::string reason);
+  void failWith(uint16_t causeCode, std::string reason, ByteSpan causeInfo = {});
+  void answerAfterTheEnd(ByteSpan packet);
   void queueReply(Reply reply);
   Result<void> checkSend(uint16_t stream, size_t size, const SendOptions& options);
   SendScheduler::Request request(uint16_t stream, uint32_t ppid, const SendOptions& options) const;
@@ -123,7 +124,9 @@ class NativeAssociation final : public Association {
   void handleData(const ChunkView& c);
   void acceptData(const ChunkView& c, uint32_t tsn, bool isNext);
   void handleSack(const ChunkView& c);
-  void processAck(uint32_t cumulative, std::optional<ByteSpan> gaps, ByteSpan duplicates);
+  /// False: it acknowledged what was never sent, or nothing new is to be learnt from it.
+  bool processAck(uint32_t cumulative, std::optional<ByteSpan> gaps, ByteSpan duplicates,
+                  std::optional<uint32_t> window);
   void handleForwardTsn(const ChunkView& c);
   void handleShutdown(const ChunkView& c);
   void handleAbort(const ChunkView& c);

@@ -9,7 +9,7 @@
 namespace parley::sctp {
 namespace {
 
-constexpr uint16_t kCauseRestartWithNewAddresses = 11;
+constexpr uint16_t kCauseProtocolViolation = 13;
 
 }  // namespace
 
@@ -28,6 +28,11 @@ InitChunk NativeAssociation::ownInit(uint32_t tag, uint32_t tsn) const {
 }
 
 void NativeAssociation::handleInit(const ChunkView& c) {
+  if (phase_ == Phase::ShutdownAckSent) {
+    // Section 9.2: one that begins anew while this association ends has not heard of the end.
+    shutdownDue_ = true;
+    return;
+  }
   const std::optional<InitChunk> init = parseInit(c.value);
   if (!init) return;
   StateCookie cookie;
@@ -97,7 +102,7 @@ void NativeAssociation::handleCookieEcho(const ChunkView& c, uint32_t tag) {
   // that starts anew within one has lost all channels, and so have we.
   if (cookie->localTieTag == localTag_ && cookie->peerTieTag == peerTag_) {
     peerTag_ = cookie->peer.tag;
-    failWith(kCauseRestartWithNewAddresses, "the peer restarted the association");
+    failWith(kCauseProtocolViolation, "the peer restarted the association");
   }
 }
 

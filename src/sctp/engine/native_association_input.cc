@@ -205,7 +205,7 @@ void NativeAssociation::handleData(const ChunkView& c) {
   if ((c.type == chunk::kIData) != interleaving) return;
   const size_t header = interleaving ? kIDataHeaderSize : kDataHeaderSize;
   if (c.value.size() == header) {
-    failWith(kCauseNoUserData, "the peer sent a chunk without data");
+    failWith(kCauseNoUserData, "the peer sent a chunk without data", c.value.first(4));
     return;
   }
   packetHadData_ = true;
@@ -309,8 +309,10 @@ void NativeAssociation::handleSack(const ChunkView& c) {
   const uint32_t cumulative = loadU32(&c.value[0]);
   if (isNewer(outstanding_.cumulativeAck(), cumulative)) return;
   const uint32_t before = peerWindow_;
-  peerWindow_ = loadU32(&c.value[4]);
-  processAck(cumulative, c.value.subspan(12, gaps), c.value.subspan(12 + gaps, duplicates));
+  if (!processAck(cumulative, c.value.subspan(12, gaps), c.value.subspan(12 + gaps, duplicates),
+                  loadU32(&c.value[4]))) {
+    return;
+  }
   // A window that opens again: what was sent into the closed one has been thrown away.
   if (windowProbe_ && peerWindow_ > before && peerWindow_ >= config_.mtu) {
     windowProbe_ = false;
@@ -318,10 +320,11 @@ void NativeAssociation::handleSack(const ChunkView& c) {
   }
 }
 
-void NativeAssociation::processAck(uint32_t cumulative, std::optional<ByteSpan> gaps,
-                                   ByteSpan duplicates) {
+bool NativeAssociation::processAck(uint32_t cumulative, std::optional<ByteSpan> gaps,
+                                   ByteSpan duplicates, std::optional<uint32_t> window) {
   const Outstanding::AckResult result = outstanding_.onSack(cumulative, gaps, duplicates, now_);
-  if (!result.valid) return;
+  if (!result.valid) return false;
+  if (window) peerWindow_ = *window;
   errors_ = 0;
   if (result.rtt) noteRtt(*result.rtt);
   const size_t lost = outstanding_.detectLosses(rtt_.smoothed(), now_);
@@ -347,6 +350,7 @@ void NativeAssociation::processAck(uint32_t cumulative, std::optional<ByteSpan> 
   }
   armProbe();
   askResets();
+  return true;
 }
 
 // ---- the rest
@@ -363,7 +367,7 @@ void NativeAssociation::handleHeartbeatAck(const ChunkView& c) {
 
 void NativeAssociation::handleShutdown(const ChunkView& c) {
   if (!isUp()) return;
-  processAck(loadU32(c.value.data()), std::nullopt, {});
+  processAck(loadU32(c.value.data()), std::nullopt, {}, std::nullopt);
   switch (phase_) {
     case Phase::Established:
       phase_ = Phase::ShutdownReceived;

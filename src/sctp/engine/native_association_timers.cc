@@ -100,9 +100,10 @@ void NativeAssociation::armRetransmission() {
 }
 
 /// RFC 8985 section 7.2: two round trips after the last transmission. The flag that asks for an
-/// immediate SACK is on the last chunk, so the peer's delay need not be allowed for.
+/// immediate SACK is on the last chunk, so the peer's delay need not be allowed for. What went into
+/// a closed window is the timer's business alone.
 void NativeAssociation::armProbe() {
-  if (!outstanding_.hasInFlight() || outstanding_.hasLost() || probesSent_ >= kMaxProbes ||
+  if (windowProbe_ || !outstanding_.hasInFlight() || outstanding_.hasLost() || probesSent_ >= kMaxProbes ||
       !rtt_.hasSample()) {
     probeTimer_ = Timestamp::never();
     return;
@@ -117,7 +118,8 @@ void NativeAssociation::onRetransmissionTimer() {
   retransmissionTimer_ = Timestamp::never();
   probeTimer_ = Timestamp::never();
   probeDue_ = false;
-  probesSent_ = 0;
+  // Until something is acknowledged the timer backs off, and nothing goes between its expiries.
+  probesSent_ = kMaxProbes;
   if (!outstanding_.hasInFlight() && !outstanding_.hasLost() && !outstanding_.needsForward())
     return;
   ++stats_.timeouts;

@@ -25,6 +25,7 @@ constexpr size_t kKeptCapacity = 256;
 void Outstanding::start(uint32_t initialTsn, bool interleaving, bool mayRenege) {
   clear();
   mayRenege_ = mayRenege;
+  maxChunks_ = interleaving ? kMaxChunks : kMaxNumbered;
   base_ = initialTsn;
   lostHint_ = base_;
   forward_ = base_ - 1;

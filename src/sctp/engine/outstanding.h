@@ -39,6 +39,8 @@ class Outstanding {
  public:
   /// More chunks than a gap block's 16-bit offsets reach cannot be reported as received.
   static constexpr size_t kMaxChunks = 60'000;
+  /// Without interleaving messages are numbered by 16 bits, half of which tell newer from older.
+  static constexpr size_t kMaxNumbered = 32'000;
 
   struct AckResult {
     bool valid = false;  ///< false: acknowledges what was never sent, or an old SACK
@@ -65,7 +67,7 @@ class Outstanding {
   uint32_t cumulativeAck() const { return base_ - 1; }
   /// Nothing is unacknowledged, nothing to forward.
   bool empty() const { return count_ == 0; }
-  bool full() const { return count_ >= kMaxChunks; }
+  bool full() const { return count_ >= maxChunks_; }
   size_t chunks() const { return count_; }
   size_t inFlightBytes() const { return inFlightBytes_; }
   size_t inFlightPayload() const { return inFlightPayload_; }
@@ -143,6 +145,7 @@ class Outstanding {
   MessagePool& pool_;
   size_t header_ = 16;
   bool mayRenege_ = true;
+  size_t maxChunks_ = kMaxChunks;
   uint32_t base_ = 0;  ///< TSN of the first chunk held
   size_t count_ = 0;
   std::vector<SentChunk> ring_;
