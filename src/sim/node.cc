@@ -9,6 +9,7 @@ namespace {
 
 /// Rounds of input and output at one instant after which a node counts as spinning.
 constexpr int kMaxRounds = 10'000;
+constexpr size_t kMaxTogether = 64;
 /// Deadlines within one virtual millisecond after which it counts as spinning too.
 constexpr uint32_t kMaxWakesPerMilli = 10'000;
 /// Event argument: a deadline. Others are slots of resolving_.
@@ -80,8 +81,7 @@ bool Node::cycle() {
   bool worked = false;
   while (!inputs_.empty()) {
     worked = true;
-    ++counters_.inputs;
-    driven_->handle(inputs_.pop(), kernel_.now());
+    deliver();
   }
   if (driven_->nextDeadline() <= kernel_.now()) {
     worked = true;
@@ -100,6 +100,22 @@ bool Node::cycle() {
     execute(effect);
   }
   return worked;
+}
+
+/// Datagrams as the driver on real sockets hands them on: those that arrived together at once.
+void Node::deliver() {
+  while (!inputs_.empty() && arrived_.size() < kMaxTogether &&
+         std::holds_alternative<Datagram>(inputs_.front())) {
+    arrived_.push_back(std::get<Datagram>(inputs_.pop()));
+  }
+  if (arrived_.empty()) {
+    ++counters_.inputs;
+    driven_->handle(inputs_.pop(), kernel_.now());
+    return;
+  }
+  counters_.inputs += arrived_.size();
+  driven_->handleDatagrams(arrived_, kernel_.now());
+  arrived_.clear();
 }
 
 void Node::advanceIfDue() {

@@ -132,11 +132,7 @@ void PeerTransport::handle(Input&& input, Timestamp now) {
   now = clock_.clamp(now);
   // Socket and resolver news belong to whoever wished for them; the ids tell them apart.
   if (auto* datagram = std::get_if<Datagram>(&input)) {
-    if (gatherer_.leadsToServer(datagram->socket)) {
-      gatherer_.handleFromServer(std::move(*datagram), now);
-    } else {
-      handleDatagram(std::move(*datagram), now);
-    }
+    handleDatagram(std::move(*datagram), now);
   } else if (auto* bytes = std::get_if<StreamBytes>(&input)) {
     gatherer_.handleStream(std::move(*bytes), now);
   } else if (const auto* pressure = std::get_if<StreamPressure>(&input)) {
@@ -181,6 +177,10 @@ void PeerTransport::handleStun(const Datagram& datagram, Timestamp now) {
 }
 
 void PeerTransport::handleDatagram(Datagram&& datagram, Timestamp now) {
+  if (gatherer_.leadsToServer(datagram.socket)) {
+    gatherer_.handleFromServer(std::move(datagram), now);
+    return;
+  }
   counters_.bytesReceived += datagram.data.size();
   ++counters_.packetsReceived;
   const PacketClass packetClass = classify(datagram.data.span());

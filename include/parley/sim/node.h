@@ -61,6 +61,7 @@ class PARLEY_EXPORT Node final : private UdpSink, private StreamSink, private Ev
   void enqueue(Input&& input);
   void markDirty();
   bool cycle();
+  void deliver();
   void advanceIfDue();
   void transmit(TxPacket& packet);
   void execute(Effect& effect);
@@ -77,6 +78,7 @@ class PARLEY_EXPORT Node final : private UdpSink, private StreamSink, private Ev
   Host& host_;
   Driven* driven_;
   RingQueue<Input> inputs_{1u << 20};
+  std::vector<Datagram> arrived_;
   std::unordered_map<SocketId, Socket> sockets_;
   std::array<TxPacket, 32> batch_;
   std::vector<Resolve> resolving_;
