@@ -282,8 +282,10 @@ void ClientCore::handleError(const stun::Message& response, Request request, Tim
     ask({Kind::Allocate, request.tries}, now);
     return;
   } else if (code == number(StunError::AddressFamilyNotSupported) &&
-             request.kind == Kind::Allocate && families_ == RelayFamilies::Both) {
-    families_ = RelayFamilies::V4;
+             request.kind == Kind::Allocate && families_ != RelayFamilies::V6 &&
+             config_.families == RelayFamilies::Both) {
+    // Not both; perhaps IPv4, which is what a request without a word of it means; else IPv6 alone.
+    families_ = families_ == RelayFamilies::Both ? RelayFamilies::V4 : RelayFamilies::V6;
     ask({Kind::Allocate, request.tries}, now);
     return;
   }

@@ -73,7 +73,8 @@ async function listening(ip, child) {
 /// program: "coturn" or the path of turnserver. Gives what goes into a configuration, the authority's file, and stop().
 export async function startTurnServer(program, wayName, ordinaryAddress) {
   const way = WAYS[wayName];
-  const ip = way.v6 ? '::1' : ordinaryAddress;
+  const v6 = ordinaryAddress === '127.0.0.1' ? '::1' : '2001:db8::1';
+  const ip = way.v6 ? v6 : ordinaryAddress;
   const folder = mkdtempSync(join(tmpdir(), 'parley-turn-'));
   makeCertificates(folder, ordinaryAddress);
   const coturn = program === 'coturn';

@@ -28,8 +28,11 @@ turn::ServerConfig serverConfig() {
 /// Two peers that reach a server and, by the road between them or not, each other.
 class RelayWorld {
  public:
-  explicit RelayWorld(turn::ServerConfig config = serverConfig(), uint64_t seed = 1)
-      : world(seed), server(world, world.addHost("server", internet), std::move(config)) {}
+  explicit RelayWorld(turn::ServerConfig config = serverConfig(), uint64_t seed = 1,
+                      std::optional<sim::SegmentConfig> between = {})
+      : world(seed),
+        internet(between ? world.addSegment(*between) : world.addSegment("internet")),
+        server(world, world.addHost("server", internet), std::move(config)) {}
 
   IceServer iceServer(Transport transport, const char* password = "wonderland") const {
     IceServer out{{server.url(transport)}, "alice", password};
@@ -56,7 +59,7 @@ class RelayWorld {
   }
 
   sim::World world;
-  sim::Segment& internet = world.addSegment("internet");
+  sim::Segment& internet;
   sim::TurnServer server;
   std::unique_ptr<Pair> pair;
 };
@@ -222,6 +225,17 @@ TEST(RelaySim, SilentServerHoldsGatheringUpForItsTimeOnly) {
   ASSERT_TRUE(pair.connect(Duration::seconds(3)));  // over host candidates, meanwhile
   pair.run(Duration::seconds(9));
   EXPECT_EQ(pair.a().iceGatheringState(), IceGatheringState::Complete);
+}
+
+TEST(RelaySim, ServerThatRelaysOnlyIpv6IsAskedForThat) {
+  const sim::SegmentConfig onlyV6{.name = "internet", .v6Base = *IpAddress::parse("2001:db8::")};
+  RelayWorld w(serverConfig(), 1, onlyV6);
+  Pair& pair = w.connect(w.with(Transport::Udp), w.with(Transport::Tcp));
+  Chat chat(pair);
+  ASSERT_TRUE(pair.connect());
+  chat.run(10);
+  pair.run(Duration::seconds(1));
+  EXPECT_EQ(chat.gotB, chat.sent);
 }
 
 TEST(RelaySim, WorksThroughLossOnEveryRoad) {

@@ -59,8 +59,9 @@ SocketAddress TurnServer::tlsAddress(AddressFamily family) const {
 }
 
 std::string TurnServer::url(turn::Transport transport) const {
-  if (transport == turn::Transport::Tls) return "turns:" + tlsAddress().toString();
-  return "turn:" + address().toString() + "?transport=" + turn::toString(transport);
+  const auto family = host_.address(AddressFamily::V4) ? AddressFamily::V4 : AddressFamily::V6;
+  if (transport == turn::Transport::Tls) return "turns:" + tlsAddress(family).toString();
+  return "turn:" + address(family).toString() + "?transport=" + turn::toString(transport);
 }
 
 void TurnServer::handle(Input&& input, Timestamp now) {
