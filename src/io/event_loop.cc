@@ -106,6 +106,7 @@ struct EventLoop::State final : RunnerHost {
   void woken(Timestamp now);
   void interfacesReady(Timestamp now);
   void cycle(bool mayWait);
+  void add(Driven& driven);
   bool setAlarm(Timestamp at);
   struct CyclingHere;
   bool cyclingHere() const {
@@ -216,16 +217,19 @@ void EventLoop::State::cycle(bool mayWait) {
 
 EventLoop::EventLoop(Driven& driven, EventLoopOptions options)
     : state_(std::make_unique<State>(std::move(options))) {
-  add(driven);
+  state_->add(driven);  // nobody else knows of the loop yet
 }
 
 EventLoop::~EventLoop() = default;
 
 void EventLoop::add(Driven& driven) {
-  State& state = *state_;
-  const auto lock = state.lockOutOfCycle();
-  state.entries.push_back({state.nextNumber++, std::make_unique<Runner>(state, driven)});
-  wake();
+  const auto lock = state_->lockOutOfCycle();
+  state_->add(driven);
+}
+
+void EventLoop::State::add(Driven& driven) {
+  entries.push_back({nextNumber++, std::make_unique<Runner>(*this, driven)});
+  mailbox->wake();
 }
 
 void EventLoop::remove(Driven& driven) {
