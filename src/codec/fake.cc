@@ -5,8 +5,7 @@
 #include "parley/base/bytes.h"
 #include "parley/base/ring_queue.h"
 #include "parley/base/text.h"
-
-#include "codec/vpx_headers.h"
+#include "parley/rtp/payload_format/vpx_frame_header.h"
 
 namespace parley::codec {
 namespace {
@@ -126,7 +125,7 @@ class FakeDecoder final : public VideoDecoder {
   }
 
   DecodeStatus decode(const EncodedVideoView& frame, VideoFrame& out) override {
-    const auto header = parseVp8FrameHeader(frame.data);
+    const auto header = rtp::parseVp8FrameHeader(frame.data);
     if (!header) return broken();
     ByteReader reader(frame.data);
     reader.skip(header->keyFrame ? kKeyHeader : kDeltaHeader);

@@ -7,7 +7,7 @@
 #include <vpx/vp8dx.h>
 #include <vpx/vpx_decoder.h>
 
-#include "codec/vpx_headers.h"
+#include "parley/rtp/payload_format/vpx_frame_header.h"
 
 namespace parley::codec {
 namespace {
@@ -29,8 +29,8 @@ class Decoder final : public VideoDecoder {
   }
 
   DecodeStatus decode(const EncodedVideoView& frame, VideoFrame& out) override {
-    const auto header =
-        kind_ == VpxKind::Vp8 ? parseVp8FrameHeader(frame.data) : parseVp9FrameHeader(frame.data);
+    const auto header = kind_ == VpxKind::Vp8 ? rtp::parseVp8FrameHeader(frame.data)
+                                              : rtp::parseVp9FrameHeader(frame.data);
     if (!header) return failed();
     if (header->width && !allowed(*header->width, *header->height)) return failed();
     if (needKeyFrame_ && !header->keyFrame) return DecodeStatus::NeedKeyFrame;

@@ -6,6 +6,7 @@
 #include "parley/rtp/payload_format/payload_format.h"
 #include "parley/rtp/payload_format/red.h"
 #include "parley/rtp/payload_format/telephone_event.h"
+#include "parley/rtp/payload_format/vpx_frame_header.h"
 
 using namespace parley;
 using namespace parley::rtp;
@@ -63,8 +64,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto opus = OpusPacketInfo::parse(rest);
   if (opus && (opus->duration() > Duration::millis(120) || opus->frameCount == 0)) std::abort();
   (void)TelephoneEvent::parse(rest);
-  (void)parseVp8KeyFrameSize(rest);
-  (void)parseVp9KeyFrameSize(rest);
+  (void)parseVp8FrameHeader(rest);
+  (void)parseVp9FrameStart(rest);
+  (void)parseVp9FrameHeader(rest);
   (void)parseH264SpsSize(rest);
   return 0;
 }

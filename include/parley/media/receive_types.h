@@ -13,7 +13,7 @@
 #include "parley/rtp/extension_map.h"
 #include "parley/rtp/extensions/content_type.h"
 #include "parley/rtp/extensions/video_orientation.h"
-#include "parley/rtp/payload_format/vp8_descriptor.h"
+#include "parley/rtp/payload_format/video_size.h"
 
 namespace parley::media {
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "parley/rtp/payload_format/vpx_frame_header.h"
+
 namespace parley::rtp {
 
 namespace {
@@ -62,14 +64,6 @@ void Vp8Descriptor::write(ByteWriter& w) const {
   }
 }
 
-std::optional<VideoSize> parseVp8KeyFrameSize(ByteSpan frame) {
-  if (frame.size() < 10 || (frame[0] & 1) != 0) return std::nullopt;
-  if (frame[3] != 0x9d || frame[4] != 0x01 || frame[5] != 0x2a) return std::nullopt;
-  // 14 bits of size, 2 bits of scaling, little endian.
-  return VideoSize{static_cast<uint16_t>((frame[6] | frame[7] << 8) & 0x3fff),
-                   static_cast<uint16_t>((frame[8] | frame[9] << 8) & 0x3fff)};
-}
-
 size_t Vp8Packetizer::begin(ByteSpan frame, const FrameDescription& description,
                             size_t maxPayload) {
   const auto* descriptor = std::get_if<Vp8Descriptor>(&description.codec);
@@ -106,7 +100,7 @@ bool Vp8Depacketizer::parse(ByteSpan payload, PayloadInfo& out) const {
   if (out.frameStart && (out.data[0] & 1) == 0) {
     out.keyFrame = true;
     // A first packet too short for the size is strange but harmless: the decoder has the last word.
-    if (const auto size = parseVp8KeyFrameSize(out.data)) out.size = *size;
+    if (const auto header = parseVp8FrameHeader(out.data)) out.size = header->size();
   }
   out.codec = descriptor;
   return true;

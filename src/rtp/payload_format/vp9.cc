@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "rtp/payload_format/bit_reader.h"
+#include "parley/rtp/payload_format/vpx_frame_header.h"
 
 namespace parley::rtp {
 
@@ -143,29 +143,6 @@ void Vp9Descriptor::write(ByteWriter& w, const Vp9ScalabilityStructure* structur
   if (structure) structure->write(w);
 }
 
-std::optional<VideoSize> parseVp9KeyFrameSize(ByteSpan frame) {
-  BitReader r(frame);
-  if (r.bits(2) != 2) return std::nullopt;  // frame_marker
-  const uint32_t profile = r.bit() | r.bit() << 1;
-  if (profile == 3) r.skip(1);
-  if (r.bit() != 0) return std::nullopt;  // show_existing_frame
-  if (r.bit() != 0) return std::nullopt;  // frame_type: 0 is a key frame
-  r.skip(2);                              // show_frame, error_resilient_mode
-  if (r.bits(24) != 0x498342) return std::nullopt;
-  if (profile >= 2) r.skip(1);  // ten_or_twelve_bit
-  constexpr uint32_t kRgb = 7;
-  const bool oddProfile = (profile & 1) != 0;
-  if (r.bits(3) != kRgb) {
-    r.skip(oddProfile ? 4 : 1);  // color_range, then subsampling and a reserved bit
-  } else if (oddProfile) {
-    r.skip(1);
-  }
-  const uint32_t width = r.bits(16) + 1;
-  const uint32_t height = r.bits(16) + 1;
-  if (!r.ok() || width > 0xffff || height > 0xffff) return std::nullopt;
-  return VideoSize{static_cast<uint16_t>(width), static_cast<uint16_t>(height)};
-}
-
 size_t Vp9Packetizer::begin(ByteSpan frame, const FrameDescription& description,
                             size_t maxPayload) {
   const auto* descriptor = std::get_if<Vp9Descriptor>(&description.codec);
@@ -218,8 +195,8 @@ bool Vp9Depacketizer::parse(ByteSpan payload, PayloadInfo& out) const {
   if (out.keyFrame) {
     if (hasStructure && structure.hasSizes) {
       out.size = structure.layers.back();
-    } else if (const auto size = parseVp9KeyFrameSize(out.data)) {
-      out.size = *size;
+    } else if (const auto header = parseVp9FrameStart(out.data); header && header->keyFrame) {
+      out.size = header->size();
     }
   }
   out.codec = descriptor;

@@ -3,8 +3,7 @@
 #include "parley/base/random.h"
 #include "parley/codec/factories.h"
 #include "parley/codec/generators.h"
-
-#include "codec/vpx_headers.h"
+#include "parley/rtp/payload_format/vpx_frame_header.h"
 
 namespace parley::codec {
 namespace {
@@ -189,7 +188,8 @@ TEST_P(Vpx, FrameHeadersAreReadWithoutTheDecoder) {
   for (int i = 0; i < 4; ++i) {
     ASSERT_TRUE(enc->encode(pattern.next(Timestamp::millis(33 * i)), false));
     ASSERT_TRUE(enc->poll(coded));
-    const auto header = vp8 ? parseVp8FrameHeader(coded.data) : parseVp9FrameHeader(coded.data);
+    const auto header =
+        vp8 ? rtp::parseVp8FrameHeader(coded.data) : rtp::parseVp9FrameHeader(coded.data);
     ASSERT_TRUE(header);
     EXPECT_EQ(header->keyFrame, i == 0);
     if (i == 0) {
@@ -218,28 +218,6 @@ INSTANTIATE_TEST_SUITE_P(Codecs, Vpx, testing::Values("VP8", "VP9"),
 TEST(VpxFormats, OtherProfilesAreNotOurs) {
   EXPECT_FALSE(builtinVideoDecoders()->create({"VP9", {{"profile-id", "2"}}, {}}, {}));
   EXPECT_FALSE(builtinVideoDecoders()->create({"H264", {}, {}}, {}));
-}
-
-TEST(VpxHeaders, RejectsWhatIsNoFrame) {
-  EXPECT_FALSE(parseVp8FrameHeader({}));
-  EXPECT_FALSE(parseVp8FrameHeader(Bytes{0x10, 0, 0, 0x9d, 0x01, 0x2b, 0, 0, 0, 0}));
-  EXPECT_FALSE(parseVp9FrameHeader({}));
-  EXPECT_FALSE(parseVp9FrameHeader(Bytes{0x00}));
-  EXPECT_FALSE(parseVp9FrameHeader(Bytes{0x82, 0x49, 0x83, 0x42}));
-  // A superframe index that claims more bytes than there are.
-  EXPECT_FALSE(parseVp9FrameHeader(Bytes{0x82, 0xc0, 0x7f, 0xc0}));
-}
-
-TEST(VpxHeaders, FindsASizeThatAnInterFrameStates) {
-  // Frame marker 2, profile 0, not existing, not key, shown, error resilient; refresh 0; references
-  // 0; no found_ref; width-1 and height-1 = 16383. 10 0 0 0 1 1 1 | 00000000 | 000 0 000 0 000 0 |
-  // 0 0 0 | 16 bits | 16 bits
-  const Bytes frame{0x87, 0x00, 0x00, 0x00, 0x7f, 0xfe, 0x7f, 0xfe, 0x00};
-  const auto header = parseVp9FrameHeader(frame);
-  ASSERT_TRUE(header);
-  EXPECT_FALSE(header->keyFrame);
-  EXPECT_EQ(header->width, 0x3fff + 1);
-  EXPECT_EQ(header->height, 0x3fff + 1);
 }
 
 }  // namespace

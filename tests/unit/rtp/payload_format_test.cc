@@ -210,19 +210,6 @@ TEST(Vp9, GroupsLongerThanWeKeepAreSkippedByLength) {
   EXPECT_EQ(s.group.size(), Vp9ScalabilityStructure::kMaxGroup);
 }
 
-TEST(Vp9, UncompressedHeaderGivesTheSize) {
-  // Profile 0 key frame, 320x240: marker 10, profile 00, no show_existing, key, show, no
-  // resilience; sync code; colour space 2, range 0; then the two sizes less one.
-  EXPECT_EQ(parseVp9KeyFrameSize(fromHex("82498342"
-                                         "2013f0"
-                                         "0ef0")),
-            (VideoSize{320, 240}));
-  EXPECT_FALSE(
-      parseVp9KeyFrameSize(fromHex("86498342201"
-                                   "3f00ef0")));
-  EXPECT_FALSE(parseVp9KeyFrameSize(fromHex("8249")));
-}
-
 TEST(Vp9, FramesAreCutIntoEqualPiecesAndJoinAgain) {
   const auto packetizer = createPacketizer("VP9");
   const auto depacketizer = createDepacketizer("VP9");

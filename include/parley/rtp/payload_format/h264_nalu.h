@@ -7,7 +7,7 @@
 
 #include "parley/base/bytes.h"
 #include "parley/base/export.h"
-#include "parley/rtp/payload_format/vp8_descriptor.h"
+#include "parley/rtp/payload_format/video_size.h"
 
 namespace parley::rtp {
 

@@ -10,6 +10,7 @@
 #include "parley/base/bytes.h"
 #include "parley/base/export.h"
 #include "parley/rtp/payload_format/h264_nalu.h"
+#include "parley/rtp/payload_format/video_size.h"
 #include "parley/rtp/payload_format/vp8_descriptor.h"
 #include "parley/rtp/payload_format/vp9_descriptor.h"
 

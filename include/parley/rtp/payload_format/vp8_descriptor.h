@@ -31,14 +31,4 @@ struct PARLEY_EXPORT Vp8Descriptor {
   bool operator==(const Vp8Descriptor&) const = default;
 };
 
-struct VideoSize {
-  uint16_t width = 0;
-  uint16_t height = 0;
-  bool operator==(const VideoSize&) const = default;
-};
-
-/// The picture size in a VP8 key frame header (RFC 6386 section 9.1), from the frame's first bytes;
-/// nullopt for a delta frame or a wrong start code.
-PARLEY_EXPORT std::optional<VideoSize> parseVp8KeyFrameSize(ByteSpan frame);
-
 }  // namespace parley::rtp

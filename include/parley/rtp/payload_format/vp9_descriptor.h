@@ -8,7 +8,7 @@
 #include "parley/base/bytes.h"
 #include "parley/base/export.h"
 #include "parley/base/inline_vector.h"
-#include "parley/rtp/payload_format/vp8_descriptor.h"
+#include "parley/rtp/payload_format/video_size.h"
 
 namespace parley::rtp {
 
@@ -60,9 +60,5 @@ struct PARLEY_EXPORT Vp9Descriptor {
   void write(ByteWriter& w, const Vp9ScalabilityStructure* structure) const;
   bool operator==(const Vp9Descriptor&) const = default;
 };
-
-/// The picture size in a VP9 key frame's uncompressed header (VP9 bitstream specification section
-/// 6.2), from the frame's first bytes; nullopt for other frames.
-PARLEY_EXPORT std::optional<VideoSize> parseVp9KeyFrameSize(ByteSpan frame);
 
 }  // namespace parley::rtp
