@@ -133,7 +133,10 @@ void LoopCore::advance(Timestamp now) {
 
 size_t LoopCore::pollTransmit(std::span<TxPacket> out) {
   const Lock lock(*this);
-  if (!unpumped_.empty()) pumpUnpumped();
+  // Messages leave first; what their sending caused is looked at when nothing is left to send.
+  if (const size_t count = endpoint_.pollTransmit(out); count > 0 || unpumped_.empty())
+    return count;
+  pumpUnpumped();
   return endpoint_.pollTransmit(out);
 }
 

@@ -90,8 +90,8 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   /// What this call has put into a machine is sent when the lock is released. Within a callback:
   /// when all callbacks have run, so that many small messages share packets.
   void flushAfterwards() { flushWanted_ = true; }
-  /// The connection's machines want to run before packets are taken out the next time.
-  void pumpBeforeSending(std::shared_ptr<PeerConnectionCore> core) {
+  /// The connection's machines want to run when the packets that it has now have been taken out.
+  void pumpAfterSending(std::shared_ptr<PeerConnectionCore> core) {
     unpumped_.push_back(std::move(core));
   }
   /// Whether the caller is a callback of this loop.

@@ -85,7 +85,10 @@ void PeerConnectionCore::afterCall(Timestamp now) {
 
 void PeerConnectionCore::afterSend() {
   if (closed_) return;
-  if (!std::exchange(queuedForPump_, true)) loop_->pumpBeforeSending(shared_from_this());
+  if (!std::exchange(queuedForPump_, true)) {
+    loop_->endpoint().expectTransmits(session_, loop_->now());
+    loop_->pumpAfterSending(shared_from_this());
+  }
   loop_->flushAfterwards();
 }
 

@@ -2,7 +2,9 @@
 
 #include <cstring>
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 #include "parley/crypto/const_time.h"
 
@@ -47,6 +49,28 @@ std::array<uint8_t, 13> additionalData(const uint8_t* header, size_t plaintextSi
   return out;
 }
 
+/// OpenSSL's own way for the records of TLS 1.2 under GCM: one call for all that a record needs. It
+/// counts the explicit nonces of what it seals, from `first`, and writes them into the records.
+bool prepareForRecords(EVP_CIPHER_CTX* context, const std::array<uint8_t, 12>& iv, uint64_t first) {
+  std::array<uint8_t, 12> whole = iv;
+  storeU64(&whole[4], first);
+  constexpr int kWhole = -1;
+  return EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_IV_FIXED, kWhole, whole.data()) == 1;
+}
+
+/// Seals or opens what lies behind a record's header: explicit nonce, payload, room for the tag.
+bool runGcm(EVP_CIPHER_CTX* context, const uint8_t* header, uint8_t* body, size_t size) {
+  // RFC 5246 has the length of the plaintext here. OpenSSL takes off the nonce's, and the tag's of
+  // what it opens.
+  const size_t tag = EVP_CIPHER_CTX_is_encrypting(context) ? kTagSize : 0;
+  std::array<uint8_t, 13> extra = additionalData(header, size - tag);
+  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_octet_string(
+                                       OSSL_CIPHER_PARAM_AEAD_TLS1_AAD, extra.data(), extra.size()),
+                                   OSSL_PARAM_construct_end()};
+  return EVP_CIPHER_CTX_set_params(context, parameters) == 1 &&
+         EVP_Cipher(context, body, body, static_cast<unsigned>(size)) >= 0;
+}
+
 }  // namespace
 
 RecordKeys::~RecordKeys() {
@@ -65,7 +89,12 @@ std::unique_ptr<RecordProtection> RecordProtection::create(const RecordKeys& key
   const EVP_CIPHER* cipher = cipherOf(keys.aead);
   made->sealer_ = makeContext(cipher, keys.own.key.data(), true);
   made->opener_ = makeContext(cipher, keys.peer.key.data(), false);
-  return made->sealer_ && made->opener_ ? std::move(made) : nullptr;
+  if (!made->sealer_ || !made->opener_) return nullptr;
+  if (made->isGcm_ && (!prepareForRecords(made->sealer_, keys.own.iv, position.nextNonce) ||
+                       !prepareForRecords(made->opener_, keys.peer.iv, 0))) {
+    return nullptr;
+  }
+  return made;
 }
 
 RecordProtection::~RecordProtection() {
@@ -73,15 +102,11 @@ RecordProtection::~RecordProtection() {
   EVP_CIPHER_CTX_free(opener_);
 }
 
-std::array<uint8_t, 12> RecordProtection::nonceOf(const RecordKeys::Side& side,
-                                                  const uint8_t* sequence,
-                                                  const uint8_t* explicitNonce) const {
+/// RFC 7905 section 2.
+std::array<uint8_t, 12> RecordProtection::chaChaNonce(const RecordKeys::Side& side,
+                                                      const uint8_t* sequence) {
   std::array<uint8_t, 12> nonce = side.iv;
-  if (isGcm_) {
-    std::memcpy(&nonce[4], explicitNonce, 8);
-  } else {
-    for (size_t i = 0; i < 8; ++i) nonce[4 + i] ^= sequence[i];
-  }
+  for (size_t i = 0; i < 8; ++i) nonce[4 + i] ^= sequence[i];
   return nonce;
 }
 
@@ -94,15 +119,14 @@ bool RecordProtection::seal(ContentType type, PacketBuf& packet) {
   }
   packet.resize(packet.size() + kTagSize);
   uint8_t* header = packet.data();
-  uint8_t* explicitNonce = header + kRecordHeaderSize;
-  uint8_t* body = explicitNonce + nonceSize;
+  uint8_t* body = header + kRecordHeaderSize;
   header[0] = static_cast<uint8_t>(type);
   storeU16(header + 1, 0xfefd);
   storeU64(header + kSequenceOffset, kEpoch1 | position_.nextSequence++);
   storeU16(header + 11, static_cast<uint16_t>(packet.size() - kRecordHeaderSize));
-  if (isGcm_) storeU64(explicitNonce, position_.nextNonce++);
+  if (isGcm_) return runGcm(sealer_, header, body, packet.size() - kRecordHeaderSize);
 
-  const auto nonce = nonceOf(keys_.own, header + kSequenceOffset, explicitNonce);
+  const auto nonce = chaChaNonce(keys_.own, header + kSequenceOffset);
   const auto extra = additionalData(header, plaintextSize);
   int written = 0;
   return EVP_EncryptInit_ex(sealer_, nullptr, nullptr, nullptr, nonce.data()) == 1 &&
@@ -118,11 +142,15 @@ std::optional<MutableByteSpan> RecordProtection::open(MutableByteSpan record) {
   uint8_t* header = record.data();
   const uint64_t sequence = loadU64(header + kSequenceOffset) & (kEpoch1 - 1);
   if (!isFresh(sequence)) return std::nullopt;
-  uint8_t* explicitNonce = header + kRecordHeaderSize;
-  uint8_t* body = explicitNonce + explicitNonceSize();
   const size_t size = record.size() - overhead;
+  uint8_t* body = header + kRecordHeaderSize;
+  if (isGcm_) {
+    if (!runGcm(opener_, header, body, record.size() - kRecordHeaderSize)) return std::nullopt;
+    remember(sequence);
+    return MutableByteSpan(body + explicitNonceSize(), size);
+  }
 
-  const auto nonce = nonceOf(keys_.peer, header + kSequenceOffset, explicitNonce);
+  const auto nonce = chaChaNonce(keys_.peer, header + kSequenceOffset);
   const auto extra = additionalData(header, size);
   int written = 0;
   const bool authentic =

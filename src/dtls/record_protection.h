@@ -69,8 +69,7 @@ class RecordProtection {
  private:
   RecordProtection() = default;
   size_t explicitNonceSize() const { return isGcm_ ? 8 : 0; }
-  std::array<uint8_t, 12> nonceOf(const RecordKeys::Side& side, const uint8_t* sequence,
-                                  const uint8_t* explicitNonce) const;
+  static std::array<uint8_t, 12> chaChaNonce(const RecordKeys::Side& side, const uint8_t* sequence);
   bool isFresh(uint64_t sequence) const;
   void remember(uint64_t sequence);
 

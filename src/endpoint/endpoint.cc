@@ -79,6 +79,13 @@ void Endpoint::touch(SessionId id, Timestamp now) {
   collectOwn(now);
 }
 
+void Endpoint::expectTransmits(SessionId id, Timestamp now) {
+  Slot* slot = slotOf(id);
+  if (!slot) return;
+  slot->session->expectTransmits(clock_.clamp(now));
+  if (!slot->hasOutput) slot->hasOutput = output_.push(id.value & kSlotMask);
+}
+
 void Endpoint::destroySession(SessionId id) {
   Slot* slot = slotOf(id);
   if (!slot) return;
@@ -93,8 +100,9 @@ void Endpoint::destroySession(SessionId id) {
   }
   timers_.set(index, Timestamp::never());
   const uint32_t generation = (slot->generation + 1) & ((1u << (32 - kSlotBits)) - 1);
-  // `ready` and `hasOutput` stay as they are: the queues still hold the index and skip it once.
-  *slot = Slot{nullptr, generation, slot->ready, slot->hasOutput, false, {}};
+  // `ready`, `hasOutput` and `unarmed` stay as they are: the queues still hold the index and skip
+  // it once.
+  *slot = Slot{nullptr, generation, slot->ready, slot->hasOutput, false, slot->unarmed, {}};
   freeSlots_.push_back(index);
   --liveSessions_;
 }
@@ -124,9 +132,23 @@ void Endpoint::collect(size_t index, Timestamp now) {
   Effect effect;
   while (slots_[index].session->pollEffect(effect)) translateEffect(index, std::move(effect), now);
   Slot& slot = slots_[index];
-  timers_.set(index, slot.session->nextDeadline());
   if (!slot.hasOutput && slot.session->hasTransmits()) slot.hasOutput = output_.push(index);
+  disarm(index);
   markReady(index);
+}
+
+// A session's timer is set once its packets are out: sending moves it, and is not to wait for it.
+void Endpoint::disarm(size_t index) {
+  if (!std::exchange(slots_[index].unarmed, true)) unarmed_.push_back(index);
+}
+
+void Endpoint::arm() {
+  for (const size_t index : unarmed_) {
+    Slot& slot = slots_[index];
+    slot.unarmed = false;
+    if (slot.session) timers_.set(index, slot.session->nextDeadline());
+  }
+  unarmed_.clear();
 }
 
 void Endpoint::translateEffect(size_t index, Effect&& effect, Timestamp now) {
@@ -296,10 +318,12 @@ void Endpoint::handleDatagrams(std::span<Datagram> datagrams, Timestamp now) {
 void Endpoint::advance(Timestamp now) {
   now = clock_.clamp(now);
   if (mdns_) mdns_->advance(now);
+  arm();
   while (timers_.next() <= now) {
     const size_t index = timers_.nextKey();
     slots_[index].session->advance(now);
     collect(index, now);
+    arm();
     // A session that breaks machine rule M4 must not hang the loop that serves all the others.
     if (slots_[index].session->nextDeadline() <= now) {
       PARLEY_LOG(environment_.log, Error, "endpoint", "session %zu wants to be woken in the past",
@@ -316,7 +340,8 @@ size_t Endpoint::pollTransmit(std::span<TxPacket> out) {
   while (n < out.size() && !output_.empty()) {
     const size_t index = output_.front();
     Slot& slot = slots_[index];
-    if (slot.session && turn_ < kTurn && slot.session->pollTransmit(out[n])) {
+    if (slot.session && turn_ < kTurn && slot.session->hasTransmits() &&
+        slot.session->pollTransmit(out[n])) {
       ++turn_;
       const auto socket = sockets_.lookUp(index, out[n].socket);
       if (!socket) {  // closed between queuing and sending
@@ -330,9 +355,9 @@ size_t Endpoint::pollTransmit(std::span<TxPacket> out) {
     output_.pop();
     slot.hasOutput = slot.session && turn_ == kTurn && output_.push(index);
     turn_ = 0;
-    // Sending may have moved pacer and retransmission timers.
-    if (slot.session) timers_.set(index, slot.session->nextDeadline());
+    disarm(index);
   }
+  if (n == 0) arm();
   return n;
 }
 
@@ -343,7 +368,11 @@ bool Endpoint::pollEffect(Effect& out) {
 }
 
 Timestamp Endpoint::nextDeadline() const {
-  return earliest(timers_.next(), mdns_ ? mdns_->nextDeadline() : Timestamp::never());
+  Timestamp next = earliest(timers_.next(), mdns_ ? mdns_->nextDeadline() : Timestamp::never());
+  for (const size_t index : unarmed_) {
+    if (const auto& session = slots_[index].session) next = earliest(next, session->nextDeadline());
+  }
+  return next;
 }
 
 }  // namespace parley::endpoint

@@ -1,6 +1,7 @@
 #include "io/runner.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "parley/base/check.h"
 
@@ -11,6 +12,9 @@ namespace {
 constexpr int kMaxRounds = 16;
 /// Reads of one stream per cycle.
 constexpr int kMaxStreamReads = 32;
+/// Datagrams of one wake whose acknowledgement waits for what the callbacks answer, to share a
+/// packet with it. More of them are a transfer, which goes on while callbacks run.
+constexpr size_t kFewDatagrams = 4;
 
 void add(UdpCounters& sum, const UdpCounters& part) {
   sum.datagramsSent += part.datagramsSent;
@@ -61,6 +65,7 @@ struct Runner::UdpEntry final : Socket {
     if (events & ~static_cast<uint32_t>(EPOLLOUT)) {
       const std::span<Datagram> arrived = socket->receive(runner.driven_.pool(), runner.received_);
       for (Datagram& datagram : arrived) datagram.socket = id;
+      runner.arrived_ += arrived.size();
       if (!arrived.empty()) runner.driven_.handleDatagrams(arrived, now);
     }
     watch(socket->fd(), socket->wantsWritable());
@@ -152,12 +157,12 @@ Runner::~Runner() = default;
 void Runner::pump(Timestamp now) {
   more_ = true;  // also if a callback throws out of here
   expire(now);
+  if (std::exchange(arrived_, 0) > kFewDatagrams) transmit(now);
   for (int round = 0; round < kMaxRounds; ++round) {
-    if (!cycle(now) && round > 0) {
+    if (!cycle(now)) {
       more_ = false;
       return;
     }
-    driven_.dispatch();
   }
 }
 
@@ -167,6 +172,7 @@ bool Runner::cycle(Timestamp now) {
     worked = true;
     advanceIfDue(now);
   }
+  driven_.dispatch();
   worked |= transmit(now);
   Effect effect;
   while (driven_.pollEffect(effect)) {

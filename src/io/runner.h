@@ -88,6 +88,7 @@ class Runner {
   UdpCounters closedUdp_;
   uint32_t nextAccepted_ = 0x80000000;
   Timestamp held_ = Timestamp{};  ///< not to be woken before: set after a broken machine rule
+  size_t arrived_ = 0;            ///< datagrams since the last pump
   bool more_ = false;
 };
 

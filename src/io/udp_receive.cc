@@ -20,7 +20,8 @@
 namespace parley::io {
 namespace {
 
-constexpr size_t kMessages = 16;  // per call
+constexpr size_t kMessages = 16;    // per call, at most
+constexpr size_t kFewMessages = 2;  // and where there were few before
 constexpr size_t kMaxMessage = 65'536;
 constexpr size_t kControlSize =
     CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(int));
@@ -69,6 +70,7 @@ struct UdpReceiveBuffer::State {
   std::unique_ptr<uint8_t[]> overflow =
       std::make_unique_for_overwrite<uint8_t[]>(kMessages * kMaxMessage);
   std::vector<Datagram> datagrams;
+  size_t expected = kFewMessages;
 
   uint8_t* overflowOf(size_t message) { return &overflow[message * kMaxMessage]; }
 
@@ -134,7 +136,7 @@ std::span<Datagram> UdpSocket::receive(PacketPool& pool, UdpReceiveBuffer& buffe
   std::array<sockaddr_storage, kMessages> names;
   alignas(cmsghdr) std::array<std::array<uint8_t, kControlSize>, kMessages> controls;
   size_t ready = 0;
-  for (; ready < kMessages; ++ready) {
+  for (; ready < room.expected; ++ready) {
     PacketBuf& first = room.first[ready];
     if (!first) first = pool.allocate();
     if (!first) break;
@@ -157,6 +159,7 @@ std::span<Datagram> UdpSocket::receive(PacketPool& pool, UdpReceiveBuffer& buffe
   UdpCounters& counters = state_->counters;
   ++counters.receiveCalls;
   const int got = ::recvmmsg(fd(), messages.data(), static_cast<unsigned>(ready), 0, nullptr);
+  room.expected = got > 0 && static_cast<size_t>(got) >= kFewMessages ? kMessages : kFewMessages;
   for (size_t i = 0; i < static_cast<size_t>(std::max(got, 0)); ++i) {
     msghdr& header = messages[i].msg_hdr;
     const size_t size = messages[i].msg_len;

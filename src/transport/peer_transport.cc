@@ -164,11 +164,17 @@ void PeerTransport::handleResolved(Resolved&& resolved, Timestamp now) {
 void PeerTransport::handleDatagrams(std::span<Datagram> datagrams, Timestamp now) {
   now = clock_.clamp(now);
   for (Datagram& datagram : datagrams) {
+    const bool wasSettled = isSettled();
     handleDatagram(std::move(datagram), now);
     // Until then each may open the way for the next.
-    if (dtls_->state() != dtls::State::Connected || renewal_) pump(now);
+    if (!wasSettled || !isSettled()) pump(now);
   }
-  pump(now);
+  // Acknowledgements are made when they are polled, and share a packet with what is sent until
+  // then.
+  pumpIce(now);
+  startSctp(now);
+  runDtls(now);
+  outputDue_ = true;
 }
 
 void PeerTransport::handleStun(const Datagram& datagram, Timestamp now) {
@@ -311,6 +317,11 @@ bool PeerTransport::pollTransmit(TxPacket& out) {
   }
   out = out_.pop();
   return true;
+}
+
+void PeerTransport::expectTransmits(Timestamp now) {
+  clock_.clamp(now);
+  outputDue_ = true;
 }
 
 bool PeerTransport::pollEffect(Effect& out) {

@@ -96,6 +96,12 @@ void PeerTransport::handleDtls(PacketBuf datagram, Timestamp now) {
 }
 
 void PeerTransport::pumpDtls(Timestamp now) {
+  runDtls(now);
+  sendThroughDtls(now);
+}
+
+/// What came in, and what follows from it but for packets.
+void PeerTransport::runDtls(Timestamp now) {
   if (!dtlsStarted_ && dtlsRole_ && agent_.sendPath()) {
     dtlsStarted_ = true;
     dtls_->start(*dtlsRole_, now);
@@ -118,6 +124,16 @@ void PeerTransport::pumpDtls(Timestamp now) {
     agent_.noteReceived(now);
     channels_.handlePacket(packet.span(), now);
   }
+}
+
+/// Whether DTLS has nothing to do but to protect data.
+bool PeerTransport::isSettled() const {
+  return dtls_->state() == dtls::State::Connected && !renewal_;
+}
+
+void PeerTransport::sendThroughDtls(Timestamp now) {
+  outputDue_ = false;
+  PacketBuf packet;
   const bool connected = dtls_->state() == dtls::State::Connected;
   const TxClass txClass = connected ? TxClass::Bulk : TxClass::Control;
   while (!out_.full() && dtls_->pollTransmit(packet)) queueOnPath(std::move(packet), txClass);
@@ -130,6 +146,7 @@ void PeerTransport::pumpDtls(Timestamp now) {
       ++counters_.droppedQueueFull;
     }
   }
+  outputDue_ = out_.size() >= kMaxQueuedData;
 }
 
 void PeerTransport::pumpRenewal(Timestamp now) {

@@ -67,6 +67,11 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   jsep::Session* session(SessionId id);
   /// Collects what the session produced and re-arms its timer.
   void touch(SessionId id, Timestamp now);
+  /// Messages were sent through the session: `pollTransmit` gives them at once, ahead of the rest
+  /// of what Session::pump and `touch` do, which stay due.
+  void expectTransmits(SessionId id, Timestamp now);
+  /// Whether pollReady() has something.
+  bool hasReady() const { return !ready_.empty(); }
   /// Drops the session at once, with its sockets. A polite ending is Session::close() first, then
   /// draining until `Session::drained()`.
   void destroySession(SessionId id);
@@ -93,6 +98,7 @@ class PARLEY_EXPORT Endpoint final : public Driven {
     bool ready = false;
     bool hasOutput = false;
     bool wantsInterfaces = false;
+    bool unarmed = false;
     std::vector<ResolveId> resolving;  ///< numbers towards the driver
   };
   Slot* slotOf(SessionId id);
@@ -106,6 +112,8 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   void setInterfaces(std::vector<NetworkInterface> interfaces, Timestamp now);
   void deliver(size_t index, Input&& input, Timestamp now);
   void markReady(size_t index);
+  void disarm(size_t index);
+  void arm();
 
   PacketPool pool_;
   MemoryBudget memory_;
@@ -117,8 +125,9 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   SocketTable sockets_;
   RingQueue<Effect> effects_;
   RingQueue<size_t> ready_;
-  RingQueue<size_t> output_;  ///< sessions with packets to send, in the order of their turns
-  size_t turn_ = 0;           ///< what the first of them has sent in its turn
+  RingQueue<size_t> output_;     ///< sessions with packets to send, in the order of their turns
+  std::vector<size_t> unarmed_;  ///< sessions whose timer is older than what they did last
+  size_t turn_ = 0;              ///< what the first of them has sent in its turn
   bool watching_ = false;
   bool haveInterfaces_ = false;
   std::vector<NetworkInterface> interfaces_;

@@ -242,6 +242,8 @@ class PARLEY_EXPORT Session {
   bool hasEvents() const;
   /// Moves on what a direct use of `dataChannels()` caused.
   void pump(Timestamp now);
+  /// The part of it that cannot wait: `pollTransmit` will give what was sent.
+  void expectTransmits(Timestamp now) { transport_.expectTransmits(now); }
 
   const transport::PeerTransport& transport() const { return transport_; }
   /// The section whose transport all others share, in the newest local description.

@@ -160,10 +160,14 @@ class PARLEY_EXPORT PeerTransport {
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
   bool pollTransmit(TxPacket& out);
-  bool hasTransmits() const { return !out_.empty(); }
+  /// Whether pollTransmit() is to be called; it may turn out to have nothing.
+  bool hasTransmits() const { return outputDue_ || !out_.empty(); }
   bool pollEffect(Effect& out);
   bool pollEvent(TransportEvent& out);
   bool pollChannelEvent(sctp::ChannelEvent& out) { return channels_.pollEvent(out); }
+  /// dataChannels() was given something to send: pollTransmit() will look there. pump() is still
+  /// due.
+  void expectTransmits(Timestamp now);
   /// To be called after using dataChannels() directly: moves what it produced on.
   void pump(Timestamp now);
 
@@ -190,6 +194,9 @@ class PARLEY_EXPORT PeerTransport {
   void handleDtls(PacketBuf datagram, Timestamp now);
   std::unique_ptr<dtls::Connection> makeDtls() const;
   void pumpDtls(Timestamp now);
+  void runDtls(Timestamp now);
+  bool isSettled() const;
+  void sendThroughDtls(Timestamp now);
   void pumpRenewal(Timestamp now);
   void adoptRenewal(const dtls::Event& event, Timestamp now);
   void onDtlsEvent(const dtls::Event& event, Timestamp now);
@@ -234,6 +241,7 @@ class PARLEY_EXPORT PeerTransport {
   GatheringState gathering_ = GatheringState::New;
   Timestamp gatherAt_ = Timestamp::never();
   RingQueue<TxPacket> out_;
+  bool outputDue_ = false;  ///< packets came in: SCTP may have something to send
   RingQueue<RtpPacket> rtp_;
   std::deque<TransportEvent> events_;
   MonotonicGuard clock_;
