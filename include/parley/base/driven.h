@@ -158,7 +158,7 @@ class PARLEY_EXPORT Driven {
   /// False if nothing is wished for.
   virtual bool pollEffect(Effect& out) = 0;
   virtual Timestamp nextDeadline() const = 0;
-  /// The driver calls it last in its cycle, outside any lock: user callbacks run here.
+  /// The driver calls it in every cycle, outside any lock: user callbacks run here.
   virtual void dispatch() {}
   /// The pool that received datagrams are to be allocated from.
   virtual PacketPool& pool() = 0;

@@ -32,7 +32,10 @@ struct EventLoopCounters {
 };
 
 /// Runs one or more Driven on real sockets. One cycle: wait -> receive -> handle -> advance ->
-/// pollTransmit -> send -> effects -> dispatch.
+/// dispatch -> pollTransmit -> send -> effects, again while there is something to do. Callbacks run
+/// before packets leave, so that what they answer and what the machines answer share packets and
+/// system calls. Where many datagrams came at once, packets leave before the callbacks as well: a
+/// transfer goes on while the app looks at what it brought.
 ///
 /// Threads: run(), process(), add() and remove() belong to one thread at a time; wake(), flush()
 /// and stop() may be called from any. An exception of a user callback leaves run() or process() and

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <poll.h>
 #include <stdexcept>
 #include <string>
@@ -9,6 +10,7 @@
 #include <thread>
 #include <time.h>
 #include <unistd.h>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -312,6 +314,38 @@ TEST_F(EventLoopTest, FlushWithinACycleLeavesTheSendingToIt) {
     loop.flush();
   };
   runUntil([&] { return a.arrived.size() >= 3; });
+}
+
+TEST_F(EventLoopTest, WhatCallbacksAnswerLeavesWithWhatTheDrivenAnswersItself) {
+  loop.add(b);
+  a.openUdp(1, kLoopback);
+  b.openUdp(1, kLoopback);
+  b.echo = true;
+  loop.process();
+  bool answered = false;
+  b.onDispatch = [&] {
+    if (b.arrived.empty() || std::exchange(answered, true)) return;
+    EXPECT_EQ(b.transmits.size(), 1u) << "left before the callbacks ran";
+    b.send(1, openedAddress(a), "call");
+  };
+  a.send(1, openedAddress(b), "ping");
+  runUntil([&] { return a.arrived.size() == 2; });
+  EXPECT_EQ(loop.counters().udp.segmentedDatagrams, 2u) << "one message for both";
+}
+
+TEST_F(EventLoopTest, AnswersToATransferDoNotWaitForCallbacks) {
+  loop.add(b);
+  a.openUdp(1, kLoopback);
+  b.openUdp(1, kLoopback);
+  b.echo = true;
+  loop.process();
+  std::optional<size_t> waiting;
+  b.onDispatch = [&] {
+    if (b.arrived.size() >= 20 && !waiting) waiting = b.transmits.size();
+  };
+  for (int i = 0; i < 20; ++i) a.send(1, openedAddress(b), "part");
+  runUntil([&] { return a.arrived.size() == 20; });
+  EXPECT_EQ(waiting, 0u);
 }
 
 TEST_F(EventLoopTest, NestsInAnotherEpoll) {

@@ -435,6 +435,36 @@ TEST_F(PeerTransportTest, DataMayBeEnabledBeforeOrAfterTheHandshake) {
   }
 }
 
+TEST_F(PeerTransportTest, AnAnswerGivenAtOnceTakesTheAcknowledgementAlong) {
+  addPeers();
+  world.enableData(*a, *b);
+  world.connect(*a, *b);
+  const auto here = a->transport->dataChannels().open({.label = "chat"}, world.now);
+  ASSERT_TRUE(world.runUntil([&] { return !b->channelEvents<sctp::ChannelIncoming>().empty(); }));
+  const auto there = b->channelEvents<sctp::ChannelIncoming>()[0].id;
+  world.run(Duration::seconds(1));
+
+  PacketBuf question;
+  world.pass = [&](Peer& from, TxPacket& packet) {
+    if (&from == a && classify(packet.data.span()) == PacketClass::Dtls)
+      question = std::move(packet.data);
+    return false;
+  };
+  ASSERT_TRUE(a->transport->dataChannels().send(*here, asBytes("question"), true, world.now));
+  a->transport->expectTransmits(world.now);
+  world.flush();
+  ASSERT_TRUE(question);
+  Datagram datagram{b->socket(), a->sockets.begin()->second, b->sockets.begin()->second,
+                    std::move(question), Ecn::NotEct};
+  b->transport->handleDatagrams({&datagram, 1}, world.now);
+  EXPECT_TRUE(b->transport->hasTransmits());
+  ASSERT_TRUE(b->transport->dataChannels().send(there, asBytes("answer"), true, world.now));
+  TxPacket packet;
+  ASSERT_TRUE(b->transport->pollTransmit(packet));
+  EXPECT_FALSE(b->transport->hasTransmits());
+  EXPECT_FALSE(b->transport->pollTransmit(packet));
+}
+
 // --- candidates ---------------------------------------------------------------------------------
 
 TEST_F(PeerTransportTest, GatheringBeginsAfterTheCallThatAskedForIt) {
