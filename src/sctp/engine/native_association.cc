@@ -80,29 +80,16 @@ void NativeAssociation::handlePacket(ByteSpan packet, Timestamp now) {
   }
 }
 
-/// Our last word may have been lost. RFC 9260 section 8.4, rules 5 and 8: a peer that still waits
-/// is told once more that it is over.
+/// Our last word may have been lost: RFC 9260 section 8.4, rule 5. Who was aborted, by either side,
+/// says no more, although rule 8 would have ABORTs: DTLS ends with the association, and tells.
 void NativeAssociation::answerAfterTheEnd(ByteSpan packet) {
   const std::optional<PacketSummary> summary = inspect(packet);
-  if (!summary || peerTag_ == 0 || !checksumFits(packet, *summary) || !isForUs(packet, *summary)) {
+  if (!wasShutDown_ || !summary || packet[kCommonHeaderSize] != chunk::kShutdownAck ||
+      !checksumFits(packet, *summary) || !isForUs(packet, *summary)) {
     ++stats_.packetsDropped;
     return;
   }
-  switch (packet[kCommonHeaderSize]) {
-    case chunk::kAbort:
-    case chunk::kShutdownComplete:
-    case chunk::kInit:
-    case chunk::kInitAck:
-    case chunk::kCookieEcho:
-    case chunk::kError:
-      return;
-    case chunk::kShutdownAck:
-      queueReply({chunk::kShutdownComplete, 0, peerTag_, {}});
-      return;
-    default:
-      queueReply({chunk::kAbort, 0, peerTag_, {}});
-      return;
-  }
+  queueReply({chunk::kShutdownComplete, 0, peerTag_, {}});
 }
 
 // ---- sending
@@ -223,6 +210,7 @@ void NativeAssociation::abort(Timestamp now) {
     replies_.clear();
     queueReply({chunk::kAbort, 0, peerTag_, std::move(cause)});
   }
+  wasShutDown_ = false;
   end(AssociationState::Closed, "aborted locally", {});
 }
 

@@ -276,6 +276,7 @@ class NativeAssociation final : public Association {
 
   // The end.
   bool shutdownDue_ = false;
+  bool wasShutDown_ = false;  ///< and the peer may not have heard that we know
   int shutdownAttempts_ = 0;
   Timestamp shutdownTimer_ = Timestamp::never();
 };

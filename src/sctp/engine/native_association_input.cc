@@ -153,6 +153,7 @@ bool NativeAssociation::handleChunk(const ChunkView& c, bool& reported) {
     case chunk::kShutdownAck:
       if (phase_ == Phase::ShutdownSent || phase_ == Phase::ShutdownAckSent) {
         queueReply({chunk::kShutdownComplete, 0, peerTag_, {}});
+        wasShutDown_ = true;
         end(AssociationState::Closed, "shut down", {});
       }
       return true;

@@ -103,8 +103,8 @@ void NativeAssociation::armRetransmission() {
 /// immediate SACK is on the last chunk, so the peer's delay need not be allowed for. What went into
 /// a closed window is the timer's business alone.
 void NativeAssociation::armProbe() {
-  if (windowProbe_ || !outstanding_.hasInFlight() || outstanding_.hasLost() || probesSent_ >= kMaxProbes ||
-      !rtt_.hasSample()) {
+  if (windowProbe_ || !outstanding_.hasInFlight() || outstanding_.hasLost() ||
+      probesSent_ >= kMaxProbes || !rtt_.hasSample()) {
     probeTimer_ = Timestamp::never();
     return;
   }

@@ -1,6 +1,7 @@
 #include "sctp/engine/reassembly.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "parley/base/seq_num.h"
@@ -12,6 +13,10 @@ namespace {
 constexpr size_t kMaxRuns = 4096;
 constexpr size_t kMaxSpare = 32;
 constexpr size_t kMaxSpareBytes = 512 * 1024;
+constexpr size_t kSpareSizes[] = {128, 256, 512, 1280};
+constexpr size_t kMaxSmallSpare = 2048;
+/// Messages begun that may have a large buffer from the start.
+constexpr size_t kRunsWithRoom = 8;
 constexpr size_t kMaxInbox = 1u << 24;
 
 }  // namespace
@@ -42,21 +47,56 @@ bool Reassembly::isNewerId(uint32_t a, uint32_t b) const {
 
 // ---- memory
 
-Bytes Reassembly::takeSpare() {
-  if (spare_.empty()) return {};
-  Bytes out = std::move(spare_.back());
-  spare_.pop_back();
+/// A buffer for so many bytes that will not grow. It is not much larger than that: what waits for
+/// others is counted by its size.
+Bytes Reassembly::takeSpare(size_t size) {
+  const size_t kind =
+      static_cast<size_t>(std::lower_bound(std::begin(kSpareSizes), std::end(kSpareSizes), size) -
+                          std::begin(kSpareSizes));
+  Bytes out;
+  if (kind == std::size(kSpareSizes)) {
+    out.reserve(size);
+  } else if (spare_[kind].empty()) {
+    out.reserve(kSpareSizes[kind]);
+  } else {
+    out = std::move(spare_[kind].back());
+    spare_[kind].pop_back();
+    spareBytes_ -= out.capacity();
+  }
+  return out;
+}
+
+/// A buffer for a message of which `size` bytes are there and more will follow. A few may be as
+/// large as the messages before them were.
+Bytes Reassembly::takeForRun(size_t size) {
+  auto& large = spare_.back();
+  if (large.empty() || openRuns_ >= kRunsWithRoom) return takeSpare(size);
+  Bytes out = std::move(large.back());
+  large.pop_back();
   spareBytes_ -= out.capacity();
   return out;
 }
 
+/// A message that must wait gives back what it has too much.
+void Reassembly::fit(Bytes& data) {
+  if (data.capacity() <= 2 * data.size() + kSpareSizes[0]) return;
+  Bytes smaller = takeSpare(data.size());
+  smaller.assign(data.begin(), data.end());
+  giveSpare(std::exchange(data, std::move(smaller)));
+}
+
 void Reassembly::giveSpare(Bytes&& data) {
   const size_t capacity = data.capacity();
-  if (capacity == 0 || spare_.size() >= kMaxSpare || spareBytes_ + capacity > kMaxSpareBytes)
-    return;
+  if (capacity < kSpareSizes[0] || spareBytes_ + capacity > kMaxSpareBytes) return;
+  const size_t kind = capacity > kMaxSmallSpare
+                          ? std::size(kSpareSizes)
+                          : static_cast<size_t>(std::upper_bound(std::begin(kSpareSizes),
+                                                                 std::end(kSpareSizes), capacity) -
+                                                std::begin(kSpareSizes) - 1);
+  if (spare_[kind].size() >= kMaxSpare) return;
   data.clear();
   spareBytes_ += capacity;
-  spare_.push_back(std::move(data));
+  spare_[kind].push_back(std::move(data));
 }
 
 void Reassembly::trim() {
@@ -89,6 +129,7 @@ void Reassembly::settle(Stream& stream) {
 
 void Reassembly::dropRun(Lane& lane, size_t index) {
   held_ -= lane.runs[index].data.size() + kItemOverhead;
+  --openRuns_;
   giveSpare(std::move(lane.runs[index].data));
   if (index + 1 != lane.runs.size()) lane.runs[index] = std::move(lane.runs.back());
   lane.runs.pop_back();
@@ -115,6 +156,7 @@ void Reassembly::clear() {
   streams_.clear();
   withPending_.clear();
   sparePending_.reset();
+  openRuns_ = 0;
   held_ = 0;
   // What is complete stays readable.
   for (size_t i = 0; i < inbox_.size(); ++i) held_ += inbox_[i].data.size() + kItemOverhead;
@@ -133,7 +175,7 @@ bool Reassembly::add(const Fragment& f) {
   Stream& stream = streams_[f.stream];
   if (!f.unordered && unwrapId(stream, f.id) < stream.nextId) return true;  // given up before
   if (f.first && f.last) {
-    Bytes data = takeSpare();
+    Bytes data = takeSpare(f.data.size());
     data.assign(f.data.begin(), f.data.end());
     held_ += data.size() + kItemOverhead;
     Ready message{f.ppid, true, false, std::move(data)};
@@ -157,12 +199,13 @@ bool Reassembly::addToMessage(uint16_t id, Stream& stream, const Fragment& f) {
   if (f.first) {
     // A message cannot begin where another one goes on.
     if (run != nullptr || lane.runs.size() >= kMaxRuns) return false;
-    lane.runs.push_back({at, f.id, f.ppid, false, false, 0, takeSpare()});
+    lane.runs.push_back({at, f.id, f.ppid, false, false, 0, takeForRun(f.data.size())});
+    ++openRuns_;
     held_ += kItemOverhead;
     run = &lane.runs.back();
   }
   if (run == nullptr) {
-    Loose loose{f.id, f.ppid, f.first, f.last, takeSpare()};
+    Loose loose{f.id, f.ppid, f.first, f.last, takeSpare(f.data.size())};
     loose.data.assign(f.data.begin(), f.data.end());
     held_ += loose.data.size() + kItemOverhead;
     return lane.loose.emplace(at, std::move(loose)).second;
@@ -180,10 +223,13 @@ void Reassembly::absorbLoose(uint16_t id, Stream& stream, bool unordered, int64_
     const auto found = lane.loose.find(position);
     if (found == lane.loose.end()) return;
     Run* run = findRun(lane, position++);
-    const Loose loose = std::move(found->second);
+    Loose loose = std::move(found->second);
     held_ -= loose.data.size() + kItemOverhead;
     lane.loose.erase(found);
-    if (run == nullptr || extend(id, stream, unordered, *run, loose.data, loose.last)) return;
+    const bool ended =
+        run == nullptr || extend(id, stream, unordered, *run, loose.data, loose.last);
+    giveSpare(std::move(loose.data));
+    if (ended) return;
   }
 }
 
@@ -216,6 +262,7 @@ void Reassembly::finishRun(uint16_t id, Stream& stream, bool unordered, Run& run
   const uint32_t messageId = run.id;
   if (&run != &lane.runs.back()) run = std::move(lane.runs.back());
   lane.runs.pop_back();
+  --openRuns_;
   finish(id, stream, unordered, messageId, std::move(message));
 }
 
@@ -224,6 +271,7 @@ void Reassembly::finish(uint16_t id, Stream& stream, bool unordered, uint32_t me
                         Ready&& message) {
   const bool inTurn = unordered || unwrapId(stream, messageId) == stream.nextId;
   if (!inTurn) {
+    fit(message.data);
     auto [at, added] =
         need(id, stream).ready.emplace(unwrapId(stream, messageId), std::move(message));
     if (!added) held_ -= message.data.size() + kItemOverhead;
@@ -257,7 +305,7 @@ void Reassembly::deliverPart(uint16_t id, Stream& stream, bool unordered, Run& r
   if (!unordered && unwrapId(stream, run.id) != stream.nextId) return;
   held_ += kItemOverhead;
   deliver(id, run.ppid, unordered, std::move(run.data), !run.partsOut, false);
-  run.data = takeSpare();
+  run.data = takeForRun(stream.partSize);
   run.partsOut = true;
 }
 

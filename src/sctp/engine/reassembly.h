@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -130,7 +131,9 @@ class Reassembly {
   void dropRun(Lane& lane, size_t index);
   void dropLoose(Lane& lane, std::map<int64_t, Loose>::iterator at);
   void dropAll(Stream& stream);
-  Bytes takeSpare();
+  Bytes takeSpare(size_t size);
+  Bytes takeForRun(size_t size);
+  void fit(Bytes& data);
   void giveSpare(Bytes&& data);
 
   size_t maxMessage_;
@@ -141,7 +144,10 @@ class Reassembly {
   std::unique_ptr<Pending> sparePending_;
   RingQueue<Inbound> inbox_;
   size_t held_ = 0;
-  std::vector<Bytes> spare_;
+  size_t openRuns_ = 0;
+  /// Spare buffers by size: those of the last kind are for messages that grow.
+  static constexpr size_t kSpareKinds = 5;
+  std::array<std::vector<Bytes>, kSpareKinds> spare_;
   size_t spareBytes_ = 0;
 };
 

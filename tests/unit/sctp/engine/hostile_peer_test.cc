@@ -2,8 +2,13 @@
 
 #include <set>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <gtest/gtest.h>
 
+#include "support/alloc_guard.h"
 #include "unit/sctp/engine/raw_peer.h"
 
 namespace parley::sctp {
@@ -51,6 +56,72 @@ TEST(HostilePeer, BeginningsOnAllStreamsAreBounded) {
     }
     EXPECT_LE(peer.association->stats().receivedBytesHeld, size_t{1 << 20} + 128 * 1024);
     EXPECT_EQ(peer.association->state(), AssociationState::Connected);
+  }
+}
+
+/// Heap in use, where the C library can tell and no sanitizer stands between.
+size_t heapBytes() {
+#ifdef __GLIBC__
+  return test::AllocGuard::isActive() ? mallinfo2().uordblks : 0;
+#else
+  return 0;
+#endif
+}
+
+TEST(HostilePeer, WhatIsCountedIsWhatIsHeld) {
+  struct Kind {
+    const char* name;
+    size_t size;
+    uint32_t step;
+    bool manyStreams;
+  };
+  for (const bool interleaving : {false, true}) {
+    for (const Kind& k :
+         {Kind{"large with gaps", 900, 2, false}, Kind{"tiny with gaps", 1, 2, false},
+          Kind{"beginnings", 200, 2, true}, Kind{"tiny beginnings", 1, 2, true}}) {
+      RawPeer peer({.receiveBuffer = 1 << 20});
+      peer.interleaving = interleaving;
+      peer.connect();
+      const size_t before = heapBytes();
+      for (uint32_t i = 1; i < 60'000; i += k.step) {
+        peer.data(peer.tsn + i, k.manyStreams ? static_cast<uint16_t>(i) : 0, k.manyStreams ? 0 : i,
+                  k.manyStreams ? kFirst : kFirst | kLast, k.size);
+      }
+      peer.poll();
+      peer.chunks.clear();
+      EXPECT_LE(heapBytes() - before, 5u << 20) << k.name << (interleaving ? " I-DATA" : " DATA");
+    }
+  }
+}
+
+// What a message that was read leaves behind is used again, but not for something much smaller that
+// may stay.
+TEST(HostilePeer, SmallThingsDoNotSitInLargeBuffers) {
+  for (const bool loose : {false, true}) {
+    RawPeer peer;
+    peer.interleaving = true;
+    peer.connect();
+    const size_t before = heapBytes();
+    uint32_t tsn = peer.tsn;
+    Inbound in;
+    // One message of 60 KB is read, and then something small comes that cannot be delivered.
+    for (uint32_t round = 0; round < 400; ++round) {
+      for (uint32_t n = 0; n < 60; ++n) {
+        const auto flags = static_cast<uint8_t>((n == 0 ? kFirst : 0) | (n == 59 ? kLast : 0));
+        peer.data(tsn++, 1, round, flags, 1000, n);
+      }
+      while (peer.association->pollInbound(in)) {
+      }
+      if (loose) {
+        peer.data(tsn++, 2, round + 1, kLast, 1, 1);
+      } else {
+        peer.data(tsn++, 2, round + 1, kFirst, 1, 0);
+        peer.data(tsn++, 2, round + 1, kLast, 1, 1);
+      }
+      peer.poll();
+      peer.chunks.clear();
+    }
+    EXPECT_LE(heapBytes() - before, 3u << 20);
   }
 }
 
