@@ -1,6 +1,6 @@
 # Shared by tests/run, tests/bench/run and examples/run: installs what is missing and builds. To be sourced.
 #
-#   setup_packages GROUP...    base lint clang devices examples bench bench_peers turn browsers
+#   setup_packages GROUP...    base lint tidy clang devices examples bench bench_peers turn browsers
 #   setup_build PRESET TARGET...    configures build-PRESET from cmake/cache/PRESET.cmake and builds the targets
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -13,6 +13,7 @@ declare -A package_groups=(
   [base]="g++ cmake ninja-build ccache pkg-config python3 libssl-dev libsrtp2-dev libusrsctp-dev libopus-dev libvpx-dev"
   [test]="libgtest-dev libgmock-dev"
   [lint]="clang-format git binutils"
+  [tidy]="clang-tidy"
   [clang]="clang libclang-rt-14-dev"
   [devices]="libavcodec-dev libavformat-dev libavutil-dev libavdevice-dev libswscale-dev libswresample-dev libsdl2-dev"
   [examples]="libcpp-httplib-dev nlohmann-json3-dev"

@@ -16,18 +16,18 @@ void writeToStderr(const char* condition, const char* file, int line) {
 
 // Recorded exception to machine rule M7: the handler says how the process dies, which is a property
 // of the process and of no machine.
-std::atomic<CheckHandler> g_handler{&writeToStderr};
+std::atomic<CheckHandler> currentHandler{&writeToStderr};
 
 }  // namespace
 
 CheckHandler setCheckHandler(CheckHandler handler) {
-  return g_handler.exchange(handler ? handler : &writeToStderr);
+  return currentHandler.exchange(handler ? handler : &writeToStderr);
 }
 
 namespace internal {
 
 void checkFailed(const char* condition, const char* file, int line) {
-  g_handler.load()(condition, file, line);
+  currentHandler.load()(condition, file, line);
   std::abort();
 }
 
