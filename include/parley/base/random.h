@@ -18,14 +18,14 @@ namespace parley {
 ///   ICE tie-breaker         tie          ice::Agent
 ///   SSRC, first sequence    collision    media::SendStream
 ///   RTP timestamp offset    privacy      media::SendStream
-///   RTCP interval jitter    desynchronise media::RtcpSession
-///   mDNS names (UUIDs)      unguessable  ice::MdnsResponder
-///   SDP session id, CNAME   uniqueness   jsep::Session
+///   RTCP interval jitter    desynchronise media::RtpSession
+///   consent interval jitter desynchronise ice::Agent
+///   session, CNAME, tracks  uniqueness   jsep::Session
 ///   certificate serial, CN  uniqueness   dtls::Certificate
 ///   TURN nonce key, tickets unguessable  turn::Server
 ///   TURN relayed port       unguessable  turn::Server
 ///   SCTP tag, initial TSN   unguessable  sctp::NativeAssociation
-///   SCTP cookie secret      unguessable  sctp::NativeAssociation
+///   SCTP cookie key, nonce  unguessable  sctp::NativeAssociation
 /// OpenSSL draws its own (handshake randoms).
 ///
 /// Thread rule: used by one loop only, unless the implementation says otherwise.

@@ -16,7 +16,7 @@
 // clock, sends nothing and keeps no queue, so a recorded log of messages can be replayed through
 // it.
 //
-// Path of a packet: media::Egress stamps a transport sequence number from FeedbackAdapter ->
+// Path of a packet: media::RtpSession stamps a transport sequence number from FeedbackAdapter ->
 // onSentPacket; the peer's feedback -> FeedbackAdapter -> onTransportFeedback -> ControlUpdate ->
 // pacer and encoders.
 
