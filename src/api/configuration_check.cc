@@ -66,6 +66,11 @@ class TlsContexts {
 };
 
 Result<void> addServers(const Configuration& configuration, ice::GathererConfig& out) {
+  if (configuration.iceLite && !configuration.iceServers.empty()) {
+    return fail(ErrorCode::InvalidAccess,
+                "a lite agent has host candidates only (RFC 8445 section 5.2): leave iceServers "
+                "empty, or iceLite off");
+  }
   TlsContexts contexts;
   for (const IceServer& server : configuration.iceServers) {
     if (server.urls.empty()) return fail(ErrorCode::Syntax, "an ICE server without URLs");
@@ -115,6 +120,7 @@ Result<void> checkReconfiguration(const Configuration& current, const Configurat
   }
   if (next.bundlePolicy != current.bundlePolicy) return changed("bundlePolicy");
   if (next.rtcpMuxPolicy != current.rtcpMuxPolicy) return changed("rtcpMuxPolicy");
+  if (next.iceLite != current.iceLite) return changed("iceLite");
   if (describing && next.iceCandidatePoolSize != current.iceCandidatePoolSize)
     return changed("iceCandidatePoolSize, once gathering has begun,");
   ice::GathererConfig unused;
@@ -128,6 +134,7 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
   if (const auto added = addServers(configuration, transport.gatherer); !added)
     return fail(added.error());
   transport.gatherer.includeLoopback = configuration.includeLoopback;
+  transport.ice.lite = configuration.iceLite;
   transport.ice.denyPrivateRemotes = configuration.denyPrivateAddresses;
   transport.gatherer.hostAndReflexive = configuration.iceTransportPolicy == IceTransportPolicy::All;
 

@@ -23,7 +23,7 @@ void AgentCore::setRemoteCredentials(Credentials remote, bool remoteLite, Timest
   remote_ = std::move(remote);
   remoteLite_ = remoteLite;
   // RFC 8445 section 6.1.1: "if one agent is full and the other lite, the full one is controlling".
-  if (remoteLite_ && role_ == Role::Controlled) {
+  if (remoteLite_ && role_ == Role::Controlled && !config_.lite) {
     switchRole(Role::Controlling);
     raise(RoleChanged{role_});
   }
@@ -42,7 +42,7 @@ void AgentCore::setRemoteCredentials(Credentials remote, bool remoteLite, Timest
 
 void AgentCore::setRole(Role role, Timestamp now) {
   now = clock_.clamp(now);
-  if (role == role_ || closed_) return;
+  if (role == role_ || closed_ || config_.lite) return;
   switchRole(role);
   pump(now);
 }
@@ -80,6 +80,7 @@ void AgentCore::addLocalCandidate(const Candidate& candidate, SocketId socket, T
   auto entry = std::make_shared<LocalEntry>(LocalEntry{candidate, socket, base, pairable});
   locals_.push_back(entry);
   for (const auto& remote : remotes_) {
+    if (config_.lite) break;  // pairs are made by the peer's checks
     // A learnt candidate is known to be reachable from where it was seen only. After a failure the
     // candidate waits for the restart: the network may well come back before it.
     if (!remote->learnt && !failed_) list_.add(entry, remote, role_);
@@ -130,6 +131,7 @@ void AgentCore::addSignalled(Candidate candidate) {
     return;
   }
   if (unresolved) {
+    if (config_.lite) return;  // no check of ours needs the address
     // Every answer lists all candidates once more; what is known need not be looked up again.
     SeenName seen{candidate.hostname, candidate.address.port};
     if (std::find(seenNames_.begin(), seenNames_.end(), seen) != seenNames_.end()) return;
@@ -164,6 +166,7 @@ void AgentCore::addSignalled(Candidate candidate) {
 }
 
 void AgentCore::pairWithLocals(const std::shared_ptr<RemoteEntry>& remote) {
+  if (config_.lite) return;
   for (const auto& local : locals_) list_.add(local, remote, role_);
 }
 

@@ -25,7 +25,7 @@ uint64_t AgentCore::ordinaryFloor(Timestamp now) const {
 }
 
 void AgentCore::sendChecks(Timestamp now) {
-  if (!remote_) return;
+  if (!remote_ || config_.lite) return;
   for (;;) {
     if (list_.hasTriggered()) {
       if (!pacing_.ready(now, config_.checkBurst * 2)) return;

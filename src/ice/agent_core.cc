@@ -9,7 +9,7 @@ namespace parley::ice {
 AgentCore::AgentCore(Environment& environment, const AgentConfig& config, Credentials local)
     : env_(environment),
       config_(config),
-      role_(config.role),
+      role_(config.lite ? Role::Controlled : config.role),
       tieBreaker_(environment.random.u64()),
       local_(std::move(local)),
       list_(environment.limits.maxCandidatePairs),

@@ -131,6 +131,7 @@ class AgentCore {
                                            const SocketAddress& from, std::string_view ufrag,
                                            Timestamp now);
   bool forgetLearnt(Timestamp now);
+  void acceptPair(Pair& pair, Timestamp now);
   void triggerCheck(Pair& pair, Timestamp now);
   void handleUseCandidate(Pair& pair, const stun::Message& request, Timestamp now);
 

@@ -43,6 +43,9 @@ void AgentCore::noteReceived(Timestamp now) {
 }
 
 Timestamp AgentCore::silentAt(const Pair& pair) const {
+  // A peer without data sends nothing but its consent checks.
+  if (config_.lite)
+    return pair.lastHeard + std::max(config_.disconnectedAfter, config_.consentInterval * 2.5);
   if (unansweredSince_.isNever()) return Timestamp::never();
   const Duration patience = std::max(kMinUnanswered, pair.rtt.value_or(Duration::zero()) * 4);
   const Timestamp quiet = pair.lastHeard + config_.disconnectedAfter;
@@ -62,6 +65,7 @@ void AgentCore::markSilence(Timestamp now) {
 
 // The path is lost or about to be: what failed or rested before may work now.
 void AgentCore::recheckOthers() {
+  if (config_.lite) return;
   for (const auto& pair : list_.pairs()) {
     if (pair->id == selected_ || pair->id == nominating_) continue;
     if (pair->state == PairState::Succeeded || pair->state == PairState::Failed) {
@@ -172,6 +176,8 @@ void AgentCore::useSelected(Pair* pair, Timestamp now) {
   path_ = {};
   if (pair) {
     path_ = {pair->local->socket, pair->remote->candidate.address, pair->local->base.ip};
+  }
+  if (pair && !config_.lite) {
     // RFC 7675 section 5.1: between 0.8 and 1.2 of the interval after the last answer.
     const Timestamp answered = pair->consentUntil - config_.consentTimeout;
     const Duration wait = config_.consentInterval * (0.8 + 0.4 * env_.random.unit());
@@ -217,7 +223,7 @@ IceConnectionState AgentCore::computeState(Timestamp now) {
     fail();
     return IceConnectionState::Failed;
   }
-  const bool checking = remote_ && !list_.pairs().empty();
+  const bool checking = remote_ && (config_.lite || !list_.pairs().empty());
   return checking || generation_ > 0 || state_ == IceConnectionState::Checking
              ? IceConnectionState::Checking
              : IceConnectionState::New;

@@ -76,7 +76,11 @@ HandleResult AgentCore::handleRequest(const stun::Message& request, SocketId soc
   ++pair->requestsReceived;
   ++pair->responsesSent;
   heard(*pair, now);
-  triggerCheck(*pair, now);
+  if (config_.lite) {
+    acceptPair(*pair, now);
+  } else {
+    triggerCheck(*pair, now);
+  }
   handleUseCandidate(*pair, request, now);
   return HandleResult::Authenticated;
 }
@@ -100,6 +104,7 @@ HandleResult AgentCore::handleOldRequest(const stun::Message& request, SocketId 
   ++oldPair_->requestsReceived;
   ++oldPair_->responsesSent;
   heard(*oldPair_, now);
+  if (config_.lite) acceptPair(*oldPair_, now);
   return HandleResult::Authenticated;
 }
 
@@ -110,7 +115,8 @@ bool AgentCore::settleRoles(const stun::Message& request, const LocalEntry& loca
   const auto theirs = request.u64(controlling ? stun::AttributeType::IceControlling
                                               : stun::AttributeType::IceControlled);
   if (!theirs) return true;
-  const bool weWin = tieBreaker_ >= *theirs;
+  // A lite agent cannot control, whoever wins.
+  const bool weWin = config_.lite ? controlling : tieBreaker_ >= *theirs;
   if (controlling == weWin) {
     sendSignedError(request, local, from, stun::StunError::RoleConflict);
     return false;
@@ -170,6 +176,16 @@ bool AgentCore::forgetLearnt(Timestamp now) {
   list_.eraseIf([&](const Pair& pair) { return pair.remote.get() == victim; });
   std::erase_if(remotes_, [&](const auto& entry) { return entry.get() == victim; });
   return true;
+}
+
+// RFC 8445 section 7.3.2 makes a pair valid by USE-CANDIDATE. Any authentic check shows as much:
+// the answer reaches the peer by the same way back; so data need not wait for the nomination.
+void AgentCore::acceptPair(Pair& pair, Timestamp now) {
+  pair.everSucceeded = true;
+  pair.consentUntil = now + config_.consentTimeout;
+  if (&pair == oldPair_.get()) return;
+  pair.state = PairState::Succeeded;
+  if (firstUsableAt_.isNever()) firstUsableAt_ = now;
 }
 
 // RFC 8445 section 7.3.1.4.

@@ -59,6 +59,7 @@ Session::Session(Environment& environment, SessionConfig config, Timestamp now)
   rtpConfig_.cname = state_.cname;
   rtpConfig_.rates = config.rates;
   capabilities_.maxMessageSize = environment_.limits.maxMessageSize;
+  capabilities_.iceLite = transport_.iceLite();
   capabilities_.freshIce = fromIce(transport_.localCredentials());
   for (const dtls::Fingerprint& f : transport_.certificate().fingerprints()) {
     capabilities_.fingerprints.push_back({f.algorithm, f.bytes});

@@ -34,6 +34,7 @@ Configuration configurationOf(const Json& given) {
     configuration.iceServers.push_back(serverOf(server));
   if (given.value("iceTransportPolicy", "all") == "relay")
     configuration.iceTransportPolicy = IceTransportPolicy::Relay;
+  configuration.iceLite = given.value("iceLite", false);
   return configuration;
 }
 

@@ -1,6 +1,6 @@
 // node run.mjs SCENARIO OFFERER ANSWERER [--clip FILE] [--all-interfaces] [--seconds N] [--mib N]
-//     [--turn PROGRAM [--turn-by udp|tcp|tls|udp6|secret]] [-- BROWSER OPTIONS...]
-// With --turn both sides see each other only through that TURN server: "coturn", or the path of examples/turnserver.
+//     [--ice-lite] [--turn PROGRAM [--turn-by udp|tcp|tls|udp6|secret]] [-- BROWSER OPTIONS...]
+// With --ice-lite native peers are lite agents. With --turn both sides see each other only through that TURN server: "coturn", or the path of examples/turnserver.
 // A peer is chromium, firefox, or the path of a native peer program. Started by `run`, which shuts the network off.
 // Ends with 0 (passed), 1 (failed) or 77 (a browser or the npm packages are not there).
 import { existsSync, writeFileSync } from 'node:fs';
@@ -20,6 +20,7 @@ const { values: options, positionals } = parseArgs({
     'all-interfaces': { type: 'boolean', default: false },
     seconds: { type: 'string', default: '170' },
     mib: { type: 'string', default: '200' },
+    'ice-lite': { type: 'boolean', default: false },
     turn: { type: 'string' },
     'turn-by': { type: 'string', default: 'udp' },
   },
@@ -65,6 +66,7 @@ setTimeout(() => {
 
 let code = 0;
 try {
+  if (options['ice-lite']) useConfiguration({ iceLite: true });  // browsers do not know the word
   if (options.turn) {
     turn = await startTurnServer(options.turn, options['turn-by'], options['all-interfaces'] ? '192.0.2.1' : '127.0.0.1');
     useConfiguration(turn.config);

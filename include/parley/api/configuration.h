@@ -56,6 +56,9 @@ struct Configuration {
   /// Send nothing to, and take no checks from, loopback, private and link-local addresses: for
   /// servers, which an offer could otherwise make knock at the doors of their own network.
   bool denyPrivateAddresses = false;
+  /// Be a lite agent (RFC 8445 section 2.5), which only answers checks: for servers whose address
+  /// everybody reaches. Only host candidates, so no `iceServers`; the peer must be a full agent.
+  bool iceLite = false;
   std::optional<Proxy> proxy{};
   /// Ask TURN servers for tickets (RFC 8016), with which a relayed call survives a change of the
   /// network without a restart. Costs a round trip at servers that do not know them.

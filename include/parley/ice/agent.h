@@ -45,6 +45,12 @@ struct AgentConfig {
   /// Answer to a negotiated `a=ice-options:renomination`: nominations carry a rising number and the
   /// highest counts.
   bool renomination = false;
+  /// Only answers (RFC 8445 section 2.5): for hosts whose address everybody reaches, such as media
+  /// servers. Always controlled; a pair is valid as soon as an authentic check came over it, and
+  /// consent lasts while checks go on coming (the peer's own, RFC 7675). Disconnected comes after
+  /// two and a half `consentInterval` of silence, if `disconnectedAfter` is shorter. Two lite agents
+  /// do not find each other.
+  bool lite = false;
   /// Refuse remote candidates on loopback, private and link-local addresses (server builds).
   bool denyPrivateRemotes = false;
 };
@@ -126,7 +132,7 @@ struct AgentCounters {
   uint64_t notSent = 0;            ///< no packet buffer, or the transmit queue was full
 };
 
-/// A full ICE agent for one component of one bundled stream. A machine (src/README.md): no call
+/// An ICE agent, full or lite, for one component of one bundled stream. A machine (src/README.md): no call
 /// blocks, calls back or reads a clock. Thread-compatible.
 ///
 /// Order is free: candidates may come before or after credentials, checks of the peer before

@@ -99,6 +99,7 @@ class PARLEY_EXPORT PeerTransport {
   PeerTransport& operator=(const PeerTransport&) = delete;
 
   // ICE.
+  bool iceLite() const { return config_.ice.lite; }
   const ice::Credentials& localCredentials() const { return agent_.localCredentials(); }
   void setIceRole(ice::Role role, Timestamp now);
   ice::Role iceRole() const { return agent_.role(); }
