@@ -48,7 +48,7 @@ TEST(VpxFrameHeader, SuperframeGivesTheLargestSizeOfItsFrames) {
   Bytes both = small;
   both.insert(both.end(), large.begin(), large.end());
   // Two frames, sizes of one byte.
-  for (const uint8_t byte : {0xc1, 9, 9, 0xc1}) both.push_back(byte);
+  for (const uint8_t byte : Bytes{0xc1, 9, 9, 0xc1}) both.push_back(byte);
   const auto header = parseVp9FrameHeader(both);
   ASSERT_TRUE(header);
   EXPECT_TRUE(header->keyFrame);
