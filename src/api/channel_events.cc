@@ -12,6 +12,7 @@ namespace {
 // One round of collecting takes at most this many messages, so that a flood on one connection
 // cannot starve the others; what is left stays in the association and closes its receiver window.
 constexpr size_t kMaxQueuedMessageTasks = 256;
+constexpr size_t kMaxQueuedMessageBytes = 4u << 20;
 // The same for what happens to channels: an app that is slow to hear of it slows the peer down.
 constexpr size_t kMaxQueuedChannelSteps = 256;
 constexpr size_t kMaxHeldMessages = 256;
@@ -91,6 +92,7 @@ void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
       step.then([body](Core& c) {
         Step::Call call = bindCallback(body->onClose);
         // Nothing comes after this event.
+        c.heldMessageBytes_ -= std::exchange(body->heldBytes, 0);
         c.loop().bury(body->takeCallbacks());
         return call;
       });
@@ -153,14 +155,16 @@ void PeerConnectionCore::collectMessages(jsep::Session& session) {
   constexpr size_t kMaxRun = 64;
   std::shared_ptr<MessageRun> run;
   sctp::ChannelMessage message;
-  while (queuedMessages_ < kMaxQueuedMessageTasks) {
+  while (queuedMessages_ < kMaxQueuedMessageTasks && queuedMessageBytes_ < kMaxQueuedMessageBytes) {
     if (!session.pollMessage(message)) {
+      messagesWait_ = false;
       for (; !heldEnds_.empty(); heldEnds_.pop_front()) dispatchChannelEvent(heldEnds_.front());
       return;
     }
     auto body = channel(message.channel);
     if (!body) continue;
     ++queuedMessages_;
+    queuedMessageBytes_ += message.data.size();
     if (!run || run->messages.size() == kMaxRun) {
       run = std::make_shared<MessageRun>();
       queueTask([self = shared_from_this(), run] { self->deliverMessages(run); });
@@ -170,6 +174,7 @@ void PeerConnectionCore::collectMessages(jsep::Session& session) {
                               message.abandoned}});
     message = {};
   }
+  messagesWait_ = true;
 }
 
 // Runs as a task, without the lock.
@@ -194,14 +199,30 @@ void PeerConnectionCore::deliverMessages(const std::shared_ptr<MessageRun>& run)
       const LoopCore::Lock lock(*loop_);
       if (closed_) return;
       // Room again: the association may hold more, and reading it opens the receiver window.
-      if (queuedMessages_-- == kMaxQueuedMessageTasks / 2) afterSend();
-      callback = message.body->onMessage;
-      if (!callback && message.body->held.size() < kMaxHeldMessages) {
-        message.body->held.push_back(std::move(message.held));
+      --queuedMessages_;
+      queuedMessageBytes_ -= message.held.data.size();
+      if (messagesWait_ && queuedMessages_ <= kMaxQueuedMessageTasks / 2 &&
+          queuedMessageBytes_ <= kMaxQueuedMessageBytes / 2) {
+        messagesWait_ = false;
+        afterSend();
       }
+      callback = message.body->onMessage;
+      if (!callback) hold(*message.body, std::move(message.held));
     }
     if (callback) callback(message.held.view());
   }
+}
+
+/// Keeps a message for a callback that is not there yet, within what a peer may make us keep.
+void PeerConnectionCore::hold(DataChannelCore& channel, DataChannelCore::Held&& message) {
+  const size_t bytes = message.data.size();
+  if (channel.held.size() >= kMaxHeldMessages ||
+      heldMessageBytes_ + bytes > loop_->options().limits.maxKeptDataBytes) {
+    return;
+  }
+  heldMessageBytes_ += bytes;
+  channel.heldBytes += bytes;
+  channel.held.push_back(std::move(message));
 }
 
 void PeerConnectionCore::deliverMissed(const std::shared_ptr<DataChannelCore>& body) {
@@ -209,6 +230,7 @@ void PeerConnectionCore::deliverMissed(const std::shared_ptr<DataChannelCore>& b
   if (body->onMessage && !body->held.empty()) {
     auto held = std::make_shared<std::deque<DataChannelCore::Held>>(std::move(body->held));
     body->held.clear();
+    heldMessageBytes_ -= std::exchange(body->heldBytes, 0);
     tasks_.push_front([self = shared_from_this(), body, held] {
       for (const DataChannelCore::Held& message : *held) {
         std::function<void(const DataMessage&)> callback;

@@ -50,6 +50,7 @@ class DataChannelCore final : public DataChannelCallbacks,
     DataMessage view() const { return {data, isText, first, last, abandoned}; }
   };
   std::deque<Held> held;
+  size_t heldBytes = 0;
   bool openMissed = false;
   /// All callbacks, to be destroyed outside the lock: they may own handles, also of this very
   /// channel, which would keep it alive for good.

@@ -206,6 +206,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
     size_t next = 0;
   };
   void deliverMessages(const std::shared_ptr<MessageRun>& run);
+  void hold(DataChannelCore& channel, DataChannelCore::Held&& message);
   void operationEnded();
   Result<void> checkSendParameters(uint32_t transceiver, RtpSendParameters& parameters);
   void syncEncodings();
@@ -220,6 +221,9 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   jsep::OperationsChain operations_;
   bool negotiationNeeded_ = false;  ///< W3C [[NegotiationNeeded]]
   size_t queuedMessages_ = 0;
+  size_t queuedMessageBytes_ = 0;
+  bool messagesWait_ = false;    ///< in the association, until those are delivered
+  size_t heldMessageBytes_ = 0;  ///< in channels that have no callback yet
   size_t queuedChannelSteps_ = 0;
   uint64_t channelsOpened_ = 0;
   uint64_t channelsClosed_ = 0;

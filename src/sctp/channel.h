@@ -12,8 +12,6 @@ struct DataChannels::Channel {
   ChannelInit init;
   std::optional<uint16_t> stream;
   ChannelState state = ChannelState::Connecting;
-  /// A refused OPEN whose stream is being reset: the application never hears of it.
-  bool hidden = false;
   /// The peer has seen our OPEN, so data may overtake it (RFC 8832 section 6).
   bool peerKnows = false;
   bool resetAsked = false;

@@ -105,12 +105,16 @@ uint16_t DataChannels::streamLimit() const {
   return std::min(streams, kIllegalStream);
 }
 
+bool DataChannels::isTaken(uint16_t stream) const {
+  return byStream_.contains(stream) || refused_.contains(stream);
+}
+
 std::optional<uint16_t> DataChannels::freeStream() const {
   // RFC 8832 section 6: "If the [sender of the OPEN] is acting as the DTLS client, it MUST choose
   // an even stream identifier; if the side is acting as the DTLS server, it MUST choose an odd
   // one."
   for (uint32_t stream = *isClient_ ? 0 : 1; stream < streamLimit(); stream += 2) {
-    if (!byStream_.contains(static_cast<uint16_t>(stream))) return static_cast<uint16_t>(stream);
+    if (!isTaken(static_cast<uint16_t>(stream))) return static_cast<uint16_t>(stream);
   }
   return std::nullopt;
 }
@@ -129,10 +133,10 @@ Result<void> DataChannels::validate(const ChannelInit& init) const {
     return fail(ErrorCode::Type, "a negotiated channel needs an id from 0 to 65534");
   }
   if (ended_) return fail(ErrorCode::InvalidState, "the association has ended");
-  if (visibleChannels_ >= env_.limits.maxDataChannels) {
+  if (channels_.size() >= env_.limits.maxDataChannels) {
     return fail(ErrorCode::Operation, "too many data channels");
   }
-  if (init.negotiated && byStream_.contains(*init.id)) {
+  if (init.negotiated && isTaken(*init.id)) {
     return fail(ErrorCode::Operation, "the id " + std::to_string(*init.id) + " is in use");
   }
   if (init.negotiated && connected_ && *init.id >= streamLimit()) {
@@ -165,7 +169,6 @@ Result<ChannelId> DataChannels::open(const ChannelInit& init, Timestamp now) {
   now_ = clock_.clamp(now);
   if (const Result<void> valid = validate(init); !valid) return fail(valid.error());
   Channel& channel = add(init);
-  ++visibleChannels_;
   const ChannelId id = channel.id;
   if (init.negotiated) {
     assignStream(channel, *init.id);
@@ -225,7 +228,7 @@ Result<void> DataChannels::transmit(Channel& channel, uint32_t ppid, ByteSpan da
 Result<void> DataChannels::send(ChannelId id, ByteSpan data, bool isText, Timestamp now) {
   now_ = clock_.clamp(now);
   Channel* channel = find(id);
-  if (channel == nullptr || channel->hidden || channel->state != ChannelState::Open) {
+  if (channel == nullptr || channel->state != ChannelState::Open) {
     return fail(ErrorCode::InvalidState, "the data channel is not open");
   }
   if (channel->partsLeft > 0)
@@ -260,7 +263,7 @@ void DataChannels::noteSent(Channel& channel, size_t bytes) {
 Result<void> DataChannels::beginMessage(ChannelId id, uint64_t size, bool isText, Timestamp now) {
   now_ = clock_.clamp(now);
   Channel* channel = find(id);
-  if (channel == nullptr || channel->hidden || channel->state != ChannelState::Open)
+  if (channel == nullptr || channel->state != ChannelState::Open)
     return fail(ErrorCode::InvalidState, "the data channel is not open");
   if (channel->partsLeft > 0)
     return fail(ErrorCode::InvalidState, "a message of the channel is not complete yet");
@@ -304,7 +307,7 @@ bool DataChannels::canSend(ChannelId id, size_t bytes) {
 }
 
 void DataChannels::wantWritable(Channel& channel) {
-  if (channel.wantsWritable || channel.hidden) return;
+  if (channel.wantsWritable) return;
   channel.wantsWritable = true;
   ++waitingToWrite_;
 }
@@ -343,7 +346,7 @@ void DataChannels::onBufferedDecrease(uint16_t stream) {
   if (channel == nullptr || !channel->aboveThreshold) return;
   if (association_->bufferedAmount(stream) > channel->lowThreshold) return;
   channel->aboveThreshold = false;
-  if (!channel->hidden) push(BufferedAmountLow{channel->id});
+  push(BufferedAmountLow{channel->id});
 }
 
 // ---- closing
@@ -351,7 +354,7 @@ void DataChannels::onBufferedDecrease(uint16_t stream) {
 void DataChannels::close(ChannelId id, Timestamp now) {
   now_ = clock_.clamp(now);
   Channel* channel = find(id);
-  if (channel == nullptr || channel->hidden || channel->state == ChannelState::Closing) return;
+  if (channel == nullptr || channel->state == ChannelState::Closing) return;
   beginClose(*channel);
   pull();
 }
@@ -375,7 +378,7 @@ void DataChannels::failChannel(Channel& channel, const std::string& reason) {
   if (channel.state == ChannelState::Closing) return;
   PARLEY_LOG(env_.log, Debug, "sctp", "channel %u fails: %s", unsigned{channel.id.value},
              reason.c_str());
-  if (!channel.hidden) push(ChannelFailed{channel.id, reason, {}});
+  push(ChannelFailed{channel.id, reason, {}});
   beginClose(channel);
 }
 
@@ -388,10 +391,7 @@ void DataChannels::finish(ChannelId id) {
   Channel& channel = *found->second;
   const std::optional<uint16_t> stream = channel.stream;
   if (channel.wantsWritable) --waitingToWrite_;
-  if (!channel.hidden) {
-    --visibleChannels_;
-    push(ChannelClosed{id, channel.stats, bufferedAmount(id)});
-  }
+  push(ChannelClosed{id, channel.stats, bufferedAmount(id)});
   takePartial(channel);
   keptBytes_ -= channel.nameBytes;
   if (stream) byStream_.erase(*stream);
@@ -412,6 +412,7 @@ void DataChannels::restart(Timestamp now) {
   association_.reset();
   earlyPackets_.clear();
   early_.clear();
+  refused_.clear();
   isClient_.reset();
   ended_ = false;
 }
@@ -423,10 +424,10 @@ void DataChannels::endAll(const AssociationStateChanged& change) {
   ended_ = true;
   connected_ = false;
   early_.clear();
+  refused_.clear();
   while (!channels_.empty()) {
     Channel& channel = *channels_.begin()->second;
-    if (!change.reason.empty() && !channel.hidden)
-      push(ChannelFailed{channel.id, change.reason, change.causeCode});
+    if (!change.reason.empty()) push(ChannelFailed{channel.id, change.reason, change.causeCode});
     finish(channel.id);
   }
   push(TransportChanged{change.state, change.reason, change.causeCode});
@@ -449,6 +450,11 @@ void DataChannels::onConnected() {
 
 void DataChannels::onOutgoingReset(const std::vector<uint16_t>& streams) {
   for (const uint16_t stream : streams) {
+    if (const auto refused = refused_.find(stream); refused != refused_.end()) {
+      refused->second.outgoingReset = true;
+      finishRefused(stream);
+      continue;
+    }
     Channel* channel = atStream(stream);
     if (channel == nullptr || !channel->resetAsked) continue;
     channel->outgoingReset = true;

@@ -1,5 +1,6 @@
 // What the peer's streams bring: DCEP, messages, resets.
 
+#include <iterator>
 #include <utility>
 
 #include "parley/sctp/data_channels.h"
@@ -29,6 +30,14 @@ void DataChannels::handleInbound(Inbound& in) {
     for (const ChannelId id : ids) {
       if (Channel* channel = find(id)) handleStreamReset(*channel);
     }
+    for (auto refused = refused_.begin(); refused != refused_.end();) {
+      refused->second.incomingReset = true;
+      refused = refused->second.outgoingReset ? refused_.erase(refused) : std::next(refused);
+    }
+    return;
+  }
+  if (refused_.contains(in.stream)) {
+    handleRefused(in);
     return;
   }
   Channel* channel = atStream(in.stream);
@@ -67,7 +76,7 @@ void DataChannels::handleInbound(Inbound& in) {
 void DataChannels::handleStreamReset(Channel& channel) {
   channel.incomingReset = true;
   if (channel.state == ChannelState::Open) {
-    if (!channel.hidden) push(ChannelClosing{channel.id});
+    push(ChannelClosing{channel.id});
     // W3C closing procedure: only the side that closes sends what it has queued.
     association_->discardQueued(*channel.stream);
     beginClose(channel);
@@ -103,7 +112,7 @@ void DataChannels::handleOpen(uint16_t stream, ByteSpan message) {
   const std::optional<DcepMessage> parsed = parseDcep(message);
   const auto& init = std::get<ChannelInit>(*parsed);
   const size_t nameBytes = init.label.size() + init.protocol.size();
-  if (wrongParity || stream >= streamLimit() || visibleChannels_ >= env_.limits.maxDataChannels ||
+  if (wrongParity || stream >= streamLimit() || channels_.size() >= env_.limits.maxDataChannels ||
       keptBytes_ + nameBytes > env_.limits.maxKeptDataBytes) {
     refuse(stream);
     return;
@@ -111,7 +120,6 @@ void DataChannels::handleOpen(uint16_t stream, ByteSpan message) {
   Channel& channel = add(init);
   channel.nameBytes = nameBytes;
   keptBytes_ += nameBytes;
-  ++visibleChannels_;
   assignStream(channel, stream);
   channel.state = ChannelState::Open;
   channel.peerKnows = true;
@@ -124,12 +132,27 @@ void DataChannels::handleOpen(uint16_t stream, ByteSpan message) {
 /// its side, so that what it still sends there is dropped.
 void DataChannels::refuse(uint16_t stream) {
   if (stream >= streamLimit()) return;
-  Channel& channel = add({});
-  channel.hidden = true;
-  assignStream(channel, stream);
-  channel.state = ChannelState::Open;
+  refused_[stream] = {};
   early_.erase(stream);
-  beginClose(channel);
+  association_->resetStreams({&stream, 1}, now_);
+}
+
+void DataChannels::handleRefused(Inbound& in) {
+  Refused& refused = refused_.at(in.stream);
+  if (in.kind == Inbound::Kind::StreamReset) {
+    if (refused.incomingReset) early_.erase(in.stream);
+    refused.incomingReset = true;
+    finishRefused(in.stream);
+  } else if (refused.incomingReset) {
+    keepEarly(in);
+  }
+}
+
+void DataChannels::finishRefused(uint16_t stream) {
+  const Refused& refused = refused_.at(stream);
+  if (!refused.outgoingReset || !refused.incomingReset) return;
+  refused_.erase(stream);
+  if (connected_) replayEarly(stream);
 }
 
 void DataChannels::keepEarly(Inbound& in) {
@@ -158,7 +181,7 @@ void DataChannels::replayEarly(uint16_t stream) {
 void DataChannels::handleMessage(Channel& channel, Inbound& in) {
   // Any message shows that the peer has our OPEN.
   channel.peerKnows = true;
-  if (channel.state != ChannelState::Open || channel.hidden) return;
+  if (channel.state != ChannelState::Open) return;
   switch (in.ppid) {
     case ppid::kText:
     case ppid::kBinary: {

@@ -61,6 +61,85 @@ TEST(HostileSim, FloodOfChannelsWaitsAtThePeerWhileTheApplicationIsSlow) {
   EXPECT_EQ(ended, opened);
 }
 
+// A peer whose application takes nothing: what is sent to it waits, up to the bound, and what it
+// sends itself arrives.
+TEST(HostileSim, APeerThatNeverReadsHoldsBackOnlyWhatIsSentToIt) {
+  std::deque<std::function<void()>> waiting;
+  bool reads = true;
+  PairOptions options;
+  options.limits.maxBufferedAmount = 2u << 20;
+  options.limits.maxTransferWindow = 2u << 20;
+  options.aToB.delay = Duration::millis(10);
+  options.executorB = [&](std::function<void()> task) {
+    if (reads) {
+      task();
+    } else {
+      waiting.push_back(std::move(task));
+    }
+  };
+  Pair pair(options);
+  DataChannel near = pair.a().createDataChannel("c").value();
+  DataChannel far;
+  size_t atA = 0;
+  size_t atB = 0;
+  near.onMessage([&](const DataMessage& m) { atA += m.data.size(); });
+  pair.b().onDataChannel([&](DataChannel incoming) {
+    far = incoming;
+    far.onMessage([&](const DataMessage& m) { atB += m.data.size(); });
+  });
+  ASSERT_TRUE(pair.connect());
+  ASSERT_TRUE(pair.runUntil([&] { return static_cast<bool>(far); }, Duration::seconds(5)));
+  reads = false;
+  size_t sent = 0;
+  for (int round = 0; round < 300; ++round) {
+    while (near.send(ByteSpan(Bytes(10'000)))) sent += 10'000;
+    EXPECT_LE(near.bufferedAmount(), 2u << 20);
+    if (round % 3 == 0) EXPECT_TRUE(far.send("ping"));
+    pair.run(Duration::millis(100));
+  }
+  // Our buffer, its window, and the messages that its loop holds for the application.
+  EXPECT_LT(sent, 10u << 20);
+  EXPECT_LT(waiting.size(), 600u);
+  EXPECT_EQ(atB, 0u);
+  EXPECT_EQ(atA, 400u) << "the other direction goes on";
+  EXPECT_EQ(near.readyState(), DataChannelState::Open);
+  reads = true;
+  while (!waiting.empty()) {
+    std::exchange(waiting.front(), {})();
+    waiting.pop_front();
+  }
+  EXPECT_TRUE(pair.runUntil([&] { return atB == sent; }, Duration::seconds(60)));
+}
+
+// A peer that opens channels of which the application takes no notice, and fills them.
+TEST(HostileSim, ChannelsWithoutCallbackKeepABoundedAmountTogether) {
+  PairOptions options;
+  options.aToB.delay = Duration::millis(1);
+  options.limits.maxKeptDataBytes = 1u << 20;
+  Pair pair(options);
+  std::vector<DataChannel> ours;
+  std::vector<DataChannel> ignored;
+  pair.b().onDataChannel([&](DataChannel incoming) { ignored.push_back(incoming); });
+  for (int i = 0; i < 20; ++i) ours.push_back(pair.a().createDataChannel("c").value());
+  ASSERT_TRUE(pair.connect());
+  ASSERT_TRUE(pair.runUntil([&] { return ignored.size() == 20; }, Duration::seconds(5)));
+  for (DataChannel& channel : ours) {
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(channel.send(ByteSpan(Bytes(20'000))));
+  }
+  pair.run(Duration::seconds(5));
+  size_t kept = 0;
+  for (DataChannel& channel : ignored)
+    channel.onMessage([&](const DataMessage& m) { kept += m.data.size(); });
+  pair.run(Duration::millis(10));
+  EXPECT_GE(kept, 900'000u);
+  EXPECT_LE(kept, 1u << 20);
+  // What was not kept is gone, what comes now arrives; a channel that closes frees what it kept.
+  ASSERT_TRUE(ours[0].send("now"));
+  const size_t before = kept;
+  pair.run(Duration::millis(100));
+  EXPECT_EQ(kept, before + 3);
+}
+
 /// Copies what passes, breaks most copies and sends them on: with the same addresses, so that they
 /// come from tuples that ICE has authenticated, or as a stranger.
 class Mutator {

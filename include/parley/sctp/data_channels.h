@@ -218,7 +218,16 @@ class PARLEY_EXPORT DataChannels {
   void handleMessage(Channel& channel, Inbound& in);
   void handleDcep(Inbound& in);
   void handleOpen(uint16_t stream, ByteSpan message);
+  /// A stream that the application never hears of: its OPEN was refused. It stays taken until both
+  /// sides have reset it.
+  struct Refused {
+    bool outgoingReset = false;
+    bool incomingReset = false;
+  };
   void refuse(uint16_t stream);
+  void handleRefused(Inbound& in);
+  void finishRefused(uint16_t stream);
+  bool isTaken(uint16_t stream) const;
   void keepEarly(Inbound& in);
   void replayEarly(uint16_t stream);
   void deliver(Channel& channel, bool isText, Inbound& in);
@@ -241,8 +250,8 @@ class PARLEY_EXPORT DataChannels {
 
   std::map<ChannelId, std::unique_ptr<Channel>> channels_;  ///< in the order they were opened
   std::unordered_map<uint16_t, Channel*> byStream_;
+  std::unordered_map<uint16_t, Refused> refused_;
   uint32_t nextChannel_ = 1;
-  size_t visibleChannels_ = 0;
   size_t waitingToWrite_ = 0;  ///< channels that were refused for a full buffer
   std::map<uint16_t, std::unique_ptr<Early>> early_;
 

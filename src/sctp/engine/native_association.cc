@@ -104,8 +104,7 @@ Result<void> NativeAssociation::checkSend(uint16_t stream, size_t size,
                 "a message may have a retransmission limit or a lifetime, not both");
   }
   if (stream >= streams_) return fail(ErrorCode::Range, "the stream was not negotiated");
-  if (findReset(stream) != nullptr)
-    return fail(ErrorCode::InvalidState, "the stream is being reset");
+  if (isBeingReset(stream)) return fail(ErrorCode::InvalidState, "the stream is being reset");
   if (!options.beyondLimit && !scheduler_.fits(size)) {
     return fail(ErrorCode::ResourceExhausted, "the send buffer is full");
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -81,11 +82,6 @@ class NativeAssociation final : public Association {
     Timestamp sendAt;  ///< never(): sent, its answer is awaited until `retryAt`
     Timestamp retryAt = Timestamp::never();
     int attempts = 0;
-  };
-  /// A stream whose reset is wanted: asked for when all before `after` is acknowledged.
-  struct WantedReset {
-    uint16_t stream = 0;
-    std::optional<uint32_t> after;
   };
   struct HeldReset {
     uint32_t sequence = 0;
@@ -168,7 +164,7 @@ class NativeAssociation final : public Association {
   void finishPacket(PacketBuf& packet, bool needsChecksum);
 
   // Streams (RFC 6525).
-  WantedReset* findReset(uint16_t stream);
+  bool isBeingReset(uint16_t stream) const { return wantedResets_.contains(stream); }
   void askResets();
   void buildReConfig(PacketBuilder& b);
   void handleReConfig(const ChunkView& c);
@@ -266,7 +262,9 @@ class NativeAssociation final : public Association {
   Timestamp trimTimer_ = Timestamp::never();
 
   // Stream resets.
-  std::vector<WantedReset> wantedResets_;
+  /// Streams whose reset is wanted: asked for when all up to this TSN, once it is known, is
+  /// acknowledged.
+  std::map<uint16_t, std::optional<uint32_t>> wantedResets_;
   std::optional<ResetRequest> request_;
   uint32_t nextRequest_ = 0;
   uint32_t expectedRequest_ = 0;

@@ -24,25 +24,18 @@ constexpr int kMaxAttempts = 10;
 
 }  // namespace
 
-NativeAssociation::WantedReset* NativeAssociation::findReset(uint16_t stream) {
-  for (WantedReset& r : wantedResets_) {
-    if (r.stream == stream) return &r;
-  }
-  return nullptr;
-}
-
 void NativeAssociation::resetStreams(std::span<const uint16_t> streams, Timestamp now) {
   note(now);
   if (phase_ != Phase::Established) return;
   for (const uint16_t stream : streams) {
-    if (stream >= streams_ || findReset(stream) != nullptr) continue;
+    if (stream >= streams_ || isBeingReset(stream)) continue;
     // A message that was not ended never will be.
     if (scheduler_.isGrowing(stream)) {
       if (OutMessage* begun = scheduler_.begun(stream); begun != nullptr && !begun->complete)
         abandon(*begun, {});
       scheduler_.breakOff(stream);
     }
-    wantedResets_.push_back({stream, {}});
+    wantedResets_.emplace(stream, std::nullopt);
   }
   askResets();
 }
@@ -53,11 +46,11 @@ void NativeAssociation::resetStreams(std::span<const uint16_t> streams, Timestam
 void NativeAssociation::askResets() {
   if (wantedResets_.empty() || request_ || !maySend()) return;
   std::vector<uint16_t> ready;
-  for (WantedReset& wanted : wantedResets_) {
-    if (scheduler_.hasQueued(wanted.stream)) continue;
-    if (!wanted.after) wanted.after = outstanding_.nextTsn() - 1;
-    if (isNewer(*wanted.after, outstanding_.cumulativeAck())) continue;
-    ready.push_back(wanted.stream);
+  for (auto& [stream, after] : wantedResets_) {
+    if (scheduler_.hasQueued(stream)) continue;
+    if (!after) after = outstanding_.nextTsn() - 1;
+    if (isNewer(*after, outstanding_.cumulativeAck())) continue;
+    ready.push_back(stream);
     if (ready.size() == kMaxStreamsPerRequest) break;
   }
   if (ready.empty()) return;
@@ -70,7 +63,7 @@ void NativeAssociation::finishReset(bool performed) {
   OutgoingStreamsReset done{std::move(request_->streams)};
   request_.reset();
   for (const uint16_t stream : done.streams) {
-    std::erase_if(wantedResets_, [stream](const WantedReset& r) { return r.stream == stream; });
+    wantedResets_.erase(stream);
     if (performed) scheduler_.resetNumbers(stream);
   }
   events_.push(std::move(done));

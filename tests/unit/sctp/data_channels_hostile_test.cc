@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/heap.h"
 #include "unit/sctp/data_channels_fixture.h"
 
 namespace parley::sctp {
@@ -165,6 +166,31 @@ TEST_P(DataChannelsTest, ChannelsBeyondTheLimitAreRefused) {
   for (uint16_t s = 0; s < 12; s += 2) rogue.open(s);
   EXPECT_EQ(b->got<ChannelIncoming>().size(), 3u);
   EXPECT_TRUE(rogue.wasReset(6) && rogue.wasReset(8) && rogue.wasReset(10));
+}
+
+TEST_P(DataChannelsTest, OpeningAllIdsGetsNoMoreThanTheLimit) {
+  if (GetParam() != Engines{Engine::Native, Engine::Native}) GTEST_SKIP() << "1024 streams at most";
+  Rogue rogue(*this);
+  rogue.connect();
+  const Bytes open = writeDcepOpen({.label = "x"});
+  const size_t before = test::heapBytes();
+  for (uint32_t s = 0; s < 65'535; ++s) {
+    EXPECT_TRUE(
+        rogue.association->send(static_cast<uint16_t>(s), ppid::kDcep, open, {}, rogue.now));
+    if (s % 2048 == 2047) rogue.run(Duration::millis(500));
+  }
+  rogue.run(Duration::seconds(60));
+  EXPECT_EQ(b->got<ChannelIncoming>().size(), 1024u);
+  EXPECT_EQ(rogue.resets.size(), 65'535u - 1024u) << "all others are closed again";
+  EXPECT_LE(test::heapBytes() - before, 24u << 20) << "of both ends";
+  // Nothing else has suffered.
+  rogue.send(0, ppid::kText, toBytes("still alive"));
+  EXPECT_EQ(b->messages.size(), 1u);
+  // Streams that both sides have reset are free again.
+  rogue.reset(2);
+  EXPECT_EQ(b->got<ChannelClosed>().size(), 1u);
+  rogue.open(2);
+  EXPECT_EQ(b->got<ChannelIncoming>().size(), 1025u);
 }
 
 TEST_P(DataChannelsTest, UnreadOpensArePushedBack) {

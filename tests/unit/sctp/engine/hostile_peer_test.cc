@@ -2,13 +2,9 @@
 
 #include <set>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include <gtest/gtest.h>
 
-#include "support/alloc_guard.h"
+#include "support/heap.h"
 #include "unit/sctp/engine/raw_peer.h"
 
 namespace parley::sctp {
@@ -59,15 +55,6 @@ TEST(HostilePeer, BeginningsOnAllStreamsAreBounded) {
   }
 }
 
-/// Heap in use, where the C library can tell and no sanitizer stands between.
-size_t heapBytes() {
-#ifdef __GLIBC__
-  return test::AllocGuard::isActive() ? mallinfo2().uordblks : 0;
-#else
-  return 0;
-#endif
-}
-
 TEST(HostilePeer, WhatIsCountedIsWhatIsHeld) {
   struct Kind {
     const char* name;
@@ -82,14 +69,15 @@ TEST(HostilePeer, WhatIsCountedIsWhatIsHeld) {
       RawPeer peer({.receiveBuffer = 1 << 20});
       peer.interleaving = interleaving;
       peer.connect();
-      const size_t before = heapBytes();
+      const size_t before = test::heapBytes();
       for (uint32_t i = 1; i < 60'000; i += k.step) {
         peer.data(peer.tsn + i, k.manyStreams ? static_cast<uint16_t>(i) : 0, k.manyStreams ? 0 : i,
                   k.manyStreams ? kFirst : kFirst | kLast, k.size);
       }
       peer.poll();
       peer.chunks.clear();
-      EXPECT_LE(heapBytes() - before, 5u << 20) << k.name << (interleaving ? " I-DATA" : " DATA");
+      EXPECT_LE(test::heapBytes() - before, 5u << 20)
+          << k.name << (interleaving ? " I-DATA" : " DATA");
     }
   }
 }
@@ -101,7 +89,7 @@ TEST(HostilePeer, SmallThingsDoNotSitInLargeBuffers) {
     RawPeer peer;
     peer.interleaving = true;
     peer.connect();
-    const size_t before = heapBytes();
+    const size_t before = test::heapBytes();
     uint32_t tsn = peer.tsn;
     Inbound in;
     // One message of 60 KB is read, and then something small comes that cannot be delivered.
@@ -121,7 +109,7 @@ TEST(HostilePeer, SmallThingsDoNotSitInLargeBuffers) {
       peer.poll();
       peer.chunks.clear();
     }
-    EXPECT_LE(heapBytes() - before, 3u << 20);
+    EXPECT_LE(test::heapBytes() - before, 3u << 20);
   }
 }
 
