@@ -16,6 +16,10 @@ constexpr uint32_t kSlotMask = (1u << kSlotBits) - 1;
 // few enough for sound to pass somebody else's file.
 constexpr size_t kTurn = 32;
 
+// Sessions that ask for consent together: a wake-up costs more than a request does. Not more, for a
+// thousand requests at once would keep everything else waiting.
+constexpr size_t kAskTogether = 32;
+
 SessionId makeId(size_t slot, uint32_t generation) {
   return SessionId(static_cast<uint32_t>(slot) | generation << kSlotBits);
 }
@@ -99,6 +103,7 @@ void Endpoint::destroySession(SessionId id) {
     if (mdns_) mdns_->cancel(look);
   }
   timers_.set(index, Timestamp::never());
+  consents_.set(index, Timestamp::never());
   const uint32_t generation = (slot->generation + 1) & ((1u << (32 - kSlotBits)) - 1);
   // `ready`, `hasOutput` and `unarmed` stay as they are: the queues still hold the index and skip
   // it once.
@@ -146,7 +151,9 @@ void Endpoint::arm() {
   for (const size_t index : unarmed_) {
     Slot& slot = slots_[index];
     slot.unarmed = false;
-    if (slot.session) timers_.set(index, slot.session->nextDeadline());
+    if (!slot.session) continue;
+    timers_.set(index, slot.session->nextDeadline());
+    consents_.set(index, slot.session->consentFrom());
   }
   unarmed_.clear();
 }
@@ -319,9 +326,12 @@ void Endpoint::advance(Timestamp now) {
   now = clock_.clamp(now);
   if (mdns_) mdns_->advance(now);
   arm();
+  bool asked = false;
   while (timers_.next() <= now) {
     const size_t index = timers_.nextKey();
+    const bool mayAsk = slots_[index].session->consentFrom() <= now;
     slots_[index].session->advance(now);
+    asked = asked || (mayAsk && slots_[index].session->consentFrom() > now);
     collect(index, now);
     arm();
     // A session that breaks machine rule M4 must not hang the loop that serves all the others.
@@ -331,7 +341,18 @@ void Endpoint::advance(Timestamp now) {
       timers_.set(index, now + Duration::millis(1));
     }
   }
+  if (asked) askTogether(now);
   collectOwn(now);
+}
+
+/// One session's time to ask has come: others whose time is near ask along.
+void Endpoint::askTogether(Timestamp now) {
+  for (size_t i = 1; i < kAskTogether && consents_.next() <= now; ++i) {
+    const size_t index = consents_.nextKey();
+    slots_[index].session->askForConsent(now);
+    collect(index, now);
+    arm();
+  }
 }
 
 size_t Endpoint::pollTransmit(std::span<TxPacket> out) {

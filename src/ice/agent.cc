@@ -102,6 +102,12 @@ void Agent::advance(Timestamp now) {
 Timestamp Agent::nextDeadline() const {
   return core_->nextDeadline();
 }
+Timestamp Agent::consentFrom() const {
+  return core_->consentFrom();
+}
+void Agent::askForConsent(Timestamp now) {
+  core_->askForConsent(now);
+}
 const SendPath* Agent::sendPath() const {
   return core_->sendPath();
 }

@@ -49,6 +49,8 @@ class AgentCore {
   bool pollEvent(AgentEvent& out);
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
+  Timestamp consentFrom() const { return ended() ? Timestamp::never() : consentFrom_; }
+  void askForConsent(Timestamp now);
   const SendPath* sendPath() const { return hasPath_ ? &path_ : nullptr; }
   bool usesFormerPath() const { return hasPath_ && oldPair_ && oldPair_->id == selected_; }
   std::optional<SelectedPair> selectedPair() const;
@@ -172,6 +174,7 @@ class AgentCore {
   void useSelected(Pair* pair, Timestamp now);
   void retireOldPair();
   void sendConsent(Timestamp now);
+  void planConsent(Timestamp last, Timestamp now);
   void updateState(Timestamp now);
   IceConnectionState computeState(Timestamp now);
   void fail();
@@ -227,6 +230,7 @@ class AgentCore {
   Timestamp firstUsableAt_ = Timestamp::never();
   Timestamp pacDeadline_ = Timestamp::never();
   Timestamp consentAt_ = Timestamp::never();
+  Timestamp consentFrom_ = Timestamp::never();
   Timestamp graceUntil_ =
       Timestamp::never();                   ///< the path's socket vanished: time for another path
   Timestamp probeAt_ = Timestamp::never();  ///< next request while one is unanswered

@@ -172,16 +172,13 @@ void AgentCore::retireOldPair() {
 void AgentCore::useSelected(Pair* pair, Timestamp now) {
   selected_ = pair ? pair->id : 0;
   hasPath_ = pair != nullptr;
-  consentAt_ = probeAt_ = unansweredSince_ = Timestamp::never();
+  consentAt_ = consentFrom_ = probeAt_ = unansweredSince_ = Timestamp::never();
   path_ = {};
   if (pair) {
     path_ = {pair->local->socket, pair->remote->candidate.address, pair->local->base.ip};
   }
   if (pair && !config_.lite) {
-    // RFC 7675 section 5.1: between 0.8 and 1.2 of the interval after the last answer.
-    const Timestamp answered = pair->consentUntil - config_.consentTimeout;
-    const Duration wait = config_.consentInterval * (0.8 + 0.4 * env_.random.unit());
-    consentAt_ = std::max(now, answered + wait);
+    planConsent(pair->consentUntil - config_.consentTimeout, now);
     if (pair->silent) probeAt_ = now;
   }
   raise(SelectedPairChanged{});
@@ -195,9 +192,21 @@ void AgentCore::sendConsent(Timestamp now) {
   sendRequest(*pair, RequestKind::Consent, now);
   if (unansweredSince_.isNever()) unansweredSince_ = now;
   probeAt_ = now + std::max(kProbeInterval, pair->rtt.value_or(Duration::zero()) * 2);
-  if (now >= consentAt_) {
-    consentAt_ = now + config_.consentInterval * (0.8 + 0.4 * env_.random.unit());
-  }
+  if (now >= consentAt_) planConsent(now, now);
+}
+
+/// RFC 7675 section 5.1: between 0.8 and 1.2 of the interval after the last request, at random. We
+/// draw from the upper half: others' requests may bring ours forward.
+void AgentCore::planConsent(Timestamp last, Timestamp now) {
+  consentFrom_ = std::max(now, last + config_.consentInterval * 0.8);
+  consentAt_ = std::max(now, last + config_.consentInterval * (1.0 + 0.2 * env_.random.unit()));
+}
+
+void AgentCore::askForConsent(Timestamp now) {
+  now = clock_.clamp(now);
+  if (consentFrom_ > now || ended()) return;
+  consentAt_ = std::min(consentAt_, now);
+  pump(now);
 }
 
 IceConnectionState AgentCore::computeState(Timestamp now) {

@@ -45,6 +45,12 @@ void Session::advance(Timestamp now) {
   pumpTransport(now);
 }
 
+void Session::askForConsent(Timestamp now) {
+  now = clock_.clamp(now);
+  transport_.askForConsent(now);
+  pumpTransport(now);
+}
+
 Timestamp Session::nextDeadline() const {
   return earliest(transport_.nextDeadline(), mediaDeadline());
 }

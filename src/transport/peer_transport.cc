@@ -319,6 +319,12 @@ bool PeerTransport::pollTransmit(TxPacket& out) {
   return true;
 }
 
+void PeerTransport::askForConsent(Timestamp now) {
+  now = clock_.clamp(now);
+  agent_.askForConsent(now);
+  pumpIce(now);
+}
+
 void PeerTransport::expectTransmits(Timestamp now) {
   clock_.clamp(now);
   outputDue_ = true;

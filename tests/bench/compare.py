@@ -25,7 +25,7 @@ PION_SIZES = {"16kib": 16384, "64kib": 65535}
 SMALL_BYTES = 32
 PINGS, PING_GAP_US = 1000, 1000
 CONNECTIONS = [10, 100, 1000]
-IDLE_S = 6
+IDLE_S = 10  # two rounds of consent requests (RFC 7675: one each 4 to 6 s)
 SETUP_PAIRS = 500
 GIB, MIB = 1 << 30, 1 << 20
 

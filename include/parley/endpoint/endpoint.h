@@ -114,6 +114,7 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   void markReady(size_t index);
   void disarm(size_t index);
   void arm();
+  void askTogether(Timestamp now);
 
   PacketPool pool_;
   MemoryBudget memory_;
@@ -122,6 +123,7 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   std::vector<size_t> freeSlots_;
   size_t liveSessions_ = 0;
   TimerHeap timers_;
+  TimerHeap consents_;  ///< when each session may ask for consent, if others do
   SocketTable sockets_;
   RingQueue<Effect> effects_;
   RingQueue<size_t> ready_;

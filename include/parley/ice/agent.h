@@ -191,6 +191,12 @@ class PARLEY_EXPORT Agent {
   bool pollEvent(AgentEvent& out);
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
+  /// From when on askForConsent() has an effect; never() without a selected pair. A driver of many
+  /// agents lets several ask at once, so that it wakes up less often.
+  Timestamp consentFrom() const;
+  /// Sends the next request for consent now rather than at its time, unless the last one is too
+  /// recent (RFC 7675 section 5.1: 4 s).
+  void askForConsent(Timestamp now);
 
   /// Where to send data now; null while nothing works or consent is lost. Valid until the next
   /// call.

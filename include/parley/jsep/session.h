@@ -231,6 +231,9 @@ class PARLEY_EXPORT Session {
   void handleDatagrams(std::span<Datagram> datagrams, Timestamp now);
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
+  /// See ice::Agent.
+  Timestamp consentFrom() const { return transport_.consentFrom(); }
+  void askForConsent(Timestamp now);
   bool pollTransmit(TxPacket& out);
   bool hasTransmits() const { return transport_.hasTransmits(); }
   bool pollEffect(Effect& out);

@@ -161,6 +161,9 @@ class PARLEY_EXPORT PeerTransport {
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
   bool pollTransmit(TxPacket& out);
+  /// See ice::Agent.
+  Timestamp consentFrom() const { return agent_.consentFrom(); }
+  void askForConsent(Timestamp now);
   /// Whether pollTransmit() is to be called; it may turn out to have nothing.
   bool hasTransmits() const { return outputDue_ || !out_.empty(); }
   bool pollEffect(Effect& out);

@@ -1,7 +1,12 @@
 #include "parley/endpoint/endpoint.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string>
+#include <vector>
+
+#include "parley/stun/message.h"
 
 #include "unit/endpoint/endpoint_fixture.h"
 
@@ -416,6 +421,68 @@ TEST_F(EndpointTest, AThousandSessionsAreServedEachAtItsTime) {
   for (size_t i = 0; i < ids.size(); i += 2) endpoint.destroySession(ids[i]);
   EXPECT_EQ(only<CloseSocket>(effects()).size(), ids.size() / 2);
   EXPECT_EQ(endpoint.sessionCount(), ids.size() / 2);
+}
+
+TEST_F(EndpointTest, SessionsAskForConsentTogetherAndNoneTooOften) {
+  constexpr size_t kSessions = 40;
+  std::vector<SessionId> ids;
+  for (size_t i = 0; i < kSessions; i += 2) {
+    const auto [a, b] = call();
+    ids.insert(ids.end(), {a, b});
+  }
+  pass(Duration::millis(1));
+  interfaces({"10.0.0.1"});
+  const auto opens = only<OpenUdp>(effects());
+  ASSERT_EQ(opens.size(), kSessions);
+  std::map<SocketAddress, SocketId> sockets;
+  const auto addressOf = [](size_t i) {
+    return SocketAddress{IpAddress::v4(10, 0, 0, 1), static_cast<uint16_t>(4000 + i)};
+  };
+  for (size_t i = 0; i < kSessions; ++i) {
+    sockets[addressOf(i)] = opens[i].socket;
+    opened(opens[i].socket, addressOf(i).toString().c_str());
+  }
+  for (size_t i = 0; i < kSessions; ++i) {
+    const std::string port = std::to_string(4000 + (i ^ 1));
+    ASSERT_TRUE(at(ids[i]).addIceCandidate(
+        "candidate:1 1 udp 2122260223 10.0.0.1 " + port + " typ host", "0", {}, {}, now));
+    endpoint.touch(ids[i], now);
+  }
+  std::map<SocketId, std::vector<Timestamp>> asked;
+  std::set<Timestamp> times;
+  const auto run = [&](Duration time) {
+    for (const Timestamp end = now + time;;) {
+      for (auto packets = transmits(); !packets.empty(); packets = transmits()) {
+        for (TxPacket& packet : packets) {
+          const auto message = stun::Message::parse(packet.data.span());
+          if (message && message->is(stun::Class::Request, stun::Method::Binding)) {
+            asked[packet.socket].push_back(now);
+            times.insert(now);
+          }
+          const auto from = std::find_if(sockets.begin(), sockets.end(), [&](const auto& entry) {
+            return entry.second == packet.socket;
+          });
+          deliver(sockets.at(packet.to), packet.data.span(), from->first.toString().c_str());
+        }
+      }
+      if (endpoint.nextDeadline() > end) break;
+      now = std::max(now, endpoint.nextDeadline());
+      endpoint.advance(now);
+    }
+  };
+  run(Duration::seconds(20));
+  asked.clear();
+  times.clear();
+  run(Duration::seconds(60));
+  ASSERT_EQ(asked.size(), kSessions);
+  for (const auto& [socket, at] : asked) {
+    EXPECT_GE(at.size(), 10u);
+    for (size_t i = 1; i < at.size(); ++i) {
+      EXPECT_GE(at[i] - at[i - 1], Duration::seconds(4));
+      EXPECT_LE(at[i] - at[i - 1], Duration::seconds(6));
+    }
+  }
+  EXPECT_LE(times.size(), 60u) << "of hundreds, had each asked at a time of its own";
 }
 
 // --- the machine rules that the other tests leave

@@ -58,6 +58,24 @@ TEST(AgentLivenessTest, ConsentIsAskedEveryFiveSecondsGiveOrTakeAFifth) {
   EXPECT_EQ(pair.a->states.back(), State::Connected);
 }
 
+TEST(AgentLivenessTest, ARequestForConsentMayBeBroughtForwardButNotByMuch) {
+  Connected pair(1);
+  pair.world.run(Duration::seconds(20));
+  ice::Agent& agent = pair.a->agent;
+  const Timestamp from = agent.consentFrom();
+  ASSERT_FALSE(from.isNever());
+  if (pair.world.now < from) {
+    const uint64_t before = pair.a->packetsSent;
+    agent.askForConsent(pair.world.now);
+    pair.world.run(Duration::millis(1));
+    EXPECT_EQ(pair.a->packetsSent, before) << "too soon after the last one";
+    pair.world.run(from - pair.world.now);
+  }
+  agent.askForConsent(pair.world.now);
+  EXPECT_GE(agent.consentFrom(), pair.world.now + Duration::seconds(4));
+  EXPECT_GE(agent.nextDeadline(), pair.world.now + Duration::millis(500));
+}
+
 TEST(AgentLivenessTest, DeadPathIsDisconnectedThenFailedAfterThirtySeconds) {
   Connected pair(2);
   pair.world.run(Duration::seconds(7));
@@ -91,8 +109,9 @@ TEST(AgentLivenessTest, ShortOutageRecovers) {
 
 TEST(AgentLivenessTest, SingleLossesNeverDisconnect) {
   Connected pair(4);
+  // Far enough apart for a request of each side and their answers to pass in between.
   int count = 0;
-  pair.world.pass = [&](auto&&...) { return ++count % 3 != 0; };
+  pair.world.pass = [&](auto&&...) { return ++count % 5 != 0; };
   pair.world.run(Duration::seconds(600));
   for (const Peer* peer : {pair.a, pair.b}) {
     EXPECT_EQ(std::count(peer->states.begin(), peer->states.end(), State::Disconnected), 0);
