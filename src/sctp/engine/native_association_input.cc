@@ -36,6 +36,34 @@ std::string printable(ByteSpan text) {
   return out;
 }
 
+struct Skipped {
+  uint16_t stream = 0;
+  bool unordered = false;
+  uint32_t id = 0;
+};
+
+/// The list of a FORWARD TSN, each stream once with its last entry: going through a stream's
+/// fragments is dear, and a peer may name it as often as it likes.
+std::vector<Skipped> readSkipped(ByteSpan list, bool interleaving) {
+  std::vector<Skipped> out;
+  const size_t entry = interleaving ? 8 : 4;
+  out.reserve(list.size() / entry);
+  for (size_t i = 0; i + entry <= list.size(); i += entry) {
+    if (interleaving) {
+      out.push_back({loadU16(&list[i]), (list[i + 3] & 1) != 0, loadU32(&list[i + 4])});
+    } else {
+      out.push_back({loadU16(&list[i]), false, loadU16(&list[i + 2])});
+    }
+  }
+  const auto key = [](const Skipped& s) { return s.stream * 2 + (s.unordered ? 1 : 0); };
+  std::stable_sort(out.begin(), out.end(),
+                   [&](const Skipped& a, const Skipped& b) { return key(a) < key(b); });
+  const auto sameLane = [&](const Skipped& a, const Skipped& b) { return key(a) == key(b); };
+  // Of those of one lane the last one stays: std::unique keeps the first, so it runs backwards.
+  out.erase(out.begin(), std::unique(out.rbegin(), out.rend(), sameLane).base());
+  return out;
+}
+
 bool isUnusedExtension(uint8_t type) {
   return type == chunk::kAuth || type == chunk::kAsconf || type == chunk::kAsconfAck ||
          type == chunk::kPacketDropped || type == chunk::kEcnEcho || type == chunk::kCwr ||
@@ -288,15 +316,13 @@ void NativeAssociation::handleForwardTsn(const ChunkView& c) {
   if (cumulative - received_.cumulative() > Outstanding::kMaxChunks) return;
   if (!received_.forward(cumulative)) return;
   const ByteSpan list = c.value.subspan(4);
-  if (interleaving) {
-    for (size_t i = 0; i + 8 <= list.size(); i += 8) {
-      reassembly_.skip(loadU16(&list[i]), (list[i + 3] & 1) != 0, loadU32(&list[i + 4]));
+  if (!interleaving) reassembly_.dropBefore(received_.unwrap(cumulative));
+  for (const Skipped& s : readSkipped(list, interleaving)) {
+    if (interleaving) {
+      reassembly_.skip(s.stream, s.unordered, s.id);
+    } else {
+      reassembly_.skip(s.stream, static_cast<uint16_t>(s.id));
     }
-  } else {
-    for (size_t i = 0; i + 4 <= list.size(); i += 4) {
-      reassembly_.skip(loadU16(&list[i]), loadU16(&list[i + 2]));
-    }
-    reassembly_.dropBefore(received_.unwrap(cumulative));
   }
   onTsnProgress();
 }

@@ -33,9 +33,11 @@ struct OutMessage {
   bool sentLast = false;   ///< its last fragment has left
   bool abandoned = false;  ///< RFC 3758: neither sent nor repeated any more
 
-  uint32_t id = 0;       ///< SSN or MID; given with the first fragment
-  uint32_t nextFsn = 0;  ///< RFC 8260: number of the next fragment
-  size_t reserved = 0;   ///< what it was counted with among the started ones
+  uint32_t id = 0;        ///< SSN or MID; given with the first fragment
+  uint32_t nextFsn = 0;   ///< RFC 8260: number of the next fragment
+  uint32_t firstTsn = 0;  ///< of its fragments that have left
+  uint32_t lastTsn = 0;
+  size_t reserved = 0;  ///< what it was counted with among the started ones
 
   Piece* head = nullptr;  ///< unsent bytes
   Piece* tail = nullptr;

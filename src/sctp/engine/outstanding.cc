@@ -119,6 +119,8 @@ uint32_t Outstanding::add(const SendScheduler::Fragment& fragment, Timestamp now
   chunk.stamp = stamp;
   ++count_;
   heldBytes_ += fragment.length;
+  if (fragment.first) fragment.message->firstTsn = tsn;
+  fragment.message->lastTsn = tsn;
   link(tsn);
   return tsn;
 }
@@ -363,8 +365,9 @@ void Outstanding::abandon(const OutMessage& message, std::optional<uint32_t> tsn
   if (isWhole) {
     abandonChunk(*tsn);
   } else {
-    // With interleaving the fragments lie anywhere.
-    for (uint32_t i = base_; i != nextTsn(); ++i) {
+    // With interleaving those of others lie between the fragments.
+    const uint32_t first = isNewer(base_, message.firstTsn) ? base_ : message.firstTsn;
+    for (uint32_t i = first; contains(i) && !isNewer(i, message.lastTsn); ++i) {
       if (at(i).fragment.message == &message) abandonChunk(i);
     }
   }

@@ -330,6 +330,22 @@ void Reassembly::advanceOrder(uint16_t id, Stream& stream) {
 
 // ---- what will not come any more
 
+/// The loose fragments of the ordered messages before `next`. They lie together, from those of the
+/// message that would have been next on; the positions may wrap among them. (Without interleaving
+/// positions are TSNs, and dropBefore has them.)
+void Reassembly::dropSkipped(Stream& stream, int64_t next) {
+  auto& loose = stream.pending->lanes[0].loose;
+  const auto first = static_cast<int64_t>(uint64_t{static_cast<uint32_t>(stream.nextId)} << 32);
+  auto at = loose.lower_bound(first);
+  while (!loose.empty()) {
+    if (at == loose.end()) at = loose.begin();
+    if (unwrapId(stream, at->second.id) >= next) return;
+    const auto following = std::next(at);
+    dropLoose(stream.pending->lanes[0], at);
+    at = following;
+  }
+}
+
 /// Ordered messages before `next` are given up; complete ones among them are still delivered.
 void Reassembly::skipTo(uint16_t id, Stream& stream, int64_t next) {
   if (next <= stream.nextId) return;
@@ -342,11 +358,7 @@ void Reassembly::skipTo(uint16_t id, Stream& stream, int64_t next) {
         dropRun(lane, i);
       }
     }
-    for (auto at = lane.loose.begin(); at != lane.loose.end();) {
-      const auto following = std::next(at);
-      if (isGone(at->second.id)) dropLoose(lane, at);
-      at = following;
-    }
+    if (interleaving_) dropSkipped(stream, next);
     auto& ready = stream.pending->ready;
     while (!ready.empty() && ready.begin()->first < next) {
       Ready message = std::move(ready.begin()->second);
@@ -381,10 +393,13 @@ void Reassembly::skip(uint16_t id, bool unordered, uint32_t mid) {
     if (lane.runs[i].partsOut) push(Inbound::Kind::Abandoned, id);
     dropRun(lane, i);
   }
-  for (auto at = lane.loose.begin(); at != lane.loose.end();) {
-    const auto following = std::next(at);
-    if (!isNewerId(at->second.id, mid)) dropLoose(lane, at);
-    at = following;
+  // Backwards from the message: the older ones lie together, though the positions may wrap.
+  auto after = lane.loose.upper_bound(static_cast<int64_t>(uint64_t{mid} << 32 | 0xFFFF'FFFFu));
+  while (!lane.loose.empty()) {
+    const auto at = std::prev(after == lane.loose.begin() ? lane.loose.end() : after);
+    if (isNewerId(at->second.id, mid)) break;
+    after = std::next(at);
+    dropLoose(lane, at);
   }
   settle(stream);
 }
@@ -394,15 +409,16 @@ void Reassembly::dropBefore(int64_t position) {
   for (size_t n = withPending_.size(); n-- > 0;) {
     const uint16_t id = withPending_[n];
     Stream& stream = streams_.at(id);
-    Lane& lane = stream.pending->lanes[1];
     // What waits for a fragment at or before the position will never get it.
-    for (size_t i = lane.runs.size(); i-- > 0;) {
-      if (lane.runs[i].next > position) continue;
-      if (lane.runs[i].partsOut) push(Inbound::Kind::Abandoned, id);
-      dropRun(lane, i);
+    for (Lane& lane : stream.pending->lanes) {
+      for (size_t i = lane.runs.size(); i-- > 0;) {
+        if (lane.runs[i].next > position) continue;
+        if (lane.runs[i].partsOut) push(Inbound::Kind::Abandoned, id);
+        dropRun(lane, i);
+      }
+      while (!lane.loose.empty() && lane.loose.begin()->first <= position)
+        dropLoose(lane, lane.loose.begin());
     }
-    while (!lane.loose.empty() && lane.loose.begin()->first <= position)
-      dropLoose(lane, lane.loose.begin());
     settle(stream);
   }
 }

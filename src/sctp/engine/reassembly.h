@@ -54,7 +54,7 @@ class Reassembly {
   void skip(uint16_t stream, uint16_t ssn);
   /// I-FORWARD-TSN: the same for messages up to `mid`, ordered or unordered.
   void skip(uint16_t stream, bool unordered, uint32_t mid);
-  /// FORWARD TSN: loose unordered fragments and open messages before this position are dead.
+  /// FORWARD TSN, before its list: what waits for a fragment up to this position is dead.
   void dropBefore(int64_t position);
   /// The peer starts the stream again with sequence numbers of zero.
   void resetStream(uint16_t stream);
@@ -128,6 +128,7 @@ class Reassembly {
   void deliverPart(uint16_t id, Stream& stream, bool unordered, Run& run);
   void advanceOrder(uint16_t id, Stream& stream);
   void skipTo(uint16_t id, Stream& stream, int64_t next);
+  void dropSkipped(Stream& stream, int64_t next);
   void dropRun(Lane& lane, size_t index);
   void dropLoose(Lane& lane, std::map<int64_t, Loose>::iterator at);
   void dropAll(Stream& stream);

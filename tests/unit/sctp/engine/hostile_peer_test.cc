@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/cpu_time.h"
 #include "support/heap.h"
 #include "unit/sctp/engine/raw_peer.h"
 
@@ -190,6 +191,37 @@ TEST(HostilePeer, ForwardTsnFarAheadOrBackwardsDoesNothing) {
   EXPECT_EQ(forward(peer.tsn + 5), peer.tsn + 5);
   EXPECT_EQ(forward(peer.tsn + 2), peer.tsn + 5);
   EXPECT_LE(peer.association->stats().receivedBytesHeld, 10'000u);
+}
+
+// What a FORWARD TSN costs depends on what it drops, not on what is held.
+TEST(HostilePeer, ForwardTsnsThatDropNothingCostLittle) {
+  for (const bool interleaving : {false, true}) {
+    for (const bool unordered : {false, true}) {
+      RawPeer peer;
+      peer.interleaving = interleaving;
+      peer.connect();
+      const auto flags = static_cast<uint8_t>(kLast | (unordered ? kUnordered : 0));
+      for (uint32_t i = 0; i < 12'000; i += 2)
+        peer.data(peer.tsn + 20'000 + i, 7, 20'000 + i, flags, 1, 1);
+      const test::CpuTime cpu;
+      for (uint32_t round = 0; round < 500; ++round) {
+        Bytes value(4);
+        storeU32(&value[0], peer.tsn + round);
+        for (uint32_t i = 0; i < 130; ++i) {
+          value.insert(value.end(), {0, 7});
+          if (interleaving)
+            value.insert(value.end(), {0, unordered ? uint8_t{1} : uint8_t{0}, 0, 0});
+          const uint32_t id = round * 10 + i % 10;
+          value.insert(value.end(), {static_cast<uint8_t>(id >> 8), static_cast<uint8_t>(id)});
+        }
+        peer.send(interleaving ? chunk::kIForwardTsn : chunk::kForwardTsn, 0, value);
+        peer.poll();
+        peer.chunks.clear();
+      }
+      EXPECT_LT(cpu.seconds(), 0.05 * test::cpuAllowance());
+      EXPECT_GT(peer.association->stats().receivedBytesHeld, 100'000u);
+    }
+  }
 }
 
 TEST(HostilePeer, ResetRequestsFollowTheirNumbers) {
