@@ -166,7 +166,10 @@ void PeerConnectionCore::collectMessages(jsep::Session& session) {
     ++queuedMessages_;
     queuedMessageBytes_ += message.data.size();
     if (!run || run->messages.size() == kMaxRun) {
+      // Where one message comes alone, others will not follow; where a run is full, they do.
+      const size_t expected = run ? kMaxRun : 4;
       run = std::make_shared<MessageRun>();
+      run->messages.reserve(expected);
       queueTask([self = shared_from_this(), run] { self->deliverMessages(run); });
     }
     run->messages.push_back({std::move(body),

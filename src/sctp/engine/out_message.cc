@@ -5,7 +5,9 @@
 namespace parley::sctp {
 namespace {
 
-constexpr size_t kMaxSpareMessages = 256;
+/// As many small ones as fit the bytes: a queue that an application fills and refills is full of
+/// them.
+constexpr size_t kMaxSpareMessages = 16'384;
 constexpr size_t kMaxSpareBytes = 512 * 1024;
 constexpr size_t kIdleSpareBytes = 4 * 1024;
 constexpr size_t kIdleSpareMessages = 4;
