@@ -38,9 +38,12 @@ Endpoint::Endpoint(Random& random, LogSink& log, EndpointConfig config)
       memory_(config.limits.maxSharedBuffers),
       environment_{random, pool_,         log,
                    {},     config.limits, config.memory != nullptr ? config.memory : &memory_},
+      shared_(std::move(config.sharedPorts)),
       effects_(kSlotMask),
       ready_(kSlotMask),
-      output_(kSlotMask) {}
+      output_(kSlotMask) {
+  openShared();
+}
 
 Endpoint::~Endpoint() = default;
 
@@ -102,6 +105,7 @@ void Endpoint::destroySession(SessionId id) {
     resolving_.erase(look.value);
     if (mdns_) mdns_->cancel(look);
   }
+  shared_.forget(index);
   timers_.set(index, Timestamp::never());
   consents_.set(index, Timestamp::never());
   const uint32_t generation = (slot->generation + 1) & ((1u << (32 - kSlotBits)) - 1);
@@ -137,6 +141,8 @@ void Endpoint::collect(size_t index, Timestamp now) {
   Effect effect;
   while (slots_[index].session->pollEffect(effect)) translateEffect(index, std::move(effect), now);
   Slot& slot = slots_[index];
+  if (!shared_.usesOf(index).empty())
+    shared_.setUfrag(index, slot.session->transport().localCredentials().ufrag);
   if (!slot.hasOutput && slot.session->hasTransmits()) slot.hasOutput = output_.push(index);
   disarm(index);
   markReady(index);
@@ -169,6 +175,7 @@ void Endpoint::translateEffect(size_t index, Effect&& effect, Timestamp now) {
                  },
                  [&](Resolve& e) { resolve(index, std::move(e), now); },
                  [&](CloseSocket& e) {
+                   if (shared_.remove(index, e.socket)) return;
                    const auto socket = sockets_.lookUp(index, e.socket);
                    if (!socket) return;
                    sockets_.remove(*socket);
@@ -177,6 +184,11 @@ void Endpoint::translateEffect(size_t index, Effect&& effect, Timestamp now) {
                  [&](JoinMulticast& e) {
                    const auto socket = sockets_.lookUp(index, e.socket);
                    if (socket) effects_.push(JoinMulticast{*socket, e.group, e.interfaceIndex});
+                 },
+                 [&](OpenUdp& e) {
+                   if (shareSocket(index, e, now)) return;
+                   e.socket = sockets_.add(index, e.socket);
+                   effects_.push(std::move(e));
                  },
                  [&](auto& open) {
                    open.socket = sockets_.add(index, open.socket);
@@ -293,6 +305,8 @@ void Endpoint::handle(Input&& input, Timestamp now) {
             onSocket.socket = owner->sessionSocket;
             if (owner->session == SocketTable::kEndpoint) {
               handleOwn(std::move(onSocket), now);
+            } else if (owner->session == SocketTable::kShared) {
+              handleShared(owner->sessionSocket.value, std::move(onSocket), now);
             } else {
               deliver(owner->session, std::move(onSocket), now);
             }
@@ -311,6 +325,8 @@ void Endpoint::handleDatagrams(std::span<Datagram> datagrams, Timestamp now) {
     const SocketTable::Owner* found = sockets_.find(socket);
     if (found == nullptr || found->session == SocketTable::kEndpoint) {
       for (Datagram& datagram : datagrams.first(run)) handle(std::move(datagram), now);
+    } else if (found->session == SocketTable::kShared) {
+      routeShared(found->sessionSocket.value, datagrams.first(run), now);
     } else {
       const SocketTable::Owner owner = *found;
       for (Datagram& datagram : datagrams.first(run)) datagram.socket = owner.sessionSocket;
@@ -364,7 +380,7 @@ size_t Endpoint::pollTransmit(std::span<TxPacket> out) {
     if (slot.session && turn_ < kTurn && slot.session->hasTransmits() &&
         slot.session->pollTransmit(out[n])) {
       ++turn_;
-      const auto socket = sockets_.lookUp(index, out[n].socket);
+      const auto socket = socketFor(index, out[n]);
       if (!socket) {  // closed between queuing and sending
         out[n].data.reset();
         continue;

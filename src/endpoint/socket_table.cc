@@ -6,12 +6,14 @@ namespace parley::endpoint {
 
 std::vector<uint32_t>& SocketTable::listOf(size_t session) {
   if (session == kEndpoint) return ofEndpoint_;
+  if (session == kShared) return shared_;
   if (session >= bySession_.size()) bySession_.resize(session + 1);
   return bySession_[session];
 }
 
 const std::vector<uint32_t>* SocketTable::findList(size_t session) const {
   if (session == kEndpoint) return &ofEndpoint_;
+  if (session == kShared) return &shared_;
   return session < bySession_.size() ? &bySession_[session] : nullptr;
 }
 

@@ -149,7 +149,7 @@ void GathererCore::openSockets(const std::vector<IpAddress>& addresses, Timestam
     const SocketId id = ids_.nextSocket();
     const SocketAddress local{ip, config_.port};
     sockets_.push_back({id, local, nextRank_++, false, true, now + config_.patience, {}});
-    effects_.push(OpenUdp{id, local, false});
+    effects_.push(OpenUdp{id, local, false, true});
     done_ = false;
   }
 }

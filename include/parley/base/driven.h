@@ -56,6 +56,9 @@ struct OpenUdp {
   SocketId socket{};
   SocketAddress local{};  ///< port 0 = any; unspecified address = any
   bool reuseAddress = false;
+  /// It need not be a socket of its own: who runs several machines may give them all the same, and
+  /// tell apart what arrives.
+  bool mayShare = false;
 };
 struct OpenTcp {
   SocketId socket{};

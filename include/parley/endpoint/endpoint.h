@@ -14,6 +14,7 @@
 #include "parley/base/ring_queue.h"
 #include "parley/base/strong_id.h"
 #include "parley/base/timer_heap.h"
+#include "parley/endpoint/shared_ports.h"
 #include "parley/endpoint/socket_table.h"
 #include "parley/ice/mdns_resolver.h"
 #include "parley/jsep/session.h"
@@ -23,7 +24,8 @@
 //
 // Path of a packet in: handle(Datagram) -> SocketTable (who owns the socket, O(1)) ->
 // Session::handle. Out: Session::pollTransmit -> number of the socket translated -> pollTransmit.
-// Every session opens sockets of its own, as browsers do. Names that end in .local are looked up
+// Every session opens sockets of its own, as browsers do, unless the endpoint was given ports that
+// all share (SharedPorts), as servers want it. Names that end in .local are looked up
 // here for all of them, with one pair of multicast sockets; other names are the driver's to look
 // up.
 
@@ -41,6 +43,11 @@ struct EndpointConfig {
   /// own of Limits::maxSharedBuffers. One given here may be shared with other endpoints and must
   /// outlive them all.
   MemoryBudget* memory = nullptr;
+  /// Addresses to bind (port 0: any free one; address unspecified: all of that family), one UDP
+  /// port each, which all sessions share: host candidates are made of these alone. Empty: each
+  /// session has sockets of its own. Two connections between the same two addresses cannot be told
+  /// apart, so peers should not share a port among connections to here themselves.
+  std::vector<SocketAddress> sharedPorts{};
 };
 
 /// Counters of what never reached a session.
@@ -80,6 +87,12 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   /// Sessions that have events or messages to deliver, each named once, in the order they woke up.
   bool pollReady(SessionId& out);
 
+  /// Checks for nobody, on shared ports: at most 256 wait, further ones are only counted.
+  bool pollUnknownUfrag(UnknownUfrag& out) { return shared_.pollUnknownUfrag(out); }
+  /// The addresses of the shared ports that are open.
+  std::vector<SocketAddress> sharedAddresses() const;
+  const SharedPortsCounters& sharedCounters() const { return shared_.counters(); }
+
   // Driven
   void handle(Input&& input, Timestamp now) override;
   void handleDatagrams(std::span<Datagram> datagrams, Timestamp now) override;
@@ -104,6 +117,12 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   Slot* slotOf(SessionId id);
   void collect(size_t index, Timestamp now);
   void translateEffect(size_t index, Effect&& effect, Timestamp now);
+  void openShared();
+  /// Gives the session its part of a shared port; false if there are none or it wants another kind.
+  bool shareSocket(size_t index, const OpenUdp& wish, Timestamp now);
+  void handleShared(size_t port, Input&& input, Timestamp now);
+  void routeShared(size_t port, std::span<Datagram> datagrams, Timestamp now);
+  std::optional<SocketId> socketFor(size_t index, TxPacket& packet);
   void collectOwn(Timestamp now);
   void resolve(size_t index, Resolve&& wish, Timestamp now);
   void routeResolved(Resolved&& resolved, Timestamp now);
@@ -125,6 +144,7 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   TimerHeap timers_;
   TimerHeap consents_;  ///< when each session may ask for consent, if others do
   SocketTable sockets_;
+  SharedPorts shared_;
   RingQueue<Effect> effects_;
   RingQueue<size_t> ready_;
   RingQueue<size_t> output_;     ///< sessions with packets to send, in the order of their turns

@@ -17,6 +17,8 @@ class PARLEY_EXPORT SocketTable {
  public:
   /// Stands for the endpoint itself where a session is named.
   static constexpr size_t kEndpoint = SIZE_MAX;
+  /// Stands for all sessions: the sockets that they share.
+  static constexpr size_t kShared = SIZE_MAX - 1;
 
   struct Owner {
     size_t session = 0;        ///< slot of the owning session
@@ -45,6 +47,7 @@ class PARLEY_EXPORT SocketTable {
   std::vector<uint32_t> free_;
   std::vector<std::vector<uint32_t>> bySession_;
   std::vector<uint32_t> ofEndpoint_;
+  std::vector<uint32_t> shared_;
 };
 
 }  // namespace parley::endpoint
