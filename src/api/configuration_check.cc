@@ -127,6 +127,30 @@ Result<void> checkReconfiguration(const Configuration& current, const Configurat
   return addServers(next, unused);
 }
 
+namespace {
+
+/// RFC 8839 section 5.4: "ice-char = ALPHA / DIGIT / "+" / "/"", 4 to 256 and 22 to 256 of them.
+bool isIceText(const std::string& text, size_t least) {
+  return text.size() >= least && text.size() <= 256 &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'
+                      ? true
+                      : (c >= '0' && c <= '9') || c == '+' || c == '/';
+         });
+}
+
+Result<std::optional<ice::Credentials>> credentialsOf(const Configuration& configuration) {
+  if (configuration.iceUfrag.empty() && configuration.icePassword.empty())
+    return std::optional<ice::Credentials>();
+  if (!isIceText(configuration.iceUfrag, 4) || !isIceText(configuration.icePassword, 22)) {
+    return fail(ErrorCode::Syntax,
+                "iceUfrag has 4 to 256 and icePassword 22 to 256 letters, digits, + and /");
+  }
+  return std::optional(ice::Credentials{configuration.iceUfrag, configuration.icePassword});
+}
+
+}  // namespace
+
 Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, LoopCore& loop,
                                               Timestamp now) {
   jsep::SessionConfig out;
@@ -135,6 +159,9 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
     return fail(added.error());
   transport.gatherer.includeLoopback = configuration.includeLoopback;
   transport.ice.lite = configuration.iceLite;
+  auto credentials = credentialsOf(configuration);
+  if (!credentials) return fail(std::move(credentials).error());
+  transport.credentials = *std::move(credentials);
   transport.ice.denyPrivateRemotes = configuration.denyPrivateAddresses;
   transport.gatherer.hostAndReflexive = configuration.iceTransportPolicy == IceTransportPolicy::All;
 

@@ -62,6 +62,15 @@ void Loop::setWaker(std::function<void()> waker) {
   core_->setWaker(std::move(waker));
 }
 
+std::vector<SocketAddress> Loop::udpPorts() const {
+  const LoopCore::Lock lock(*core_);
+  return core_->endpoint().sharedAddresses();
+}
+
+void Loop::onUnknownUfrag(std::function<void(const UnknownUfrag&)> callback) {
+  core_->setUnknownUfragHandler(std::move(callback));
+}
+
 size_t Loop::connectionCount() const {
   const LoopCore::Lock lock(*core_);
   return core_->connectionCount();

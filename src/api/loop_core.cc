@@ -33,6 +33,7 @@ endpoint::EndpointConfig LoopCore::endpointConfig() {
   endpoint::EndpointConfig config;
   config.limits = options_.limits;
   config.memory = options_.memory;
+  config.sharedPorts = options_.udpPorts;
   // The loop's thread receives into packets and drops sent ones outside the loop's lock, while
   // workers and callers of `send` make packets inside it.
   if (options_.threading == Threading::Serialized) config.poolLock = &poolMutex_;
@@ -159,6 +160,23 @@ Timestamp LoopCore::nextDeadline() const {
   Timestamp next = endpoint_.nextDeadline();
   for (const SourceEntry& entry : sources_) next = earliest(next, entry.next);
   return next;
+}
+
+void LoopCore::setUnknownUfragHandler(std::function<void(const UnknownUfrag&)> handler) {
+  auto shared =
+      std::make_shared<const std::function<void(const UnknownUfrag&)>>(std::move(handler));
+  const Lock lock(*this);
+  unknownUfrag_.swap(shared);
+}
+
+void LoopCore::postUnknownUfrags() {
+  const Lock lock(*this);
+  if (!unknownUfrag_ || !*unknownUfrag_) return;
+  UnknownUfrag unknown;
+  while (endpoint_.pollUnknownUfrag(unknown)) {
+    const std::lock_guard posting(postMutex_);
+    posted_.push_back([handler = unknownUfrag_, unknown] { (*handler)(unknown); });
+  }
 }
 
 void LoopCore::runPosted() {
@@ -363,6 +381,7 @@ void LoopCore::dispatch() {
     const std::lock_guard lock(deliveryMutex_);
     deliveryThread_ = std::this_thread::get_id();
   }
+  postUnknownUfrags();
   runPosted();
   runSources();
   finishClosing();

@@ -83,6 +83,8 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   /// Called instead of the waker, without the lock, when there are only packets to send.
   void setFlusher(std::function<void()> flusher);
 
+  void setUnknownUfragHandler(std::function<void(const UnknownUfrag&)> handler);
+
   // All with the lock held.
   void addConnection(endpoint::SessionId id, std::shared_ptr<PeerConnectionCore> core);
   void removeConnection(endpoint::SessionId id);
@@ -129,6 +131,7 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   endpoint::EndpointConfig endpointConfig();
   void refreshWallClock(Timestamp now);
   void runPosted();
+  void postUnknownUfrags();
   void runSources();
   void finishClosing();
   bool deliverOne();
@@ -159,6 +162,7 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
     Timestamp next;
   };
   std::vector<SourceEntry> sources_;
+  std::shared_ptr<const std::function<void(const UnknownUfrag&)>> unknownUfrag_;
   std::vector<std::shared_ptr<TimedSource>> dueSources_;
   std::vector<std::shared_ptr<PeerConnectionCore>> unpumped_;
   std::vector<std::function<void()>> graveyard_;

@@ -23,7 +23,9 @@ PeerTransport::PeerTransport(Environment& environment, TransportConfig config)
     : environment_(environment),
       config_(std::move(config)),
       gatherer_(environment, ids_, config_.gatherer),
-      agent_(environment, config_.ice),
+      agent_(environment, config_.ice,
+             config_.credentials ? *config_.credentials
+                                 : ice::Credentials::generate(environment.random)),
       dtls_(makeDtls()),
       channels_(environment),
       out_(environment.limits.maxQueuedTransmits),

@@ -59,6 +59,12 @@ struct Configuration {
   /// Be a lite agent (RFC 8445 section 2.5), which only answers checks: for servers whose address
   /// everybody reaches. Only host candidates, so no `iceServers`; the peer must be a full agent.
   bool iceLite = false;
+  /// User fragment and password (RFC 8839 section 5.4) of the first generation, for servers that
+  /// hand out descriptions before they make the connection (Loop::onUnknownUfrag). Empty: random
+  /// ones. A restart takes random ones always. Who knows the password can pass for the peer until
+  /// DTLS; do not use one twice.
+  std::string iceUfrag{};
+  std::string icePassword{};
   std::optional<Proxy> proxy{};
   /// Ask TURN servers for tickets (RFC 8016), with which a relayed call survives a change of the
   /// network without a restart. Costs a round trip at servers that do not know them.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "parley/base/driven.h"
 #include "parley/base/export.h"
@@ -12,8 +13,11 @@
 #include "parley/base/memory_budget.h"
 #include "parley/base/random.h"
 #include "parley/base/result.h"
+#include "parley/endpoint/unknown_ufrag.h"
 
 namespace parley {
+
+using endpoint::UnknownUfrag;
 
 /// Who may call into a loop's objects.
 enum class Threading {
@@ -37,6 +41,12 @@ struct LoopOptions {
   MemoryBudget* memory = nullptr;
   /// Silence if null. Must outlive the loop.
   LogSink* log = nullptr;
+  /// For servers: UDP ports that all connections of the loop share, told apart by their checks (RFC
+  /// 8445 section 7.3) and proven addresses. Each is an address and a port: address unspecified
+  /// means all of the family, port 0 any free one. Host candidates are made of these alone. They
+  /// are opened as soon as the loop runs. Empty: each connection has ports of its own, as in
+  /// browsers. Two connections between the same two addresses cannot share a port at both ends.
+  std::vector<SocketAddress> udpPorts;
   /// The system's generator if null. Must outlive the loop.
   Random* random = nullptr;
   /// Runs every callback instead of the loop's thread, e.g. by posting to a GUI's queue. Must run
@@ -106,6 +116,14 @@ class PARLEY_EXPORT Loop : public std::enable_shared_from_this<Loop> {
   void setWaker(std::function<void()> waker);
 
   size_t connectionCount() const;
+
+  /// Those of LoopOptions::udpPorts that are open, with the port that was got for 0.
+  std::vector<SocketAddress> udpPorts() const;
+  /// Called for a check on a shared port for which no connection exists: a server that gave
+  /// `localUfrag` out in a description (Configuration::iceUfrag) may make the connection now; the
+  /// peer repeats its check. Anybody can cause this call. Checks repeat, so it may come several
+  /// times; at most 256 wait, further ones are dropped.
+  void onUnknownUfrag(std::function<void(const UnknownUfrag&)> callback);
 
   /// For the library's own objects.
   api_internal::LoopCore& core() { return *core_; }

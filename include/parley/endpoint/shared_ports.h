@@ -11,18 +11,9 @@
 #include "parley/base/driven.h"
 #include "parley/base/export.h"
 #include "parley/base/ring_queue.h"
+#include "parley/endpoint/unknown_ufrag.h"
 
 namespace parley::endpoint {
-
-/// A connectivity check for a connection that does not exist (yet): its USERNAME names a user
-/// fragment of nobody here. Who asks has proved nothing. A server that finds `localUfrag` among the
-/// descriptions it gave out may make the connection now; the peer repeats its check.
-struct UnknownUfrag {
-  std::string localUfrag;   ///< ours, as the peer believes
-  std::string remoteUfrag;  ///< the peer's
-  SocketAddress from;
-  SocketAddress to;
-};
 
 struct SharedPortsCounters {
   uint64_t unknownTuple = 0;  ///< datagrams from where no session's peer is

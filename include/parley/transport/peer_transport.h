@@ -44,6 +44,7 @@ enum class GatheringState : uint8_t { New, Gathering, Complete };
 struct TransportConfig {
   ice::GathererConfig gatherer;
   ice::AgentConfig ice;
+  std::optional<ice::Credentials> credentials{};  ///< of the first generation; else random ones
   std::shared_ptr<const dtls::Certificate> certificate;
   /// In order of preference; empty: data only.
   std::vector<crypto::SrtpProfile> srtpProfiles = dtls::Config{}.srtpProfiles;
