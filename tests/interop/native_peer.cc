@@ -1,6 +1,6 @@
 // The library as a test peer, driven by lines of JSON on standard input and output: see README.md.
-//   native_peer [--clip FILE] [--all-interfaces] [--max-message BYTES] [--log
-//   trace|debug|info|warning]
+//   native_peer [--clip FILE] [--all-interfaces] [--max-message BYTES] [--port N]
+//       [--log trace|debug|info|warning]
 
 #include <algorithm>
 #include <atomic>
@@ -43,6 +43,7 @@ struct Options {
   bool allInterfaces = false;
   size_t maxMessage = 0;  ///< 0: the library's own
   LogLevel log = LogLevel::Silent;
+  std::optional<uint16_t> port;  ///< of all connections
 };
 
 class NativePeer {
@@ -90,6 +91,10 @@ NativePeer::NativePeer(LineWriter& out, const Options& options)
   if (options.maxMessage > 0) {
     loop.limits.maxMessageSize = options.maxMessage;
     loop.limits.maxBufferedAmount = std::max(loop.limits.maxBufferedAmount, 2 * options.maxMessage);
+  }
+  if (options.port) {
+    for (const AddressFamily family : {AddressFamily::V4, AddressFamily::V6})
+      loop.udpPorts.push_back({IpAddress::any(family), *options.port});
   }
   shared_.loop = Loop::create(std::move(loop));
   shared_.adopt = [this](const std::string& pc, DataChannel channel, const std::string& mode) {
@@ -269,6 +274,7 @@ Options parseOptions(int count, char** words) {
     if (word == "--clip" && i + 1 < count) options.clip = words[++i];
     if (word == "--max-message" && i + 1 < count)
       options.maxMessage = parseNumber<size_t>(words[++i]).value_or(0);
+    if (word == "--port" && i + 1 < count) options.port = parseNumber<uint16_t>(words[++i]);
     if (word == "--log" && i + 1 < count && levels.contains(words[i + 1]))
       options.log = levels.at(words[++i]);
   }

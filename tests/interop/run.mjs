@@ -1,6 +1,7 @@
 // node run.mjs SCENARIO OFFERER ANSWERER [--clip FILE] [--all-interfaces] [--seconds N] [--mib N]
-//     [--ice-lite] [--turn PROGRAM [--turn-by udp|tcp|tls|udp6|secret]] [-- BROWSER OPTIONS...]
-// With --ice-lite native peers are lite agents. With --turn both sides see each other only through that TURN server: "coturn", or the path of examples/turnserver.
+//     [--ice-lite] [--one-port] [--turn PROGRAM [--turn-by udp|tcp|tls|udp6|secret]] [-- BROWSER OPTIONS...]
+// With --ice-lite native peers are lite agents, with --one-port all of
+// their connections share UDP port 34700. With --turn both sides see each other only through that TURN server: "coturn", or the path of examples/turnserver.
 // A peer is chromium, firefox, or the path of a native peer program. Started by `run`, which shuts the network off.
 // Ends with 0 (passed), 1 (failed) or 77 (a browser or the npm packages are not there).
 import { existsSync, writeFileSync } from 'node:fs';
@@ -21,6 +22,7 @@ const { values: options, positionals } = parseArgs({
     seconds: { type: 'string', default: '170' },
     mib: { type: 'string', default: '200' },
     'ice-lite': { type: 'boolean', default: false },
+    'one-port': { type: 'boolean', default: false },
     turn: { type: 'string' },
     'turn-by': { type: 'string', default: 'udp' },
   },
@@ -73,8 +75,9 @@ try {
     if (turn.ca) extra.push('--ca', turn.ca);
   }
   const common = [...(clip ? ['--clip', clip] : []), ...(options['all-interfaces'] ? ['--all-interfaces'] : [])];
+  const native = [...(scenarios[scenario].native ?? []), ...(options['one-port'] ? ['--port', '34700'] : [])];
   const started = await Promise.allSettled(
-    kinds.map((kind, index) => Peer.start(kind, [...common, ...(PROGRAMS[kind] ? ['--tone', String(toneOf(index)), ...extra] : scenarios[scenario].native ?? [])])),
+    kinds.map((kind, index) => Peer.start(kind, [...common, ...(PROGRAMS[kind] ? ['--tone', String(toneOf(index)), ...extra] : native)])),
   );
   for (const { value } of started) if (value) peers.push(value);
   for (const { reason } of started) if (reason) throw reason;
