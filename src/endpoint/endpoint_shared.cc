@@ -55,7 +55,8 @@ void Endpoint::handleShared(size_t port, Input&& input, Timestamp now) {
   for (size_t i = 0; i < slots_.size(); ++i) {
     if (!slots_[i].session) continue;
     // What the session does with it may change the list.
-    const std::vector<SharedPorts::Use> uses = shared_.usesOf(i);
+    const auto current = shared_.usesOf(i);
+    const std::vector<SharedPorts::Use> uses(current.begin(), current.end());
     for (const SharedPorts::Use& use : uses) {
       if (use.port != port) continue;
       if (opened) {

@@ -73,9 +73,9 @@ const SharedPorts::Use* SharedPorts::find(size_t session, SocketId sessionSocket
   return nullptr;
 }
 
-const std::vector<SharedPorts::Use>& SharedPorts::usesOf(size_t session) const {
-  static const std::vector<Use> kNone;
-  return session < clients_.size() ? clients_[session].uses : kNone;
+std::span<const SharedPorts::Use> SharedPorts::usesOf(size_t session) const {
+  if (session >= clients_.size()) return {};
+  return clients_[session].uses;
 }
 
 void SharedPorts::forget(size_t session) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -53,7 +54,7 @@ class PARLEY_EXPORT SharedPorts {
   /// False if it is none of these.
   bool remove(size_t session, SocketId sessionSocket);
   const Use* find(size_t session, SocketId sessionSocket) const;
-  const std::vector<Use>& usesOf(size_t session) const;
+  std::span<const Use> usesOf(size_t session) const;
   SocketId socketOf(const Use& use) const { return ports_[use.port].socket; }
   /// Forgets all about a session.
   void forget(size_t session);

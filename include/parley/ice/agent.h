@@ -48,8 +48,8 @@ struct AgentConfig {
   /// Only answers (RFC 8445 section 2.5): for hosts whose address everybody reaches, such as media
   /// servers. Always controlled; a pair is valid as soon as an authentic check came over it, and
   /// consent lasts while checks go on coming (the peer's own, RFC 7675). Disconnected comes after
-  /// two and a half `consentInterval` of silence, if `disconnectedAfter` is shorter. Two lite agents
-  /// do not find each other.
+  /// two and a half `consentInterval` of silence, if `disconnectedAfter` is shorter. Two lite
+  /// agents do not find each other.
   bool lite = false;
   /// Refuse remote candidates on loopback, private and link-local addresses (server builds).
   bool denyPrivateRemotes = false;
@@ -132,8 +132,8 @@ struct AgentCounters {
   uint64_t notSent = 0;            ///< no packet buffer, or the transmit queue was full
 };
 
-/// An ICE agent, full or lite, for one component of one bundled stream. A machine (src/README.md): no call
-/// blocks, calls back or reads a clock. Thread-compatible.
+/// An ICE agent, full or lite, for one component of one bundled stream. A machine (src/README.md):
+/// no call blocks, calls back or reads a clock. Thread-compatible.
 ///
 /// Order is free: candidates may come before or after credentials, checks of the peer before
 /// either. Queues: 64 packets (further ones are dropped and counted; STUN repeats), 64 events
