@@ -19,6 +19,8 @@ constexpr double kMaxProbe = 2.0;
 constexpr double kHoldBack = 0.85;
 constexpr int kCruiseRounds = 6;
 constexpr Duration kMinRound = Duration::millis(20);
+constexpr int kMinJitterSamples = 4;
+constexpr Duration kMinMaxJitter = Duration::millis(10);
 constexpr Duration kMaxRoundQueue = Duration::millis(100);
 constexpr Duration kMinRttLife = Duration::seconds(10);
 /// Up to here the kernel's scheduling, not a link, makes the round trip: packets are not paced.
@@ -48,7 +50,7 @@ double CongestionControl::firstProbe() const {
 
 /// How long a queue of ours may stand.
 Duration CongestionControl::queueTarget() const {
-  return std::clamp(minRtt_ / 16, Duration::micros(1500), Duration::millis(25));
+  return std::clamp(minRtt_ / 16, Duration::micros(1500), Duration::millis(25)) + jitter_ / 2;
 }
 
 Duration CongestionControl::longestRound() const {
@@ -62,12 +64,21 @@ void CongestionControl::hintRtt(Duration rtt, Timestamp now) {
 
 void CongestionControl::sampleRtt(Duration rtt, Timestamp now) {
   roundMinRtt_ = std::min(roundMinRtt_, rtt);
+  roundRttSum_ += rtt;
+  ++roundRtts_;
   nextMinRtt_ = std::min(nextMinRtt_, rtt);
   if (rtt < minRtt_) minRtt_ = rtt;
   if (now - minRttSince_ < kMinRttLife) return;
   minRtt_ = nextMinRtt_;
   nextMinRtt_ = Duration::infinite();
   minRttSince_ = now;
+}
+
+/// A path whose round trips vary holds more than its rate times the shortest of them.
+void CongestionControl::sampleJitter() {
+  if (roundRtts_ < kMinJitterSamples || mode_ == Mode::Startup || mode_ == Mode::Drain) return;
+  const Duration sample = roundRttSum_ / roundRtts_ - roundMinRtt_;
+  jitter_ = std::min(jitter_ + (sample - jitter_) / 4, minRtt_ + kMinMaxJitter);
 }
 
 /// The round that ends now.
@@ -120,6 +131,7 @@ void CongestionControl::onAck(const Ack& ack, Timestamp now) {
 
 void CongestionControl::endRound(size_t inFlight, Timestamp now) {
   sampleRate(now);
+  sampleJitter();
   const uint64_t total = roundAcked_ + roundLost_;
   const double lossRate =
       total == 0 ? 0 : static_cast<double>(roundLost_) / static_cast<double>(total);
@@ -147,6 +159,8 @@ void CongestionControl::endRound(size_t inFlight, Timestamp now) {
   roundEnd_ = delivered_;
   roundSince_ = now;
   roundMinRtt_ = Duration::infinite();
+  roundRttSum_ = Duration::zero();
+  roundRtts_ = 0;
   roundAcked_ = roundLost_ = 0;
   roundAppLimited_ = false;
   roundMaxInFlight_ = inFlight;
@@ -272,8 +286,9 @@ size_t CongestionControl::window() const {
   } else {
     const double gain = mode_ == Mode::Up ? std::max(1.25, probeGain_ + 0.25) : 1.25;
     // Room for acknowledgements that come in groups.
-    window = std::max(4.0 * static_cast<double>(mtu_),
-                      gain * bdp() + 2 * burst + 4.0 * static_cast<double>(mtu_));
+    window =
+        std::max(4.0 * static_cast<double>(mtu_), gain * (bdp() + bandwidth_ * jitter_.seconds()) +
+                                                      2 * burst + 4.0 * static_cast<double>(mtu_));
   }
   return static_cast<size_t>(window);
 }

@@ -74,6 +74,7 @@ class CongestionControl {
   Duration longestRound() const;
   void sampleRtt(Duration rtt, Timestamp now);
   void sampleRate(Timestamp now);
+  void sampleJitter();
   void endRound(size_t inFlight, Timestamp now);
   void startupRound(bool appLimited);
   bool queueGrows(Duration rtt);
@@ -98,6 +99,8 @@ class CongestionControl {
   uint64_t roundEnd_ = 0;
   Timestamp roundSince_;
   Duration roundMinRtt_ = Duration::infinite();
+  Duration roundRttSum_;
+  int roundRtts_ = 0;
   uint64_t roundAcked_ = 0;
   uint64_t roundLost_ = 0;
   bool roundAppLimited_ = false;
@@ -106,6 +109,8 @@ class CongestionControl {
   Duration minRtt_ = Duration::infinite();
   Duration nextMinRtt_ = Duration::infinite();
   Timestamp minRttSince_;
+  /// How much longer than the shortest a round trip of the same round is: jitter, not a queue.
+  Duration jitter_;
 
   Duration recentRtts_[8] = {};
   size_t recentRttIndex_ = 0;

@@ -124,6 +124,14 @@ TEST(Goodput, JitterAndReorderingDoNotLookLikeLoss) {
   EXPECT_LT(t.a.association->stats().retransmittedChunks - before, 100u);
 }
 
+TEST(Goodput, JitterAsLongAsTheRoundTripLeavesMostOfTheRate) {
+  for (const int rtt : {20, 40}) {
+    Transfer t({.megabits = 20, .rtt = Duration::millis(rtt), .jitter = Duration::millis(rtt)});
+    t.run(Duration::seconds(3));
+    EXPECT_GT(t.run(Duration::seconds(5)), 0.75 * 20 * kPayloadShare) << rtt << " ms";
+  }
+}
+
 TEST(Goodput, ALongFatPathFills) {
   // 12.5 MB in flight: windows and buffers grow to that.
   Transfer t({.megabits = 1000, .rtt = Duration::millis(100), .queue = 4u << 20});
