@@ -157,9 +157,18 @@ Runner::~Runner() = default;
 void Runner::pump(Timestamp now) {
   more_ = true;  // also if a callback throws out of here
   expire(now);
-  if (std::exchange(arrived_, 0) > kFewDatagrams) transmit(now);
+  const size_t arrived = std::exchange(arrived_, 0);
+  if (arrived > kFewDatagrams) transmit(now);
+  // The answer to what arrived does not wait for a look at the timers.
+  if (arrived > 0) cycle(now);
   for (int round = 0; round < kMaxRounds; ++round) {
-    if (!cycle(now)) {
+    bool worked = false;
+    if (driven_.nextDeadline() <= now && held_ <= now) {
+      worked = true;
+      advance(now);
+    }
+    worked |= cycle(now);
+    if (!worked) {
       more_ = false;
       return;
     }
@@ -168,10 +177,6 @@ void Runner::pump(Timestamp now) {
 
 bool Runner::cycle(Timestamp now) {
   bool worked = false;
-  if (driven_.nextDeadline() <= now && held_ <= now) {
-    worked = true;
-    advanceIfDue(now);
-  }
   driven_.dispatch();
   worked |= transmit(now);
   Effect effect;
@@ -182,7 +187,7 @@ bool Runner::cycle(Timestamp now) {
   return worked;
 }
 
-void Runner::advanceIfDue(Timestamp now) {
+void Runner::advance(Timestamp now) {
   ++host_.counters().advances;
   driven_.advance(now);
   if (driven_.nextDeadline() > now) return;

@@ -61,7 +61,7 @@ class Runner {
   friend struct ListenerEntry;
 
   bool cycle(Timestamp now);
-  void advanceIfDue(Timestamp now);
+  void advance(Timestamp now);
   bool transmit(Timestamp now);
   void sendRun(std::span<TxPacket> packets, Timestamp now);
   void execute(Effect& effect, Timestamp now);
