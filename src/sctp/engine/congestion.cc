@@ -19,6 +19,10 @@ constexpr double kMaxProbe = 2.0;
 constexpr double kHoldBack = 0.85;
 constexpr int kCruiseRounds = 6;
 constexpr Duration kMinRound = Duration::millis(20);
+/// Above this loss is believed to be ours. A round of few packets may show it by chance.
+constexpr double kSustainedLoss = 0.12;
+/// Random loss up to this is made up for by sending more.
+constexpr double kMaxMadeUp = 0.1;
 constexpr int kMinJitterSamples = 4;
 constexpr Duration kMinMaxJitter = Duration::millis(10);
 constexpr Duration kMaxRoundQueue = Duration::millis(100);
@@ -147,7 +151,16 @@ void CongestionControl::endRound(size_t inFlight, Timestamp now) {
     startupRound(roundAppLimited_);
     if (mode_ == Mode::Startup && manyLost && lossRate > 0.2) enter(Mode::Drain);
   } else {
-    if (manyLost && lossRate > 0.12) {
+    lossAverage_ += (lossRate - lossAverage_) / 4;
+    // What is lost in the best of some rounds, among them one that held back, is not ours.
+    if (total >= 30 * mtu_) {
+      roundLosses_[lossIndex_] = lossRate;
+      lossIndex_ = (lossIndex_ + 1) % kRounds;
+      steadyLoss_ = *std::min_element(roundLosses_.begin(), roundLosses_.end());
+    }
+    if (manyLost && lossAverage_ > kSustainedLoss) {
+      lossAverage_ = steadyLoss_ = 0;
+      roundLosses_.fill(0);
       // More than noise: believe only what was delivered just now.
       if (lastRate_ > 0) roundRates_.fill(lastRate_);
       bandwidth_ = lastRate_;
@@ -310,13 +323,13 @@ double CongestionControl::pacingRate() const {
     case Mode::Drain:
       return rate * kDrainGain;
     case Mode::Up:
-      return rate * probeGain_;
+      return rate * probeGain_ / (1 - std::min(steadyLoss_, kMaxMadeUp));
     case Mode::Down:
       if (drainQueue_) break;
       return rate * (probeSucceeds_ ? 1.0 : 0.92);
     case Mode::Cruise:
       if (drainQueue_) break;
-      return rate;
+      return rate / (1 - std::min(steadyLoss_, kMaxMadeUp));
   }
   return std::max(std::min(rate, drainRate_) * drainShare_,
                   2 * static_cast<double>(mtu_) / minRtt_.seconds());

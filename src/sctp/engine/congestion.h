@@ -28,8 +28,9 @@ struct DeliveryStamp {
 ///
 /// The parts are known from BBR (draft-ietf-ccwg-bbr) and Copa; the numbers are ours, chosen in the
 /// simulator for a short queue. RFC 9260 section 7 allows other congestion control than its own if
-/// it is no more aggressive: sustained losses of more than a tenth bring the rate down, a timeout
-/// brings the window down to one packet.
+/// it is no more aggressive: loss that goes on while we hold back is not ours and, up to a tenth,
+/// made up for; sustained losses of more than that bring the rate down, a timeout brings the window
+/// down to one packet.
 class CongestionControl {
  public:
   explicit CongestionControl(size_t mtu);
@@ -104,6 +105,10 @@ class CongestionControl {
   uint64_t roundAcked_ = 0;
   uint64_t roundLost_ = 0;
   bool roundAppLimited_ = false;
+  std::array<double, kRounds> roundLosses_{};
+  size_t lossIndex_ = 0;
+  double steadyLoss_ = 0;   ///< the least of them
+  double lossAverage_ = 0;  ///< over the last few rounds
   size_t roundMaxInFlight_ = 0;
 
   Duration minRtt_ = Duration::infinite();

@@ -107,7 +107,8 @@ TEST(Goodput, RandomLossCostsLittleMoreThanItsRepetition) {
     int rtt;
     double least;
   };
-  for (const Row& row : {Row{0, 75, 0.9}, Row{0.01, 75, 0.85}, Row{0.05, 150, 0.6}}) {
+  for (const Row& row :
+       {Row{0, 75, 0.9}, Row{0.01, 75, 0.85}, Row{0.05, 150, 0.8}, Row{0.1, 75, 0.7}}) {
     Transfer t({.megabits = 10, .rtt = Duration::millis(row.rtt), .loss = row.loss});
     t.run(Duration::seconds(2));
     const double rate = t.run(Duration::seconds(3));
