@@ -8,9 +8,12 @@ NAME: data_channel (throughput, small messages, round trips), idle (memory and C
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
+import select
+import signal
 import statistics
 import subprocess
 import sys
@@ -27,25 +30,31 @@ PINGS, PING_GAP_US = 1000, 1000
 CONNECTIONS = [10, 100, 1000]
 IDLE_S = 10  # two rounds of consent requests (RFC 7675: one each 4 to 6 s)
 SETUP_PAIRS = 500
+ANSWER_S = 90
 GIB, MIB = 1 << 30, 1 << 20
 
 
 def stay_undisturbed():
-    """Real-time priority for the peers, where that is allowed: on a busy machine a stack with many threads would get
-    more of the processors than one with few."""
+    """The highest ordinary priority for the peers, where that is allowed: on a busy machine a stack with many threads
+    would get more of the processors than one with few. Not a real-time priority: a peer that waits busily for its
+    other threads would wait for ever, and the kernel's own threads with it."""
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
+        os.setpriority(os.PRIO_PROCESS, 0, -20)
     except OSError as error:
-        print(f"without real-time priority ({error.strerror}): throughput depends on what else runs", file=sys.stderr)
+        print(f"without priority ({error.strerror}): throughput depends on what else runs", file=sys.stderr)
 
 
 class Peer:
     def __init__(self, command):
-        self.process = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        start_new_session=True)
 
     def ask(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
+        if not select.select([self.process.stdout], [], [], ANSWER_S)[0]:
+            self.kill()
+            raise RuntimeError(f"{line.split(' ')[0]}: no answer within {ANSWER_S} s")
         answer = self.process.stdout.readline().strip()
         if not answer or answer.startswith("error"):
             raise RuntimeError(f"{line.split(' ')[0]}: {answer or 'the peer ended'}")
@@ -62,7 +71,11 @@ class Peer:
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.kill()
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def stream(sender, receiver, size):
@@ -175,7 +188,14 @@ def main():
     for number in range(args.rounds):
         for name, command in stacks.items():
             print(f"round {number + 1} of {args.rounds}: {name}", file=sys.stderr)
-            rounds[name].append(benchmark(name, command))
+            try:
+                rounds[name].append(benchmark(name, command))
+            except (RuntimeError, OSError) as error:  # a stack that fails is left out of this round
+                print(f"{name}: {error}", file=sys.stderr)
+    if not rounds["parley"]:
+        sys.exit("no round of Parley came to its end")
+    rounds = {name: runs for name, runs in rounds.items() if runs}
+    stacks = {name: command for name, command in stacks.items() if name in rounds}
     report = {}
     for name, runs in rounds.items():
         report[name] = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
