@@ -163,7 +163,17 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
   if (!credentials) return fail(std::move(credentials).error());
   transport.credentials = *std::move(credentials);
   transport.ice.denyPrivateRemotes = configuration.denyPrivateAddresses;
-  transport.gatherer.hostAndReflexive = configuration.iceTransportPolicy == IceTransportPolicy::All;
+  if (configuration.minPort > configuration.maxPort ||
+      (configuration.minPort == 0) != (configuration.maxPort == 0)) {
+    return fail(ErrorCode::Range, "minPort and maxPort are both 0 or rise from 1 to 65535");
+  }
+  ice::GathererConfig& gatherer = transport.gatherer;
+  gatherer.hostAndReflexive = configuration.iceTransportPolicy != IceTransportPolicy::Relay;
+  gatherer.tellHosts = configuration.iceTransportPolicy == IceTransportPolicy::All;
+  gatherer.minPort = configuration.minPort;
+  gatherer.maxPort = configuration.maxPort;
+  gatherer.useAddress = configuration.useAddress;
+  gatherer.announced = configuration.announcedAddresses;
 
   const Environment& environment = loop.endpoint().environment();
   if (configuration.certificates.empty()) {

@@ -11,6 +11,7 @@ bool isUsable(const IpAddress& ip, const NetworkInterface& interface,
   if (ip.isUnspecified() || ip.isMulticast() || ip.isBroadcast() || ip.isV4Mapped()) return false;
   const bool siteLocal = ip.isV6() && ip.bytes()[0] == 0xfe && (ip.bytes()[1] & 0xc0) == 0xc0;
   if (siteLocal) return false;
+  if (config.useAddress && !config.useAddress(interface, ip)) return false;
   if (ip.isLoopback() || interface.isLoopback) return config.includeLoopback;
   return !ip.isLinkLocal() || config.includeLinkLocal;
 }

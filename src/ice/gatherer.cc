@@ -15,6 +15,7 @@ namespace {
 
 static_assert(Machine<Gatherer>);
 
+constexpr unsigned kMaxPorts = 64;
 constexpr size_t kMaxServers = 8;
 constexpr int kRequestBurst = 5;
 constexpr int kMaxRedirects = 3;
@@ -61,7 +62,12 @@ void GathererCore::start(Timestamp now) {
   for (Server& server : servers_) lookUp(server, now);
   for (const BoundSocket& bound : config_.sockets) {
     if (sockets_.size() == kMaxHostAddresses) break;
-    sockets_.push_back({bound.socket, bound.local, nextRank_++, true, false, {}, {}});
+    Socket& socket = sockets_.emplace_back();
+    socket.id = bound.socket;
+    socket.local = bound.local;
+    socket.rank = nextRank_++;
+    socket.open = true;
+    socket.owned = false;
     tellHost(sockets_.back());
   }
   addressesKnown_ = !config_.sockets.empty() || (!config_.hostAndReflexive && relays_.empty());
@@ -146,12 +152,38 @@ void GathererCore::openSockets(const std::vector<IpAddress>& addresses, Timestam
     const bool known = std::any_of(sockets_.begin(), sockets_.end(),
                                    [&](const Socket& socket) { return socket.local.ip == ip; });
     if (known) continue;
-    const SocketId id = ids_.nextSocket();
-    const SocketAddress local{ip, config_.port};
-    sockets_.push_back({id, local, nextRank_++, false, true, now + config_.patience, {}});
-    effects_.push(OpenUdp{id, local, false, true});
+    Socket& socket = sockets_.emplace_back();
+    socket.id = ids_.nextSocket();
+    socket.rank = nextRank_++;
+    socket.giveUpAt = now + config_.patience;
+    // Anywhere in the range, so that the sockets of many connections seldom meet.
+    if (portCount() > 0) socket.firstPort = static_cast<uint16_t>(env_.random.below(portCount()));
+    socket.local = {ip, portFor(socket)};
+    effects_.push(OpenUdp{socket.id, socket.local, false, true});
     done_ = false;
   }
+}
+
+/// 0: any port will do.
+unsigned GathererCore::portCount() const {
+  if (config_.minPort == 0 || config_.maxPort < config_.minPort) return 0;
+  return config_.maxPort - config_.minPort + 1u;
+}
+
+uint16_t GathererCore::portFor(const Socket& socket) const {
+  const unsigned count = portCount();
+  if (count == 0) return 0;
+  return static_cast<uint16_t>(config_.minPort + (socket.firstPort + socket.tries) % count);
+}
+
+bool GathererCore::tryAnotherPort(Socket& socket, Timestamp now) {
+  if (socket.tries + 1u >= std::min(portCount(), kMaxPorts)) return false;
+  ++socket.tries;
+  socket.id = ids_.nextSocket();
+  socket.local.port = portFor(socket);
+  socket.giveUpAt = now + config_.patience;
+  effects_.push(OpenUdp{socket.id, socket.local, false, true});
+  return true;
 }
 
 void GathererCore::dropSocket(SocketId id, bool close) {
@@ -188,6 +220,10 @@ bool GathererCore::handleSocketFailed(const SocketFailed& failed, Timestamp now)
   }
   Socket* socket = findSocket(failed.socket);
   if (!socket || !socket->owned) return false;
+  if (!socket->open && failed.reason == SocketFailure::AddressInUse &&
+      tryAnotherPort(*socket, now)) {
+    return true;
+  }
   PARLEY_LOG(env_.log, Info, "ice", "socket for %s failed", socket->local.ip.toString().c_str());
   dropSocket(failed.socket, false);
   pump(now);
@@ -219,10 +255,29 @@ bool GathererCore::handleResolved(const Resolved& resolved, Timestamp now) {
   return true;
 }
 
-void GathererCore::tellHost(const Socket& socket) {
+void GathererCore::tellHost(Socket& socket) {
+  if (!config_.tellHosts) return;
+  bool isForwarded = false;
+  for (const IpAddress& ip : config_.announced) {
+    if (ip.family() != socket.local.ip.family() || socket.local.ip.isLoopback()) continue;
+    isForwarded = true;
+    tellHost(socket, {ip, socket.local.port});
+  }
+  if (!isForwarded) tellHost(socket, socket.local);
+}
+
+void GathererCore::tellHost(Socket& socket, const SocketAddress& address) {
+  // The same port on several addresses is forwarded to one of them.
+  for (const Socket& other : sockets_) {
+    if (&other != &socket &&
+        std::find(other.told.begin(), other.told.end(), address) != other.told.end())
+      return;
+  }
+  if (std::find(socket.told.begin(), socket.told.end(), address) == socket.told.end())
+    socket.told.push_back(address);
   Candidate candidate;
   candidate.type = CandidateType::Host;
-  candidate.address = socket.local;
+  candidate.address = address;
   candidate.foundation = foundation(CandidateType::Host, socket.local.ip, {});
   candidate.priority =
       candidatePriority(CandidateType::Host, static_cast<uint16_t>(65535 - socket.rank));
@@ -243,7 +298,8 @@ void GathererCore::tellReflexive(Socket& socket, const Request& request,
   candidate.type = CandidateType::ServerReflexive;
   candidate.address = mapped;
   candidate.base = socket.local;
-  candidate.relatedAddress = socket.local;
+  candidate.relatedAddress =
+      config_.tellHosts ? socket.local : SocketAddress{IpAddress::any(socket.local.ip.family()), 0};
   candidate.foundation =
       foundation(CandidateType::ServerReflexive, socket.local.ip, request.to.ip.toString());
   // Local preferences are unique (RFC 8445 section 5.1.2.1): ranks stay below 256 in practice, and

@@ -45,7 +45,10 @@ class GathererCore {
     bool open = false;
     bool owned = true;
     Timestamp giveUpAt;                 ///< while it is not open
+    uint16_t firstPort = 0;             ///< place in the range of ports
+    uint16_t tries = 0;                 ///< ports that were taken
     std::vector<SocketAddress> mapped;  ///< reflexive addresses told already
+    std::vector<SocketAddress> told;    ///< as host candidates
   };
   struct Server {
     StunServer config;
@@ -71,7 +74,11 @@ class GathererCore {
   void giveUp(Timestamp now);
   void openSockets(const std::vector<IpAddress>& addresses, Timestamp now);
   void dropSocket(SocketId id, bool close);
-  void tellHost(const Socket& socket);
+  void tellHost(Socket& socket);
+  void tellHost(Socket& socket, const SocketAddress& address);
+  uint16_t portFor(const Socket& socket) const;
+  unsigned portCount() const;
+  bool tryAnotherPort(Socket& socket, Timestamp now);
   void tellReflexive(Socket& socket, const Request& request, const SocketAddress& mapped);
   void queueRequests();
   void send(Request& request);

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "parley/api/certificate.h"
+#include "parley/base/driven.h"
 #include "parley/base/export.h"
 #include "parley/base/units.h"
 #include "parley/codec/audio_codec.h"
@@ -31,8 +33,8 @@ struct IceServer {
 /// A proxy between this machine and TURN servers that are spoken to by TCP or TLS.
 using Proxy = turn::Proxy;
 
-/// RTCIceTransportPolicy.
-enum class IceTransportPolicy { All, Relay };
+/// RTCIceTransportPolicy, and NoHost: whatever servers show, but no address of the machine's own.
+enum class IceTransportPolicy { All, Relay, NoHost };
 /// RTCBundlePolicy. Whatever is asked for, media of one connection shares one transport.
 enum class BundlePolicy { Balanced, MaxCompat, MaxBundle };
 /// RTCRtcpMuxPolicy. `Negotiate` does not exist: RTCP always shares the port (RFC 8834
@@ -53,6 +55,17 @@ struct Configuration {
   // Beyond the W3C.
   /// Also gather candidates on loopback interfaces: for tests and for peers on the same machine.
   bool includeLoopback = false;
+  /// UDP ports of host candidates, both inclusive; 0: any. Ports that are taken are passed over.
+  /// The more there are, the less connections meet in them; each needs one per address of the
+  /// machine.
+  uint16_t minPort = 0;
+  uint16_t maxPort = 0;
+  /// Whether an address of the machine is used for candidates; all if empty. On the loop's thread,
+  /// or on that of the call that starts gathering: it must not call into the connection.
+  std::function<bool(const NetworkInterface&, const IpAddress&)> useAddress{};
+  /// Addresses from which a router forwards this machine's ports to it, unchanged (NAT 1:1, as in
+  /// clouds): host candidates tell these instead of the machine's own of the same family.
+  std::vector<IpAddress> announcedAddresses{};
   /// Send nothing to, and take no checks from, loopback, private and link-local addresses: for
   /// servers, which an offer could otherwise make knock at the doors of their own network.
   bool denyPrivateAddresses = false;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,7 +62,17 @@ struct GathererConfig {
   /// False under a relay-only policy: relayed candidates are all that is gathered, and they do not
   /// tell the address that they were asked for from (RFC 8828).
   bool hostAndReflexive = true;
-  uint16_t port = 0;  ///< 0 = any; else the same port on each address
+  /// False: no host candidate is told, only what servers show (reflexive and relayed).
+  bool tellHosts = true;
+  /// Ports to bind, inclusive; 0: any. One that is taken is passed over for another, up to 64
+  /// times.
+  uint16_t minPort = 0;
+  uint16_t maxPort = 0;
+  /// Whether a local address is used; all if empty. Must answer the same for the same question.
+  std::function<bool(const NetworkInterface&, const IpAddress&)> useAddress;
+  /// Where a router forwards the ports of this machine, unchanged, from: host candidates of the
+  /// same family tell these addresses instead of their own.
+  std::vector<IpAddress> announced;
   /// If not empty, these are used and no socket is opened and no interface looked at.
   std::vector<BoundSocket> sockets;
   Duration pacing = Duration::millis(50);  ///< Ta, between new requests to STUN servers

@@ -1,6 +1,7 @@
 #include "parley/ice/gatherer.h"
 
 #include <algorithm>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -301,6 +302,114 @@ TEST(GathererTest, SharedSocketsAreUsedAsTheyAre) {
   EXPECT_EQ(f.packets().at(0).socket, SocketId(77));
   f.gatherer.close(f.now);
   EXPECT_FALSE(f.gatherer.pollEffect(effect)) << "not its to close";
+}
+
+TEST(GathererTest, PortsComeFromTheRangeAndTakenOnesArePassedOver) {
+  GathererConfig config;
+  config.minPort = 6000;
+  config.maxPort = 6009;
+  Fixture f(config);
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  std::set<uint16_t> asked;
+  for (int i = 0; i < 9; ++i) {
+    const auto opens = f.effects<OpenUdp>();
+    ASSERT_EQ(opens.size(), 1u) << i;
+    EXPECT_GE(opens[0].local.port, 6000);
+    EXPECT_LE(opens[0].local.port, 6009);
+    EXPECT_TRUE(asked.insert(opens[0].local.port).second) << "asked for twice";
+    f.gatherer.handleSocketFailed({opens[0].socket, SocketFailure::AddressInUse}, f.now);
+  }
+  const auto last = f.effects<OpenUdp>();
+  ASSERT_EQ(last.size(), 1u);
+  f.gatherer.handleSocketOpened({last[0].socket, last[0].local}, f.now);
+  f.drainEvents();
+  ASSERT_EQ(f.candidates.size(), 1u);
+  EXPECT_EQ(f.candidates[0].candidate.address, last[0].local);
+  EXPECT_EQ(f.dones, 1);
+}
+
+TEST(GathererTest, RangeOfTakenPortsEndsWithoutCandidate) {
+  GathererConfig config;
+  config.minPort = 6000;
+  config.maxPort = 6002;
+  Fixture f(config);
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  size_t tries = 0;
+  for (auto opens = f.effects<OpenUdp>(); !opens.empty(); opens = f.effects<OpenUdp>(), ++tries)
+    f.gatherer.handleSocketFailed({opens[0].socket, SocketFailure::AddressInUse}, f.now);
+  f.drainEvents();
+  EXPECT_EQ(tries, 3u);
+  EXPECT_TRUE(f.candidates.empty());
+  EXPECT_EQ(f.dones, 1);
+}
+
+TEST(GathererTest, AddressesMayBeRefusedByTheOwner) {
+  GathererConfig config;
+  config.useAddress = [](const NetworkInterface& of, const IpAddress& address) {
+    return of.name != "vpn0" && address.isV4();
+  };
+  Fixture f(config);
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1"), ip("2001:db8::1")}),
+                                interface("vpn0", {ip("192.0.2.2")})}},
+                              f.now);
+  const auto opens = f.effects<OpenUdp>();
+  ASSERT_EQ(opens.size(), 1u);
+  EXPECT_EQ(opens[0].local.ip, ip("192.0.2.1"));
+}
+
+TEST(GathererTest, AnnouncedAddressesReplaceTheMachinesOwn) {
+  GathererConfig config;
+  config.announced = {ip("203.0.113.5")};
+  config.includeLoopback = true;
+  Fixture f(config);
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("10.0.0.1"), ip("2001:db8::1")}),
+                                interface("lo", {ip("127.0.0.1")})}},
+                              f.now);
+  f.openAll();
+  f.drainEvents();
+  ASSERT_EQ(f.candidates.size(), 3u);
+  for (const CandidateGathered& told : f.candidates) {
+    const SocketAddress& base = *told.candidate.base;
+    const bool forwarded = base.ip == ip("10.0.0.1");
+    EXPECT_EQ(told.candidate.address.ip, forwarded ? ip("203.0.113.5") : base.ip);
+    EXPECT_EQ(told.candidate.address.port, base.port);
+    EXPECT_EQ(told.candidate.type, CandidateType::Host);
+  }
+}
+
+TEST(GathererTest, OnePortOnManyAddressesIsAnnouncedOnce) {
+  GathererConfig config;
+  config.announced = {ip("203.0.113.5")};
+  config.sockets = {{SocketId(900), at("10.0.0.1:3478")}, {SocketId(900), at("10.0.0.2:3478")}};
+  Fixture f(config);
+  for (int round = 0; round < 2; ++round) {
+    f.candidates.clear();
+    f.gatherer.restart(f.now);
+    f.drainEvents();
+    ASSERT_EQ(f.candidates.size(), 1u);
+    EXPECT_EQ(f.candidates[0].candidate.address, at("203.0.113.5:3478"));
+  }
+}
+
+TEST(GathererTest, NoHostPolicyTellsOnlyWhatServersShow) {
+  GathererConfig config = withServer("198.51.100.1", "stun:198.51.100.1");
+  config.tellHosts = false;
+  Fixture f(config);
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("10.0.0.1")})}}, f.now);
+  f.openAll();
+  f.advance(Duration::millis(50));
+  const auto packets = f.packets();
+  ASSERT_EQ(packets.size(), 1u);
+  EXPECT_TRUE(f.answer(packets[0], "203.0.113.5:7000"));
+  f.drainEvents();
+  ASSERT_EQ(f.candidates.size(), 1u);
+  EXPECT_EQ(f.candidates[0].candidate.type, CandidateType::ServerReflexive);
+  EXPECT_EQ(f.candidates[0].candidate.relatedAddress, at("0.0.0.0:0"));
 }
 
 TEST(GathererTest, FailedSocketsAreLeftOut) {

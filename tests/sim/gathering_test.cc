@@ -1,0 +1,115 @@
+// What a configuration lets the candidates of a call be.
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "parley/testing/pair.h"
+
+namespace parley {
+namespace {
+
+using testing::Pair;
+using testing::PairOptions;
+
+std::vector<std::string> candidatesOf(const PeerConnection& pc) {
+  std::vector<std::string> out;
+  const std::string sdp = pc.localDescription()->sdp;
+  for (size_t at = sdp.find("a=candidate:"); at != std::string::npos;
+       at = sdp.find("a=candidate:", at + 1))
+    out.push_back(sdp.substr(at, sdp.find('\r', at) - at));
+  return out;
+}
+
+/// The word after the address.
+int portOf(const std::string& candidate) {
+  size_t at = 0;
+  for (int word = 0; word < 5; ++word) at = candidate.find(' ', at) + 1;
+  return std::stoi(candidate.substr(at));
+}
+
+TEST(GatheringSim, PortsAndAddressesAreThoseConfigured) {
+  PairOptions options;
+  options.configurationA.minPort = 42000;
+  options.configurationA.maxPort = 42010;
+  options.configurationB.useAddress = [](const NetworkInterface&, const IpAddress& address) {
+    return address.isV4();
+  };
+  Pair pair(options);
+  ASSERT_TRUE(pair.a().createDataChannel("c"));
+  ASSERT_TRUE(pair.connect());
+  pair.run(Duration::seconds(1));
+  ASSERT_FALSE(candidatesOf(pair.a()).empty());
+  for (const std::string& candidate : candidatesOf(pair.a())) {
+    EXPECT_GE(portOf(candidate), 42000) << candidate;
+    EXPECT_LE(portOf(candidate), 42010) << candidate;
+  }
+  ASSERT_FALSE(candidatesOf(pair.b()).empty());
+  for (const std::string& candidate : candidatesOf(pair.b()))
+    EXPECT_NE(candidate.find('.'), std::string::npos) << candidate;
+}
+
+TEST(GatheringSim, MoreConnectionsThanPortsLeaveSomeWithoutOne) {
+  PairOptions options;
+  options.configurationA.minPort = 42000;
+  options.configurationA.maxPort = 42001;
+  options.configurationA.useAddress = [](const NetworkInterface&, const IpAddress& address) {
+    return address.isV4();
+  };
+  Pair pair(options);
+  std::vector<PeerConnection> others;
+  for (int i = 0; i < 3; ++i) {
+    others.push_back(*PeerConnection::create(pair.loopA(), options.configurationA));
+    ASSERT_TRUE(others.back().createDataChannel("c"));
+    others.back().setLocalDescription({});
+  }
+  pair.run(Duration::seconds(15));
+  size_t candidates = 0;
+  for (const PeerConnection& pc : others) {
+    EXPECT_EQ(pc.iceGatheringState(), IceGatheringState::Complete);
+    candidates += candidatesOf(pc).size();
+  }
+  EXPECT_EQ(candidates, 2u);
+  for (PeerConnection& pc : others) pc.close();
+  pair.run(Duration::seconds(1));
+}
+
+TEST(GatheringSim, RangesThatAreNoneAreRefused) {
+  Pair pair;
+  for (const auto& [min, max] : {std::pair<uint16_t, uint16_t>{5000, 4000}, {0, 4000}, {4000, 0}}) {
+    Configuration configuration;
+    configuration.minPort = min;
+    configuration.maxPort = max;
+    const auto made = PeerConnection::create(pair.loopA(), configuration);
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().code, ErrorCode::Range);
+  }
+}
+
+TEST(GatheringSim, NoHostPolicyTellsNoAddressOfTheMachine) {
+  PairOptions options;
+  options.configurationA.iceTransportPolicy = IceTransportPolicy::NoHost;
+  Pair pair(options);
+  ASSERT_TRUE(pair.a().createDataChannel("c"));
+  // The peer learns of it by its checks all the same.
+  EXPECT_TRUE(pair.connect());
+  EXPECT_TRUE(candidatesOf(pair.a()).empty());
+}
+
+TEST(GatheringSim, AnnouncedAddressesAreWhatThePeerIsTold) {
+  PairOptions options;
+  options.configurationA.announcedAddresses = {*IpAddress::parse("203.0.113.5")};
+  Pair pair(options);
+  ASSERT_TRUE(pair.a().createDataChannel("c"));
+  EXPECT_TRUE(pair.connect());
+  size_t announced = 0;
+  for (const std::string& candidate : candidatesOf(pair.a())) {
+    EXPECT_EQ(candidate.find(" 10."), std::string::npos) << candidate;
+    announced += candidate.find(" 203.0.113.5 ") != std::string::npos;
+  }
+  EXPECT_EQ(announced, 1u);
+}
+
+}  // namespace
+}  // namespace parley
