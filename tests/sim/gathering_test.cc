@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "parley/sim/servers/stun_server.h"
 #include "parley/testing/pair.h"
 
 namespace parley {
@@ -88,13 +89,25 @@ TEST(GatheringSim, RangesThatAreNoneAreRefused) {
 }
 
 TEST(GatheringSim, NoHostPolicyTellsNoAddressOfTheMachine) {
+  sim::World world(1);
+  sim::Segment& home = world.addSegment("home");
+  sim::Segment& internet = world.addSegment("internet");
+  world.addNat("nat", home, internet);
+  sim::StunServer server(world.addHost("stun", internet));
   PairOptions options;
   options.configurationA.iceTransportPolicy = IceTransportPolicy::NoHost;
-  Pair pair(options);
+  options.configurationA.iceServers = {{{"stun:" + server.address().toString()}, {}, {}}};
+  Pair pair(world, options);
+  pair.hostA().attach(home);
+  pair.hostB().attach(internet);
+  for (sim::Host* host : {&pair.hostA(), &pair.hostB()}) host->setUp(host->port(0), false);
   ASSERT_TRUE(pair.a().createDataChannel("c"));
-  // The peer learns of it by its checks all the same.
   EXPECT_TRUE(pair.connect());
-  EXPECT_TRUE(candidatesOf(pair.a()).empty());
+  pair.run(Duration::seconds(1));
+  const auto candidates = candidatesOf(pair.a());
+  ASSERT_EQ(candidates.size(), 1u);
+  EXPECT_NE(candidates[0].find("typ srflx raddr 0.0.0.0 rport 0"), std::string::npos)
+      << candidates[0];
 }
 
 TEST(GatheringSim, AnnouncedAddressesAreWhatThePeerIsTold) {
