@@ -135,6 +135,7 @@ class AgentCore {
   bool forgetLearnt(Timestamp now);
   void acceptPair(Pair& pair, Timestamp now);
   void triggerCheck(Pair& pair, Timestamp now);
+  void repeatNomination(Pair& pair);
   void handleUseCandidate(Pair& pair, const stun::Message& request, Timestamp now);
 
   // agent_client.cc

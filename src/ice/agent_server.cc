@@ -82,6 +82,7 @@ HandleResult AgentCore::handleRequest(const stun::Message& request, SocketId soc
     triggerCheck(*pair, now);
   }
   handleUseCandidate(*pair, request, now);
+  repeatNomination(*pair);
   return HandleResult::Authenticated;
 }
 
@@ -205,6 +206,16 @@ void AgentCore::triggerCheck(Pair& pair, Timestamp now) {
   }
   pair.state = PairState::Waiting;
   list_.trigger(pair);
+}
+
+// A peer whose first check comes after our nomination got that before it knew our credentials: with
+// a slow answer it answers checks long before it can check itself. Firefox keeps one early check
+// for each address, the first, and so has never heard of the nomination.
+void AgentCore::repeatNomination(Pair& pair) {
+  if (role_ != Role::Controlling || pair.id != nominated_ || pair.requestsReceived != 1) return;
+  if (nominating_ != 0 || pair.state != PairState::Succeeded) return;
+  nominating_ = pair.id;
+  list_.triggerFirst(pair);
 }
 
 void AgentCore::handleUseCandidate(Pair& pair, const stun::Message& request, Timestamp now) {

@@ -127,6 +127,9 @@ export class Signaling {
     for (const event of side.waiting.splice(0)) this.deliver(side.other, event);
   }
 
+  /// How long answers are under way, in ms. The answerer's first checks arrive before them then.
+  answerDelay = 0;
+
   /// One offer and answer. `beforeAnswer` runs when the answerer knows the offer.
   async negotiate(offerer, beforeAnswer) {
     const { pc } = this;
@@ -137,6 +140,7 @@ export class Signaling {
     this.release(offerer);
     await beforeAnswer?.();
     const answer = await answerer.cmd('createAnswer', { pc, set: true });
+    if (this.answerDelay) await new Promise(done => setTimeout(done, this.answerDelay));
     await offerer.cmd('setRemote', { pc, desc: answer });
     this.release(answerer);
     return { offer, answer };

@@ -233,9 +233,11 @@ async function lastSection(a, b, context) {
 }
 
 /// New ICE credentials while data and sound flow, offered by the first offerer or by the first answerer: the DTLS role
-/// must be the one in force, or both ends must begin a new association.
-const restart = byAnswerer => async (a, b, context) => {
+/// must be the one in force, or both ends must begin a new association. With slow answers a controlling answerer has
+/// nominated before the offerer knows its credentials.
+const restart = (byAnswerer, answerDelay = 0) => async (a, b, context) => {
   const signaling = await start(a, b);
+  signaling.answerDelay = answerDelay;
   await a.cmd('openChannel', { dc: 'chat' });
   await b.cmd('incoming', { mode: 'echo' });
   await addAudio(a, 0);
@@ -258,4 +260,4 @@ const restart = byAnswerer => async (a, b, context) => {
   }
 };
 
-export const scenarios = { messages, media: media(undefined), vp9: media(['VP9', 'rtx']), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), ...channelScenarios };
+export const scenarios = { messages, media: media(undefined), vp9: media(['VP9', 'rtx']), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), restart_slowly: restart(true, 400), ...channelScenarios };

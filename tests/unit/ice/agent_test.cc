@@ -130,6 +130,32 @@ TEST(AgentTest, ChecksBeforeRemoteCredentialsAreAnsweredAndRemembered) {
   EXPECT_EQ(a.agent.pairStats().size(), 1u);
 }
 
+// Firefox keeps the first early check of each address, and no nomination that comes after it.
+TEST(AgentTest, NominationIsRepeatedForAPeerThatChecksOnlyAfterwards) {
+  AgentWorld world(4);
+  Peer& a = world.add("a", controlled());
+  Peer& b = world.add("b");
+  a.addHost("10.0.0.1:1000");
+  b.addHost("10.0.0.2:2000");
+  std::vector<Timestamp> nominations;
+  world.pass = [&](const SocketAddress&, const SocketAddress&, ByteSpan bytes) {
+    const auto message = stun::Message::parse(bytes);
+    if (message && message->has(stun::AttributeType::UseCandidate))
+      nominations.push_back(world.now);
+    return true;
+  };
+  world.signal(a, b);
+  world.run(Duration::seconds(1));
+  EXPECT_TRUE(nominatedPath(b));
+  ASSERT_EQ(nominations.size(), 1u);
+  const Timestamp answered = world.now;
+  world.signal(b, a);
+  world.run(Duration::seconds(10));
+  ASSERT_EQ(nominations.size(), 2u) << "once, and only once";
+  EXPECT_LE(nominations[1] - answered, world.delay * 2);
+  EXPECT_TRUE(bothNominated(a, b));
+}
+
 TEST(AgentTest, EarlyChecksOfAnotherPeerAreForgotten) {
   AgentWorld world(5);
   Peer& a = world.add("a");
