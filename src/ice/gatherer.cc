@@ -7,7 +7,6 @@
 #include "parley/stun/integrity.h"
 #include "parley/stun/message_builder.h"
 
-#include "ice/address_selection.h"
 #include "ice/gatherer_core.h"
 
 namespace parley::ice {
@@ -15,7 +14,6 @@ namespace {
 
 static_assert(Machine<Gatherer>);
 
-constexpr unsigned kMaxPorts = 64;
 constexpr size_t kMaxServers = 8;
 constexpr int kRequestBurst = 5;
 constexpr int kMaxRedirects = 3;
@@ -128,106 +126,6 @@ void GathererCore::close(Timestamp now) {
 void GathererCore::stopKeepalives() {
   keepalives_ = false;
   for (Request& request : requests_) request.refreshAt = Timestamp::never();
-}
-
-void GathererCore::handleInterfaces(const InterfacesChanged& change, Timestamp now) {
-  now = clock_.clamp(now);
-  if (!started_ || closed_ || !config_.sockets.empty()) return;
-  addressesKnown_ = true;
-  if (config_.hostAndReflexive) openSockets(selectHostAddresses(change.interfaces, config_), now);
-  relays_.handleInterfaces(change.interfaces, now);
-  pump(now);
-}
-
-void GathererCore::openSockets(const std::vector<IpAddress>& addresses, Timestamp now) {
-  std::vector<SocketId> gone;
-  for (const Socket& socket : sockets_) {
-    if (std::find(addresses.begin(), addresses.end(), socket.local.ip) == addresses.end()) {
-      gone.push_back(socket.id);
-    }
-  }
-  for (SocketId id : gone) dropSocket(id, true);
-
-  for (const IpAddress& ip : addresses) {
-    const bool known = std::any_of(sockets_.begin(), sockets_.end(),
-                                   [&](const Socket& socket) { return socket.local.ip == ip; });
-    if (known) continue;
-    Socket& socket = sockets_.emplace_back();
-    socket.id = ids_.nextSocket();
-    socket.rank = nextRank_++;
-    socket.giveUpAt = now + config_.patience;
-    // Anywhere in the range, so that the sockets of many connections seldom meet.
-    if (portCount() > 0) socket.firstPort = static_cast<uint16_t>(env_.random.below(portCount()));
-    socket.local = {ip, portFor(socket)};
-    effects_.push(OpenUdp{socket.id, socket.local, false, true});
-    done_ = false;
-  }
-}
-
-/// 0: any port will do.
-unsigned GathererCore::portCount() const {
-  if (config_.minPort == 0 || config_.maxPort < config_.minPort) return 0;
-  return config_.maxPort - config_.minPort + 1u;
-}
-
-uint16_t GathererCore::portFor(const Socket& socket) const {
-  const unsigned count = portCount();
-  if (count == 0) return 0;
-  return static_cast<uint16_t>(config_.minPort + (socket.firstPort + socket.tries) % count);
-}
-
-bool GathererCore::tryAnotherPort(Socket& socket, Timestamp now) {
-  if (socket.tries + 1u >= std::min(portCount(), kMaxPorts)) return false;
-  ++socket.tries;
-  socket.id = ids_.nextSocket();
-  socket.local.port = portFor(socket);
-  socket.giveUpAt = now + config_.patience;
-  effects_.push(OpenUdp{socket.id, socket.local, false, true});
-  return true;
-}
-
-void GathererCore::dropSocket(SocketId id, bool close) {
-  const Socket* socket = findSocket(id);
-  if (!socket) return;
-  if (close && socket->owned) effects_.push(CloseSocket{id});
-  if (socket->open) events_.push(SocketGone{id});
-  std::erase_if(requests_, [&](const Request& request) { return request.socket == id; });
-  std::erase_if(sockets_, [&](const Socket& s) { return s.id == id; });
-}
-
-bool GathererCore::handleSocketOpened(const SocketOpened& opened, Timestamp now) {
-  now = clock_.clamp(now);
-  if (relays_.handleOpened(opened, now)) {
-    pump(now);
-    return true;
-  }
-  Socket* socket = findSocket(opened.socket);
-  if (!socket || !socket->owned) return false;
-  if (!socket->open) {
-    socket->open = true;
-    socket->local.port = opened.local.port;
-    tellHost(*socket);
-    pump(now);
-  }
-  return true;
-}
-
-bool GathererCore::handleSocketFailed(const SocketFailed& failed, Timestamp now) {
-  now = clock_.clamp(now);
-  if (relays_.handleFailed(failed, now)) {
-    pump(now);
-    return true;
-  }
-  Socket* socket = findSocket(failed.socket);
-  if (!socket || !socket->owned) return false;
-  if (!socket->open && failed.reason == SocketFailure::AddressInUse &&
-      tryAnotherPort(*socket, now)) {
-    return true;
-  }
-  PARLEY_LOG(env_.log, Info, "ice", "socket for %s failed", socket->local.ip.toString().c_str());
-  dropSocket(failed.socket, false);
-  pump(now);
-  return true;
 }
 
 bool GathererCore::handleResolved(const Resolved& resolved, Timestamp now) {
