@@ -7,6 +7,7 @@
 #include "parley/stun/integrity.h"
 #include "parley/stun/message_builder.h"
 
+#include "ice/address_selection.h"
 #include "ice/gatherer_core.h"
 
 namespace parley::ice {
