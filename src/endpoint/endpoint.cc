@@ -1,6 +1,7 @@
 #include "parley/endpoint/endpoint.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "parley/ice/candidate.h"
@@ -185,12 +186,10 @@ void Endpoint::translateEffect(size_t index, Effect&& effect, Timestamp now) {
                    const auto socket = sockets_.lookUp(index, e.socket);
                    if (socket) effects_.push(JoinMulticast{*socket, e.group, e.interfaceIndex});
                  },
-                 [&](OpenUdp& e) {
-                   if (shareSocket(index, e, now)) return;
-                   e.socket = sockets_.add(index, e.socket);
-                   effects_.push(std::move(e));
-                 },
                  [&](auto& open) {
+                   if constexpr (std::is_same_v<decltype(open), OpenUdp&>) {
+                     if (shareSocket(index, open, now)) return;
+                   }
                    open.socket = sockets_.add(index, open.socket);
                    effects_.push(std::move(open));
                  },

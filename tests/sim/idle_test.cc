@@ -12,6 +12,18 @@ namespace {
 
 using testing::Pair;
 
+/// What the first side does, and how often it wakes, in each of ten minutes.
+struct PerMinute {
+  explicit PerMinute(Pair& pair) {
+    const sim::NodeCounters before = pair.nodeA().counters();
+    pair.run(Duration::seconds(600));
+    const sim::NodeCounters after = pair.nodeA().counters();
+    wakes = static_cast<double>(after.advances - before.advances) / 10;
+    packets = static_cast<double>(after.datagramsOut - before.datagramsOut) / 10;
+  }
+  double wakes, packets;
+};
+
 PARLEY_SIM_TEST(IdleSim, AnIdleConnectionOnlyKeepsItsConsentAlive) {
   Pair pair(world, {});
   DataChannel channel = pair.a().createDataChannel("c").value();
@@ -19,17 +31,11 @@ PARLEY_SIM_TEST(IdleSim, AnIdleConnectionOnlyKeepsItsConsentAlive) {
   ASSERT_TRUE(pair.runUntil([&] { return channel.readyState() == DataChannelState::Open; },
                             Duration::seconds(5)));
   pair.run(Duration::seconds(30));
-  const uint64_t advances = pair.nodeA().counters().advances;
-  const uint64_t sent = pair.nodeA().counters().datagramsOut;
-  pair.run(Duration::seconds(600));
-  const double wakesPerMinute =
-      static_cast<double>(pair.nodeA().counters().advances - advances) / 10;
-  const double packetsPerMinute =
-      static_cast<double>(pair.nodeA().counters().datagramsOut - sent) / 10;
+  const PerMinute perMinute(pair);
   // Consent: a request each 4 to 6 s and the answers to the peer's (RFC 7675 section 5.1), and
   // SCTP's heartbeats each 30 s. Its engine wants to be looked at once a second.
-  EXPECT_LT(packetsPerMinute, 40);
-  EXPECT_LT(wakesPerMinute, 100);
+  EXPECT_LT(perMinute.packets, 40);
+  EXPECT_LT(perMinute.wakes, 100);
   EXPECT_EQ(pair.a().connectionState(), PeerConnectionState::Connected);
 }
 
@@ -55,17 +61,11 @@ PARLEY_SIM_TEST(IdleSim, ASilentCallOnlyReportsAndKeepsItsConsentAlive) {
     pair.run(Duration::millis(10));
   }
   pair.run(Duration::seconds(30));
-  const uint64_t advances = pair.nodeA().counters().advances;
-  const uint64_t sent = pair.nodeA().counters().datagramsOut;
-  pair.run(Duration::seconds(600));
-  const double wakesPerMinute =
-      static_cast<double>(pair.nodeA().counters().advances - advances) / 10;
-  const double packetsPerMinute =
-      static_cast<double>(pair.nodeA().counters().datagramsOut - sent) / 10;
+  const PerMinute perMinute(pair);
   // Each way a report every 5 s (RFC 3550 section 6.2) beside the consent, whose wake-ups are those
   // of the request, of its repetition's timer and of the peer's packets.
-  EXPECT_LT(packetsPerMinute, 24 + 15);
-  EXPECT_LT(wakesPerMinute, 75);
+  EXPECT_LT(perMinute.packets, 24 + 15);
+  EXPECT_LT(perMinute.wakes, 75);
   EXPECT_EQ(pair.a().connectionState(), PeerConnectionState::Connected);
 }
 

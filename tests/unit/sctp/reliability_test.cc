@@ -10,7 +10,20 @@
 namespace parley::sctp {
 namespace {
 
-class ReliabilityTest : public AssociationTest {};
+class ReliabilityTest : public AssociationTest {
+ protected:
+  /// A fast path of 100 ms, and both ends with the same budget.
+  void makeWith(MemoryBudget& budget) {
+    a = std::make_unique<AssociationPeer>(1);
+    b = std::make_unique<AssociationPeer>(2);
+    a->world.env.memory = b->world.env.memory = &budget;
+    a->association = createAssociation(a->world.env, {});
+    b->association = createAssociation(b->world.env, {});
+    pair = std::make_unique<Pair<Association>>(
+        *a->association, *b->association,
+        LinkConfig{.delay = Duration::millis(50), .rate = 60e6, .queue = 4u << 20});
+  }
+};
 INSTANTIATE_TEST_SUITE_P(Engines, ReliabilityTest,
                          ::testing::Values(Engines{Engine::Native, Engine::Native}), nameOf);
 
@@ -129,14 +142,7 @@ TEST_P(ReliabilityTest, LargeMessagesAreAbandonedWhole) {
 
 TEST_P(ReliabilityTest, MemoryComesBackWhenTheTransferIsOver) {
   MemoryBudget budget(64u << 20);
-  a = std::make_unique<AssociationPeer>(1);
-  b = std::make_unique<AssociationPeer>(2);
-  a->world.env.memory = b->world.env.memory = &budget;
-  a->association = createAssociation(a->world.env, {});
-  b->association = createAssociation(b->world.env, {});
-  pair = std::make_unique<Pair<Association>>(
-      *a->association, *b->association,
-      LinkConfig{.delay = Duration::millis(50), .rate = 60e6, .queue = 4u << 20});
+  makeWith(budget);
   size_t received = 0;
   size_t sent = 0;
   size_t most = 0;
@@ -158,14 +164,7 @@ TEST_P(ReliabilityTest, MemoryComesBackWhenTheTransferIsOver) {
 
 TEST_P(ReliabilityTest, WithoutBudgetTheFirstWindowsMustDo) {
   MemoryBudget budget(0);
-  a = std::make_unique<AssociationPeer>(1);
-  b = std::make_unique<AssociationPeer>(2);
-  a->world.env.memory = b->world.env.memory = &budget;
-  a->association = createAssociation(a->world.env, {});
-  b->association = createAssociation(b->world.env, {});
-  pair = std::make_unique<Pair<Association>>(
-      *a->association, *b->association,
-      LinkConfig{.delay = Duration::millis(50), .rate = 60e6, .queue = 4u << 20});
+  makeWith(budget);
   uint32_t most = 0;
   pair->onStep([&] {
     a->drain();
