@@ -170,6 +170,7 @@ void LoopCore::setUnknownUfragHandler(std::function<void(const UnknownUfrag&)> h
 }
 
 void LoopCore::postUnknownUfrags() {
+  if (options_.udpPorts.empty()) return;  // most loops: without the lock
   const Lock lock(*this);
   if (!unknownUfrag_ || !*unknownUfrag_) return;
   UnknownUfrag unknown;

@@ -5,12 +5,10 @@
 
 #include <gtest/gtest.h>
 
-#include "parley/codec/fake.h"
-#include "parley/testing/pair.h"
-
 #include "sim/support/secure_peer.h"
 #include "sim/support/sim_case.h"
 #include "support/cpu_time.h"
+#include "support/simulated_call.h"
 
 namespace parley {
 namespace {
@@ -18,33 +16,12 @@ namespace {
 using test::cpuAllowance;
 using test::CpuTime;
 
-// Encoders are modelled, as in tests/bench/simulated_call_bench.cc.
 TEST(EffortSim, AMinuteOfATwoWayCallTakesLessThanSixSeconds) {
   const CpuTime cpu;
-  testing::PairOptions options;
-  options.aToB.delay = Duration::millis(25);
-  options.aToB.queue.rate = DataRate::kbps(2500);
-  for (Configuration* side : {&options.configurationA, &options.configurationB}) {
-    side->videoEncoders = codec::fakeVideoEncoders();
-    side->videoDecoders = codec::fakeVideoDecoders();
-    side->maxBitrate = DataRate::kbps(1000);
-  }
-  testing::Pair pair(options);
-  uint64_t frames = 0;
-  pair.b().onTrack([&](const TrackEvent& event) {
-    MediaStreamTrack track = event.track;
-    if (track.kind() == MediaKind::Video)
-      track.setVideoSink([&](const codec::VideoFrame&) { ++frames; });
-  });
-  for (auto [pc, loop] :
-       {std::pair{&pair.a(), &pair.loopA()}, std::pair{&pair.b(), &pair.loopB()}}) {
-    ASSERT_TRUE(pc->addTrack(MediaStreamTrack::createAudio(*loop, createToneSource(440)), {"s"}));
-    ASSERT_TRUE(pc->addTrack(
-        MediaStreamTrack::createVideo(*loop, createTestPatternSource(320, 240, 30)), {"s"}));
-  }
-  ASSERT_TRUE(pair.connect());
-  pair.run(Duration::seconds(60));
-  EXPECT_GT(frames, 1700u);
+  test::SimulatedCall call;
+  ASSERT_TRUE(call.begin());
+  call.pair.run(Duration::seconds(60));
+  EXPECT_GT(call.frames, 1700u);
   EXPECT_LT(cpu.seconds(), 6 * cpuAllowance());
 }
 
