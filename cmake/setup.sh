@@ -1,6 +1,7 @@
 # Shared by tests/run, tests/bench/run and examples/run: installs what is missing and builds. To be sourced.
 #
 #   setup_packages GROUP...    base lint tidy clang devices examples bench bench_peers turn browsers
+#                              node
 #   setup_build PRESET TARGET...    configures build-PRESET from cmake/cache/PRESET.cmake and builds the targets
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -21,6 +22,7 @@ declare -A package_groups=(
   [bench_peers]="golang-go golang-github-pion-webrtc.v3-dev iproute2 util-linux"
   [turn]="coturn openssl libnss3-tools"
   [browsers]="chromium firefox-esr iproute2 util-linux"
+  [node]=""
 )
 
 say() { printf '\n== %s\n' "$*" >&2; }
@@ -38,7 +40,7 @@ setup_packages() {
   for group in "$@"; do
     # shellcheck disable=SC2206
     wanted+=(${package_groups[$group]})
-    if [[ $group = browsers || $group = bench_peers ]] && node_missing; then missing+=(nodejs npm); fi
+    if [[ $group =~ ^(browsers|bench_peers|node)$ ]] && node_missing; then missing+=(nodejs npm); fi
   done
   if ! command -v dpkg-query >/dev/null; then
     say "not a Debian system: taking for granted that these are there: ${wanted[*]}"

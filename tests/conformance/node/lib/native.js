@@ -1,0 +1,120 @@
+'use strict';
+// The addon, its errors as JavaScript's, and the turns of its loop on Node's.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const rt = require('./idl.js');
+
+// $PARLEY_NODE_ADDON, or the newest one that a build of this checkout made.
+function findAddon() {
+  if (process.env.PARLEY_NODE_ADDON) return path.resolve(process.env.PARLEY_NODE_ADDON);
+  const root = path.resolve(__dirname, '../../../..');
+  const found = fs.readdirSync(root).filter((name) => name.startsWith('build'))
+    .map((name) => path.join(root, name, 'tests/conformance/node/parley.node')).filter((file) => fs.existsSync(file));
+  if (found.length === 0) {
+    throw new Error('parley.node is not built: run tests/conformance/node/install, then build the target parley_node');
+  }
+  return found.map((file) => [fs.statSync(file).mtimeMs, file]).sort((a, b) => b[0] - a[0])[0][1];
+}
+
+const addon = require(findAddon());
+
+function toException(error) {
+  if (!error || error instanceof Error || typeof error.name !== 'string') return error;
+  if (error.errorDetail) {
+    const init = { errorDetail: error.errorDetail };
+    for (const name of ['sdpLineNumber', 'sctpCauseCode', 'receivedAlert', 'sentAlert']) {
+      if (error[name] !== null) init[name] = error[name];
+    }
+    return new rt.interfaces.RTCError(init, error.message);
+  }
+  if (error.name === 'TypeError') return new TypeError(error.message);
+  if (error.name === 'RangeError') return new RangeError(error.message);
+  return new DOMException(error.message, error.name);
+}
+
+const native = {};
+for (const [name, fn] of Object.entries(addon)) {
+  native[name] = (...given) => {
+    try {
+      return fn(...given);
+    } catch (error) {
+      throw toException(error);
+    }
+  };
+}
+
+// --- turns of the loop ---------------------------------------------------------------------------
+
+let driving = false;
+const deferred = [];
+
+// A browser empties the queue of microtasks whenever its stack of scripts is empty, so after each event of a task; under
+// a native callback Node would do so only when the whole turn is over.
+const drain = () => process._tickCallback();
+
+function run(task) {
+  try {
+    task();
+  } catch (error) {
+    process.nextTick(() => { throw error; });
+  }
+  drain();
+}
+
+function cycle() {
+  driving = true;
+  try {
+    for (let left = deferred.length; left > 0; left--) run(deferred.shift());
+    addon.process();
+  } finally {
+    driving = false;
+  }
+}
+
+/// What the library reports. In the midst of a call from JavaScript only promises are settled; events are tasks.
+function deliver(task) {
+  if (driving) run(task);
+  else {
+    deferred.push(task);
+    addon.wake();
+  }
+}
+
+/// A promise for `start(done)`, where `done(error, value)` may be called at once, later, or never.
+function operation(start) {
+  return new Promise((resolve, reject) => {
+    start((error, value) => {
+      if (error) reject(toException(error));
+      else resolve(value);
+      if (driving) drain();
+    });
+  });
+}
+
+addon.start(cycle);
+
+/// What keeps the process alive, and what keeps objects that nobody else holds from being collected: connections that
+/// are in use, until they are closed.
+const inUse = new Set();
+function hold(object) {
+  if (inUse.size === 0) addon.setReferenced(true);
+  inUse.add(object);
+}
+// Not at once: the peer is told, and the channels have events to come.
+function release(object) {
+  setTimeout(() => {
+    if (inUse.delete(object) && inUse.size === 0) addon.setReferenced(false);
+  }, 300);
+}
+
+/// A callback for the library that does not keep `state` alive.
+function weakly(state, method) {
+  const weak = new WeakRef(state);
+  return (...given) => {
+    const alive = weak.deref();
+    if (alive) deliver(() => alive[method](...given));
+  };
+}
+
+module.exports = { native, addon, toException, operation, deliver, hold, release, weakly };

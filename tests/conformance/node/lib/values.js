@@ -1,0 +1,121 @@
+'use strict';
+// Objects that are values: descriptions, candidates, errors, certificates, statistics.
+
+const rt = require('./idl.js');
+const { native } = require('./native.js');
+
+class SessionDescription {
+  constructor(wrapper, init) {
+    this.type = init.type;
+    this.sdp = init.sdp ?? '';
+  }
+}
+
+const noAttributes = { foundation: null, component: null, priority: null, address: null, protocol: null, port: null,
+  type: null, tcpType: null, relatedAddress: null, relatedPort: null };
+
+class IceCandidate {
+  constructor(wrapper, init) {
+    if (init.sdpMid === null && init.sdpMLineIndex === null) {
+      throw new TypeError('RTCIceCandidate: sdpMid and sdpMLineIndex are both null');
+    }
+    for (const name of ['candidate', 'sdpMid', 'sdpMLineIndex', 'usernameFragment', 'relayProtocol', 'url']) {
+      this[name] = init[name] ?? null;
+    }
+    this.candidate ??= '';
+    const parsed = this.candidate === '' ? null : native.parseCandidate(this.candidate);
+    Object.assign(this, noAttributes, parsed ?? {});
+    if (parsed) this.component = parsed.component === 2 ? 'rtcp' : 'rtp';
+  }
+
+  toJSON() {
+    const { candidate, sdpMid, sdpMLineIndex, usernameFragment } = this;
+    return { candidate, sdpMid, sdpMLineIndex, usernameFragment };
+  }
+}
+
+/// From the library's candidate.
+function candidateOf(given) {
+  return new rt.interfaces.RTCIceCandidate(given);
+}
+
+class RtcError {
+  static exceptionName = 'OperationError';
+  constructor(wrapper, init) {
+    this.errorDetail = init.errorDetail;
+    for (const name of ['sdpLineNumber', 'sctpCauseCode', 'receivedAlert', 'sentAlert']) this[name] = init[name] ?? null;
+  }
+}
+
+class OverconstrainedError {
+  static exceptionName = 'OverconstrainedError';
+  constructor(wrapper, constraint) {
+    this.constraint = constraint;
+  }
+}
+
+class Certificate {
+  constructor(handle) {
+    this.native = handle;
+  }
+  get expires() { return native.certificateExpires(this.native); }
+  getFingerprints() { return native.certificateFingerprints(this.native); }
+}
+
+// Web Cryptography's "normalize an algorithm" for generateKey, as far as certificates go.
+function certificateKey(algorithm) {
+  const given = typeof algorithm === 'string' ? { name: algorithm } : algorithm;
+  if (given.name === undefined) throw new TypeError('generateCertificate: the algorithm has no name');
+  const unsupported = (what) => new DOMException(`generateCertificate: ${what}`, 'NotSupportedError');
+  const name = String(given.name).toUpperCase();
+  if (name === 'ECDSA') {
+    if (given.namedCurve === undefined) throw unsupported('ECDSA needs a namedCurve');
+    if (String(given.namedCurve) !== 'P-256') throw unsupported(`the curve ${given.namedCurve} is not supported`);
+    return { type: 'ECDSA' };
+  }
+  if (name === 'RSASSA-PKCS1-V1_5') {
+    const hash = typeof given.hash === 'object' && given.hash !== null ? given.hash.name : given.hash;
+    if (given.modulusLength === undefined || given.publicExponent === undefined || hash === undefined) {
+      throw unsupported('RSA needs modulusLength, publicExponent and hash');
+    }
+    if (String(hash).toUpperCase() !== 'SHA-256') throw unsupported(`the hash ${hash} is not supported`);
+    const exponent = Array.from(given.publicExponent).reduce((sum, byte) => sum * 256 + byte, 0);
+    if (exponent !== 65537 || !(given.modulusLength >= 2048 && given.modulusLength <= 8192)) {
+      throw unsupported('RSA keys have 2048 to 8192 bits and the exponent 65537');
+    }
+    return { type: 'RSA', bits: given.modulusLength };
+  }
+  throw unsupported(`the algorithm ${given.name} is not supported`);
+}
+
+const month = 30 * 86400 * 1000;
+
+async function generateCertificate(algorithm) {
+  const key = certificateKey(algorithm);
+  let valid = month;
+  if (typeof algorithm === 'object' && algorithm.expires !== undefined) {
+    valid = rt.types.integer('unsigned long long', 'enforce')(algorithm.expires, 'generateCertificate: expires');
+  }
+  valid = Math.min(valid, 365 * 86400 * 1000);
+  if (key.type === 'RSA' && !native.certificateGenerateRsa) {
+    throw new DOMException('generateCertificate: RSA keys are not supported', 'NotSupportedError');
+  }
+  const handle = key.type === 'RSA' ? native.certificateGenerateRsa(key.bits, valid) : native.certificateGenerate(valid);
+  return rt.create('RTCCertificate', new Certificate(handle));
+}
+
+class StatsReport {
+  constructor(list) {
+    this.map = new Map(list.map(({ id, type, timestamp, members }) => [id, { id, timestamp, type, ...members }]));
+  }
+}
+const statsReport = (list) => rt.create('RTCStatsReport', new StatsReport(list));
+
+rt.implement('RTCSessionDescription', SessionDescription);
+rt.implement('RTCIceCandidate', IceCandidate);
+rt.implement('RTCError', RtcError);
+rt.implement('OverconstrainedError', OverconstrainedError);
+rt.implement('RTCCertificate', Certificate);
+rt.implement('RTCStatsReport', StatsReport);
+
+module.exports = { candidateOf, generateCertificate, statsReport };
