@@ -132,8 +132,11 @@ constexpr const char* kPlayoutDelay = "http://www.webrtc.org/experiments/rtp-hdr
 jsep::LocalCapabilities makeCapabilities(const Configuration& configuration) {
   jsep::LocalCapabilities out;
   Numbers numbers;
-  addAudio(configuration, numbers, out.audioCodecs);
-  addVideo(configuration, numbers, out.videoCodecs);
+  std::vector<sdp::CodecParams> audio, video;
+  addAudio(configuration, numbers, audio);
+  addVideo(configuration, numbers, video);
+  out.audioCodecs = std::move(audio);
+  out.videoCodecs = std::move(video);
   out.audioExtensions = {{kAudioLevel, 1}, {kAbsSendTime, 2}, {kTransportCc, 3}, {kMid, 4}};
   out.videoExtensions = {{kOrientation, 13}, {kAbsSendTime, 2}, {kTransportCc, 3}, {kMid, 4},
                          {kPlayoutDelay, 5}, {kRid, 10},        {kRepairedRid, 11}};
@@ -160,12 +163,30 @@ RtpHeaderExtensionCapability fromCapability(const jsep::HeaderExtensionCapabilit
           capability.offered ? fromSdp(capability.direction) : TransceiverDirection::Stopped};
 }
 
-RtpCapabilities builtinCapabilities(MediaKind kind) {
+namespace {
+
+Configuration builtinConfiguration() {
   Configuration builtin;
   builtin.audioEncoders = codec::builtinAudioEncoders();
   builtin.videoEncoders = codec::builtinVideoEncoders();
   builtin.audioDecoders = codec::builtinAudioDecoders();
   builtin.videoDecoders = codec::builtinVideoDecoders();
+  return builtin;
+}
+
+}  // namespace
+
+BuiltinCodecs::BuiltinCodecs() {
+  const Configuration builtin = builtinConfiguration();
+  videoEncoders = builtin.videoEncoders;
+  videoDecoders = builtin.videoDecoders;
+  audioEncoders = builtin.audioEncoders;
+  audioDecoders = builtin.audioDecoders;
+  capabilities = makeCapabilities(builtin);
+}
+
+RtpCapabilities builtinCapabilities(MediaKind kind) {
+  const Configuration builtin = builtinConfiguration();
   RtpCapabilities out;
   out.codecs = capabilityCodecs(builtin, kind);
   const jsep::LocalCapabilities capabilities = makeCapabilities(builtin);

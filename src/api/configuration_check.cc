@@ -151,6 +151,20 @@ Result<std::optional<ice::Credentials>> credentialsOf(const Configuration& confi
 
 }  // namespace
 
+namespace {
+
+jsep::LocalCapabilities fillInCodecs(Configuration& configuration, const BuiltinCodecs& builtin) {
+  const bool bringsNone = !configuration.videoEncoders && !configuration.videoDecoders &&
+                          !configuration.audioEncoders && !configuration.audioDecoders;
+  if (!configuration.videoEncoders) configuration.videoEncoders = builtin.videoEncoders;
+  if (!configuration.videoDecoders) configuration.videoDecoders = builtin.videoDecoders;
+  if (!configuration.audioEncoders) configuration.audioEncoders = builtin.audioEncoders;
+  if (!configuration.audioDecoders) configuration.audioDecoders = builtin.audioDecoders;
+  return bringsNone ? builtin.capabilities : makeCapabilities(configuration);
+}
+
+}  // namespace
+
 Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, LoopCore& loop,
                                               Timestamp now) {
   jsep::SessionConfig out;
@@ -187,10 +201,6 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
     return fail(ErrorCode::InvalidAccess, "the certificate has expired: generate a new one");
   }
 
-  if (!configuration.videoEncoders) configuration.videoEncoders = codec::builtinVideoEncoders();
-  if (!configuration.videoDecoders) configuration.videoDecoders = codec::builtinVideoDecoders();
-  if (!configuration.audioEncoders) configuration.audioEncoders = codec::builtinAudioEncoders();
-  if (!configuration.audioDecoders) configuration.audioDecoders = codec::builtinAudioDecoders();
   if (configuration.minBitrate > configuration.startBitrate ||
       configuration.startBitrate > configuration.maxBitrate) {
     return fail(ErrorCode::Range,
@@ -199,7 +209,7 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
   out.rates.min = configuration.minBitrate;
   out.rates.start = configuration.startBitrate;
   out.rates.max = configuration.maxBitrate;
-  out.capabilities = makeCapabilities(configuration);
+  out.capabilities = fillInCodecs(configuration, loop.builtinCodecs());
   return out;
 }
 

@@ -15,6 +15,17 @@ namespace parley::api_internal {
 
 class LoopCore;
 
+/// The codecs of connections whose application brings none of its own: the loop's connections share
+/// the factories, and the lists of what can be negotiated.
+struct BuiltinCodecs {
+  BuiltinCodecs();
+  std::shared_ptr<codec::VideoEncoderFactory> videoEncoders;
+  std::shared_ptr<codec::VideoDecoderFactory> videoDecoders;
+  std::shared_ptr<codec::AudioEncoderFactory> audioEncoders;
+  std::shared_ptr<codec::AudioDecoderFactory> audioDecoders;
+  jsep::LocalCapabilities capabilities;
+};
+
 /// `stun:host[:port]` (RFC 7064), `turn[s]:host[:port][?transport=udp|tcp]` (RFC 7065). Syntax for
 /// what does not parse; NotSupported for stuns. Credentials, certificates and proxies of a TURN
 /// server are left to the caller.

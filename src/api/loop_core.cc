@@ -6,6 +6,7 @@
 
 #include "parley/io/clock.h"
 
+#include "api/configuration_check.h"
 #include "api/media_runtime.h"
 #include "api/peer_connection_core.h"
 
@@ -18,6 +19,11 @@ constexpr Duration kWallClockRefresh = Duration::seconds(1);
 constexpr int kMaxCallbacksPerDispatch = 1024;
 
 }  // namespace
+
+const BuiltinCodecs& LoopCore::builtinCodecs() {
+  if (!builtinCodecs_) builtinCodecs_ = std::make_unique<const BuiltinCodecs>();
+  return *builtinCodecs_;
+}
 
 LoopCore::LoopCore(LoopOptions options)
     : options_(std::move(options)),

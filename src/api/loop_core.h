@@ -20,6 +20,7 @@ namespace parley::api_internal {
 
 class PeerConnectionCore;
 class MediaRuntime;
+struct BuiltinCodecs;
 
 /// Something that wants to be called at a time, outside the lock: a generated media source.
 class TimedSource {
@@ -76,6 +77,7 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   endpoint::Endpoint& endpoint() { return endpoint_; }
   const LoopOptions& options() const { return options_; }
   MediaRuntime& media() { return *media_; }
+  const BuiltinCodecs& builtinCodecs();  ///< with the lock held
 
   void post(std::function<void()> fn);
   void wake() const;
@@ -155,6 +157,7 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   PoolMutex poolMutex_;
   endpoint::Endpoint endpoint_;
   std::unique_ptr<MediaRuntime> media_;
+  std::unique_ptr<const BuiltinCodecs> builtinCodecs_;
   std::unordered_map<uint32_t, std::shared_ptr<PeerConnectionCore>> connections_;
   std::deque<std::shared_ptr<PeerConnectionCore>> ready_;
   struct SourceEntry {

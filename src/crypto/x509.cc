@@ -126,6 +126,29 @@ Bytes derOf(const X509& certificate) {
   return der;
 }
 
+Bytes derOf(const EVP_PKEY& key) {
+  ErrorQueueScope errors;
+  const int size = i2d_PrivateKey(&key, nullptr);
+  if (size <= 0) return {};
+  Bytes der(static_cast<size_t>(size));
+  unsigned char* at = der.data();
+  if (i2d_PrivateKey(&key, &at) != size) return {};
+  return der;
+}
+
+Identity identityFromDer(KeyAlgorithm algorithm, ByteSpan key, ByteSpan certificate) {
+  ErrorQueueScope errors;
+  const unsigned char* keyAt = key.data();
+  const unsigned char* certificateAt = certificate.data();
+  Identity identity{
+      PrivateKeyPtr(d2i_PrivateKey(algorithm == KeyAlgorithm::Rsa2048 ? EVP_PKEY_RSA : EVP_PKEY_EC,
+                                   nullptr, &keyAt, static_cast<long>(key.size()))),
+      X509Ptr(d2i_X509(nullptr, &certificateAt, static_cast<long>(certificate.size())))};
+  if (!identity) return {};
+  if (X509_check_private_key(identity.certificate.get(), identity.key.get()) != 1) return {};
+  return identity;
+}
+
 std::optional<int64_t> notAfterUnixSeconds(const X509& certificate) {
   ErrorQueueScope errors;
   const std::unique_ptr<ASN1_TIME, void (*)(ASN1_TIME*)> epoch(ASN1_TIME_set(nullptr, 0),

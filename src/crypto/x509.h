@@ -49,6 +49,11 @@ Identity identityFromPem(std::string_view pem);
 std::string identityToPem(const Identity& identity);
 
 Bytes derOf(const X509& certificate);
+/// The private key alone (PKCS #8 or the older form of its kind, not encrypted); wipe it after use.
+/// Empty if OpenSSL cannot.
+Bytes derOf(const EVP_PKEY& key);
+/// From what both derOf() gave. Empty if they do not parse or do not belong together.
+Identity identityFromDer(KeyAlgorithm algorithm, ByteSpan key, ByteSpan certificate);
 std::optional<int64_t> notAfterUnixSeconds(const X509& certificate);
 
 /// Whether the public key is one worth trusting for a session: RSA of 2048 bits or more, or an

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "parley/base/check.h"
+#include "parley/crypto/const_time.h"
 
 #include "crypto/x509.h"
 #include "dtls/ssl_context.h"
@@ -34,11 +35,16 @@ Bytes randomSerial(Random& random) {
   return serial;
 }
 
+crypto::KeyAlgorithm algorithmOf(KeyType type) {
+  return type == KeyType::Rsa2048 ? crypto::KeyAlgorithm::Rsa2048 : crypto::KeyAlgorithm::EcdsaP256;
+}
+
 }  // namespace
 
-Certificate::Certificate(std::unique_ptr<crypto::Identity> identity)
-    : identity_(std::move(identity)) {}
-Certificate::~Certificate() = default;
+Certificate::Certificate() = default;
+Certificate::~Certificate() {
+  crypto::wipe(keyDer_);
+}
 
 Result<std::shared_ptr<const Certificate>> Certificate::generate(Random& random, int64_t unixNanos,
                                                                  CertificateOptions options) {
@@ -46,14 +52,14 @@ Result<std::shared_ptr<const Certificate>> Certificate::generate(Random& random,
     return fail(ErrorCode::Range, "A certificate's expiry must lie in the future.");
   }
   crypto::SelfSignedRequest request;
-  request.algorithm = options.keyType == KeyType::Rsa2048 ? crypto::KeyAlgorithm::Rsa2048
-                                                          : crypto::KeyAlgorithm::EcdsaP256;
+  request.algorithm = algorithmOf(options.keyType);
   request.serial = randomSerial(random);
   request.commonName = randomName(random);
   const auto toSeconds = [](int64_t nanos) { return nanos / 1'000'000'000; };
   request.notBeforeUnixSeconds = toSeconds(unixNanos - kBackdate.nanos());
   request.notAfterUnixSeconds = toSeconds(unixNanos + std::min(options.expiry, kMaxExpiry).nanos());
-  return wrap(crypto::makeSelfSigned(request), !options.forOneConnection);
+  return wrap(crypto::makeSelfSigned(request),
+              options.forOneConnection ? std::optional(options.keyType) : std::nullopt);
 }
 
 Result<std::shared_ptr<const Certificate>> Certificate::fromPem(std::string_view pem) {
@@ -66,36 +72,49 @@ Result<std::shared_ptr<const Certificate>> Certificate::fromPem(std::string_view
     return fail(ErrorCode::NotSupported,
                 "The certificate's key is too weak or of an unknown kind.");
   }
-  return wrap(std::move(identity), true);
+  return wrap(std::move(identity), std::nullopt);
 }
 
 Result<std::shared_ptr<const Certificate>> Certificate::wrap(crypto::Identity identity,
-                                                             bool keepContext) {
+                                                             std::optional<KeyType> bytesOnly) {
   constexpr char kFailed[] = "OpenSSL could not make or use the certificate.";
   if (!identity) return fail(ErrorCode::Operation, kFailed);
   const X509& x509 = *identity.certificate;
-  Bytes der = crypto::derOf(x509);
+  std::shared_ptr<Certificate> made(new Certificate);
+  made->der_ = crypto::derOf(x509);
   const auto notAfter = crypto::notAfterUnixSeconds(x509);
-  auto fingerprint = Fingerprint::ofCertificate("sha-256", der);
-  if (der.empty() || !notAfter || !fingerprint) return fail(ErrorCode::Operation, kFailed);
-  std::shared_ptr<Certificate> made(
-      new Certificate(std::make_unique<crypto::Identity>(std::move(identity))));
-  if (keepContext) {
-    made->sslContext_ = SslContext::create(*made->identity_);
-    if (!made->sslContext_) return fail(ErrorCode::Operation, kFailed);
-  }
-  made->der_ = std::move(der);
+  auto fingerprint = Fingerprint::ofCertificate("sha-256", made->der_);
+  if (made->der_.empty() || !notAfter || !fingerprint) return fail(ErrorCode::Operation, kFailed);
   made->fingerprints_.push_back(std::move(*fingerprint));
   made->expiresUnixMillis_ = *notAfter * 1000;
+  const bool kept = bytesOnly ? made->keepBytes(*identity.key, *bytesOnly)
+                              : made->keepContext(std::move(identity));
+  if (!kept) return fail(ErrorCode::Operation, kFailed);
   return std::shared_ptr<const Certificate>(std::move(made));
 }
 
+bool Certificate::keepContext(crypto::Identity identity) {
+  identity_ = std::make_unique<crypto::Identity>(std::move(identity));
+  sslContext_ = SslContext::create(*identity_);
+  return sslContext_ != nullptr;
+}
+
+bool Certificate::keepBytes(const evp_pkey_st& key, KeyType type) {
+  keyType_ = type;
+  keyDer_ = crypto::derOf(key);
+  return !keyDer_.empty();
+}
+
+crypto::Identity Certificate::identityFromBytes() const {
+  return crypto::identityFromDer(algorithmOf(keyType_), keyDer_, der_);
+}
+
 std::shared_ptr<const SslContext> Certificate::sslContext() const {
-  return sslContext_ ? sslContext_ : SslContext::create(*identity_);
+  return sslContext_ ? sslContext_ : SslContext::create(identityFromBytes());
 }
 
 std::string Certificate::toPem() const {
-  return crypto::identityToPem(*identity_);
+  return identity_ ? crypto::identityToPem(*identity_) : crypto::identityToPem(identityFromBytes());
 }
 
 }  // namespace parley::dtls

@@ -67,7 +67,7 @@ Result<void> setCodecPreferences(SessionState& state, const LocalCapabilities& c
                                  TransceiverId id, const std::vector<sdp::CodecParams>& codecs) {
   TransceiverState* t = state.find(id);
   if (t == nullptr) return fail(ErrorCode::InvalidState, "the transceiver is stopped");
-  const auto& known =
+  const std::vector<sdp::CodecParams>& known =
       t->kind == sdp::MediaKind::Audio ? capabilities.audioCodecs : capabilities.videoCodecs;
   std::vector<sdp::CodecParams> list;
   bool primary = false;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "parley/base/result.h"
 #include "parley/base/time.h"
 #include "parley/dtls/fingerprint.h"
+
+struct evp_pkey_st;  // OpenSSL's EVP_PKEY
 
 namespace parley::crypto {
 struct Identity;
@@ -27,8 +30,8 @@ struct CertificateOptions {
   KeyType keyType = KeyType::EcdsaP256;
   /// Counted from now; more than a year counts as a year (W3C WebRTC section 4.9.1).
   Duration expiry = Duration::seconds(30 * 86'400);
-  /// For one connection only: nothing is kept ready for further handshakes, which would be more
-  /// memory than the rest of an idle connection's DTLS.
+  /// For one connection only: nothing but the bytes is kept, for what OpenSSL makes of them would
+  /// be more memory than the rest of an idle connection's DTLS.
   bool forOneConnection = false;
 };
 
@@ -63,12 +66,19 @@ class PARLEY_EXPORT Certificate {
   std::shared_ptr<const SslContext> sslContext() const;
 
  private:
-  explicit Certificate(std::unique_ptr<crypto::Identity> identity);
+  Certificate();
   static Result<std::shared_ptr<const Certificate>> wrap(crypto::Identity identity,
-                                                         bool keepContext);
+                                                         std::optional<KeyType> bytesOnly);
+  bool keepContext(crypto::Identity identity);
+  bool keepBytes(const evp_pkey_st& key, KeyType type);
+  crypto::Identity identityFromBytes() const;
 
+  // Either both of these, or the key's bytes, from which they are made anew when needed.
   std::unique_ptr<crypto::Identity> identity_;
-  std::shared_ptr<const SslContext> sslContext_;  ///< null: made anew for each handshake
+  std::shared_ptr<const SslContext> sslContext_;
+  Bytes keyDer_;
+  KeyType keyType_ = KeyType::EcdsaP256;
+
   Bytes der_;
   std::vector<Fingerprint> fingerprints_;
   int64_t expiresUnixMillis_ = 0;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "parley/base/shared_list.h"
 #include "parley/jsep/state.h"
 
 namespace parley::jsep {
@@ -21,10 +22,10 @@ struct HeaderExtensionCapability {
 struct LocalCapabilities {
   /// In order of preference. `payloadType` is the number to offer when nothing is agreed yet; rtx
   /// refers to it by `apt`, audio red by its fmtp.
-  std::vector<sdp::CodecParams> audioCodecs{};
-  std::vector<sdp::CodecParams> videoCodecs{};
-  std::vector<HeaderExtensionCapability> audioExtensions{};
-  std::vector<HeaderExtensionCapability> videoExtensions{};
+  SharedList<sdp::CodecParams> audioCodecs{};
+  SharedList<sdp::CodecParams> videoCodecs{};
+  SharedList<HeaderExtensionCapability> audioExtensions{};
+  SharedList<HeaderExtensionCapability> videoExtensions{};
 
   std::vector<sdp::Fingerprint> fingerprints{};  ///< of our certificate
   IceCredentials

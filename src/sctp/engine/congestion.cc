@@ -99,8 +99,10 @@ void CongestionControl::sampleRate(Timestamp now) {
 }
 
 DeliveryStamp CongestionControl::onSend(size_t bytes, size_t inFlight, Timestamp now) {
-  if (inFlight == 0) {
-    // Nothing is on its way: a new round begins, and the rest that was does not count.
+  if (inFlight == 0 && now - lastAckAt_ > kLateness) {
+    // Nothing has been on its way for a while: a new round begins, and the rest that was does not
+    // count. (Right after an acknowledgement of all it goes on: a window that is spent and
+    // acknowledged as one would else never be measured, and never grow.)
     roundSince_ = now;
     roundEnd_ = delivered_;
     roundAcked_ = 0;
@@ -122,6 +124,7 @@ void CongestionControl::onAck(const Ack& ack, Timestamp now) {
   roundLost_ += ack.lost;
   if (ack.acked == 0) return;
   afterTimeout_ = false;
+  lastAckAt_ = now;
   delivered_ += ack.acked;
   roundAcked_ += ack.acked;
   if (!ack.stamp) return;

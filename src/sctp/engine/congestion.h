@@ -99,6 +99,7 @@ class CongestionControl {
   // Rounds: one round trip, at least some milliseconds.
   uint64_t roundEnd_ = 0;
   Timestamp roundSince_;
+  Timestamp lastAckAt_;
   Duration roundMinRtt_ = Duration::infinite();
   Duration roundRttSum_;
   int roundRtts_ = 0;

@@ -106,7 +106,7 @@ TEST(MediaSettings, EachSideUsesTheOthersNumbersAndWishes) {
   Peer a("a"), b("b");
   a.add(MediaKind::Audio);
   b.track(MediaKind::Audio);
-  b.caps.audioCodecs[0].setFmtp("stereo", "1");
+  b.caps.audioCodecs.edit([](auto& codecs) { codecs[0].setFmtp("stereo", "1"); });
   const auto offer = a.offer();
   ASSERT_TRUE(b.remote(SdpType::Offer, offer));
   auto answer = b.answer();

@@ -228,7 +228,9 @@ TEST(CreateAnswer, OwnPreferencesOrderTheAnswer) {
 TEST(CreateAnswer, FeedbackIsTheIntersection) {
   Peer a("a"), b("b");
   a.caps.videoCodecs = {test::video(96, "VP8")};
-  a.caps.videoCodecs[0].feedback = {{"nack", ""}, {"ack", "ccfb"}, {"ccm", "fir"}};
+  a.caps.videoCodecs.edit([](auto& codecs) {
+    codecs[0].feedback = {{"nack", ""}, {"ack", "ccfb"}, {"ccm", "fir"}};
+  });
   a.add(MediaKind::Video);
   auto offer = a.offer();
   offer.media[0].wildcardFeedback = {{"nack", "pli"}};
@@ -323,7 +325,7 @@ TEST(CreateAnswer, FirstOfTheGroupMayBeRejected) {
   Peer a("a"), b("b");
   a.add(MediaKind::Video);
   a.add(MediaKind::Audio);
-  b.caps.videoCodecs.clear();
+  b.caps.videoCodecs = {};
   negotiate(a, b);
   EXPECT_EQ(b.state.currentLocal->sdp.bundleGroup()->mids, std::vector<std::string>{"1"});
   EXPECT_EQ(b.state.transport.remoteIce->ufrag, "aufrag1");
