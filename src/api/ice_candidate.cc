@@ -35,6 +35,7 @@ IceCandidate toApi(const ice::Candidate& candidate, const std::string& mid, uint
   out.sdpMLineIndex = mLineIndex;
   if (!candidate.ufrag.empty()) out.usernameFragment = candidate.ufrag;
   if (!candidate.url.empty()) out.url = candidate.url;
+  if (!candidate.relayProtocol.empty()) out.relayProtocol = candidate.relayProtocol;
   return out;
 }
 

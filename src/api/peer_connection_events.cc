@@ -225,7 +225,8 @@ void PeerConnectionCore::onSelectedPair(Step& step) {
   jsep::Session* session = this->session();
   if (!session) return;
   std::optional<IceCandidatePair> pair;
-  if (const auto selected = session->transport().agent().selectedPair()) {
+  if (auto selected = session->transport().agent().selectedPair()) {
+    selected->local.ufrag = session->transport().localCredentials().ufrag;
     const std::string mid = session->transportMid();
     const uint16_t index = session->transportIndex();
     pair =

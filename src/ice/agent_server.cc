@@ -148,7 +148,9 @@ std::shared_ptr<RemoteEntry> AgentCore::learnRemote(const stun::Message& request
   // foundations of all other remote candidates".
   candidate.priority = request.u32(stun::AttributeType::Priority)
                            .value_or(candidatePriority(CandidateType::PeerReflexive, 0));
-  candidate.foundation = "prflx" + from.toString();
+  // RFC 8445 section 7.3.1.3: "an arbitrary value, different from the foundations of all other
+  // remote candidates"; of ice-chars, as it is shown as one.
+  candidate.foundation = "prflx" + std::to_string(std::hash<SocketAddress>{}(from));
   auto entry = std::make_shared<RemoteEntry>(RemoteEntry{std::move(candidate), true});
   if (!mayPair(local, *entry)) return nullptr;
   remotes_.push_back(entry);

@@ -35,7 +35,7 @@ sdp::CandidateLine toLine(const ice::Candidate& candidate, const std::string& uf
   out.type = static_cast<sdp::CandidateType>(candidate.type);
   out.relatedAddress = candidate.relatedAddress;
   if (candidate.tcpType) out.tcpType = static_cast<sdp::TcpCandidateType>(*candidate.tcpType);
-  out.extensions.push_back({"ufrag", ufrag});
+  if (!ufrag.empty()) out.extensions.push_back({"ufrag", ufrag});
   return out;
 }
 
