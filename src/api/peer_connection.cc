@@ -405,6 +405,16 @@ void PeerConnection::getStats(Completion<StatsReport> done) {
   core()->loop().wake();
 }
 
+Diagnosis PeerConnection::diagnose() const {
+  const LoopCore::Lock lock(core()->loop());
+  const jsep::Session* session = core()->session();
+  if (session && !core()->closed()) return session->transport().diagnose(core()->loop().now());
+  Diagnosis out;
+  out.facts.closed = true;
+  out.verdict = transport::judge(out.facts);
+  return out;
+}
+
 void PeerConnection::close() {
   const LoopCore::Lock lock(core()->loop());
   core()->close(false);

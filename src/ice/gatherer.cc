@@ -385,6 +385,12 @@ void GathererCore::giveUp(Timestamp now) {
   }
 }
 
+bool GathererCore::udpAnswered() const {
+  return std::any_of(requests_.begin(), requests_.end(), [](const Request& request) {
+    return request.state == RequestState::Answered || request.refresh;
+  });
+}
+
 bool GathererCore::finished() const {
   if (!started_ || !addressesKnown_ || !relays_.finished()) return false;
   if (sockets_.empty()) return true;
@@ -540,6 +546,9 @@ void Gatherer::permit(const IpAddress& peer, Timestamp now) {
 }
 void Gatherer::closeRelays(Timestamp now) {
   core_->relays().close(now);
+}
+bool Gatherer::udpAnswered() const {
+  return core_->udpAnswered();
 }
 bool Gatherer::done() const {
   return core_->done();

@@ -33,6 +33,7 @@ class GathererCore {
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
   bool done() const { return done_; }
+  bool udpAnswered() const;
   RelayGatherer& relays() { return relays_; }
   /// After the relays were given something: they may have been what gathering waited for.
   void afterRelays(Timestamp now) { pump(clock_.clamp(now)); }

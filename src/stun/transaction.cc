@@ -1,5 +1,7 @@
 #include "parley/stun/transaction.h"
 
+#include <algorithm>
+
 namespace parley::stun {
 
 Transaction::Transaction(const TransactionId& id, const RetransmitPolicy& policy, Timestamp now)
@@ -15,7 +17,7 @@ Transaction::Due Transaction::advance(Timestamp now) {
   }
   ++sends_;
   lastSentAt_ = now;
-  wait_ = wait_ * 2;
+  wait_ = std::min(wait_ * 2, std::max(policy_.maxWait, policy_.rto));
   // Counted from now and not from the deadline: a late caller must not send a burst.
   deadline_ = now + (sends_ == policy_.maxSends ? policy_.rto * policy_.lastWait : wait_);
   return Due::Retransmit;

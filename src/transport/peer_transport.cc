@@ -47,27 +47,36 @@ void PeerTransport::gather(Timestamp now) {
   gatherAt_ = Timestamp::never();
   gathering_ = GatheringState::Gathering;
   events_.push_back(GatheringStateChange{gathering_});
+  memory_.timeline.note(Milestone::GatheringStarted, now);
   gatherer_.restart(now);
 }
 
 void PeerTransport::setRemoteCredentials(ice::Credentials credentials, bool lite, Timestamp now) {
+  if (!std::exchange(memory_.described, true)) {
+    memory_.iceSince = clock_.clamp(now);
+    memory_.timeline.note(Milestone::RemoteDescribed, memory_.iceSince);
+  }
   agent_.setRemoteCredentials(std::move(credentials), lite, now);
   pumpIce(now);
 }
 
 void PeerTransport::addRemoteCandidate(const ice::Candidate& candidate, Timestamp now) {
+  noteCandidate(candidate, false, clock_.clamp(now));
   if (candidate.hostname.empty()) gatherer_.permit(candidate.address.ip, now);
   agent_.addRemoteCandidate(candidate, now);
   pumpIce(now);
 }
 
 void PeerTransport::endRemoteCandidates(Timestamp now) {
+  if (!std::exchange(memory_.remoteEnded, true))
+    memory_.timeline.note(Milestone::RemoteEnd, clock_.clamp(now));
   agent_.setRemoteEndOfCandidates(now);
   pumpIce(now);
 }
 
 void PeerTransport::restartIce(ice::Credentials local, Timestamp now) {
   now = clock_.clamp(now);
+  forgetGeneration(now);
   agent_.restart(std::move(local), now);
   gathering_ = GatheringState::New;
   startGathering(now);
@@ -80,6 +89,7 @@ bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass) {
     ++counters_.droppedNoPath;
     return false;
   }
+  memory_.largestSent = std::max(memory_.largestSent, packet.size());
   TxPacket out;
   out.socket = path->socket;
   out.to = path->remote;
@@ -115,8 +125,10 @@ bool PeerTransport::sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass) {
     return false;
   }
   const srtp::Status status = isRtcp ? srtp_->protectRtcp(packet) : srtp_->protectRtp(packet);
-  if (status != srtp::Status::Ok) return false;
-  return queueOnPath(std::move(packet), txClass);
+  if (status != srtp::Status::Ok || !queueOnPath(std::move(packet), txClass)) return false;
+  if (!std::exchange(memory_.mediaSent, true))
+    memory_.timeline.note(Milestone::FirstMediaSent, clock_.last());
+  return true;
 }
 
 bool PeerTransport::pollRtp(RtpPacket& out) {
@@ -181,7 +193,9 @@ void PeerTransport::handleDatagrams(std::span<Datagram> datagrams, Timestamp now
 
 void PeerTransport::handleStun(const Datagram& datagram, Timestamp now) {
   if (gatherer_.handleDatagram(datagram.socket, datagram.from, datagram.data.span(), now)) return;
-  agent_.handleStun(datagram.socket, datagram.from, datagram.to, datagram.data.span(), now);
+  const ice::HandleResult result =
+      agent_.handleStun(datagram.socket, datagram.from, datagram.to, datagram.data.span(), now);
+  if (result == ice::HandleResult::Authenticated) memory_.heardAt = now;
 }
 
 void PeerTransport::handleDatagram(Datagram&& datagram, Timestamp now) {
@@ -206,6 +220,7 @@ void PeerTransport::handleDatagram(Datagram&& datagram, Timestamp now) {
     ++counters_.droppedUnknownSource;
     return;
   }
+  memory_.heardAt = now;
   if (packetClass == PacketClass::Dtls) {
     handleDtls(std::move(datagram.data), now);
     return;
@@ -230,6 +245,8 @@ void PeerTransport::handleRtp(Datagram&& datagram, Timestamp now) {
     return;
   }
   agent_.noteReceived(now);
+  if (!std::exchange(memory_.mediaReceived, true))
+    memory_.timeline.note(Milestone::FirstMediaReceived, now);
   if (!rtp_.push(std::move(packet))) ++counters_.droppedQueueFull;
 }
 
@@ -241,14 +258,17 @@ void PeerTransport::onGathererEvent(ice::GathererEvent&& event, Timestamp now) {
   // Between a restart and the gathering it asks for: what is still true will be told again.
   if (gathering_ == GatheringState::New) return;
   if (auto* found = std::get_if<ice::CandidateGathered>(&event)) {
+    noteCandidate(found->candidate, true, now);
     agent_.addLocalCandidate(found->candidate, found->socket, now);
     events_.push_back(CandidateFound{std::move(found->candidate)});
   } else if (auto* error = std::get_if<ice::CandidateError>(&event)) {
+    noteProblem(*error, now);
     events_.push_back(std::move(*error));
   } else if (std::holds_alternative<ice::GatheringDone>(event)) {
     agent_.setLocalEndOfCandidates(now);
     if (gathering_ == GatheringState::Complete) return;
     gathering_ = GatheringState::Complete;
+    memory_.timeline.note(Milestone::GatheringDone, now);
     events_.push_back(GatheringStateChange{gathering_});
   }
 }
@@ -261,7 +281,7 @@ void PeerTransport::pumpIce(Timestamp now) {
   ice::AgentEvent event;
   while (agent_.pollEvent(event)) {
     if (const auto* changed = std::get_if<ice::StateChanged>(&event)) {
-      events_.push_back(IceStateChange{changed->state});
+      onIceState(changed->state, now);
     } else if (std::holds_alternative<ice::SelectedPairChanged>(event)) {
       onSelectedPair(now);
     }
@@ -273,6 +293,7 @@ void PeerTransport::pumpIce(Timestamp now) {
 
 void PeerTransport::onSelectedPair(Timestamp now) {
   events_.push_back(SelectedPairChange{});
+  notePath(now);
   const auto pair = agent_.selectedPair();
   if (!pair) return;
   gatherer_.stopKeepalives();
@@ -359,6 +380,7 @@ void PeerTransport::close(Timestamp now) {
   channels_.closeAll(now);
   pump(now);
   closed_ = true;
+  memory_.timeline.note(Milestone::Closed, now);
   renewal_.reset();
   dtls_->close(now);
   pumpDtls(now);

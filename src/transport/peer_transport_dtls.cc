@@ -124,6 +124,7 @@ void PeerTransport::runDtls(Timestamp now) {
     agent_.noteReceived(now);
     channels_.handlePacket(packet.span(), now);
   }
+  noteSctp(now);
 }
 
 /// Whether DTLS has nothing to do but to protect data.
@@ -187,6 +188,7 @@ void PeerTransport::adoptRenewal(const dtls::Event& event, Timestamp now) {
 }
 
 void PeerTransport::onDtlsEvent(const dtls::Event& event, Timestamp now) {
+  noteDtls(event, now);
   if (event.state == dtls::State::Connected) {
     dropSrtpKeys();
     srtpKeying_ = dtls_->srtpKeying();
@@ -252,6 +254,7 @@ void PeerTransport::reset(Timestamp now) {
   dtlsRole_.reset();
   dropSrtpKeys();
   dtlsStarted_ = sctpStarted_ = mediaExpected_ = srtpRequired_ = false;
+  memory_ = Memory{.timeline = std::move(memory_.timeline)};
   agent_ = ice::Agent(environment_, config_.ice);
   names_.clear();
   gathering_ = GatheringState::New;
@@ -304,6 +307,7 @@ void PeerTransport::startSctp(Timestamp now) {
   config.sendBuffer = config.receiveBuffer = environment_.limits.maxTransferWindow;
   if (const auto pair = agent_.selectedPair(); pair && pair->rtt) config.rttHint = *pair->rtt;
   channels_.start(sctp::createAssociation(environment_, config), now);
+  memory_.timeline.note(Milestone::SctpStarted, now);
 }
 
 }  // namespace parley::transport

@@ -8,6 +8,7 @@
 
 #include "parley/api/configuration.h"
 #include "parley/api/data_channel.h"
+#include "parley/api/diagnosis.h"
 #include "parley/api/ice_candidate.h"
 #include "parley/api/loop.h"
 #include "parley/api/media_track.h"
@@ -136,6 +137,9 @@ class PARLEY_EXPORT PeerConnection {
   uint64_t maxMessageSize() const;
 
   void getStats(Completion<StatsReport> done);
+  /// What has happened so far, and in one line why the connection works or does not. At any time;
+  /// once closed it says just that.
+  Diagnosis diagnose() const;
 
   /// Ends the connection and returns at once: states are Closed, tracks have ended, no callback of
   /// this connection starts afterwards (one may be running) but DataChannel::onClose of channels

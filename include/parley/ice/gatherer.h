@@ -77,8 +77,9 @@ struct GathererConfig {
   std::vector<BoundSocket> sockets;
   Duration pacing = Duration::millis(50);  ///< Ta, between new requests to STUN servers
   /// RFC 8489 would try for 39.5 s. The end of gathering holds up peers that do not trickle, so
-  /// give up after 7.5 s: requests at 0, 0.5, 1.5 and 3.5 s.
-  stun::RetransmitPolicy stunPolicy{Duration::millis(500), 4, 8};
+  /// give up after 7.5 s: requests at 0, 0.5, 1.5, 2.5 and so on to 5.5 s. Where one packet in five
+  /// is lost each way, four of them would fail in 1.7 % of all cases, seven in 0.1 %.
+  stun::RetransmitPolicy stunPolicy{Duration::millis(500), 7, 4, Duration::seconds(1)};
   /// How long a name look-up, the opening of a socket or the list of interfaces may take before
   /// gathering goes on without it.
   Duration patience = Duration::seconds(10);
@@ -166,6 +167,8 @@ class PARLEY_EXPORT Gatherer {
   Timestamp nextDeadline() const;
 
   bool done() const;
+  /// A STUN server, or a TURN server asked by UDP, has answered a Binding request.
+  bool udpAnswered() const;
 
  private:
   std::unique_ptr<class GathererCore> core_;

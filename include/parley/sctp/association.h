@@ -119,6 +119,7 @@ struct AssociationStats {
   uint64_t retransmittedChunks = 0;
   uint64_t retransmittedBytes = 0;  ///< of payload
   uint64_t timeouts = 0;            ///< retransmission timer expiries
+  uint32_t unansweredTimeouts = 0;  ///< of all timers, in a row, with nothing acknowledged since
   uint64_t messagesAbandoned = 0;   ///< given up for their limits (partial reliability)
   uint32_t congestionWindow = 0;    ///< bytes
   uint32_t receiverWindow = 0;      ///< the peer's, bytes

@@ -12,6 +12,7 @@ struct RetransmitPolicy {
   Duration rto = Duration::millis(500);  ///< wait after the first transmission; doubles each time
   int maxSends = 7;                      ///< Rc: transmissions in all
   int lastWait = 16;                     ///< Rm: the wait after the last one, in units of `rto`
+  Duration maxWait = Duration::infinite();  ///< where the doubling of the others ends
 
   /// Over TCP and TLS nothing is repeated; the request fails after Ti (RFC 8489 section 6.2.2).
   static constexpr RetransmitPolicy reliable() { return {Duration::millis(39'500), 1, 1}; }

@@ -19,6 +19,7 @@
 #include "parley/ice/gatherer.h"
 #include "parley/sctp/data_channels.h"
 #include "parley/srtp/srtp_session.h"
+#include "parley/transport/diagnosis.h"
 
 // transport: ICE, DTLS, SRTP and SCTP of one bundled transport, wired together. May use those
 // layers and what lies below them; knows nothing of SDP or media streams.
@@ -186,6 +187,9 @@ class PARLEY_EXPORT PeerTransport {
 
   const TransportCounters& counters() const { return counters_; }
 
+  /// What has happened so far and what it means. Takes a look at everything: not for every packet.
+  Diagnosis diagnose(Timestamp now) const;
+
  private:
   void handleDatagram(Datagram&& datagram, Timestamp now);
   void handleStun(const Datagram& datagram, Timestamp now);
@@ -211,6 +215,17 @@ class PARLEY_EXPORT PeerTransport {
   void startSctp(Timestamp now);
 
   void onSelectedPair(Timestamp now);
+  void onIceState(ice::IceConnectionState state, Timestamp now);
+
+  // peer_transport_diagnosis.cc
+  DiagnosisFacts facts(Timestamp now) const;
+  void forgetGeneration(Timestamp now);
+  void noteCandidate(const ice::Candidate& candidate, bool local, Timestamp now);
+  void noteProblem(const ice::CandidateError& error, Timestamp now);
+  void notePath(Timestamp now);
+  void noteDtls(const dtls::Event& event, Timestamp now);
+  void noteSctp(Timestamp now);
+
   bool queueOnPath(PacketBuf packet, TxClass txClass);
   bool queue(TxPacket&& packet);
   void pollGatherer();
@@ -251,6 +266,28 @@ class PARLEY_EXPORT PeerTransport {
   std::deque<TransportEvent> events_;
   MonotonicGuard clock_;
   TransportCounters counters_;
+
+  /// What only diagnose() reads.
+  struct Memory {
+    Timeline timeline;
+    CandidateTally local;  ///< of this ICE generation, as is the rest up to `hadPath`
+    CandidateTally remote;
+    std::vector<ServerProblem> problems;
+    bool described = false;
+    bool remoteEnded = false;
+    bool udpAnswered = false;
+    bool hadPath = false;
+    bool mediaSent = false;
+    bool mediaReceived = false;
+    Timestamp iceSince = Timestamp::never();
+    Timestamp dtlsSince = Timestamp::never();
+    Timestamp heardAt = Timestamp::never();
+    std::optional<Duration> silence;  ///< before the path was given up
+    dtls::Event dtls;
+    sctp::AssociationState sctp = sctp::AssociationState::New;
+    size_t largestSent = 0;
+  };
+  Memory memory_;
 };
 
 }  // namespace parley::transport

@@ -284,6 +284,7 @@ AssociationStats NativeAssociation::stats() const {
   out.bytesInFlight = static_cast<uint32_t>(outstanding_.inFlightBytes());
   out.zeroChecksum = config_.zeroChecksum && peer_.zeroChecksum;
   out.interleaving = isUp() && config_.interleaving && peer_.interleaving;
+  out.unansweredTimeouts = static_cast<uint32_t>(errors_);
   return out;
 }
 
