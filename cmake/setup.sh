@@ -1,6 +1,6 @@
 # Shared by tests/run, tests/bench/run and examples/run: installs what is missing and builds. To be sourced.
 #
-#   setup_packages GROUP...    base lint tidy clang devices examples bench bench_peers turn browsers
+#   setup_packages GROUP...    base lint tidy clang devices examples bench bench_peers bench_counts turn browsers
 #                              node
 #   setup_build PRESET TARGET...    configures build-PRESET from cmake/cache/PRESET.cmake and builds the targets
 
@@ -20,6 +20,7 @@ declare -A package_groups=(
   [examples]="libcpp-httplib-dev nlohmann-json3-dev"
   [bench]="libbenchmark-dev"
   [bench_peers]="golang-go golang-github-pion-webrtc.v3-dev iproute2 util-linux"
+  [bench_counts]="valgrind"
   [turn]="coturn openssl libnss3-tools"
   [browsers]="chromium firefox-esr iproute2 util-linux"
   [node]=""
