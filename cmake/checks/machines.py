@@ -15,6 +15,7 @@ PARTS = {
     "AgentCore": "Agent",
     "GathererCore": "Gatherer",
     "RelayGatherer": "Gatherer",
+    "TcpGatherer": "Gatherer",
     "ClientCore": "Client",
     "ServerCore": "Server",
     "TlsSessionCore": "TlsSession",
@@ -45,7 +46,7 @@ def machines():
 def main():
     cases = set()
     for path in tree.files("machine_contract_test.cc"):
-        cases |= set(re.findall(r'MachineCase\{\s*"(\w+?)(?:Over\w+)?"', tree.read(path)))
+        cases |= set(re.findall(r'MachineCase\{\s*(?:\.name = )?"(\w+?)(?:Over\w+)?"', tree.read(path)))
     found = list(machines())
     problems = [f"{path}: {name} has no case in a machine_contract_test.cc"
                 for name, path in found if PARTS.get(name, name) not in cases]

@@ -184,6 +184,12 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
   ice::GathererConfig& gatherer = transport.gatherer;
   gatherer.hostAndReflexive = configuration.iceTransportPolicy != IceTransportPolicy::Relay;
   gatherer.tellHosts = configuration.iceTransportPolicy == IceTransportPolicy::All;
+  const TcpCandidates tcp = configuration.tcpCandidates;
+  const bool sharesTcp = !loop.options().tcpPorts.empty();
+  const bool isServer = sharesTcp || !loop.options().udpPorts.empty();
+  gatherer.tcpActive = tcp != TcpCandidates::None && !isServer && !configuration.iceLite;
+  gatherer.tcpPassive =
+      isServer ? sharesTcp && tcp != TcpCandidates::None : tcp == TcpCandidates::ActiveAndPassive;
   gatherer.minPort = configuration.minPort;
   gatherer.maxPort = configuration.maxPort;
   gatherer.useAddress = configuration.useAddress;

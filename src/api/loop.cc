@@ -67,6 +67,11 @@ std::vector<SocketAddress> Loop::udpPorts() const {
   return core_->endpoint().sharedAddresses();
 }
 
+std::vector<SocketAddress> Loop::tcpPorts() const {
+  const LoopCore::Lock lock(*core_);
+  return core_->endpoint().sharedTcpAddresses();
+}
+
 void Loop::onUnknownUfrag(std::function<void(const UnknownUfrag&)> callback) {
   core_->setUnknownUfragHandler(std::move(callback));
 }

@@ -40,6 +40,7 @@ endpoint::EndpointConfig LoopCore::endpointConfig() {
   config.limits = options_.limits;
   config.memory = options_.memory;
   config.sharedPorts = options_.udpPorts;
+  config.sharedTcpPorts = options_.tcpPorts;
   // The loop's thread receives into packets and drops sent ones outside the loop's lock, while
   // workers and callers of `send` make packets inside it.
   if (options_.threading == Threading::Serialized) config.poolLock = &poolMutex_;
@@ -176,7 +177,8 @@ void LoopCore::setUnknownUfragHandler(std::function<void(const UnknownUfrag&)> h
 }
 
 void LoopCore::postUnknownUfrags() {
-  if (options_.udpPorts.empty()) return;  // most loops: without the lock
+  if (options_.udpPorts.empty() && options_.tcpPorts.empty())
+    return;  // most loops: without the lock
   const Lock lock(*this);
   if (!unknownUfrag_ || !*unknownUfrag_) return;
   UnknownUfrag unknown;

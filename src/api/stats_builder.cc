@@ -28,7 +28,8 @@ const char* toString(ice::PairState state) {
 std::string candidateId(const ice::Candidate& candidate, bool local) {
   // Stable while the candidate lives: made of what identifies it (RFC 8445 section 5.1.3).
   return std::string(local ? "IL" : "IR") + candidate.address.toString() + candidate.hostname +
-         ice::toString(candidate.type);
+         ice::toString(candidate.type) +
+         (candidate.tcpType ? ice::toString(*candidate.tcpType) : "");
 }
 
 void addCandidate(StatsReport& report, double timestamp, const ice::Candidate& candidate,
@@ -45,6 +46,7 @@ void addCandidate(StatsReport& report, double timestamp, const ice::Candidate& c
   }
   stats.members["port"] = uint64_t{candidate.address.port};
   stats.members["protocol"] = std::string(candidate.protocol == ice::Protocol::Udp ? "udp" : "tcp");
+  if (candidate.tcpType) stats.members["tcpType"] = std::string(ice::toString(*candidate.tcpType));
   stats.members["candidateType"] = std::string(ice::toString(candidate.type));
   stats.members["priority"] = uint64_t{candidate.priority};
   stats.members["foundation"] = candidate.foundation;

@@ -6,6 +6,8 @@
 
 #include "parley/ice/candidate.h"
 
+#include "endpoint/waiting_streams.h"
+
 namespace parley::endpoint {
 namespace {
 
@@ -40,6 +42,8 @@ Endpoint::Endpoint(Random& random, LogSink& log, EndpointConfig config)
       environment_{random, pool_,         log,
                    {},     config.limits, config.memory != nullptr ? config.memory : &memory_},
       shared_(std::move(config.sharedPorts)),
+      sharedTcp_(std::move(config.sharedTcpPorts)),
+      waiting_(std::make_unique<WaitingStreams>(config.limits.maxWaitingTcp)),
       effects_(kSlotMask),
       ready_(kSlotMask),
       output_(kSlotMask) {
@@ -107,6 +111,7 @@ void Endpoint::destroySession(SessionId id) {
     if (mdns_) mdns_->cancel(look);
   }
   shared_.forget(index);
+  sharedTcp_.forget(index);
   timers_.set(index, Timestamp::never());
   consents_.set(index, Timestamp::never());
   const uint32_t generation = (slot->generation + 1) & ((1u << (32 - kSlotBits)) - 1);
@@ -142,8 +147,10 @@ void Endpoint::collect(size_t index, Timestamp now) {
   Effect effect;
   while (slots_[index].session->pollEffect(effect)) translateEffect(index, std::move(effect), now);
   Slot& slot = slots_[index];
-  if (!shared_.usesOf(index).empty())
-    shared_.setUfrag(index, slot.session->transport().localCredentials().ufrag);
+  for (SharedPorts* shared : {&shared_, &sharedTcp_}) {
+    if (!shared->usesOf(index).empty())
+      shared->setUfrag(index, slot.session->transport().localCredentials().ufrag);
+  }
   if (!slot.hasOutput && slot.session->hasTransmits()) slot.hasOutput = output_.push(index);
   disarm(index);
   markReady(index);
@@ -176,7 +183,8 @@ void Endpoint::translateEffect(size_t index, Effect&& effect, Timestamp now) {
                  },
                  [&](Resolve& e) { resolve(index, std::move(e), now); },
                  [&](CloseSocket& e) {
-                   if (shared_.remove(index, e.socket)) return;
+                   if (shared_.remove(index, e.socket) || sharedTcp_.remove(index, e.socket))
+                     return;
                    const auto socket = sockets_.lookUp(index, e.socket);
                    if (!socket) return;
                    sockets_.remove(*socket);
@@ -189,6 +197,9 @@ void Endpoint::translateEffect(size_t index, Effect&& effect, Timestamp now) {
                  [&](auto& open) {
                    if constexpr (std::is_same_v<decltype(open), OpenUdp&>) {
                      if (shareSocket(index, open, now)) return;
+                   }
+                   if constexpr (std::is_same_v<decltype(open), ListenTcp&>) {
+                     if (shareListener(index, open, now)) return;
                    }
                    open.socket = sockets_.add(index, open.socket);
                    effects_.push(std::move(open));
@@ -294,25 +305,38 @@ void Endpoint::handle(Input&& input, Timestamp now) {
       Overloaded{
           [&](Resolved& resolved) { routeResolved(std::move(resolved), now); },
           [&](InterfacesChanged& changed) { setInterfaces(std::move(changed.interfaces), now); },
-          [&](TcpAccepted&) { ++counters_.datagramsUnrouted; },
+          [&](TcpAccepted& accepted) { accept(std::move(accepted), now); },
           [&](auto& onSocket) {
             const SocketTable::Owner* owner = sockets_.find(onSocket.socket);
             if (!owner) {
               ++counters_.datagramsUnrouted;
               return;
             }
-            onSocket.socket = owner->sessionSocket;
-            if (owner->session == SocketTable::kEndpoint) {
-              handleOwn(std::move(onSocket), now);
-            } else if (owner->session == SocketTable::kShared) {
-              handleShared(owner->sessionSocket.value, std::move(onSocket), now);
-            } else {
-              deliver(owner->session, std::move(onSocket), now);
-            }
+            handleOnSocket(SocketTable::Owner(*owner), std::move(onSocket), now);
           },
       },
       input);
   collectOwn(now);
+}
+
+template <class OnSocket>
+void Endpoint::handleOnSocket(const SocketTable::Owner& owner, OnSocket&& input, Timestamp now) {
+  const SocketId number = std::exchange(input.socket, owner.sessionSocket);
+  if (owner.session == SocketTable::kEndpoint) {
+    handleOwn(std::move(input), now);
+  } else if (owner.session == SocketTable::kShared) {
+    handleShared(owner.sessionSocket.value, std::move(input), now);
+  } else if (owner.session == SocketTable::kSharedTcp) {
+    handleSharedTcp(number, owner.sessionSocket.value, std::move(input), now);
+  } else {
+    deliver(owner.session, std::move(input), now);
+    if constexpr (std::is_same_v<std::decay_t<OnSocket>, SocketFailed>) {
+      // The driver has no such socket any more. Its number may be another one's already.
+      const SocketTable::Owner* after = sockets_.find(number);
+      if (after && after->session == owner.session && after->sessionSocket == owner.sessionSocket)
+        sockets_.remove(number);
+    }
+  }
 }
 
 void Endpoint::handleDatagrams(std::span<Datagram> datagrams, Timestamp now) {
@@ -340,6 +364,7 @@ void Endpoint::handleDatagrams(std::span<Datagram> datagrams, Timestamp now) {
 void Endpoint::advance(Timestamp now) {
   now = clock_.clamp(now);
   if (mdns_) mdns_->advance(now);
+  expireWaiting(now);
   arm();
   bool asked = false;
   while (timers_.next() <= now) {
@@ -404,7 +429,8 @@ bool Endpoint::pollEffect(Effect& out) {
 }
 
 Timestamp Endpoint::nextDeadline() const {
-  Timestamp next = earliest(timers_.next(), mdns_ ? mdns_->nextDeadline() : Timestamp::never());
+  Timestamp next = earliest(timers_.next(), waiting_->nextDeadline(),
+                            mdns_ ? mdns_->nextDeadline() : Timestamp::never());
   for (const size_t index : unarmed_) {
     if (const auto& session = slots_[index].session) next = earliest(next, session->nextDeadline());
   }

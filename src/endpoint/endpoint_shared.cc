@@ -5,6 +5,12 @@
 #include "parley/endpoint/endpoint.h"
 
 namespace parley::endpoint {
+namespace {
+
+/// Of all sessions on one shared TCP port; what is nobody's is bounded apart.
+constexpr uint32_t kMaxAccepted = 65536;
+
+}  // namespace
 
 void Endpoint::openShared() {
   for (size_t port = 0; port < shared_.count(); ++port) {
@@ -13,12 +19,19 @@ void Endpoint::openShared() {
     shared_.setSocket(port, socket);
     effects_.push(OpenUdp{socket, shared_.wanted(port)});
   }
+  for (size_t port = 0; port < sharedTcp_.count(); ++port) {
+    const SocketId socket =
+        sockets_.add(SocketTable::kSharedTcp, SocketId(static_cast<uint32_t>(port)));
+    sharedTcp_.setSocket(port, socket);
+    effects_.push(
+        ListenTcp{.socket = socket, .local = sharedTcp_.wanted(port), .maxAccepted = kMaxAccepted});
+  }
 }
 
-std::vector<SocketAddress> Endpoint::sharedAddresses() const {
+std::vector<SocketAddress> Endpoint::addressesOf(const SharedPorts& ports) {
   std::vector<SocketAddress> out;
-  for (size_t port = 0; port < shared_.count(); ++port) {
-    if (shared_.bound(port) && !shared_.failed(port)) out.push_back(*shared_.bound(port));
+  for (size_t port = 0; port < ports.count(); ++port) {
+    if (ports.bound(port) && !ports.failed(port)) out.push_back(*ports.bound(port));
   }
   return out;
 }
@@ -41,28 +54,41 @@ bool Endpoint::shareSocket(size_t index, const OpenUdp& wish, Timestamp now) {
 void Endpoint::handleShared(size_t port, Input&& input, Timestamp now) {
   if (auto* datagram = std::get_if<Datagram>(&input)) {
     routeShared(port, {datagram, 1}, now);
-    return;
+  } else {
+    noteShared(shared_, port, input, now);
   }
+}
+
+void Endpoint::handleSharedTcp(SocketId number, size_t port, Input&& input, Timestamp now) {
+  if (port < sharedTcp_.count() && sharedTcp_.socketOf(port) == number) {
+    noteShared(sharedTcp_, port, input, now);
+  } else {
+    handleWaiting(std::move(input), now);
+  }
+}
+
+/// A shared port was opened, or cannot be.
+void Endpoint::noteShared(SharedPorts& shared, size_t port, const Input& input, Timestamp now) {
   const auto* opened = std::get_if<SocketOpened>(&input);
   const auto* failed = std::get_if<SocketFailed>(&input);
-  if (opened) shared_.setBound(port, opened->local);
+  if (opened) shared.setBound(port, opened->local);
   if (failed) {
     PARLEY_LOG(environment_.log, Error, "endpoint", "the shared port %s cannot be used",
-               shared_.wanted(port).toString().c_str());
-    shared_.setFailed(port);
+               shared.wanted(port).toString().c_str());
+    shared.setFailed(port);
   }
   if (!opened && !failed) return;
   for (size_t i = 0; i < slots_.size(); ++i) {
     if (!slots_[i].session) continue;
     // What the session does with it may change the list.
-    const auto current = shared_.usesOf(i);
+    const auto current = shared.usesOf(i);
     const std::vector<SharedPorts::Use> uses(current.begin(), current.end());
     for (const SharedPorts::Use& use : uses) {
       if (use.port != port) continue;
       if (opened) {
         deliver(i, SocketOpened{use.sessionSocket, {use.local, opened->local.port}}, now);
       } else {
-        shared_.remove(i, use.sessionSocket);
+        shared.remove(i, use.sessionSocket);
         deliver(i, SocketFailed{use.sessionSocket, failed->reason}, now);
       }
     }

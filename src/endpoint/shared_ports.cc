@@ -132,8 +132,9 @@ void SharedPorts::bind(size_t session, size_t port, const SocketAddress& remote)
   own.pop_front();
 }
 
-std::optional<size_t> SharedPorts::sessionOfRequest(const Datagram& datagram) {
-  const auto request = stun::Message::parse(datagram.data.span());
+std::optional<size_t> SharedPorts::sessionOfCheck(ByteSpan packet, const SocketAddress& from,
+                                                  const SocketAddress& to) {
+  const auto request = stun::Message::parse(packet);
   const auto username = request ? request->text(stun::AttributeType::Username) : std::nullopt;
   if (!username) return std::nullopt;
   const size_t colon = username->find(':');
@@ -143,7 +144,7 @@ std::optional<size_t> SharedPorts::sessionOfRequest(const Datagram& datagram) {
   ++counters_.unknownUfrag;
   if (colon != std::string_view::npos && !unknown_.full() &&
       username->size() - colon - 1 <= kMaxUfragSize) {
-    unknown_.push({ours, std::string(username->substr(colon + 1)), datagram.from, datagram.to});
+    unknown_.push({ours, std::string(username->substr(colon + 1)), from, to});
   }
   return std::nullopt;
 }
@@ -152,7 +153,7 @@ std::optional<size_t> SharedPorts::sessionOf(size_t port, const Datagram& datagr
   const ByteSpan bytes = datagram.data.span();
   const auto kind = classOf(bytes);
   isCheck = kind && *kind != stun::Class::Indication;
-  if (kind == stun::Class::Request) return sessionOfRequest(datagram);
+  if (kind == stun::Class::Request) return sessionOfCheck(bytes, datagram.from, datagram.to);
   if (isCheck) {
     const auto at = transactions_.find(keyOf(transactionOf(bytes)));
     return at == transactions_.end() ? std::nullopt : std::optional(at->second);
@@ -167,19 +168,22 @@ std::optional<SharedPorts::Target> SharedPorts::route(size_t port, const Datagra
   Target target;
   const auto session = sessionOf(port, datagram, target.isCheck);
   if (!session) return std::nullopt;
+  const Use* use = useOf(*session, port, datagram.to.ip);
+  if (use == nullptr) return std::nullopt;
   target.session = *session;
+  target.sessionSocket = use->sessionSocket;
+  return target;
+}
+
+const SharedPorts::Use* SharedPorts::useOf(size_t session, size_t port,
+                                           const IpAddress& local) const {
   const Use* only = nullptr;
-  for (const Use& use : clients_[*session].uses) {
+  for (const Use& use : usesOf(session)) {
     if (use.port != port) continue;
-    if (use.local == datagram.to.ip) {
-      target.sessionSocket = use.sessionSocket;
-      return target;
-    }
+    if (use.local == local) return &use;
     only = only == nullptr ? &use : only;
   }
-  if (only == nullptr) return std::nullopt;
-  target.sessionSocket = only->sessionSocket;
-  return target;
+  return only;
 }
 
 bool SharedPorts::needsLookUp(const Datagram& datagram) {

@@ -7,6 +7,7 @@ namespace parley::endpoint {
 std::vector<uint32_t>& SocketTable::listOf(size_t session) {
   if (session == kEndpoint) return ofEndpoint_;
   if (session == kShared) return shared_;
+  if (session == kSharedTcp) return sharedTcp_;
   if (session >= bySession_.size()) bySession_.resize(session + 1);
   return bySession_[session];
 }
@@ -14,6 +15,7 @@ std::vector<uint32_t>& SocketTable::listOf(size_t session) {
 const std::vector<uint32_t>* SocketTable::findList(size_t session) const {
   if (session == kEndpoint) return &ofEndpoint_;
   if (session == kShared) return &shared_;
+  if (session == kSharedTcp) return &sharedTcp_;
   return session < bySession_.size() ? &bySession_[session] : nullptr;
 }
 
@@ -31,8 +33,20 @@ SocketId SocketTable::add(size_t session, SocketId sessionSocket) {
   return SocketId(number);
 }
 
+void SocketTable::addAccepted(size_t session, SocketId socket) {
+  accepted_[socket.value] = {session, socket};
+  // What waits for its session has no place in a list: there may be many.
+  if (session != kSharedTcp) listOf(session).push_back(socket.value);
+}
+
 void SocketTable::remove(SocketId socket) {
-  if (!find(socket)) return;
+  const Owner* owner = find(socket);
+  if (!owner) return;
+  if (isAccepted(socket.value)) {
+    std::erase(listOf(owner->session), socket.value);
+    accepted_.erase(socket.value);
+    return;
+  }
   Entry& entry = entries_[socket.value];
   std::erase(listOf(entry.owner.session), socket.value);
   entry = {};
@@ -40,6 +54,10 @@ void SocketTable::remove(SocketId socket) {
 }
 
 const SocketTable::Owner* SocketTable::find(SocketId socket) const {
+  if (isAccepted(socket.value)) {
+    const auto at = accepted_.find(socket.value);
+    return at == accepted_.end() ? nullptr : &at->second;
+  }
   if (socket.value >= entries_.size() || !entries_[socket.value].used) return nullptr;
   return &entries_[socket.value].owner;
 }
@@ -48,7 +66,9 @@ std::optional<SocketId> SocketTable::lookUp(size_t session, SocketId sessionSock
   const std::vector<uint32_t>* list = findList(session);
   if (!list) return std::nullopt;
   for (uint32_t number : *list) {
-    if (entries_[number].owner.sessionSocket == sessionSocket) return SocketId(number);
+    const SocketId own =
+        isAccepted(number) ? SocketId(number) : entries_[number].owner.sessionSocket;
+    if (own == sessionSocket) return SocketId(number);
   }
   return std::nullopt;
 }

@@ -68,6 +68,9 @@ void Agent::setRemoteEndOfCandidates(Timestamp now) {
 void Agent::removeSocket(SocketId socket, Timestamp now) {
   core_->removeSocket(socket, now);
 }
+void Agent::handleConnectionLost(SocketId socket, const SocketAddress& remote, Timestamp now) {
+  core_->handleConnectionLost(socket, remote, now);
+}
 void Agent::restart(Credentials local, Timestamp now) {
   core_->restart(std::move(local), now);
 }

@@ -61,7 +61,8 @@ void AgentCore::switchRole(Role role) {
 
 void AgentCore::addLocalCandidate(const Candidate& candidate, SocketId socket, Timestamp now) {
   now = clock_.clamp(now);
-  if (closed_ || candidate.protocol != Protocol::Udp || candidate.component != 1) return;
+  const bool isTcp = candidate.protocol == Protocol::Tcp;
+  if (closed_ || candidate.component != 1 || isTcp != candidate.tcpType.has_value()) return;
   const SocketAddress base = candidate.base.value_or(candidate.address);
   bool pairable = true;
   for (const auto& local : locals_) {
@@ -80,7 +81,7 @@ void AgentCore::addLocalCandidate(const Candidate& candidate, SocketId socket, T
   auto entry = std::make_shared<LocalEntry>(LocalEntry{candidate, socket, base, pairable});
   locals_.push_back(entry);
   for (const auto& remote : remotes_) {
-    if (config_.lite) break;  // pairs are made by the peer's checks
+    if (config_.lite || !mayInitiate(*entry)) break;  // pairs are made by the peer's checks
     // A learnt candidate is known to be reachable from where it was seen only. After a failure the
     // candidate waits for the restart: the network may well come back before it.
     if (!remote->learnt && !failed_) list_.add(entry, remote, role_);
@@ -117,10 +118,14 @@ void AgentCore::addSignalled(Candidate candidate) {
   // RFC 8838 section 11: a candidate of another generation than the one in force is discarded.
   const bool otherGeneration = !candidate.ufrag.empty() && candidate.ufrag != remote_->ufrag;
   const bool unresolved = !candidate.hostname.empty();
-  const bool bad = unresolved
-                       ? !isMdnsCandidateName(candidate.hostname) || candidate.address.port == 0
-                       : !isAcceptableRemote(candidate.address, config_.denyPrivateRemotes);
-  if (otherGeneration || bad || candidate.protocol != Protocol::Udp || candidate.component != 1) {
+  bool bad = unresolved ? !isMdnsCandidateName(candidate.hostname) || candidate.address.port == 0
+                        : !isAcceptableRemote(candidate.address, config_.denyPrivateRemotes);
+  const bool isTcp = candidate.protocol == Protocol::Tcp;
+  const bool isActive = candidate.tcpType == TcpType::Active;
+  bad = bad || isTcp != candidate.tcpType.has_value() ||
+        (isTcp && !isActive &&
+         !isAcceptableTcpPort(candidate.address.port, config_.denyPrivateRemotes));
+  if (otherGeneration || bad || candidate.component != 1) {
     ++counters_.candidatesIgnored;
     return;
   }
@@ -131,9 +136,9 @@ void AgentCore::addSignalled(Candidate candidate) {
     return;
   }
   if (unresolved) {
-    if (config_.lite) return;  // no check of ours needs the address
+    if (config_.lite || isActive) return;  // no check of ours needs the address
     // Every answer lists all candidates once more; what is known need not be looked up again.
-    SeenName seen{candidate.hostname, candidate.address.port};
+    SeenName seen{candidate.hostname, candidate.address.port, candidate.protocol};
     if (std::find(seenNames_.begin(), seenNames_.end(), seen) != seenNames_.end()) return;
     if (seenNames_.size() >= env_.limits.maxRemoteCandidates) {
       ++counters_.overLimit;
@@ -145,7 +150,7 @@ void AgentCore::addSignalled(Candidate candidate) {
   }
 
   candidate.ufrag = remote_->ufrag;
-  if (auto known = findRemote(candidate.address)) {
+  if (auto known = findRemote(candidate.address, candidate.protocol)) {
     if (!known->learnt) return;
     // The peer-reflexive candidate turns out to be one that was merely signalled later than its
     // checks arrived: it takes the signalled type, foundation and priority; its pairs and their
@@ -167,7 +172,9 @@ void AgentCore::addSignalled(Candidate candidate) {
 
 void AgentCore::pairWithLocals(const std::shared_ptr<RemoteEntry>& remote) {
   if (config_.lite) return;
-  for (const auto& local : locals_) list_.add(local, remote, role_);
+  for (const auto& local : locals_) {
+    if (mayInitiate(*local)) list_.add(local, remote, role_);
+  }
 }
 
 // Few names at a time: each makes this host send multicast (rule: at most `maxPendingMdns`).
@@ -203,9 +210,10 @@ void AgentCore::handleResolved(const Resolved& resolved, Timestamp now) {
     const std::string name = std::exchange(candidate.hostname, {});
     candidate.address.ip = resolved.addresses[0];
     const SocketAddress address = candidate.address;
+    const Protocol protocol = candidate.protocol;
     addSignalled(std::move(candidate));
     // Kept so that whoever shows the candidate can go on hiding the address.
-    if (auto entry = findRemote(address)) entry->candidate.hostname = name;
+    if (auto entry = findRemote(address, protocol)) entry->candidate.hostname = name;
   }
   pump(now);
 }
@@ -220,26 +228,64 @@ void AgentCore::removeSocket(SocketId socket, Timestamp now) {
   if (!list_.byId(nominating_)) nominating_ = 0;
   if (!list_.byId(nominated_)) nominated_ = 0;
   if (retired_ && retired_->socket == socket) retired_.reset();
-  if (hasPath_ && path_.socket == socket) {
-    useSelected(nullptr, now);
-    graceUntil_ = now + config_.consentTimeout;
-    recheckOthers();
+  if (hasPath_ && path_.socket == socket) losePath(now);
+  pump(now);
+}
+
+void AgentCore::losePath(Timestamp now) {
+  useSelected(nullptr, now);
+  graceUntil_ = now + config_.consentTimeout;
+  recheckOthers();
+}
+
+// RFC 6544 section 7.1 has a pair fail whose connection cannot be made or breaks. Where the peer
+// had connected, it comes back from another port and so with another pair. Where we had, the pair
+// stays: if it was in use it is checked again, and with the check comes a new connection.
+void AgentCore::handleConnectionLost(SocketId socket, const SocketAddress& remote, Timestamp now) {
+  now = clock_.clamp(now);
+  if (ended()) return;
+  const auto hit = [&](const Pair& pair) {
+    return pair.local->socket == socket && pair.remote->candidate.address == remote;
+  };
+  const bool wasPath = hasPath_ && path_.socket == socket && path_.remote == remote;
+  std::erase_if(outstanding_,
+                [&](const Outstanding& o) { return o.socket == socket && o.to == remote; });
+  if (oldPair_ && hit(*oldPair_)) oldPair_.reset();
+  if (retired_ && retired_->socket == socket && retired_->remote == remote) retired_.reset();
+  for (const auto& pair : list_.pairs()) {
+    if (!hit(*pair)) continue;
+    list_.untrigger(pair->id);
+    if (nominating_ == pair->id) nominating_ = 0;
+    if (nominated_ == pair->id) nominated_ = 0;
+    pair->state = PairState::Failed;
+    pair->nominated = pair->nominateOnSuccess = pair->inbound = false;
+    pair->consentUntil = now;
+    if (pair->remote->learnt) {
+      std::erase_if(remotes_, [&](const auto& entry) { return entry == pair->remote; });
+    }
   }
+  list_.eraseIf([&](const Pair& pair) {
+    return hit(pair) && (pair.remote->learnt || !mayInitiate(*pair.local));
+  });
+  if (wasPath) losePath(now);
   pump(now);
 }
 
 void AgentCore::restart(Credentials local, Timestamp now) {
   now = clock_.clamp(now);
   if (closed_) return;
-  const auto reflexive = [](const auto& entry) {
-    return entry->candidate.type == CandidateType::ServerReflexive;
+  // What a server saw may be stale by now; the gatherer asks again. And checks of the new
+  // generation need connections of their own: who multiplexes a port has tied the old ones to the
+  // old user fragment. The gatherer tells active candidates again, with other sockets.
+  const auto renewed = [](const auto& entry) {
+    return entry->candidate.type == CandidateType::ServerReflexive ||
+           entry->candidate.tcpType == TcpType::Active;
   };
   if (!undo_) {
     undo_ = Undo{local_, remote_, {}, remotes_, names_, seenNames_, localDone_, remoteDone_};
-    std::copy_if(locals_.begin(), locals_.end(), std::back_inserter(undo_->reflexive), reflexive);
+    std::copy_if(locals_.begin(), locals_.end(), std::back_inserter(undo_->locals), renewed);
   }
-  // What a server saw may be stale by now; the gatherer asks again.
-  std::erase_if(locals_, reflexive);
+  std::erase_if(locals_, renewed);
   beginGeneration(std::move(local), now);
   ++generation_;
   pump(now);
@@ -291,7 +337,7 @@ bool AgentCore::rollbackRestart(Timestamp now) {
     name.giveUpAt = Timestamp::never();
   }
   seenNames_ = std::move(undo.seenNames);
-  for (auto& entry : undo.reflexive) restoreReflexive(std::move(entry));
+  for (auto& entry : undo.locals) restoreLocal(std::move(entry));
   localDone_ = undo.localDone;
   remoteDone_ = undo.remoteDone;
   early_.clear();
@@ -311,9 +357,12 @@ bool AgentCore::rollbackRestart(Timestamp now) {
   return true;
 }
 
-void AgentCore::restoreReflexive(std::shared_ptr<LocalEntry> entry) {
+void AgentCore::restoreLocal(std::shared_ptr<LocalEntry> entry) {
   const bool known = std::any_of(locals_.begin(), locals_.end(), [&](const auto& local) {
-    return local->socket == entry->socket && local->candidate.address == entry->candidate.address;
+    const bool isRenewed =
+        local->candidate.tcpType == TcpType::Active && entry->candidate.tcpType == TcpType::Active;
+    return (local->socket == entry->socket || isRenewed) &&
+           local->candidate.address == entry->candidate.address;
   });
   if (!known) locals_.push_back(std::move(entry));
 }
@@ -338,9 +387,10 @@ std::shared_ptr<LocalEntry> AgentCore::sharedLocal(const LocalEntry* local) cons
   return nullptr;
 }
 
-std::shared_ptr<RemoteEntry> AgentCore::findRemote(const SocketAddress& address) const {
+std::shared_ptr<RemoteEntry> AgentCore::findRemote(const SocketAddress& address,
+                                                   Protocol protocol) const {
   for (const auto& entry : remotes_) {
-    if (entry->candidate.address == address) return entry;
+    if (entry->candidate.address == address && entry->candidate.protocol == protocol) return entry;
   }
   return nullptr;
 }

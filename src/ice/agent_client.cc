@@ -15,6 +15,18 @@ constexpr size_t kMaxOutstandingPerPair = 8;
 constexpr size_t kMaxLearntLocals = 32;
 constexpr size_t kMaxRoleSwitches = 8;
 
+/// Of a peer-reflexive candidate that a check from `base` discovers.
+uint32_t reflexivePriority(const Candidate& base) {
+  return (base.priority & 0x00FFFFFFu) | typePreference(CandidateType::PeerReflexive, base.protocol)
+                                             << 24;
+}
+
+/// The port of an active candidate is not known until it connects, so the address alone counts.
+bool shows(const Candidate& candidate, const SocketAddress& mapped) {
+  return candidate.address == mapped ||
+         (candidate.tcpType == TcpType::Active && candidate.address.ip == mapped.ip);
+}
+
 }  // namespace
 
 // Ordinary checks stop at the pair in use: once one is nominated only better ones are worth
@@ -91,8 +103,7 @@ void AgentCore::writeRequest(Pair& pair, const Outstanding& request) {
 
   // RFC 8445 section 7.1.1: PRIORITY is what a peer-reflexive candidate found by this check would
   // have.
-  const uint32_t priority = (pair.local->candidate.priority & 0x00FFFFFFu) |
-                            typePreference(CandidateType::PeerReflexive) << 24;
+  const uint32_t priority = reflexivePriority(pair.local->candidate);
   const auto roleAttribute = request.role == Role::Controlling ? stun::AttributeType::IceControlling
                                                                : stun::AttributeType::IceControlled;
   username_.assign(theirs.ufrag).append(1, ':').append(ours.ufrag);
@@ -279,7 +290,7 @@ void AgentCore::handleSuccess(const stun::Message& response, const Outstanding& 
 // one with the priority that the request announced.
 std::shared_ptr<LocalEntry> AgentCore::mappedCandidate(const Pair& pair,
                                                        const SocketAddress& mapped) {
-  if (pair.local->candidate.address == mapped) return pair.local;
+  if (shows(pair.local->candidate, mapped)) return pair.local;
   size_t learnt = 0;
   for (const auto& local : locals_) {
     if (local->socket == pair.local->socket && local->candidate.address == mapped) return local;
@@ -291,8 +302,9 @@ std::shared_ptr<LocalEntry> AgentCore::mappedCandidate(const Pair& pair,
   candidate.address = mapped;
   candidate.base = pair.local->base;
   candidate.relatedAddress = pair.local->base;
-  candidate.priority = (pair.local->candidate.priority & 0x00FFFFFFu) |
-                       typePreference(CandidateType::PeerReflexive) << 24;
+  candidate.priority = reflexivePriority(pair.local->candidate);
+  candidate.protocol = pair.local->candidate.protocol;
+  candidate.tcpType = pair.local->candidate.tcpType;
   candidate.foundation = "prflx" + pair.local->candidate.foundation;
   candidate.ufrag = local_.ufrag;
   auto entry = std::make_shared<LocalEntry>(

@@ -37,6 +37,7 @@ class AgentCore {
   void addRemoteCandidate(const Candidate& candidate, Timestamp now);
   void setRemoteEndOfCandidates(Timestamp now);
   void removeSocket(SocketId socket, Timestamp now);
+  void handleConnectionLost(SocketId socket, const SocketAddress& remote, Timestamp now);
   void restart(Credentials local, Timestamp now);
   bool rollbackRestart(Timestamp now);
   void close(Timestamp now);
@@ -88,6 +89,7 @@ class AgentCore {
   struct SeenName {
     std::string hostname;
     uint16_t port = 0;
+    Protocol protocol = Protocol::Udp;
     bool operator==(const SeenName&) const = default;
   };
 
@@ -104,7 +106,8 @@ class AgentCore {
 
   // agent_candidates.cc
   void beginGeneration(Credentials local, Timestamp now);
-  void restoreReflexive(std::shared_ptr<LocalEntry> entry);
+  void restoreLocal(std::shared_ptr<LocalEntry> entry);
+  void losePath(Timestamp now);
   void addSignalled(Candidate candidate);
   void pairWithLocals(const std::shared_ptr<RemoteEntry>& remote);
   void askNames(Timestamp now);
@@ -112,7 +115,7 @@ class AgentCore {
   void switchRole(Role role);
   LocalEntry* findLocal(SocketId socket, const SocketAddress& to);
   std::shared_ptr<LocalEntry> sharedLocal(const LocalEntry* local) const;
-  std::shared_ptr<RemoteEntry> findRemote(const SocketAddress& address) const;
+  std::shared_ptr<RemoteEntry> findRemote(const SocketAddress& address, Protocol protocol) const;
 
   // agent_server.cc
   HandleResult handleRequest(const stun::Message& request, SocketId socket,
@@ -215,7 +218,7 @@ class AgentCore {
   struct Undo {
     Credentials local;
     std::optional<Credentials> remote;
-    std::vector<std::shared_ptr<LocalEntry>> reflexive;
+    std::vector<std::shared_ptr<LocalEntry>> locals;  ///< those that a restart gives up
     std::vector<std::shared_ptr<RemoteEntry>> remotes;
     std::vector<PendingName> names;
     std::vector<SeenName> seenNames;

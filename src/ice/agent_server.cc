@@ -63,7 +63,7 @@ HandleResult AgentCore::handleRequest(const stun::Message& request, SocketId soc
   }
   if (!settleRoles(request, *local, from)) return HandleResult::Consumed;
 
-  std::shared_ptr<RemoteEntry> remote = findRemote(from);
+  std::shared_ptr<RemoteEntry> remote = findRemote(from, local->candidate.protocol);
   if (!remote) remote = learnRemote(request, *local, from, theirs, now);
   Pair* pair = remote ? list_.find(local, remote.get()) : nullptr;
   if (remote && !pair) pair = list_.add(sharedLocal(local), remote, role_);
@@ -96,9 +96,10 @@ HandleResult AgentCore::handleOldRequest(const stun::Message& request, SocketId 
     ++counters_.unauthentic;
     return HandleResult::Dropped;
   }
-  const bool known = oldPair_->local->socket == socket &&
-                     oldPair_->remote->candidate.address == from &&
-                     oldPair_->local.get() == findLocal(socket, to);
+  // An active TCP candidate is no longer among the local ones, but has its socket for itself.
+  const bool known =
+      oldPair_->local->socket == socket && oldPair_->remote->candidate.address == from &&
+      (oldPair_->local->candidate.tcpType || oldPair_->local.get() == findLocal(socket, to));
   if (!known || !sendSuccess(request, *oldPair_->local, from, oldLocal_->password)) {
     return HandleResult::Dropped;
   }
@@ -142,12 +143,15 @@ std::shared_ptr<RemoteEntry> AgentCore::learnRemote(const stun::Message& request
   if (learnt >= env_.limits.maxPeerReflexive && !forgetLearnt(now)) return nullptr;
   Candidate candidate;
   candidate.type = CandidateType::PeerReflexive;
+  candidate.protocol = local.candidate.protocol;
+  if (local.candidate.tcpType) candidate.tcpType = counterpartOf(*local.candidate.tcpType);
   candidate.address = from;
   candidate.ufrag = ufrag;
   // RFC 8445 section 7.3.1.3: priority from the request; "an arbitrary value, different from the
   // foundations of all other remote candidates".
-  candidate.priority = request.u32(stun::AttributeType::Priority)
-                           .value_or(candidatePriority(CandidateType::PeerReflexive, 0));
+  candidate.priority =
+      request.u32(stun::AttributeType::Priority)
+          .value_or(candidatePriority(CandidateType::PeerReflexive, 0, 1, candidate.protocol));
   // RFC 8445 section 7.3.1.3: "an arbitrary value, different from the foundations of all other
   // remote candidates"; of ice-chars, as it is shown as one.
   candidate.foundation = "prflx" + std::to_string(std::hash<SocketAddress>{}(from));

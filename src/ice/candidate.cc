@@ -20,6 +20,18 @@ const char* toString(CandidateType type) {
   return "?";
 }
 
+const char* toString(TcpType type) {
+  switch (type) {
+    case TcpType::Active:
+      return "active";
+    case TcpType::Passive:
+      return "passive";
+    case TcpType::SimultaneousOpen:
+      return "so";
+  }
+  return "?";
+}
+
 const char* toString(Role role) {
   return role == Role::Controlling ? "controlling" : "controlled";
 }
@@ -28,7 +40,19 @@ Credentials Credentials::generate(Random& random) {
   return {random.iceChars(8), random.iceChars(24)};
 }
 
-uint32_t typePreference(CandidateType type) {
+uint32_t typePreference(CandidateType type, Protocol protocol) {
+  if (protocol == Protocol::Tcp) {
+    switch (type) {
+      case CandidateType::Host:
+        return 90;
+      case CandidateType::PeerReflexive:
+        return 80;
+      case CandidateType::ServerReflexive:
+        return 70;
+      case CandidateType::Relay:
+        return 0;
+    }
+  }
   switch (type) {
     case CandidateType::Host:
       return 126;
@@ -42,8 +66,9 @@ uint32_t typePreference(CandidateType type) {
   return 0;
 }
 
-uint32_t candidatePriority(CandidateType type, uint16_t localPreference, uint32_t component) {
-  return typePreference(type) << 24 | static_cast<uint32_t>(localPreference) << 8 |
+uint32_t candidatePriority(CandidateType type, uint16_t localPreference, uint32_t component,
+                           Protocol protocol) {
+  return typePreference(type, protocol) << 24 | static_cast<uint32_t>(localPreference) << 8 |
          (256 - std::clamp(component, 1u, 256u));
 }
 
@@ -63,6 +88,18 @@ uint16_t tcpLocalPreference(CandidateType type, TcpType tcpType, uint16_t other)
       break;
   }
   return static_cast<uint16_t>(direction << 13 | (other & 0x1FFFu));
+}
+
+TcpType counterpartOf(TcpType type) {
+  switch (type) {
+    case TcpType::Active:
+      return TcpType::Passive;
+    case TcpType::Passive:
+      return TcpType::Active;
+    case TcpType::SimultaneousOpen:
+      break;
+  }
+  return TcpType::SimultaneousOpen;
 }
 
 uint64_t pairPriority(uint32_t controlling, uint32_t controlled) {
@@ -95,6 +132,10 @@ bool isAcceptableRemote(const SocketAddress& address, bool denyPrivate) {
   // An address that translates into IPv4 is for reaching the public IPv4 network, nothing else.
   if (ip != address.ip && inner) return false;
   return !(denyPrivate && inner);
+}
+
+bool isAcceptableTcpPort(uint16_t port, bool denyPrivate) {
+  return port >= 1024 || (!denyPrivate && (port == 80 || port == 443));
 }
 
 }  // namespace parley::ice

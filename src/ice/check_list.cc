@@ -4,7 +4,17 @@
 
 namespace parley::ice {
 
+bool mayInitiate(const LocalEntry& local) {
+  return local.candidate.tcpType != TcpType::Passive;
+}
+
 bool mayPair(const LocalEntry& local, const RemoteEntry& remote) {
+  if (local.candidate.protocol != remote.candidate.protocol) return false;
+  if (local.candidate.protocol == Protocol::Tcp &&
+      (!local.candidate.tcpType || !remote.candidate.tcpType ||
+       counterpartOf(*local.candidate.tcpType) != *remote.candidate.tcpType)) {
+    return false;
+  }
   const IpAddress& from = local.base.ip;
   const IpAddress& to = remote.candidate.address.ip;
   // RFC 8445 section 6.1.2.2: "... have the same component ID and the same IP address version"; a

@@ -126,9 +126,12 @@ class CheckList {
   size_t maxPairs_;
 };
 
-/// Whether packets can go from one to the other: same family, and loopback and link-local addresses
-/// only among themselves.
+/// Whether packets can go from one to the other: same protocol, TCP types that fit (RFC 6544
+/// section 6.2), same family, and loopback and link-local addresses only among themselves.
 bool mayPair(const LocalEntry& local, const RemoteEntry& remote);
+/// False for passive TCP candidates: their pairs come with the peer's connections (RFC 6544
+/// section 6.2: pairs with a local passive one are pruned).
+bool mayInitiate(const LocalEntry& local);
 uint64_t priorityFor(const Pair& pair, Role role);
 
 }  // namespace parley::ice

@@ -35,6 +35,7 @@ GathererCore::GathererCore(Environment& environment, IdAllocator& ids, GathererC
       ids_(ids),
       config_(std::move(config)),
       relays_(environment, ids, config_),
+      tcp_(environment, ids, config_),
       pacing_(config_.pacing) {
   for (const StunServer& server : config_.stunServers) {
     if (servers_.size() == kMaxServers) break;
@@ -95,6 +96,7 @@ void GathererCore::restart(Timestamp now) {
   for (Server& server : servers_) {
     if (server.addresses.empty() && !server.pending) lookUp(server, now);
   }
+  tcp_.restart();
   relays_.restart(now);
   pump(now);
 }
@@ -121,7 +123,20 @@ void GathererCore::close(Timestamp now) {
   }
   sockets_.clear();
   requests_.clear();
+  tcp_.close();
   relays_.close(now);
+}
+
+bool GathererCore::handleStream(StreamBytes&& bytes, Timestamp now) {
+  now = clock_.clamp(now);
+  if (!relays_.owns(bytes.socket)) return tcp_.links().handleStream(std::move(bytes), now);
+  const bool ours = relays_.handleStream(std::move(bytes), now);
+  pump(now);
+  return ours;
+}
+
+bool GathererCore::handlePressure(const StreamPressure& pressure, Timestamp now) {
+  return relays_.handlePressure(pressure, now) || tcp_.links().handlePressure(pressure);
 }
 
 void GathererCore::stopKeepalives() {
@@ -392,7 +407,7 @@ bool GathererCore::udpAnswered() const {
 }
 
 bool GathererCore::finished() const {
-  if (!started_ || !addressesKnown_ || !relays_.finished()) return false;
+  if (!started_ || !addressesKnown_ || !relays_.finished() || !tcp_.finished()) return false;
   if (sockets_.empty()) return true;
   const bool opening = std::any_of(sockets_.begin(), sockets_.end(),
                                    [](const Socket& socket) { return !socket.open; });
@@ -419,12 +434,13 @@ void GathererCore::pump(Timestamp now) {
 void GathererCore::advance(Timestamp now) {
   now = clock_.clamp(now);
   relays_.advance(now);
+  tcp_.advance(now);
   pump(now);
   PARLEY_DCHECK(nextDeadline() > now);
 }
 
 Timestamp GathererCore::nextDeadline() const {
-  Timestamp next = relays_.nextDeadline();
+  Timestamp next = earliest(relays_.nextDeadline(), tcp_.nextDeadline());
   if (closed_ || !started_) return next;
   if (!addressesKnown_) next = earliest(next, addressesBy_);
   for (const Server& server : servers_) {
@@ -449,20 +465,20 @@ GathererCore::Socket* GathererCore::findSocket(SocketId id) {
 }
 
 bool GathererCore::pollTransmit(TxPacket& out) {
-  if (transmits_.empty()) return relays_.pollTransmit(out);
+  if (transmits_.empty()) return relays_.pollTransmit(out) || tcp_.pollTransmit(out);
   out = transmits_.pop();
   return true;
 }
 
 bool GathererCore::pollEffect(Effect& out) {
-  if (effects_.empty()) return relays_.pollEffect(out);
+  if (effects_.empty()) return relays_.pollEffect(out) || tcp_.pollEffect(out);
   out = effects_.pop();
   return true;
 }
 
 bool GathererCore::pollEvent(GathererEvent& out) {
-  // Relayed candidates before the end of gathering that they were waited for.
-  if (relays_.pollEvent(out)) return true;
+  // Relayed and TCP candidates before the end of gathering that they were waited for.
+  if (relays_.pollEvent(out) || tcp_.pollEvent(out)) return true;
   if (events_.empty()) return false;
   out = events_.pop();
   return true;
@@ -518,12 +534,13 @@ Timestamp Gatherer::nextDeadline() const {
   return core_->nextDeadline();
 }
 bool Gatherer::handleStream(StreamBytes&& bytes, Timestamp now) {
-  const bool ours = core_->relays().handleStream(std::move(bytes), now);
-  if (ours) core_->afterRelays(now);
-  return ours;
+  return core_->handleStream(std::move(bytes), now);
 }
 bool Gatherer::handlePressure(const StreamPressure& pressure, Timestamp now) {
-  return core_->relays().handlePressure(pressure, now);
+  return core_->handlePressure(pressure, now);
+}
+bool Gatherer::handleAccepted(const TcpAccepted& accepted, Timestamp now) {
+  return core_->tcp().links().handleAccepted(accepted, now);
 }
 bool Gatherer::leadsToServer(SocketId socket) const {
   return core_->relays().owns(socket);
@@ -532,14 +549,18 @@ void Gatherer::handleFromServer(Datagram&& datagram, Timestamp now) {
   core_->relays().handleDatagram(std::move(datagram), now);
   core_->afterRelays(now);
 }
-bool Gatherer::isRelay(SocketId socket) const {
-  return core_->relays().isRelay(socket);
+bool Gatherer::isIndirect(SocketId socket) const {
+  return core_->tcp().links().isLocal(socket) || core_->relays().isRelay(socket);
 }
-bool Gatherer::sendRelayed(TxPacket&& packet, Timestamp now) {
-  return core_->relays().send(std::move(packet), now);
+bool Gatherer::sendIndirect(TxPacket&& packet, Timestamp now) {
+  if (core_->relays().isRelay(packet.socket)) return core_->relays().send(std::move(packet), now);
+  return core_->tcp().links().send(std::move(packet), now);
 }
-bool Gatherer::pollRelayed(Datagram& out) {
-  return core_->relays().pollRelayed(out);
+bool Gatherer::pollIndirect(Datagram& out) {
+  return core_->relays().pollRelayed(out) || core_->tcp().links().pollReceived(out);
+}
+void Gatherer::markProven(SocketId socket, const SocketAddress& remote) {
+  core_->tcp().links().markProven(socket, remote);
 }
 void Gatherer::permit(const IpAddress& peer, Timestamp now) {
   core_->relays().permit(peer, now);

@@ -9,7 +9,9 @@
 #include "parley/stun/message.h"
 
 #include "ice/pacing.h"
+#include "ice/port_range.h"
 #include "ice/relay_gatherer.h"
+#include "ice/tcp_gatherer.h"
 
 namespace parley::ice {
 
@@ -34,7 +36,10 @@ class GathererCore {
   Timestamp nextDeadline() const;
   bool done() const { return done_; }
   bool udpAnswered() const;
+  bool handleStream(StreamBytes&& bytes, Timestamp now);
+  bool handlePressure(const StreamPressure& pressure, Timestamp now);
   RelayGatherer& relays() { return relays_; }
+  TcpGatherer& tcp() { return tcp_; }
   /// After the relays were given something: they may have been what gathering waited for.
   void afterRelays(Timestamp now) { pump(clock_.clamp(now)); }
 
@@ -45,9 +50,8 @@ class GathererCore {
     uint16_t rank = 0;  ///< lowers the local preference
     bool open = false;
     bool owned = true;
-    Timestamp giveUpAt;                 ///< while it is not open
-    uint16_t firstPort = 0;             ///< place in the range of ports
-    uint16_t tries = 0;                 ///< ports that were taken
+    Timestamp giveUpAt;  ///< while it is not open
+    PortChoice port;
     std::vector<SocketAddress> mapped;  ///< reflexive addresses told already
     std::vector<SocketAddress> told;    ///< as host candidates
   };
@@ -77,8 +81,6 @@ class GathererCore {
   void dropSocket(SocketId id, bool close);
   void tellHost(Socket& socket);
   void tellHost(Socket& socket, const SocketAddress& address);
-  uint16_t portFor(const Socket& socket) const;
-  unsigned portCount() const;
   bool tryAnotherPort(Socket& socket, Timestamp now);
   void tellReflexive(Socket& socket, const Request& request, const SocketAddress& mapped);
   void queueRequests();
@@ -95,6 +97,7 @@ class GathererCore {
   IdAllocator& ids_;
   GathererConfig config_;
   RelayGatherer relays_;
+  TcpGatherer tcp_;
   MonotonicGuard clock_;
   std::vector<Socket> sockets_;
   std::vector<Server> servers_;

@@ -7,17 +7,16 @@
 #include "ice/gatherer_core.h"
 
 namespace parley::ice {
-namespace {
-
-constexpr unsigned kMaxPorts = 64;
-
-}  // namespace
 
 void GathererCore::handleInterfaces(const InterfacesChanged& change, Timestamp now) {
   now = clock_.clamp(now);
   if (!started_ || closed_ || !config_.sockets.empty()) return;
   addressesKnown_ = true;
-  if (config_.hostAndReflexive) openSockets(selectHostAddresses(change.interfaces, config_), now);
+  if (config_.hostAndReflexive) {
+    const std::vector<IpAddress> addresses = selectHostAddresses(change.interfaces, config_);
+    openSockets(addresses, now);
+    if (tcp_.setAddresses(addresses, now)) done_ = false;
+  }
   relays_.handleInterfaces(change.interfaces, now);
   pump(now);
 }
@@ -39,31 +38,17 @@ void GathererCore::openSockets(const std::vector<IpAddress>& addresses, Timestam
     socket.id = ids_.nextSocket();
     socket.rank = nextRank_++;
     socket.giveUpAt = now + config_.patience;
-    // Anywhere in the range, so that the sockets of many connections seldom meet.
-    if (portCount() > 0) socket.firstPort = static_cast<uint16_t>(env_.random.below(portCount()));
-    socket.local = {ip, portFor(socket)};
+    socket.port = PortChoice(config_, env_.random);
+    socket.local = {ip, socket.port.port()};
     effects_.push(OpenUdp{socket.id, socket.local, false, true});
     done_ = false;
   }
 }
 
-/// 0: any port will do.
-unsigned GathererCore::portCount() const {
-  if (config_.minPort == 0 || config_.maxPort < config_.minPort) return 0;
-  return config_.maxPort - config_.minPort + 1u;
-}
-
-uint16_t GathererCore::portFor(const Socket& socket) const {
-  const unsigned count = portCount();
-  if (count == 0) return 0;
-  return static_cast<uint16_t>(config_.minPort + (socket.firstPort + socket.tries) % count);
-}
-
 bool GathererCore::tryAnotherPort(Socket& socket, Timestamp now) {
-  if (socket.tries + 1u >= std::min(portCount(), kMaxPorts)) return false;
-  ++socket.tries;
+  if (!socket.port.next()) return false;
   socket.id = ids_.nextSocket();
-  socket.local.port = portFor(socket);
+  socket.local.port = socket.port.port();
   socket.giveUpAt = now + config_.patience;
   effects_.push(OpenUdp{socket.id, socket.local, false, true});
   return true;
@@ -80,7 +65,7 @@ void GathererCore::dropSocket(SocketId id, bool close) {
 
 bool GathererCore::handleSocketOpened(const SocketOpened& opened, Timestamp now) {
   now = clock_.clamp(now);
-  if (relays_.handleOpened(opened, now)) {
+  if (relays_.handleOpened(opened, now) || tcp_.handleOpened(opened, now)) {
     pump(now);
     return true;
   }
@@ -97,7 +82,7 @@ bool GathererCore::handleSocketOpened(const SocketOpened& opened, Timestamp now)
 
 bool GathererCore::handleSocketFailed(const SocketFailed& failed, Timestamp now) {
   now = clock_.clamp(now);
-  if (relays_.handleFailed(failed, now)) {
+  if (relays_.handleFailed(failed, now) || tcp_.handleFailed(failed, now)) {
     pump(now);
     return true;
   }

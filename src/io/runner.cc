@@ -125,15 +125,15 @@ struct Runner::StreamEntry final : Socket {
 };
 
 struct Runner::ListenerEntry final : Socket {
-  ListenerEntry(Runner& owner, SocketId socketId, std::unique_ptr<TcpListener> opened)
-      : Socket(owner, socketId, Kind::Listener), listener(std::move(opened)) {}
+  ListenerEntry(Runner& owner, SocketId socketId, std::unique_ptr<TcpListener> opened, size_t limit)
+      : Socket(owner, socketId, Kind::Listener), listener(std::move(opened)), maxAccepted(limit) {}
 
   void ready(uint32_t /*events*/, Timestamp now) override {
     if (closed) return;
     SocketAddress remote;
     while (auto stream = listener->accept(remote)) {
       // An abundance of connections must not eat our descriptors: the newest are closed at once.
-      if (accepted >= runner.host_.options().maxAcceptedPerListener) continue;
+      if (accepted >= maxAccepted) continue;
       ++accepted;
       const SocketId streamId(runner.nextAccepted_++);
       const SocketAddress local = stream->local();
@@ -145,6 +145,7 @@ struct Runner::ListenerEntry final : Socket {
   }
 
   std::unique_ptr<TcpListener> listener;
+  const size_t maxAccepted;
   size_t accepted = 0;
 };
 
@@ -361,7 +362,9 @@ void Runner::listenTcp(const ListenTcp& effect, Timestamp now) {
     fail(effect.socket, failure, now);
     return;
   }
-  auto entry = std::make_unique<ListenerEntry>(*this, effect.socket, std::move(listener));
+  const size_t limit =
+      effect.maxAccepted > 0 ? effect.maxAccepted : host_.options().maxAcceptedPerListener;
+  auto entry = std::make_unique<ListenerEntry>(*this, effect.socket, std::move(listener), limit);
   entry->watch(entry->listener->fd(), false);
   const SocketAddress local = entry->listener->local();
   sockets_[effect.socket] = std::move(entry);

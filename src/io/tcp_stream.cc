@@ -15,9 +15,20 @@
 namespace parley::io {
 namespace {
 
-void setNoDelay(int fd) {
+void tune(int fd) {
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // What the kernel takes cannot be dropped any more, and it would take megabytes: seconds of
+  // media on a slow path. Beyond what is in flight it gets this much only.
+  const int unsent = 64 * 1024;
+  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
+/// For a listening socket and those that connect from its address.
+void shareAddress(int fd) {
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
 }
 
 bool wouldBlock(int error) {
@@ -84,8 +95,9 @@ std::unique_ptr<TcpStream> TcpStream::connect(const OpenTcp& request, Timestamp 
   const int fd = state->fd.get();
   const uint32_t scope = scopeOf(request.local);
   sockaddr_storage name;
-  if (fd >= 0 && !request.local.isUnspecified()) {
-    const socklen_t length = toSockaddr({request.local, 0}, scope, name);
+  if (fd >= 0 && request.localPort != 0) shareAddress(fd);
+  if (fd >= 0 && (!request.local.isUnspecified() || request.localPort != 0)) {
+    const socklen_t length = toSockaddr({request.local, request.localPort}, scope, name);
     if (::bind(fd, reinterpret_cast<sockaddr*>(&name), length) != 0) {
       failure = failureFromErrno(errno);
       return nullptr;
@@ -97,7 +109,7 @@ std::unique_ptr<TcpStream> TcpStream::connect(const OpenTcp& request, Timestamp 
     failure = failureFromErrno(errno);
     return nullptr;
   }
-  setNoDelay(fd);
+  tune(fd);
   state->connecting = true;
   state->deadline = now + kConnectTimeout;
   return std::unique_ptr<TcpStream>(new TcpStream(std::move(state)));
@@ -106,7 +118,7 @@ std::unique_ptr<TcpStream> TcpStream::connect(const OpenTcp& request, Timestamp 
 std::unique_ptr<TcpStream> TcpStream::adopt(int fd) {
   auto state = std::make_unique<State>();
   state->fd = Fd(fd);
-  setNoDelay(fd);
+  tune(fd);
   return std::unique_ptr<TcpStream>(new TcpStream(std::move(state)));
 }
 
@@ -201,6 +213,7 @@ std::unique_ptr<TcpListener> TcpListener::listen(const ListenTcp& request, Socke
   Fd fd(openSocket(request.local.ip));
   const int on = 1;
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (request.mayConnect) shareAddress(fd.get());
   if (request.local.ip.isV6()) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   sockaddr_storage name;
   const socklen_t length = toSockaddr(request.local, scopeOf(request.local.ip), name);

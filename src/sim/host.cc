@@ -302,17 +302,18 @@ SocketResult Host::listenTcp(const SocketAddress& local, StreamSink& sink, uint3
   return tcp_->listen(local, sink, token);
 }
 
-SocketResult Host::connectTcp(const SocketAddress& remote, const IpAddress& local, StreamSink& sink,
-                              uint32_t token) {
-  IpAddress from = local;
-  if (local.isUnspecified()) {
+SocketResult Host::connectTcp(const SocketAddress& remote, const SocketAddress& local,
+                              StreamSink& sink, uint32_t token) {
+  IpAddress from = local.ip;
+  if (from.isUnspecified()) {
     const auto source = sourceFor(remote.ip);
     if (!source) return {.failure = SocketFailure::Unreachable};
     from = *source;
-  } else if (!ownsAddress(local)) {
+  } else if (!ownsAddress(from)) {
     return {.failure = SocketFailure::AddressNotAvailable};
   }
-  return tcp_->connect({from, ephemeralPort()}, remote, sink, token);
+  const uint16_t port = local.port != 0 ? local.port : ephemeralPort();
+  return tcp_->connect({from, port}, remote, sink, token);
 }
 
 bool Host::sendTcp(uint32_t stream, ByteSpan bytes, TxClass txClass) {

@@ -212,7 +212,7 @@ void Node::openTcp(const OpenTcp& effect) {
     return;
   }
   const SocketResult result =
-      host_.connectTcp(effect.remote, effect.local, *this, effect.socket.value);
+      host_.connectTcp(effect.remote, {effect.local, effect.localPort}, *this, effect.socket.value);
   if (result.handle == 0) {
     enqueue(SocketFailed{effect.socket, result.failure});
     return;

@@ -115,9 +115,13 @@ void TcpConnection::receive(Packet&& packet) {
 
 void TcpConnection::handleHandshake(const Packet& packet) {
   if (state_ == State::SynSent) {
-    if (!packet.tcp.syn || !packet.tcp.ack || packet.tcp.acknowledged != 1) return;
+    if (!packet.tcp.syn) return;
     expected_ = 1;
-    opened();
+    if (packet.tcp.ack && packet.tcp.acknowledged == 1) {
+      opened();
+    } else if (!packet.tcp.ack) {
+      sendControl(true, false, false);  // both opened at once (RFC 9293 section 3.5)
+    }
     return;
   }
   if (packet.tcp.syn) {
@@ -299,7 +303,7 @@ void TcpConnection::sendControl(bool syn, bool fin, bool rst) {
   packet.tcp.syn = syn;
   packet.tcp.fin = fin;
   packet.tcp.rst = rst;
-  packet.tcp.ack = state_ != State::SynSent;
+  packet.tcp.ack = expected_ > 0;
   packet.tcp.acknowledged = expected_;
   stack_.transmit(std::move(packet));
 }

@@ -99,13 +99,13 @@ bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass) {
   return queue(std::move(out));
 }
 
-/// Sends through the socket, or through the relay that stands for one.
+/// Sends through the socket, or through the relay or TCP connection that stands for one.
 bool PeerTransport::queue(TxPacket&& packet) {
   counters_.bytesSent += packet.data.size();
   ++counters_.packetsSent;
   bool queued;
-  if (gatherer_.isRelay(packet.socket)) {
-    queued = gatherer_.sendRelayed(std::move(packet), clock_.last());
+  if (gatherer_.isIndirect(packet.socket)) {
+    queued = gatherer_.sendIndirect(std::move(packet), clock_.last());
     pollGatherer();
   } else {
     queued = out_.push(std::move(packet));
@@ -149,6 +149,8 @@ void PeerTransport::handle(Input&& input, Timestamp now) {
     handleDatagram(std::move(*datagram), now);
   } else if (auto* bytes = std::get_if<StreamBytes>(&input)) {
     gatherer_.handleStream(std::move(*bytes), now);
+  } else if (const auto* accepted = std::get_if<TcpAccepted>(&input)) {
+    gatherer_.handleAccepted(*accepted, now);
   } else if (const auto* pressure = std::get_if<StreamPressure>(&input)) {
     gatherer_.handlePressure(*pressure, now);
   } else if (const auto* changed = std::get_if<InterfacesChanged>(&input)) {
@@ -195,7 +197,9 @@ void PeerTransport::handleStun(const Datagram& datagram, Timestamp now) {
   if (gatherer_.handleDatagram(datagram.socket, datagram.from, datagram.data.span(), now)) return;
   const ice::HandleResult result =
       agent_.handleStun(datagram.socket, datagram.from, datagram.to, datagram.data.span(), now);
-  if (result == ice::HandleResult::Authenticated) memory_.heardAt = now;
+  if (result != ice::HandleResult::Authenticated) return;
+  memory_.heardAt = now;
+  gatherer_.markProven(datagram.socket, datagram.from);
 }
 
 void PeerTransport::handleDatagram(Datagram&& datagram, Timestamp now) {
@@ -255,6 +259,10 @@ void PeerTransport::onGathererEvent(ice::GathererEvent&& event, Timestamp now) {
     agent_.removeSocket(gone->socket, now);
     return;
   }
+  if (const auto* lost = std::get_if<ice::ConnectionLost>(&event)) {
+    agent_.handleConnectionLost(lost->socket, lost->remote, now);
+    return;
+  }
   // Between a restart and the gathering it asks for: what is still true will be told again.
   if (gathering_ == GatheringState::New) return;
   if (auto* found = std::get_if<ice::CandidateGathered>(&event)) {
@@ -277,7 +285,7 @@ void PeerTransport::pumpIce(Timestamp now) {
   ice::GathererEvent gathered;
   while (gatherer_.pollEvent(gathered)) onGathererEvent(std::move(gathered), now);
   Datagram relayed;
-  while (gatherer_.pollRelayed(relayed)) handleDatagram(std::move(relayed), now);
+  while (gatherer_.pollIndirect(relayed)) handleDatagram(std::move(relayed), now);
   ice::AgentEvent event;
   while (agent_.pollEvent(event)) {
     if (const auto* changed = std::get_if<ice::StateChanged>(&event)) {

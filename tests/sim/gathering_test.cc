@@ -14,12 +14,15 @@ namespace {
 using testing::Pair;
 using testing::PairOptions;
 
+/// Those of UDP.
 std::vector<std::string> candidatesOf(const PeerConnection& pc) {
   std::vector<std::string> out;
   const std::string sdp = pc.localDescription()->sdp;
   for (size_t at = sdp.find("a=candidate:"); at != std::string::npos;
-       at = sdp.find("a=candidate:", at + 1))
-    out.push_back(sdp.substr(at, sdp.find('\r', at) - at));
+       at = sdp.find("a=candidate:", at + 1)) {
+    const std::string line = sdp.substr(at, sdp.find('\r', at) - at);
+    if (line.find(" udp ") != std::string::npos) out.push_back(line);
+  }
   return out;
 }
 

@@ -1,4 +1,4 @@
-// A server whose connections all share one UDP port.
+// A server whose connections all share one UDP port, or one TCP port.
 
 #include <functional>
 #include <memory>
@@ -10,6 +10,7 @@
 
 #include "parley/api/data_channel.h"
 #include "parley/api/peer_connection.h"
+#include "parley/sim/firewall.h"
 #include "parley/sim/world.h"
 
 namespace parley {
@@ -17,7 +18,8 @@ namespace {
 
 /// A loop in the simulated world.
 struct SimLoop {
-  SimLoop(sim::World& simWorld, sim::Host& host, std::vector<SocketAddress> ports = {})
+  SimLoop(sim::World& simWorld, sim::Host& host, std::vector<SocketAddress> ports = {},
+          std::vector<SocketAddress> tcpPorts = {})
       : world(simWorld), random(world.randomFor(host.name())) {
     LoopOptions options;
     options.threading = Threading::Unlocked;
@@ -26,6 +28,7 @@ struct SimLoop {
     options.clock = [this] { return world.now(); };
     options.wallClock = [this] { return world.wallClock(); };
     options.udpPorts = std::move(ports);
+    options.tcpPorts = std::move(tcpPorts);
     loop = Loop::create(std::move(options));
     node = &world.addNode(host, loop->driven());
   }
@@ -150,6 +153,68 @@ INSTANTIATE_TEST_SUITE_P(Agent, SharedPortSim, ::testing::Bool(), [](const auto&
   return std::string(param.param ? "Lite" : "Full");
 });
 
+// Clients whose network lets no UDP pass, and a server with one TCP port for all.
+class SharedTcpPortSim : public ::testing::TestWithParam<bool> {
+ protected:
+  sim::World world{1};
+  sim::Segment& office = world.addSegment("office");
+  sim::Segment& net = world.addSegment("net");
+  sim::Firewall& firewall = world.addFirewall("firewall", office, net, {.blockUdp = true});
+  SimLoop server{world,
+                 world.addHost("server", net),
+                 {*SocketAddress::parse("0.0.0.0:3478")},
+                 {*SocketAddress::parse("0.0.0.0:443")}};
+  std::vector<std::unique_ptr<SimLoop>> loops;
+  std::vector<std::unique_ptr<Client>> clients;
+
+  void addClients(size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      if (i % 4 == 0) {
+        sim::Host& host = world.addHost("client" + std::to_string(clients.size()), office);
+        loops.push_back(std::make_unique<SimLoop>(world, host));
+      }
+      clients.push_back(std::make_unique<Client>(*loops.back(), server, GetParam()));
+      clients.back()->negotiate();
+    }
+  }
+  void chat(const std::string& word) {
+    for (auto& client : clients) {
+      client->got.clear();
+      ASSERT_EQ(client->channel->readyState(), DataChannelState::Open);
+      EXPECT_TRUE(client->channel->send(word));
+    }
+    world.run(Duration::seconds(1));
+    for (auto& client : clients) EXPECT_EQ(client->got, word);
+  }
+};
+
+TEST_P(SharedTcpPortSim, ManyClientsTalkToOnePort) {
+  addClients(40);
+  world.run(Duration::seconds(3));
+  chat("hello");
+  EXPECT_EQ(server.loop->tcpPorts(),
+            std::vector<SocketAddress>{*SocketAddress::parse("0.0.0.0:443")});
+  for (auto& client : clients) {
+    const std::string sdp = client->peer.localDescription()->sdp;
+    EXPECT_NE(sdp.find(" 443 typ host tcptype passive"), std::string::npos) << sdp;
+    EXPECT_EQ(sdp.find("tcptype active"), std::string::npos) << sdp;
+  }
+  clients.erase(clients.begin(), clients.begin() + 10);
+  for (size_t i = 0; i < 10; ++i) {
+    clients[i]->pc.restartIce();
+    clients[i]->negotiate();
+  }
+  addClients(5);
+  world.run(Duration::seconds(3));
+  chat("still here");
+  world.run(Duration::seconds(60));
+  chat("later");
+}
+
+INSTANTIATE_TEST_SUITE_P(Agent, SharedTcpPortSim, ::testing::Bool(), [](const auto& param) {
+  return std::string(param.param ? "Lite" : "Full");
+});
+
 std::string withoutCandidates(const std::string& sdp) {
   std::string out;
   for (size_t at = 0; at < sdp.size();) {
@@ -161,11 +226,18 @@ std::string withoutCandidates(const std::string& sdp) {
 }
 
 // The server hands out a description without keeping a connection; the peer's check makes it.
-TEST(SharedPortLazySim, ConnectionIsMadeWhenItsFirstCheckComes) {
+class SharedPortLazySim : public ::testing::TestWithParam<bool> {};
+
+TEST_P(SharedPortLazySim, ConnectionIsMadeWhenItsFirstCheckComes) {
+  const std::vector<SocketAddress> port = {*SocketAddress::parse("0.0.0.0:3478")};
+  const bool overTcp = GetParam();
   sim::World world(1);
   sim::Segment& net = world.addSegment("net");
-  SimLoop server(world, world.addHost("server", net), {*SocketAddress::parse("0.0.0.0:3478")});
-  SimLoop own(world, world.addHost("client", net));
+  sim::Segment& office = world.addSegment("office");
+  world.addFirewall("firewall", office, net, {.blockUdp = overTcp});
+  SimLoop server(world, world.addHost("server", net), port,
+                 overTcp ? port : std::vector<SocketAddress>{});
+  SimLoop own(world, world.addHost("client", office));
   Configuration configuration;
   configuration.certificates = {*Certificate::generate()};
   configuration.iceUfrag = "given";
@@ -214,7 +286,11 @@ TEST(SharedPortLazySim, ConnectionIsMadeWhenItsFirstCheckComes) {
   if (made) made->close();
 }
 
-TEST(SharedPortLazySim, CredentialsHaveTheirForm) {
+INSTANTIATE_TEST_SUITE_P(Protocol, SharedPortLazySim, ::testing::Bool(), [](const auto& param) {
+  return std::string(param.param ? "Tcp" : "Udp");
+});
+
+TEST(SharedPortSimulation, CredentialsHaveTheirForm) {
   sim::World world(1);
   SimLoop server(world, world.addHost("server", world.addSegment("net")));
   Configuration configuration;

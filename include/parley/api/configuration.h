@@ -35,6 +35,13 @@ using Proxy = turn::Proxy;
 
 /// RTCIceTransportPolicy, and NoHost: whatever servers show, but no address of the machine's own.
 enum class IceTransportPolicy { All, Relay, NoHost };
+/// Which TCP candidates (RFC 6544) are gathered beside those of UDP, which are always better. They
+/// are for peers between which UDP is blocked: one of the two must be reachable.
+enum class TcpCandidates {
+  None,
+  Active,            ///< connect to where the peer listens; as browsers do
+  ActiveAndPassive,  ///< and listen, on a port of the connection's own at each address
+};
 /// RTCBundlePolicy. Whatever is asked for, media of one connection shares one transport.
 enum class BundlePolicy { Balanced, MaxCompat, MaxBundle };
 /// RTCRtcpMuxPolicy. `Negotiate` does not exist: RTCP always shares the port (RFC 8834
@@ -55,9 +62,13 @@ struct Configuration {
   // Beyond the W3C.
   /// Also gather candidates on loopback interfaces: for tests and for peers on the same machine.
   bool includeLoopback = false;
-  /// UDP ports of host candidates, both inclusive; 0: any. Ports that are taken are passed over.
-  /// The more there are, the less connections meet in them; each needs one per address of the
-  /// machine.
+  /// To listen on TCP is left to who asks for it: systems warn their users of programs that do.
+  /// Where LoopOptions::tcpPorts are given, connections listen there, unless this is `None`; where
+  /// they or LoopOptions::udpPorts are, no connection is opened from here.
+  TcpCandidates tcpCandidates = TcpCandidates::Active;
+  /// Ports of host candidates, both inclusive; 0: any. Ports that are taken are passed over. The
+  /// more there are, the less connections meet in them; each needs one per address of the machine.
+  /// TCP connections opened from here take any port.
   uint16_t minPort = 0;
   uint16_t maxPort = 0;
   /// Whether an address of the machine is used for candidates; all if empty. On the loop's thread,

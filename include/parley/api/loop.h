@@ -47,6 +47,10 @@ struct LoopOptions {
   /// are opened as soon as the loop runs. Empty: each connection has ports of its own, as in
   /// browsers. Two connections between the same two addresses cannot share a port at both ends.
   std::vector<SocketAddress> udpPorts;
+  /// The same for TCP: passive candidates of all connections are made of these alone, and what is
+  /// accepted belongs to the connection that its first check names (RFC 6544). What names none is
+  /// closed after 5 s; at most Limits::maxWaitingTcp of them wait at a time.
+  std::vector<SocketAddress> tcpPorts;
   /// The system's generator if null. Must outlive the loop.
   Random* random = nullptr;
   /// Runs every callback instead of the loop's thread, e.g. by posting to a GUI's queue. Must run
@@ -119,6 +123,8 @@ class PARLEY_EXPORT Loop : public std::enable_shared_from_this<Loop> {
 
   /// Those of LoopOptions::udpPorts that are open, with the port that was got for 0.
   std::vector<SocketAddress> udpPorts() const;
+  /// The same of LoopOptions::tcpPorts.
+  std::vector<SocketAddress> tcpPorts() const;
   /// Called for a check on a shared port for which no connection exists: a server that gave
   /// `localUfrag` out in a description (Configuration::iceUfrag) may make the connection now; the
   /// peer repeats its check. Anybody can cause this call. Checks repeat, so it may come several

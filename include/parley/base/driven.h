@@ -64,12 +64,20 @@ struct OpenTcp {
   SocketId socket{};
   SocketAddress remote{};
   IpAddress local{};
+  /// 0: any. Else `local` and this are the address of a listening socket with `mayConnect`.
+  uint16_t localPort = 0;
 };
 /// Listens; each accepted connection arrives as `TcpAccepted` with a fresh id from the driver's
 /// range.
 struct ListenTcp {
   SocketId socket{};
   SocketAddress local{};
+  /// As OpenUdp::mayShare.
+  bool mayShare = false;
+  /// Connections will also be opened from its address (OpenTcp::localPort).
+  bool mayConnect = false;
+  /// Accepted connections at a time, further ones are closed at once; 0: a limit of the driver's.
+  uint32_t maxAccepted = 0;
 };
 struct CloseSocket {
   SocketId socket{};

@@ -14,6 +14,8 @@ struct Limits {
   size_t maxPendingMdns = 4;           ///< names being resolved at once, per agent
   size_t maxEndpointMdns = 256;        ///< the same for all agents of an endpoint
   size_t maxStunErrorsPerSecond = 20;  ///< error responses per socket
+  size_t maxTcpConnections = 16;       ///< ICE-TCP connections per transport
+  size_t maxWaitingTcp = 256;          ///< accepted on a shared port and nobody's yet, per endpoint
   // DTLS
   size_t maxQueuedDtlsPackets = 16;  ///< early ClientHello datagrams held before the role is known
   size_t maxDtlsRecordsPerSecond = 64;  ///< input before the handshake is done

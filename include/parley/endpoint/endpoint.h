@@ -32,6 +32,7 @@
 namespace parley::endpoint {
 
 using SessionId = StrongId<struct SessionIdTag>;
+struct WaitingStream;
 
 struct EndpointConfig {
   Limits limits{};
@@ -48,12 +49,16 @@ struct EndpointConfig {
   /// session has sockets of its own. Two connections between the same two addresses cannot be told
   /// apart, so peers should not share a port among connections to here themselves.
   std::vector<SocketAddress> sharedPorts{};
+  /// The same for TCP: where sessions that listen do so. An accepted connection belongs to the
+  /// session whose user fragment its first check names, which has to come within 5 s.
+  std::vector<SocketAddress> sharedTcpPorts{};
 };
 
 /// Counters of what never reached a session.
 struct EndpointCounters {
   uint64_t datagramsUnrouted = 0;  ///< no session wanted them
   uint64_t datagramsOversized = 0;
+  uint64_t streamsUnrouted = 0;  ///< accepted connections that were closed as nobody's
 };
 
 /// Runs any number of sessions over one `Driven`. Thread-compatible: one thread at a time.
@@ -88,9 +93,12 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   bool pollReady(SessionId& out);
 
   /// Checks for nobody, on shared ports: at most 256 wait, further ones are only counted.
-  bool pollUnknownUfrag(UnknownUfrag& out) { return shared_.pollUnknownUfrag(out); }
+  bool pollUnknownUfrag(UnknownUfrag& out) {
+    return shared_.pollUnknownUfrag(out) || sharedTcp_.pollUnknownUfrag(out);
+  }
   /// The addresses of the shared ports that are open.
-  std::vector<SocketAddress> sharedAddresses() const;
+  std::vector<SocketAddress> sharedAddresses() const { return addressesOf(shared_); }
+  std::vector<SocketAddress> sharedTcpAddresses() const { return addressesOf(sharedTcp_); }
   const SharedPortsCounters& sharedCounters() const { return shared_.counters(); }
 
   // Driven
@@ -120,8 +128,20 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   void openShared();
   /// Gives the session its part of a shared port; false if there are none or it wants another kind.
   bool shareSocket(size_t index, const OpenUdp& wish, Timestamp now);
+  bool shareListener(size_t index, const ListenTcp& wish, Timestamp now);
+  static std::vector<SocketAddress> addressesOf(const SharedPorts& ports);
   void handleShared(size_t port, Input&& input, Timestamp now);
+  void handleSharedTcp(SocketId number, size_t port, Input&& input, Timestamp now);
+  void noteShared(SharedPorts& shared, size_t port, const Input& input, Timestamp now);
+  template <class OnSocket>
+  void handleOnSocket(const SocketTable::Owner& owner, OnSocket&& input, Timestamp now);
   void routeShared(size_t port, std::span<Datagram> datagrams, Timestamp now);
+  // endpoint_tcp.cc
+  void accept(TcpAccepted&& accepted, Timestamp now);
+  void closeWaiting(SocketId socket);
+  void expireWaiting(Timestamp now);
+  void handleWaiting(Input&& input, Timestamp now);
+  bool handOver(WaitingStream& waiting, Timestamp now);
   std::optional<SocketId> socketFor(size_t index, TxPacket& packet);
   void collectOwn(Timestamp now);
   void resolve(size_t index, Resolve&& wish, Timestamp now);
@@ -145,6 +165,8 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   TimerHeap consents_;  ///< when each session may ask for consent, if others do
   SocketTable sockets_;
   SharedPorts shared_;
+  SharedPorts sharedTcp_;
+  std::unique_ptr<class WaitingStreams> waiting_;
   RingQueue<Effect> effects_;
   RingQueue<size_t> ready_;
   RingQueue<size_t> output_;     ///< sessions with packets to send, in the order of their turns

@@ -22,13 +22,13 @@ struct SharedPortsCounters {
   uint64_t rebound = 0;       ///< a remote address changed from one session to another
 };
 
-/// The UDP ports that all sessions of an endpoint share, and which datagram is whose. Knows
+/// The ports that all sessions of an endpoint share, UDP or TCP, and which datagram is whose. Knows
 /// sessions by their slots, and neither opens nor sends anything itself.
 ///
 /// Three ways lead to a session, each by one look into a hash table: a check names the user
 /// fragment of the session (RFC 8445 section 7.3), the answer to a check has its transaction ID,
 /// and for everything else the remote address counts, once the session's agent has seen an
-/// authentic check or answer from there.
+/// authentic check or answer from there. TCP needs the first of them only, once per connection.
 class PARLEY_EXPORT SharedPorts {
  public:
   explicit SharedPorts(std::vector<SocketAddress> addresses);
@@ -55,7 +55,8 @@ class PARLEY_EXPORT SharedPorts {
   bool remove(size_t session, SocketId sessionSocket);
   const Use* find(size_t session, SocketId sessionSocket) const;
   std::span<const Use> usesOf(size_t session) const;
-  SocketId socketOf(const Use& use) const { return ports_[use.port].socket; }
+  SocketId socketOf(const Use& use) const { return socketOf(use.port); }
+  SocketId socketOf(size_t port) const { return ports_[port].socket; }
   /// Forgets all about a session.
   void forget(size_t session);
 
@@ -72,6 +73,11 @@ class PARLEY_EXPORT SharedPorts {
     SocketId sessionSocket{};
     bool isCheck = false;  ///< a check or the answer to one: look whether it proves something
   };
+  /// Whom a check is for, by the user fragment in it; nullopt (and an event) if nobody has that.
+  std::optional<size_t> sessionOfCheck(ByteSpan packet, const SocketAddress& from,
+                                       const SocketAddress& to);
+  /// The session's part of a port at a local address, or else the first it has there.
+  const Use* useOf(size_t session, size_t port, const IpAddress& local) const;
   /// Whose a datagram is.
   std::optional<Target> route(size_t port, const Datagram& datagram);
   /// STUN: the datagram's address alone does not tell whose it is.
@@ -104,7 +110,6 @@ class PARLEY_EXPORT SharedPorts {
   };
   Client& clientAt(size_t session);
   std::optional<size_t> sessionOf(size_t port, const Datagram& datagram, bool& isCheck);
-  std::optional<size_t> sessionOfRequest(const Datagram& datagram);
 
   std::vector<Port> ports_;
   std::vector<Client> clients_;  ///< by slot

@@ -128,7 +128,7 @@ struct AgentCounters {
   uint64_t wrongSource = 0;  ///< response from elsewhere than the request went
   uint64_t overLimit = 0;    ///< candidates, pairs, errors beyond the limits
   uint64_t errorsSent = 0;
-  uint64_t candidatesIgnored = 0;  ///< remote ones: bad address or name, TCP, other generation
+  uint64_t candidatesIgnored = 0;  ///< remote ones: bad address or name, other generation
   uint64_t notSent = 0;            ///< no packet buffer, or the transmit queue was full
 };
 
@@ -156,16 +156,20 @@ class PARLEY_EXPORT Agent {
   /// section 6.1.1).
   void setRemoteCredentials(Credentials remote, bool remoteLite, Timestamp now);
   void setRole(Role role, Timestamp now);
-  /// `socket` is where the candidate's packets enter and leave. Reflexive candidates are not paired
-  /// beside their base (RFC 8445 section 6.1.2.4); without their host candidate they stand for it.
+  /// `socket` is where the candidate's packets enter and leave; each TCP candidate has one of its
+  /// own, whose connections are not the agent's business: packets name the remote address.
+  /// Reflexive candidates are not paired beside their base (RFC 8445 section 6.1.2.4); without
+  /// their host candidate they stand for it.
   void addLocalCandidate(const Candidate& candidate, SocketId socket, Timestamp now);
   void setLocalEndOfCandidates(Timestamp now);
-  /// Ignored (and counted) if its address may not be sent to, its name is not an mDNS one, its
-  /// ufrag is not the peer's, it is TCP, or there are too many.
+  /// Ignored (and counted) if its address or TCP port may not be sent to, its name is not an mDNS
+  /// one, its ufrag is not the peer's, or there are too many.
   void addRemoteCandidate(const Candidate& candidate, Timestamp now);
   void setRemoteEndOfCandidates(Timestamp now);
   /// The socket is gone: its candidates and pairs go too.
   void removeSocket(SocketId socket, Timestamp now);
+  /// The TCP connection of a candidate's socket to `remote` could not be made, or broke.
+  void handleConnectionLost(SocketId socket, const SocketAddress& remote, Timestamp now);
 
   /// Begins a new generation (RFC 8445 section 9). Local candidates stay; remote credentials,
   /// remote candidates and both ends of candidates are awaited anew. The pair in use stays in use,

@@ -18,6 +18,7 @@ enum class TcpType : uint8_t { Active, Passive, SimultaneousOpen };
 enum class Role : uint8_t { Controlling, Controlled };
 
 PARLEY_EXPORT const char* toString(CandidateType type);  ///< as in SDP: "host", "srflx", ...
+PARLEY_EXPORT const char* toString(TcpType type);        ///< as in SDP: "active", "passive", "so"
 PARLEY_EXPORT const char* toString(Role role);
 
 /// One transport address that ICE may use (RFC 8445 section 4), as a plain value. Its text form
@@ -52,11 +53,17 @@ struct Credentials {
 };
 
 /// Recommended type preferences (RFC 8445 section 5.1.2.2): host 126, prflx 110, srflx 100, relay
-/// 0.
-PARLEY_EXPORT uint32_t typePreference(CandidateType type);
+/// 0. Over TCP: host 90, prflx 80, srflx 70, relay 0: RFC 6544 section 4.2 leaves it to us how far
+/// they stand back. Here every direct UDP path comes first, and any TCP path before a relayed one.
+PARLEY_EXPORT uint32_t typePreference(CandidateType type, Protocol protocol = Protocol::Udp);
 /// 2^24 * type preference + 2^8 * local preference + (256 - component), RFC 8445 section 5.1.2.1.
 PARLEY_EXPORT uint32_t candidatePriority(CandidateType type, uint16_t localPreference,
-                                         uint32_t component = 1);
+                                         uint32_t component = 1, Protocol protocol = Protocol::Udp);
+/// The type (RFC 6544) of the other end of a connection: active and passive candidates
+/// belong together, and simultaneous-open ones among themselves (section 6.2).
+PARLEY_EXPORT TcpType counterpartOf(TcpType type);
+/// What stands for the port in active candidates (RFC 6544 section 4.5): the "discard" port.
+constexpr uint16_t kActivePort = 9;
 /// RFC 6544 section 4.2: the local preference of a TCP candidate, 2^13 * direction + other
 /// (`other` below 2^13).
 PARLEY_EXPORT uint16_t tcpLocalPreference(CandidateType type, TcpType tcpType, uint16_t other);
@@ -73,5 +80,10 @@ PARLEY_EXPORT bool isMdnsCandidateName(std::string_view hostname);
 /// allowed here; the Agent pairs it with loopback only. `denyPrivate` also refuses loopback,
 /// private and link-local ranges, for servers whose inner network a candidate must not reach.
 PARLEY_EXPORT bool isAcceptableRemote(const SocketAddress& address, bool denyPrivate);
+
+/// Whether a TCP connection may be opened to a port that a peer names. What listens below 1024 is
+/// seldom a peer, and what it would be sent may mean something to it: only 80 and 443, which
+/// firewalls let through, and with `denyPrivate` none.
+PARLEY_EXPORT bool isAcceptableTcpPort(uint16_t port, bool denyPrivate);
 
 }  // namespace parley::ice

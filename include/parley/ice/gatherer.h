@@ -64,6 +64,11 @@ struct GathererConfig {
   bool hostAndReflexive = true;
   /// False: no host candidate is told, only what servers show (reflexive and relayed).
   bool tellHosts = true;
+  /// Which TCP host candidates (RFC 6544) there are beside those of UDP. Active ones connect to
+  /// passive ones of the peer, from any port; passive ones listen; simultaneous-open ones do both.
+  bool tcpActive = false;
+  bool tcpPassive = false;
+  bool tcpSimultaneousOpen = false;
   /// Ports to bind, inclusive; 0: any. One that is taken is passed over for another, up to 64
   /// times.
   uint16_t minPort = 0;
@@ -104,18 +109,25 @@ struct CandidateError {
 struct SocketGone {
   SocketId socket{};
 };
+/// The TCP connection of a candidate's socket to `remote` could not be made or broke: tell the
+/// Agent (`handleConnectionLost`).
+struct ConnectionLost {
+  SocketId socket{};
+  SocketAddress remote;
+};
 /// Everything asked was answered or given up. Comes again after a network change that started anew.
 struct GatheringDone {};
-using GathererEvent =
-    std::variant<std::monostate, CandidateGathered, CandidateError, SocketGone, GatheringDone>;
+using GathererEvent = std::variant<std::monostate, CandidateGathered, CandidateError, SocketGone,
+                                   ConnectionLost, GatheringDone>;
 
 /// Finds host, server-reflexive and relayed candidates (RFC 8445 section 5.1.1): one UDP socket per
 /// usable local address, one Binding request per socket and server, one allocation per TURN server
-/// and IP family of it. A machine. Host candidates are told as soon as their socket is open,
-/// whatever the servers do.
+/// and IP family of it, and TCP sockets where they are wanted. A machine. Host candidates are told
+/// as soon as their socket is open, whatever the servers do.
 ///
-/// A relayed candidate has a socket id that no driver knows. What is to be sent on it goes to
-/// `sendRelayed`; what came through it waits in `pollRelayed`, as if it were a socket's.
+/// Relayed and TCP candidates have socket ids that no driver knows as those of datagrams
+/// (`isIndirect`). What is to be sent on them goes to `sendIndirect`; what came through them waits
+/// in `pollIndirect`, as if it were a UDP socket's.
 ///
 /// Queues: 64 packets (further ones are dropped; STUN repeats), 256 effects and 256 events (at most
 /// 32 addresses are used, so that they suffice while they are polled).
@@ -144,17 +156,21 @@ class PARLEY_EXPORT Gatherer {
   bool handleResolved(const Resolved& resolved, Timestamp now);
   /// False unless it is the answer to a request of this gatherer.
   bool handleDatagram(SocketId socket, const SocketAddress& from, ByteSpan datagram, Timestamp now);
+  bool handleAccepted(const TcpAccepted& accepted, Timestamp now);
   bool handleStream(StreamBytes&& bytes, Timestamp now);
   bool handlePressure(const StreamPressure& pressure, Timestamp now);
 
-  // Relays.
+  // Relays and TCP connections.
   /// The socket leads to a TURN server: its datagrams go to handleFromServer.
   bool leadsToServer(SocketId socket) const;
   void handleFromServer(Datagram&& datagram, Timestamp now);
-  bool isRelay(SocketId socket) const;
+  bool isIndirect(SocketId socket) const;
   /// False if it was dropped.
-  bool sendRelayed(TxPacket&& packet, Timestamp now);
-  bool pollRelayed(Datagram& out);
+  bool sendIndirect(TxPacket&& packet, Timestamp now);
+  bool pollIndirect(Datagram& out);
+  /// The peer has proved that it is at `remote`: a TCP connection to there may stay. No matter if
+  /// there is none.
+  void markProven(SocketId socket, const SocketAddress& remote);
   /// A candidate of the peer: asks for the permission before the first check.
   void permit(const IpAddress& peer, Timestamp now);
   /// Gives up the allocations, politely. Wants polling afterwards.

@@ -99,7 +99,9 @@ class PARLEY_EXPORT Host final : public Device, private EventTarget {
   }
 
   SocketResult listenTcp(const SocketAddress& local, StreamSink& sink, uint32_t token);
-  SocketResult connectTcp(const SocketAddress& remote, const IpAddress& local, StreamSink& sink,
+  /// `local`: address unspecified means the route's, port 0 an ephemeral one; another may be that
+  /// of a listener.
+  SocketResult connectTcp(const SocketAddress& remote, const SocketAddress& local, StreamSink& sink,
                           uint32_t token);
   /// False if the stream is gone or its buffer full; nothing of `bytes` is taken then. Media is
   /// refused earlier than control, so that a slow stream keeps signalling alive.

@@ -8,6 +8,8 @@
 #include "parley/ice/mdns_resolver.h"
 #include "parley/stun/message_builder.h"
 
+#include "ice/tcp_links.h"
+
 namespace parley::ice {
 namespace {
 
@@ -126,6 +128,82 @@ class GathererContract final : public Contracted {
   Gatherer gatherer_;
 };
 
+/// One end of a TCP connection: a datagram is what the stream carries at a time.
+class TcpLinksContract final : public Contracted {
+ public:
+  TcpLinksContract(uint64_t seed, bool isFirst)
+      : world_(seed),
+        isFirst_(isFirst),
+        local_(isFirst ? kFirst : kSecond),
+        remote_(isFirst ? kSecond : kFirst),
+        links_(world_.environment, ids_) {}
+  static void introduce(TcpLinksContract&, TcpLinksContract&) {}
+  void start(Timestamp now) override {
+    links_.addLocal(kSocket, isFirst_ ? TcpType::Active : TcpType::Passive, local_);
+    if (!isFirst_) {
+      stream_ = SocketId(0x8000'0000);
+      links_.handleAccepted({kSocket, stream_, remote_, local_}, now);
+    }
+    links_.markProven(kSocket, remote_);
+  }
+  void work(int round, Timestamp now) override {
+    TxPacket packet;
+    packet.socket = kSocket;
+    packet.to = remote_;
+    packet.data = world_.pool.copyOf(asBytes("round " + std::to_string(round)));
+    (void)links_.send(std::move(packet), now);
+    links_.markProven(kSocket, remote_);
+  }
+  bool serve(Timestamp now) override {
+    Effect effect;
+    if (!links_.pollEffect(effect)) return false;
+    if (const auto* open = std::get_if<OpenTcp>(&effect)) {
+      stream_ = open->socket;
+      links_.handleOpened({stream_, local_}, now);
+    }
+    return true;
+  }
+  void handle(ByteSpan bytes, Timestamp now) override {
+    for (size_t at = 0; at < bytes.size(); at += PacketBuf::kMaxPayload) {
+      const auto part = bytes.subspan(at, std::min(PacketBuf::kMaxPayload, bytes.size() - at));
+      (void)links_.handleStream({stream_, world_.pool.copyOf(part)}, now);
+    }
+  }
+  bool pollDatagram(Bytes& out) override {
+    TxPacket packet;
+    if (!links_.pollTransmit(packet)) return false;
+    out = toBytes(packet.data.span());
+    return true;
+  }
+  bool pollEvent(std::string& out) override {
+    TcpLinks::Lost lost;
+    Datagram datagram;
+    if (links_.pollLost(lost)) {
+      out = "lost " + lost.remote.toString();
+    } else if (links_.pollReceived(datagram)) {
+      out = asText(datagram.data.span());
+    } else {
+      return false;
+    }
+    return true;
+  }
+  void advance(Timestamp now) override { links_.advance(now); }
+  Timestamp nextDeadline() const override { return links_.nextDeadline(); }
+  bool close(Timestamp) override {
+    links_.closeAll();
+    return true;
+  }
+
+ private:
+  static constexpr SocketId kSocket{77};
+  ContractWorld world_;
+  IdAllocator ids_;
+  bool isFirst_;
+  SocketAddress local_, remote_;
+  TcpLinks links_;
+  SocketId stream_{};
+};
+
 /// Answers Binding requests.
 class StunResponder final : public Contracted {
  public:
@@ -195,6 +273,9 @@ class MdnsContract final : public Contracted {
 };
 
 PARLEY_MACHINES(Ice, MachineCase{"Agent", pairOf<AgentContract>()},
+                // Part of a stream's bytes are bytes of the stream.
+                MachineCase{
+                    .name = "TcpLinks", .make = pairOf<TcpLinksContract>(), .noticesCuts = false},
                 MachineCase{"Gatherer",
                             [](uint64_t seed) {
                               return ContractedPair{std::make_unique<GathererContract>(seed),
