@@ -147,13 +147,12 @@ std::shared_ptr<RemoteEntry> AgentCore::learnRemote(const stun::Message& request
   if (local.candidate.tcpType) candidate.tcpType = counterpartOf(*local.candidate.tcpType);
   candidate.address = from;
   candidate.ufrag = ufrag;
-  // RFC 8445 section 7.3.1.3: priority from the request; "an arbitrary value, different from the
-  // foundations of all other remote candidates".
+  // RFC 8445 section 7.3.1.3: priority from the request.
   candidate.priority =
       request.u32(stun::AttributeType::Priority)
           .value_or(candidatePriority(CandidateType::PeerReflexive, 0, 1, candidate.protocol));
-  // RFC 8445 section 7.3.1.3: "an arbitrary value, different from the foundations of all other
-  // remote candidates"; of ice-chars, as it is shown as one.
+  // "An arbitrary value, different from the foundations of all other remote candidates", and of
+  // ice-chars, as it is shown as one.
   candidate.foundation = "prflx" + std::to_string(std::hash<SocketAddress>{}(from));
   auto entry = std::make_shared<RemoteEntry>(RemoteEntry{std::move(candidate), true});
   if (!mayPair(local, *entry)) return nullptr;

@@ -35,6 +35,8 @@ Configuration configurationOf(const Json& given) {
   if (given.value("iceTransportPolicy", "all") == "relay")
     configuration.iceTransportPolicy = IceTransportPolicy::Relay;
   configuration.iceLite = given.value("iceLite", false);
+  if (given.value("listensOnTcp", false))
+    configuration.tcpCandidates = TcpCandidates::ActiveAndPassive;
   return configuration;
 }
 

@@ -94,7 +94,8 @@ NativePeer::NativePeer(LineWriter& out, const Options& options)
   }
   if (options.port) {
     for (const AddressFamily family : {AddressFamily::V4, AddressFamily::V6})
-      loop.udpPorts.push_back({IpAddress::any(family), *options.port});
+      for (auto* ports : {&loop.udpPorts, &loop.tcpPorts})
+        ports->push_back({IpAddress::any(family), *options.port});
   }
   shared_.loop = Loop::create(std::move(loop));
   shared_.adopt = [this](const std::string& pc, DataChannel channel, const std::string& mode) {

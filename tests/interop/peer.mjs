@@ -102,8 +102,10 @@ export class Peer extends EventEmitter {
 /// Carries descriptions and candidates between two peers. Candidates wait until the other side knows the description that
 /// they belong to.
 export class Signaling {
-  constructor(a, b, pc = 'pc') {
+  /// Candidates of another protocol than `only` ("udp", "tcp") are lost on the way.
+  constructor(a, b, pc = 'pc', only = undefined) {
     this.pc = pc;
+    this.only = only;
     this.sides = new Map([
       [a, { other: b, open: false, waiting: [] }],
       [b, { other: a, open: false, waiting: [] }],
@@ -117,7 +119,17 @@ export class Signaling {
     }
   }
 
+  passes(line) {
+    return !this.only || line.split(' ')[2]?.toLowerCase() === this.only;
+  }
+
+  filtered({ type, sdp }) {
+    const lines = sdp.split('\r\n').filter(line => !line.startsWith('a=candidate:') || this.passes(line));
+    return { type, sdp: lines.join('\r\n') };
+  }
+
   deliver(to, { candidate }) {
+    if (candidate?.candidate && !this.passes(candidate.candidate)) return;
     to.cmd('addCandidate', { pc: this.pc, candidate }).catch(error => console.error(error.message));
   }
 
@@ -136,12 +148,12 @@ export class Signaling {
     const answerer = this.sides.get(offerer).other;
     for (const side of this.sides.values()) side.open = false;
     const offer = await offerer.cmd('createOffer', { pc, set: true });
-    await answerer.cmd('setRemote', { pc, desc: offer });
+    await answerer.cmd('setRemote', { pc, desc: this.filtered(offer) });
     this.release(offerer);
     await beforeAnswer?.();
     const answer = await answerer.cmd('createAnswer', { pc, set: true });
     if (this.answerDelay) await new Promise(done => setTimeout(done, this.answerDelay));
-    await offerer.cmd('setRemote', { pc, desc: answer });
+    await offerer.cmd('setRemote', { pc, desc: this.filtered(answer) });
     this.release(answerer);
     return { offer, answer };
   }

@@ -20,11 +20,24 @@ export const useConfiguration = config => {
   configuration = config;
 };
 
+/// If set, candidates of another protocol ("udp", "tcp") are lost on their way, and a connection must be of this one.
+let protocol;
+export const useProtocol = only => {
+  protocol = only;
+};
+
 export async function start(a, b) {
   for (const peer of [a, b]) await peer.cmd('create', { config: configuration });
-  return new Signaling(a, b);
+  return new Signaling(a, b, 'pc', protocol);
 }
 
 export async function connected(a, b) {
   await Promise.all([a, b].map(peer => peer.cmd('wait', { kind: 'connection', value: 'connected' })));
+  if (!protocol) return;
+  for (const peer of [a, b]) {
+    await eventually(`${peer.name} is connected by ${protocol}`, 5000, async () => {
+      const { local, remote } = await peer.cmd('selected');
+      return local?.protocol === protocol && remote?.protocol === protocol ? null : JSON.stringify({ local, remote });
+    });
+  }
 }
