@@ -11,5 +11,6 @@
 #include "parley/api/peer_connection.h"
 #include "parley/api/rtp_transceiver.h"
 #include "parley/api/session_description.h"
+#include "parley/api/stats_dump.h"
 #include "parley/api/stats_report.h"
 #include "parley/base/version.h"

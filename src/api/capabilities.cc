@@ -24,6 +24,7 @@ constexpr std::array kPreferredNumbers = {
     PreferredNumber{"opus", "", 111},
     PreferredNumber{"PCMU", "", 0},
     PreferredNumber{"PCMA", "", 8},
+    PreferredNumber{"telephone-event", "", 110},
     PreferredNumber{"VP8", "", 96},
     PreferredNumber{"VP9", "profile-id=0", 98},
     PreferredNumber{"VP9", "profile-id=2", 100},
@@ -95,6 +96,24 @@ void addAudio(const Configuration& configuration, Numbers& numbers,
   }
 }
 
+// Telephone events for each clock rate that a codec has (RFC 4733 section 2.1: one time line). No
+// fmtp: events 0-15 are what it means then (section 7.1.1), the keys of a telephone.
+void addTelephoneEvents(Numbers& numbers, std::vector<sdp::CodecParams>& codecs) {
+  const size_t count = codecs.size();
+  for (size_t i = 0; i < count; ++i) {
+    const uint32_t clockRate = codecs[i].clockRate;
+    const bool there = std::any_of(codecs.begin(), codecs.end(), [&](const sdp::CodecParams& c) {
+      return c.is("telephone-event") && c.clockRate == clockRate;
+    });
+    if (there) continue;
+    sdp::CodecParams events;
+    events.name = "telephone-event";
+    events.clockRate = clockRate;
+    events.payloadType = numbers.take(clockRate == 8000 ? 126 : preferredNumber(events));
+    if (events.payloadType != 0xff) codecs.push_back(std::move(events));
+  }
+}
+
 void addVideo(const Configuration& configuration, Numbers& numbers,
               std::vector<sdp::CodecParams>& out) {
   const auto encodable = configuration.videoEncoders->supportedFormats();
@@ -134,6 +153,7 @@ jsep::LocalCapabilities makeCapabilities(const Configuration& configuration) {
   Numbers numbers;
   std::vector<sdp::CodecParams> audio, video;
   addAudio(configuration, numbers, audio);
+  addTelephoneEvents(numbers, audio);
   addVideo(configuration, numbers, video);
   out.audioCodecs = std::move(audio);
   out.videoCodecs = std::move(video);

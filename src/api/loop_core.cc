@@ -255,7 +255,7 @@ void LoopCore::abandon() {
   std::vector<std::function<void()>> garbage;
   std::vector<SourceEntry> sources;
   const Lock lock(*this);
-  for (auto& [id, core] : connections_) core->close(true);
+  for (auto& [id, core] : connections_) core->close(PeerConnectionCore::Ending::Abandoned);
   connections.swap(connections_);
   ready.swap(ready_);
   garbage.swap(graveyard_);

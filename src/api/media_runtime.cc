@@ -214,7 +214,7 @@ MediaRuntime::Receiver& MediaRuntime::receiver(PeerConnectionCore& pc, uint32_t 
         [weak, transceiver] { askForKeyFrame(weak, transceiver); }, clockOf(loop_));
   } else {
     out.audio = std::make_shared<AudioReceivePipe>(pc.configuration().audioDecoders, audioWorker_,
-                                                   pc.receiverTrack(transceiver));
+                                                   pc.receiverTrack(transceiver), clockOf(loop_));
   }
   return out;
 }

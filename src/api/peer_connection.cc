@@ -12,6 +12,7 @@ namespace parley {
 
 using api_internal::LoopCore;
 using api_internal::PeerConnectionCore;
+using api_internal::StatsSelector;
 using api_internal::Step;
 
 /// What the app's handles share: when the last one goes, the connection closes.
@@ -21,7 +22,7 @@ struct PeerConnection::Handle {
   Handle& operator=(const Handle&) = delete;
   ~Handle() {
     const LoopCore::Lock lock(core->loop());
-    core->close(true);
+    core->close(PeerConnectionCore::Ending::Abandoned);
   }
   const std::shared_ptr<PeerConnectionCore> core;
 };
@@ -394,15 +395,30 @@ uint64_t PeerConnection::maxMessageSize() const {
   return core()->session() ? core()->session()->maxMessageSize() : 0;
 }
 
-void PeerConnection::getStats(Completion<StatsReport> done) {
+void PeerConnection::getStats(const MediaStreamTrack& track, Completion<StatsReport> done) {
   const LoopCore::Lock lock(core()->loop());
-  if (core()->closed() || !core()->session()) return;
-  PeerConnectionCore* self = core().get();
-  self->queueStep([self, done = std::move(done)](Step& step) {
-    const Timestamp now = self->loop().now();
-    PeerConnectionCore::finish<StatsReport>(step, done, api_internal::buildStats(*self, now));
-  });
-  core()->loop().wake();
+  StatsSelector selector;
+  size_t matches = track ? 0 : 1;
+  for (uint32_t id : core()->transceiverIds()) {
+    if (!track) break;
+    if (core()->senderTrack(id) == track.core()) {
+      selector.sender = id;
+      ++matches;
+    }
+    if (core()->receiverTrack(id) == track.core()) {
+      selector.receiver = id;
+      ++matches;
+    }
+  }
+  if (matches != 1) {
+    core()->settle<StatsReport>(
+        std::move(done),
+        fail(ErrorCode::InvalidAccess,
+             matches == 0 ? "no sender or receiver of this connection has the track"
+                          : "several senders or receivers have the track"));
+    return;
+  }
+  core()->getStats(selector, std::move(done));
 }
 
 Diagnosis PeerConnection::diagnose() const {
@@ -417,13 +433,13 @@ Diagnosis PeerConnection::diagnose() const {
 
 void PeerConnection::close() {
   const LoopCore::Lock lock(core()->loop());
-  core()->close(false);
+  core()->close(PeerConnectionCore::Ending::Told);
 }
 
 void PeerConnection::closeAndDrain() {
   {
     const LoopCore::Lock lock(core()->loop());
-    core()->close(true);
+    core()->close(PeerConnectionCore::Ending::Silent);
   }
   core()->loop().waitUntilIdle(*core());
   for (const auto& track : core()->receiverTracks()) track->waitForSinks();

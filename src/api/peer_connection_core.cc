@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/media_runtime.h"
+#include "api/stats_builder.h"
 
 namespace parley::api_internal {
 
@@ -192,7 +193,8 @@ void PeerConnectionCore::endReceiverTrack(uint32_t transceiver) {
 
 // --- the end -------------------------------------------------------------------------------------
 
-void PeerConnectionCore::close(bool silent) {
+void PeerConnectionCore::close(Ending ending) {
+  const bool silent = ending != Ending::Told;
   if (silent) loop_->bury([urgent = std::exchange(urgent_, {})] {});
   if (closed_) return;
   const Timestamp now = loop_->now();
@@ -203,6 +205,7 @@ void PeerConnectionCore::close(bool silent) {
   visible.dtls = DtlsTransportState::Closed;
   visible.sctp = SctpTransportState::Closed;
   visible.selectedPair.reset();
+  if (ending != Ending::Abandoned) finalStats_ = buildStats(*this, now, {});
   // Calls that are settled but not yet told stay untold (W3C 4.4.1.2: never after close).
   loop_->bury([urgent = std::exchange(urgent_, {})] {});
   operations_.close();
@@ -223,7 +226,8 @@ void PeerConnectionCore::close(bool silent) {
   loop_->endpoint().touch(session_, now);
   // What the app's callbacks own is destroyed outside the lock: a destructor of theirs may call us.
   loop_->bury([tasks = std::move(tasks_), callbacks = std::move(callbacks),
-               channels = std::move(channels_)] {});
+               channels = std::move(channels_), tones = std::move(tones_)] {});
+  tones_.clear();
   tasks_.clear();
   channels_.clear();
   heldEnds_.clear();

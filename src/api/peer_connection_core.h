@@ -14,6 +14,8 @@
 
 #include "api/data_channel_core.h"
 #include "api/loop_core.h"
+#include "api/stats_builder.h"
+#include "api/stats_context.h"
 #include "api/steps.h"
 #include "api/track_core.h"
 
@@ -59,6 +61,15 @@ struct VisibleState {
   std::optional<uint16_t> maxChannels;
 };
 
+/// The slots of an RTCDTMFSender.
+struct ToneState {
+  std::string buffer;
+  Duration duration;
+  Duration gap;
+  bool scheduled = false;  ///< a playout task
+  std::function<void(const std::string&)> onChange;
+};
+
 /// The body behind all PeerConnection handles of one connection. Every member function is called
 /// with the loop's lock held unless it says otherwise; tasks run without it.
 ///
@@ -77,8 +88,12 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   jsep::Session* session() { return loop_->endpoint().session(session_); }
   endpoint::SessionId sessionId() const { return session_; }
   bool closed() const { return closed_; }
-  /// `silent`: the app is not told of the end of its data channels either.
-  void close(bool silent);
+  enum class Ending : uint8_t {
+    Told,       ///< of its data channels
+    Silent,     ///< the app is not told of their end either
+    Abandoned,  ///< silent, and nobody will ask for anything any more
+  };
+  void close(Ending ending);
 
   /// Takes events out of the session and turns them into tasks.
   void collect();
@@ -160,10 +175,26 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
     return encodings(transceiver).front();
   }
 
+  bool canSendTone(uint32_t transceiver);
+  ToneState& tones(uint32_t transceiver) { return tones_[transceiver]; }
+  void queueTonePlayout(uint32_t transceiver);
+
   /// The app has set a callback of a channel: what it missed so far is delivered before anything
   /// newer.
   void deliverMissed(const std::shared_ptr<DataChannelCore>& body);
-  void addDataStats(StatsReport& report, double timestamp);
+  void addDataStats(StatsContext& context);
+  /// Whether a description is applied, so that there are transports.
+  bool hasDescription() const {
+    return visible.pendingLocal || visible.currentLocal || visible.pendingRemote ||
+           visible.currentRemote;
+  }
+  void getStats(const StatsSelector& selector, Completion<StatsReport> done);
+  IceRole iceRole();
+  /// Whether a sender has a stream, so that the bandwidth is estimated.
+  bool sendsMedia();
+  StatsIds statsIds;
+  /// Of the moment when it closed.
+  const StatsReport& finalStats() const { return finalStats_; }
 
   const Configuration& configuration() const { return configuration_; }
   /// While the connection is being made: defaults are filled in.
@@ -210,6 +241,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void operationEnded();
   Result<void> checkSendParameters(uint32_t transceiver, RtpSendParameters& parameters);
   void syncEncodings();
+  void playTone(uint32_t transceiver, Step& step);
 
   std::shared_ptr<LoopCore> loop_;
   Configuration configuration_;
@@ -219,6 +251,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   std::deque<std::function<void()>> tasks_;
   std::deque<std::function<void()>> urgent_;
   jsep::OperationsChain operations_;
+  StatsReport finalStats_;
   bool negotiationNeeded_ = false;  ///< W3C [[NegotiationNeeded]]
   size_t queuedMessages_ = 0;
   size_t queuedMessageBytes_ = 0;
@@ -236,6 +269,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   std::map<uint32_t, std::vector<RtpEncodingParameters>> ridless_;    ///< before a peer's layers
   std::map<uint32_t, RtpSendParameters> lastParameters_;  ///< W3C [[LastReturnedParameters]]
   std::map<uint32_t, std::optional<DegradationPreference>> degradation_;
+  std::map<uint32_t, ToneState> tones_;
 };
 
 template <class T>

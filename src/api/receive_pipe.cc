@@ -7,6 +7,8 @@
 #include "parley/base/text.h"
 #include "parley/media/time_stretch.h"
 
+#include "api/sound_level.h"
+
 namespace parley::api_internal {
 namespace {
 
@@ -51,8 +53,12 @@ void VideoReceivePipe::stop() {
 }
 
 DecodeStats VideoReceivePipe::stats() const {
+  const Timestamp now = clock_();
   const std::lock_guard lock(mutex_);
-  return stats_;
+  DecodeStats out = stats_;
+  out.framesPerSecond = decodedRate_.at(now);
+  out.rendering = rendering_.totals();
+  return out;
 }
 
 bool VideoReceivePipe::push(media::ReceivedFrame&& frame) {
@@ -131,33 +137,48 @@ void VideoReceivePipe::decode(const media::ReceivedFrame& frame) {
     view.rotation = toRotation(frame.orientation);
     status = decoder_->decode(view, picture);
   }
-  const Duration took = clock_() - begin;
+  const Timestamp end = clock_();
+  const Duration took = end - begin;
   {
     const std::lock_guard lock(mutex_);
     if (stopped_) return;
     if (status == codec::DecodeStatus::Ok) {
       ++stats_.framesDecoded;
+      decodedRate_.add(end);
+      if (const int qp = decoder_->lastQp(); qp >= 0)
+        stats_.qpSum = stats_.qpSum.value_or(0) + static_cast<uint64_t>(qp);
+      stats_.processingDelay += (end - frame.firstPacketArrival).seconds();
+      if (frame.captureTime) {
+        stats_.captured = frame.captureTime;
+        stats_.playedAt = frame.playoutTime;
+      }
       if (frame.keyFrame) ++stats_.keyFramesDecoded;
       stats_.totalDecodeTime += took;
       stats_.width = picture.width();
       stats_.height = picture.height();
       stats_.implementation = std::string(decoder_->implementationName());
+      stats_.powerEfficient = decoder_->powerEfficient();
     } else if (status != codec::DecodeStatus::NoOutput) {
       ++stats_.framesDropped;
     }
   }
   if (status == codec::DecodeStatus::Ok) {
-    track_->deliver(picture);
+    if (!track_->deliver(picture)) return;
+    const Timestamp shown = clock_();
+    const std::lock_guard lock(mutex_);
+    rendering_.rendered(shown);
   } else if (status != codec::DecodeStatus::NoOutput) {
     needKeyFrame_();
   }
 }
 
 AudioReceivePipe::AudioReceivePipe(std::shared_ptr<codec::AudioDecoderFactory> factory,
-                                   std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track)
+                                   std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track,
+                                   std::function<Timestamp()> clock)
     : factory_(std::move(factory)),
       worker_(std::move(worker)),
       track_(std::move(track)),
+      clock_(std::move(clock)),
       buffer_(codec::AudioDecoder::kMaxPacketSamples * codec::AudioFrame::kMaxChannels) {}
 
 void AudioReceivePipe::configure(std::vector<codec::SdpAudioFormat> formats) {
@@ -228,6 +249,7 @@ void AudioReceivePipe::decode(const media::AudioPlayoutUnit& unit) {
     return static_cast<size_t>(uint64_t{samples} * codec::AudioDecoder::kSampleRate /
                                std::max(unit.clockRate, 1u));
   };
+  const Timestamp begin = clock_();
   const size_t wanted = std::min(to48k(unit.samples), codec::AudioDecoder::kMaxPacketSamples);
   size_t got = 0;
   bool concealed = unit.kind == Kind::Conceal;
@@ -241,6 +263,11 @@ void AudioReceivePipe::decode(const media::AudioPlayoutUnit& unit) {
   }
   if (concealed && got == 0) got = decoder_->conceal(wanted, buffer_);
   const size_t channels = decoder_->channels();
+  if (unit.kind == Kind::Packet) {
+    const double took = (clock_() - begin).seconds();
+    const std::lock_guard lock(mutex_);
+    stats_.processingDelay += took * unit.samples;
+  }
   const size_t play = to48k(unit.playSamples);
   if (play == 0 || play == got) {
     emit({buffer_.data(), got * channels}, channels, unit, concealed);
@@ -253,13 +280,7 @@ void AudioReceivePipe::decode(const media::AudioPlayoutUnit& unit) {
 
 void AudioReceivePipe::emit(std::span<const int16_t> samples, size_t channels,
                             const media::AudioPlayoutUnit& unit, bool concealed) {
-  double energy = 0;
-  double peak = 0;
-  for (int16_t sample : samples) {
-    const double value = sample / 32768.0;
-    energy += value * value;
-    peak = std::max(peak, std::abs(value));
-  }
+  const SoundLevel level = measureSound(samples);
   const size_t perChannel = samples.size() / channels;
   const double seconds = static_cast<double>(perChannel) / codec::AudioDecoder::kSampleRate;
   {
@@ -267,14 +288,20 @@ void AudioReceivePipe::emit(std::span<const int16_t> samples, size_t channels,
     stats_.samplesReceived += perChannel;
     if (concealed) stats_.concealedSamples += perChannel;
     // webrtc-stats totalAudioEnergy: duration times the mean square of the samples.
-    if (!samples.empty())
-      stats_.totalAudioEnergy += energy / static_cast<double>(samples.size()) * seconds;
+    stats_.totalAudioEnergy += level.meanSquare * seconds;
     stats_.totalSamplesSeconds += seconds;
-    stats_.audioLevel = peak;
+    stats_.audioLevel = level.peak;
+    if (unit.captureTime) {
+      stats_.captured = unit.captureTime;
+      stats_.playedAt = unit.playoutTime;
+    }
   }
   carry_.insert(carry_.end(), samples.begin(), samples.end());
   const size_t piece = kPieceSamples * channels;
   size_t at = 0;
+  const Timestamp now = clock_();
+  size_t played = 0;
+  double early = 0;
   codec::AudioFrame frame;
   frame.sampleRate = codec::AudioDecoder::kSampleRate;
   frame.channels = channels;
@@ -282,9 +309,15 @@ void AudioReceivePipe::emit(std::span<const int16_t> samples, size_t channels,
     std::copy_n(carry_.begin() + static_cast<long>(at), piece, frame.data.begin());
     frame.capture = unit.playoutTime + Duration::millis(static_cast<int64_t>(at / piece) * 10);
     frame.rtpTimestamp = unit.rtpTimestamp;
-    track_->deliver(frame);
+    if (track_->deliver(frame)) {
+      ++played;
+      early += std::max((frame.capture - now).seconds(), 0.0) * kPieceSamples;
+    }
   }
   carry_.erase(carry_.begin(), carry_.begin() + static_cast<long>(at));
+  const std::lock_guard lock(mutex_);
+  stats_.playedSamples += played * kPieceSamples;
+  stats_.playoutDelay += early;
 }
 
 }  // namespace parley::api_internal

@@ -11,6 +11,8 @@
 #include "parley/codec/video_codec.h"
 #include "parley/media/receive_types.h"
 
+#include "api/frame_rate.h"
+#include "api/render_timing.h"
 #include "api/track_core.h"
 #include "api/worker.h"
 
@@ -22,14 +24,29 @@ struct DecodeStats {
   uint64_t keyFramesDecoded = 0;
   uint64_t framesDropped = 0;  ///< decoder busy or broken frame
   Duration totalDecodeTime{};
+  std::optional<uint64_t> qpSum;  ///< nothing if the decoder does not tell
+  double framesPerSecond = 0;
+  RenderTiming::Totals rendering;
   int width = 0;
   int height = 0;
   std::string implementation;
+  bool powerEfficient = false;
+  /// From the arrival of a frame's first packet to the end of its decoding, summed; seconds. For
+  /// sound only the decoding, summed over samples.
+  double processingDelay = 0;
   uint64_t samplesReceived = 0;
   uint64_t concealedSamples = 0;
   double totalAudioEnergy = 0;
   double totalSamplesSeconds = 0;
   double audioLevel = 0;
+  // Of what went to a sink.
+  uint64_t playedSamples = 0;
+  double playoutDelay =
+      0;  ///< how long before its time it went there; seconds, summed over samples
+  /// The newest capture time that is known, by the sender's clock, and when that was or will be
+  /// played.
+  std::optional<NtpTime> captured;
+  Timestamp playedAt;
 };
 
 /// From compressed pictures, in decodable order and due now, to a track's sinks.
@@ -64,6 +81,8 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
   bool skipToKeyFrame_ = false;
   bool stopped_ = false;
   DecodeStats stats_;
+  FrameRate decodedRate_;
+  RenderTiming rendering_;
 
   // Used by the worker only.
   std::unique_ptr<codec::VideoDecoder> decoder_;
@@ -74,7 +93,8 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
 class AudioReceivePipe final : public std::enable_shared_from_this<AudioReceivePipe> {
  public:
   AudioReceivePipe(std::shared_ptr<codec::AudioDecoderFactory> factory,
-                   std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track);
+                   std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track,
+                   std::function<Timestamp()> clock);
 
   void configure(std::vector<codec::SdpAudioFormat> formats);
   void push(media::AudioPlayoutUnit&& unit);
@@ -91,6 +111,7 @@ class AudioReceivePipe final : public std::enable_shared_from_this<AudioReceiveP
   const std::shared_ptr<codec::AudioDecoderFactory> factory_;
   const std::shared_ptr<Worker> worker_;
   const std::shared_ptr<TrackCore> track_;
+  const std::function<Timestamp()> clock_;
 
   mutable std::mutex mutex_;
   std::vector<codec::SdpAudioFormat> formats_;

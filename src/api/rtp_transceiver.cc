@@ -102,6 +102,21 @@ DtlsTransport RtpReceiver::transport() const {
   return transportOf(core_, transceiver_);
 }
 
+DtmfSender RtpSender::dtmf() const {
+  const LoopCore::Lock lock(core_->loop());
+  const auto track = core_->receiverTrack(transceiver_);
+  return track && track->kind == MediaKind::Audio ? DtmfSender(core_, transceiver_) : DtmfSender();
+}
+
+void RtpSender::getStats(std::function<void(Result<StatsReport>)> done) const {
+  const LoopCore::Lock lock(core_->loop());
+  core_->getStats({transceiver_, {}}, std::move(done));
+}
+void RtpReceiver::getStats(std::function<void(Result<StatsReport>)> done) const {
+  const LoopCore::Lock lock(core_->loop());
+  core_->getStats({{}, transceiver_}, std::move(done));
+}
+
 MediaStreamTrack RtpReceiver::track() const {
   const LoopCore::Lock lock(core_->loop());
   return MediaStreamTrack(core_->receiverTrack(transceiver_));

@@ -62,8 +62,22 @@ void VideoSendPipe::stop() {
 }
 
 EncodeStats VideoSendPipe::stats() const {
+  const Timestamp now = clock_();
   const std::lock_guard lock(mutex_);
-  return stats_;
+  EncodeStats out = stats_;
+  out.framesPerSecond = encodedRate_.at(now);
+  out.limitation = limitations_.reason(now);
+  out.limitedFor = limitations_.durations(now);
+  return out;
+}
+
+void VideoSendPipe::countEncoded(const codec::EncodedVideoFrame& frame) {
+  ++stats_.framesEncoded;
+  if (frame.keyFrame) ++stats_.keyFramesEncoded;
+  if (frame.qp >= 0) stats_.qpSum = stats_.qpSum.value_or(0) + static_cast<uint64_t>(frame.qp);
+  stats_.width = frame.width;
+  stats_.height = frame.height;
+  encodedRate_.add(clock_());
 }
 
 void VideoSendPipe::onVideo(const codec::VideoFrame& frame) {
@@ -79,12 +93,15 @@ void VideoSendPipe::onVideo(const codec::VideoFrame& frame) {
     }
     tookAny_ = true;
     lastTaken_ = frame.capture;
+    const Timestamp now = clock_();
+    limitations_.begin(now);
     // One job per queued picture: when a newer one takes a dropped one's place, its job is there
     // already.
     schedule = pending_.size() < kMaxPendingPictures;
     if (!schedule) {
       pending_.pop_front();
       ++stats_.framesDropped;
+      limitations_.busy(now);
     }
     pending_.push_back(frame);
   }
@@ -104,10 +121,8 @@ void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame,
     }
     if (keyFrameWanted_ && !frame.keyFrame) return;  // nothing to decode it by
     keyFrameWanted_ = false;
-    ++stats_.framesEncoded;
-    if (frame.keyFrame) ++stats_.keyFramesEncoded;
-    stats_.width = frame.width;
-    stats_.height = frame.height;
+    limitations_.begin(clock_());
+    countEncoded(frame);
   }
   output_(frame);
 }
@@ -172,19 +187,21 @@ void VideoSendPipe::encode(const codec::VideoFrame& source, const Settings& sett
     requestKeyFrame();
     return;
   }
+  bool any = false;
   while (encoder_->poll(encoded_)) {
     {
       const std::lock_guard lock(mutex_);
       if (stopped_) return;
-      ++stats_.framesEncoded;
-      if (encoded_.keyFrame) ++stats_.keyFramesEncoded;
-      stats_.totalEncodeTime += took;
-      stats_.width = encoded_.width;
-      stats_.height = encoded_.height;
+      countEncoded(encoded_);
+      if (!std::exchange(any, true)) stats_.totalEncodeTime += took;
       stats_.implementation = std::string(encoder_->implementationName());
+      stats_.powerEfficient = encoder_->powerEfficient();
     }
     output_(encoded_);
   }
+  if (any) return;
+  const std::lock_guard lock(mutex_);
+  limitations_.overRate(begin);
 }
 
 AudioSendPipe::AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory,

@@ -10,6 +10,8 @@
 #include "parley/codec/video_codec.h"
 
 #include "api/audio_timeline.h"
+#include "api/frame_rate.h"
+#include "api/quality_limitation.h"
 #include "api/track_core.h"
 #include "api/worker.h"
 
@@ -22,9 +24,14 @@ struct EncodeStats {
   uint64_t keyFramesEncoded = 0;
   uint64_t framesDropped = 0;  ///< encoder busy
   Duration totalEncodeTime{};
+  std::optional<uint64_t> qpSum;  ///< nothing if the encoder does not tell
+  double framesPerSecond = 0;
+  QualityLimitation limitation = QualityLimitation::None;
+  QualityLimitations::Durations limitedFor{};
   int width = 0;
   int height = 0;
   std::string implementation;
+  bool powerEfficient = false;
 };
 
 /// From raw pictures to compressed ones, for one sender: a bounded queue, an encoder that lives on
@@ -62,6 +69,7 @@ class VideoSendPipe final : public FrameConsumer,
     return stopped_ || !settings_.active || settings_.format.name.empty() || rate_.isZero();
   }
   bool endsPause(bool wasPaused);
+  void countEncoded(const codec::EncodedVideoFrame& frame);
   void encodeNext();
   bool takeJob(codec::VideoFrame& frame, Settings& settings, DataRate& rate, bool& keyFrame,
                bool& restart);
@@ -83,6 +91,8 @@ class VideoSendPipe final : public FrameConsumer,
   Timestamp lastTaken_;
   bool tookAny_ = false;
   EncodeStats stats_;
+  FrameRate encodedRate_;
+  QualityLimitations limitations_;
 
   // Used by the worker only.
   std::unique_ptr<codec::VideoEncoder> encoder_;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "parley/api/stats_report.h"
 #include "parley/base/time.h"
 
@@ -7,7 +10,14 @@ namespace parley::api_internal {
 
 class PeerConnectionCore;
 
-/// Everything that getStats() knows of the connection now. With the loop's lock held.
-StatsReport buildStats(PeerConnectionCore& pc, Timestamp now);
+/// Whose statistics are asked for: of one sender, one receiver, or of the whole connection (W3C
+/// webrtc-pc section 8.3).
+struct StatsSelector {
+  std::optional<uint32_t> sender{};    ///< of this transceiver
+  std::optional<uint32_t> receiver{};  ///< of this transceiver
+};
+
+/// The lock is held.
+StatsReport buildStats(PeerConnectionCore& pc, Timestamp now, const StatsSelector& selector);
 
 }  // namespace parley::api_internal

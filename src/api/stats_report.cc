@@ -1,58 +1,13 @@
 #include "parley/api/stats_report.h"
 
-#include <cmath>
+#include <algorithm>
 #include <cstdio>
+
+#include "api/json_text.h"
 
 namespace parley {
 
-namespace {
-
-void appendString(std::string& out, std::string_view text) {
-  out += '"';
-  for (char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\u%04x", byte);
-      out += escape;
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
-
-void appendNumber(std::string& out, double value) {
-  if (!std::isfinite(value)) {
-    out += "null";  // JSON has neither infinity nor NaN
-    return;
-  }
-  char text[32];
-  std::snprintf(text, sizeof text, "%.9g", value);
-  out += text;
-}
-
-struct Appender {
-  std::string& out;
-  void operator()(bool v) const { out += v ? "true" : "false"; }
-  void operator()(int64_t v) const { out += std::to_string(v); }
-  void operator()(uint64_t v) const { out += std::to_string(v); }
-  void operator()(double v) const { appendNumber(out, v); }
-  void operator()(const std::string& v) const { appendString(out, v); }
-  void operator()(const std::vector<std::string>& v) const {
-    out += '[';
-    for (size_t i = 0; i < v.size(); ++i) {
-      if (i > 0) out += ',';
-      appendString(out, v[i]);
-    }
-    out += ']';
-  }
-};
-
-}  // namespace
+using api_internal::appendJson;
 
 double Stats::number(std::string_view member) const {
   const auto it = members.find(member);
@@ -86,24 +41,45 @@ std::vector<const Stats*> StatsReport::ofType(std::string_view type) const {
   return out;
 }
 
+StatsReport StatsReport::reachableFrom(const std::vector<std::string>& ids) const {
+  std::vector<const Stats*> found;
+  const auto visit = [&](const std::string& id) {
+    const Stats* stats = find(id);
+    if (stats && std::find(found.begin(), found.end(), stats) == found.end())
+      found.push_back(stats);
+  };
+  for (const std::string& id : ids) visit(id);
+  for (size_t i = 0; i < found.size(); ++i) {
+    for (const auto& [name, value] : found[i]->members) {
+      const auto* text = std::get_if<std::string>(&value);
+      if (text && name.size() > 2 && name.ends_with("Id")) visit(*text);
+    }
+  }
+  StatsReport out;
+  for (const Stats& stats : all_) {
+    if (std::find(found.begin(), found.end(), &stats) != found.end()) out.add(stats);
+  }
+  return out;
+}
+
 std::string StatsReport::toJson() const {
   std::string out = "{";
   for (const Stats& stats : all_) {
     if (out.size() > 1) out += ',';
-    appendString(out, stats.id);
+    appendJson(out, std::string_view(stats.id));
     out += ":{\"id\":";
-    appendString(out, stats.id);
+    appendJson(out, std::string_view(stats.id));
     out += ",\"type\":";
-    appendString(out, stats.type);
+    appendJson(out, std::string_view(stats.type));
     out += ",\"timestamp\":";
     char timestamp[32];
     std::snprintf(timestamp, sizeof timestamp, "%.3f", stats.timestampMs);
     out += timestamp;
     for (const auto& [name, value] : stats.members) {
       out += ',';
-      appendString(out, name);
+      appendJson(out, std::string_view(name));
       out += ':';
-      std::visit(Appender{out}, value);
+      appendJson(out, value);
     }
     out += '}';
   }

@@ -4,8 +4,14 @@
 #include <utility>
 
 #include "api/loop_core.h"
+#include "api/sound_level.h"
 
 namespace parley::api_internal {
+namespace {
+
+constexpr double kPieceSeconds = 0.01;  // an AudioFrame
+
+}  // namespace
 
 TrackCore::TrackCore(std::weak_ptr<LoopCore> loop, MediaKind trackKind, std::string trackId,
                      bool isRemote)
@@ -125,10 +131,38 @@ std::vector<std::shared_ptr<FrameConsumer>> snapshot(
 
 }  // namespace
 
+void TrackCore::countSource(const codec::VideoFrame& frame) {
+  const auto loop = loop_.lock();
+  const Timestamp now = loop ? loop->now() : frame.capture;
+  const std::lock_guard lock(mutex_);
+  ++source_.frames;
+  source_.width = frame.width();
+  source_.height = frame.height();
+  sourceRate_.add(now);
+}
+
+void TrackCore::countSource(const codec::AudioFrame& frame) {
+  const SoundLevel level = measureSound(frame.samples());
+  const std::lock_guard lock(mutex_);
+  source_.audioLevel = level.peak;
+  source_.totalAudioEnergy += level.meanSquare * kPieceSeconds;
+  source_.totalSamplesDuration += kPieceSeconds;
+}
+
+SourceStats TrackCore::sourceStats() const {
+  const auto loop = loop_.lock();
+  const std::lock_guard lock(mutex_);
+  SourceStats out = source_;
+  if (loop) out.framesPerSecond = sourceRate_.at(loop->now());
+  return out;
+}
+
 void TrackCore::push(const codec::VideoFrame& frame) {
   bool enabled = true;
   const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
-  if (consumers.empty() || !frame.buffer) return;
+  if (!frame.buffer) return;
+  countSource(frame);
+  if (consumers.empty()) return;
   if (enabled) {
     for (const auto& consumer : consumers) consumer->onVideo(frame);
     return;
@@ -144,11 +178,13 @@ void TrackCore::push(const codec::AudioFrame& frame) {
   bool enabled = true;
   const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
   if (enabled) {
+    countSource(frame);
     for (const auto& consumer : consumers) consumer->onAudio(frame);
     return;
   }
   codec::AudioFrame silence = frame;
   silence.data.fill(0);
+  countSource(silence);
   for (const auto& consumer : consumers) consumer->onAudio(silence);
 }
 
@@ -157,17 +193,26 @@ void TrackCore::push(const codec::EncodedVideoFrame& frame) {
   const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
   // A compressed picture cannot be blackened: a disabled track sends nothing.
   if (!enabled) return;
+  {
+    const auto loop = loop_.lock();
+    const Timestamp now = loop ? loop->now() : frame.capture;
+    const std::lock_guard lock(mutex_);
+    ++source_.frames;
+    source_.width = frame.width;
+    source_.height = frame.height;
+    sourceRate_.add(now);
+  }
   for (const auto& consumer : consumers) consumer->onEncodedVideo(frame, encodedCodec);
 }
 
 // The sink is taken and counted under one lock: after `takeCallbacks` none starts any more, and
 // `waitForSinks` sees the one that has started.
 template <class F, class Frame>
-void TrackCore::deliverTo(const Shared<F>& sink, const Frame& frame) {
+bool TrackCore::deliverTo(const Shared<F>& sink, const Frame& frame) {
   Shared<F> callback;
   {
     const std::lock_guard lock(mutex_);
-    if (!enabled_ || !sink) return;
+    if (!enabled_ || !sink) return false;
     callback = sink;
     ++sinksRunning_;
     sinkThread_ = std::this_thread::get_id();
@@ -183,13 +228,14 @@ void TrackCore::deliverTo(const Shared<F>& sink, const Frame& frame) {
   } ended{*this};
   (*callback)(frame);
   callback.reset();  // perhaps the last owner of what the app captured: gone before the wait ends
+  return true;
 }
 
-void TrackCore::deliver(const codec::VideoFrame& frame) {
-  deliverTo(videoSink_, frame);
+bool TrackCore::deliver(const codec::VideoFrame& frame) {
+  return deliverTo(videoSink_, frame);
 }
-void TrackCore::deliver(const codec::AudioFrame& frame) {
-  deliverTo(audioSink_, frame);
+bool TrackCore::deliver(const codec::AudioFrame& frame) {
+  return deliverTo(audioSink_, frame);
 }
 void TrackCore::deliver(const codec::EncodedVideoFrame& frame) {
   deliverTo(encodedSink_, frame);

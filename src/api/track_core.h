@@ -11,6 +11,8 @@
 #include "parley/api/media_track.h"
 #include "parley/base/units.h"
 
+#include "api/frame_rate.h"
+
 namespace parley::api_internal {
 
 class LoopCore;
@@ -23,6 +25,17 @@ class FrameConsumer {
   virtual void onAudio(const codec::AudioFrame&) {}
   /// `codec`: what the frame is compressed with.
   virtual void onEncodedVideo(const codec::EncodedVideoFrame&, const std::string& /*codec*/) {}
+};
+
+/// webrtc-stats media-source: what a local track has brought so far.
+struct SourceStats {
+  uint64_t frames = 0;  ///< video
+  double framesPerSecond = 0;
+  int width = 0;
+  int height = 0;
+  double audioLevel = 0;  ///< peak of the last 10 ms, 0..1
+  double totalAudioEnergy = 0;
+  double totalSamplesDuration = 0;  ///< seconds
 };
 
 /// The body behind all handles of one track. Has a leaf mutex of its own; user code runs without
@@ -59,13 +72,14 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   void addConsumer(std::shared_ptr<FrameConsumer> consumer);
   void removeConsumer(const FrameConsumer* consumer);
   bool hasConsumers() const;
+  SourceStats sourceStats() const;
   void push(const codec::VideoFrame& frame);
   void push(const codec::AudioFrame& frame);
   void push(const codec::EncodedVideoFrame& frame);
 
-  // Remote side: called by the receive pipes.
-  void deliver(const codec::VideoFrame& frame);
-  void deliver(const codec::AudioFrame& frame);
+  // Remote side: called by the receive pipes. False: nobody wanted it.
+  bool deliver(const codec::VideoFrame& frame);
+  bool deliver(const codec::AudioFrame& frame);
   void deliver(const codec::EncodedVideoFrame& frame);
   bool wantsEncoded() const;
   bool wantsDecoded() const;
@@ -93,7 +107,9 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   template <class F, class... Args>
   void call(const Shared<F>& slot, const Args&... args);
   template <class F, class Frame>
-  void deliverTo(const Shared<F>& sink, const Frame& frame);
+  bool deliverTo(const Shared<F>& sink, const Frame& frame);
+  void countSource(const codec::VideoFrame& frame);
+  void countSource(const codec::AudioFrame& frame);
 
   const std::weak_ptr<LoopCore> loop_;
   mutable std::mutex mutex_;
@@ -104,6 +120,8 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   std::thread::id sinkThread_;  ///< media of a track is delivered by one thread
   std::condition_variable sinkEnded_;
   std::vector<std::shared_ptr<FrameConsumer>> consumers_;
+  SourceStats source_;
+  FrameRate sourceRate_;
   Shared<void(const codec::VideoFrame&)> videoSink_;
   Shared<void(const codec::AudioFrame&)> audioSink_;
   Shared<void(const codec::EncodedVideoFrame&)> encodedSink_;

@@ -12,16 +12,17 @@ using api_internal::PeerConnectionCore;
 
 IceRole IceTransport::role() const {
   const LoopCore::Lock lock(core_->loop());
-  jsep::Session* session = core_->session();
+  return core_->iceRole();
+}
+
+IceRole api_internal::PeerConnectionCore::iceRole() {
+  jsep::Session* session = this->session();
   // Known once a description has been applied (W3C 5.6: "unknown" before).
-  if (!session || (!core_->visible.pendingLocal && !core_->visible.currentLocal &&
-                   !core_->visible.pendingRemote && !core_->visible.currentRemote)) {
-    return IceRole::Unknown;
-  }
+  if (!session || !hasDescription()) return IceRole::Unknown;
   if (const auto controlling = session->state().transport.iceControlling; !controlling) {
     // RFC 8445 section 6.1.1: the offerer is controlling.
-    return core_->visible.signaling == SignalingState::HaveRemoteOffer ? IceRole::Controlled
-                                                                       : IceRole::Controlling;
+    return visible.signaling == SignalingState::HaveRemoteOffer ? IceRole::Controlled
+                                                                : IceRole::Controlling;
   }
   return session->transport().iceRole() == ice::Role::Controlling ? IceRole::Controlling
                                                                   : IceRole::Controlled;

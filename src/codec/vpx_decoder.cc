@@ -39,6 +39,8 @@ class Decoder final : public VideoDecoder {
                          nullptr, 0) != VPX_CODEC_OK)
       return failed();
     if (header->keyFrame) needKeyFrame_ = false;
+    if (vpx_codec_control(&context_, VPXD_GET_LAST_QUANTIZER, &lastQp_) != VPX_CODEC_OK)
+      lastQp_ = -1;
     int corrupted = 0;
     if (vpx_codec_control(&context_, VP8D_GET_FRAME_CORRUPTED, &corrupted) == VPX_CODEC_OK &&
         corrupted != 0)
@@ -50,6 +52,7 @@ class Decoder final : public VideoDecoder {
     return copyOut(*shown, frame, out);
   }
 
+  int lastQp() const override { return lastQp_; }
   void reset() override { close(); }
   std::string_view implementationName() const override { return "libvpx"; }
 
@@ -96,6 +99,7 @@ class Decoder final : public VideoDecoder {
   vpx_codec_ctx_t context_{};
   bool open_ = false;
   bool needKeyFrame_ = true;
+  int lastQp_ = -1;
   I420BufferPool pool_;
 };
 

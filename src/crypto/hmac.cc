@@ -11,9 +11,7 @@ namespace {
 
 // RFC 2104 section 2 written out: OpenSSL's own HMAC fetches its implementation by name on every
 // use, which costs more than hashing a STUN message.
-constexpr size_t kBlockSize = 64;  // of SHA-1 and SHA-256
-
-template <size_t N>
+template <size_t N, size_t kBlockSize = 64>  // of SHA-1 and SHA-256
 std::array<uint8_t, N> hmac(const EVP_MD* type, ByteSpan key,
                             std::initializer_list<ByteSpan> parts) {
   std::array<uint8_t, kBlockSize> block{};
@@ -44,6 +42,10 @@ std::array<uint8_t, N> hmac(const EVP_MD* type, ByteSpan key,
 
 Sha1Digest hmacSha1(ByteSpan key, std::initializer_list<ByteSpan> parts) {
   return hmac<20>(EVP_sha1(), key, parts);
+}
+
+Sha512Digest hmacSha512(ByteSpan key, std::initializer_list<ByteSpan> parts) {
+  return hmac<64, 128>(EVP_sha512(), key, parts);
 }
 
 Sha256Digest hmacSha256(ByteSpan key, std::initializer_list<ByteSpan> parts) {

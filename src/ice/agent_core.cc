@@ -150,6 +150,7 @@ std::optional<SelectedPair> AgentCore::selectedPair() const {
   out.remote = pair->remote->candidate;
   out.nominated = pair->nominated;
   out.rtt = pair->rtt;
+  out.id = pair->id;
   return out;
 }
 

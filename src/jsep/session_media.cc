@@ -43,6 +43,15 @@ rtp::ExtensionMap extensionsOf(const MediaSettings& settings, bool sending) {
   return out;
 }
 
+/// Telephone events of one clock rate with the sound: they share its time line (RFC 4733 section
+/// 2.1).
+std::optional<uint8_t> eventsOf(const std::vector<sdp::CodecParams>& codecs, uint32_t clockRate) {
+  for (const sdp::CodecParams& codec : codecs) {
+    if (codec.is("telephone-event") && codec.clockRate == clockRate) return codec.payloadType;
+  }
+  return std::nullopt;
+}
+
 bool usesTransportCc(const MediaSettings& settings) {
   return extensionsOf(settings, false).has(rtp::ExtensionKind::TransportSequenceNumber) &&
          std::any_of(settings.receiveCodecs.begin(), settings.receiveCodecs.end(),
@@ -123,6 +132,9 @@ void Session::applySender(const TransceiverState& transceiver, Sender& sender, T
     config.payloadType = codec->payloadType;
     config.rtxPayloadType = rtxOf(settings.sendCodecs, codec->payloadType);
     if (config.rtxPayloadType) config.rtxSsrc = encoding.rtxSsrc;
+    config.eventPayloadType = event.kind == MediaKind::Audio
+                                  ? eventsOf(settings.sendCodecs, codec->clockRate)
+                                  : std::nullopt;
     config.codec = codec->name;
     config.clockRate = static_cast<int>(codec->clockRate);
     config.payloadFormat.h264PacketizationMode =
@@ -161,6 +173,7 @@ void Session::applyReceiver(const TransceiverState& transceiver, const MediaSett
   ReceiverConfigured event{transceiver.id.value, kindOf(transceiver), {}, settings.receive};
   const media::ReceiverId id(transceiver.id.value);
   if (!settings.receive) {
+    keepReceiveStats(transceiver.id.value);
     rtp_->removeReceiver(id, now);
     events_.push(std::move(event));
     return;
@@ -206,7 +219,37 @@ void Session::removeMedia(const std::vector<TransceiverId>& transceivers, Timest
       senders_.erase(it);
     }
     if (rtp_) rtp_->removeReceiver(media::ReceiverId(id.value), now);
+    std::erase_if(pausedStats_, [id](const auto& s) { return s.receiver.value == id.value; });
     earlyMedia_.erase(id.value);
+  }
+}
+
+void Session::keepReceiveStats(uint32_t transceiver) {
+  constexpr size_t kMaxKept = 64;
+  std::vector<media::InboundStats> all;
+  receiveStats(all);
+  std::erase_if(pausedStats_, [&](const auto& kept) { return kept.receiver.value == transceiver; });
+  for (media::InboundStats& stats : all) {
+    if (stats.receiver.value != transceiver) continue;
+    if (pausedStats_.size() == kMaxKept) pausedStats_.erase(pausedStats_.begin());
+    pausedStats_.push_back(std::move(stats));
+  }
+}
+
+void Session::receiveStats(std::vector<media::InboundStats>& out) const {
+  if (!rtp_) return;
+  rtp_->receiveStats(out);
+  const size_t present = out.size();
+  for (const media::InboundStats& kept : pausedStats_) {
+    const auto same = std::find_if(out.begin(), out.begin() + static_cast<long>(present),
+                                   [&](const media::InboundStats& s) {
+                                     return s.ssrc == kept.ssrc && s.receiver == kept.receiver;
+                                   });
+    if (same == out.begin() + static_cast<long>(present)) {
+      out.push_back(kept);
+    } else {
+      *same += kept;
+    }
   }
 }
 
@@ -259,6 +302,19 @@ void Session::sendAudio(uint32_t transceiver, const codec::EncodedAudioFrame& fr
   now = clock_.clamp(now);
   const auto stream = sendStream(transceiver);
   if (stream && !closed_) (void)rtp_->sendAudio(*stream, frame, now);
+  pumpMedia(now);
+}
+
+bool Session::canSendTone(uint32_t transceiver) const {
+  const auto stream = sendStream(transceiver);
+  const media::SendStreamConfig* config = stream && rtp_ ? rtp_->sendStream(*stream) : nullptr;
+  return config && config->active && config->eventPayloadType;
+}
+
+void Session::sendTone(uint32_t transceiver, uint8_t event, Duration duration, Timestamp now) {
+  now = clock_.clamp(now);
+  const auto stream = sendStream(transceiver);
+  if (stream && !closed_) (void)rtp_->sendTone(*stream, event, duration, now);
   pumpMedia(now);
 }
 

@@ -158,11 +158,10 @@ void AudioJitterBuffer::playPacket(AudioPlayoutUnit& out) {
     out.payload.assign(packet.payload.begin(), packet.payload.end());
   }
   const double samples = packet.samples;
-  counters_.jitterBufferDelay += (nextTime_ - packet.arrival) * samples;
-  counters_.jitterBufferTargetDelay += targetDelay() * samples;
-  counters_.jitterBufferMinimumDelay += (jitterDelay_ + kMargin) * samples;
+  counters_.jitterBufferDelay += (nextTime_ - packet.arrival).seconds() * samples;
+  counters_.jitterBufferTargetDelay += targetDelay().seconds() * samples;
+  counters_.jitterBufferMinimumDelay += (jitterDelay_ + kMargin).seconds() * samples;
   counters_.jitterBufferEmittedCount += packet.samples;
-  if (packet.redundant) ++counters_.fecPacketsReceived;
   stretch(out);
   cursor_ = packet.rtp + packet.samples;
   lastSamples_ = packet.samples;
@@ -268,7 +267,6 @@ void AudioJitterBuffer::fillStats(InboundStats& out) const {
   out.concealmentEvents = counters_.concealmentEvents;
   out.insertedSamplesForDeceleration = counters_.insertedSamplesForDeceleration;
   out.removedSamplesForAcceleration = counters_.removedSamplesForAcceleration;
-  out.fecPacketsReceived = counters_.fecPacketsReceived;
 }
 
 }  // namespace parley::media

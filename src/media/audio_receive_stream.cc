@@ -79,9 +79,15 @@ bool AudioReceiveStream::insertRed(PacketBuf packet, ByteSpan payload, const Rec
     const int64_t at = rtp - block.timestampOffset;
     const ReceiveCodec* inner = codecOf(config, block.payloadType);
     if (!inner || !isSound(*inner) || block.data.empty()) continue;
+    ++counters_.fecPacketsReceived;
+    counters_.fecBytesReceived += block.data.size();
     // Nothing was played before the first packet, so nothing is missing there.
-    if (!lastRtp_ || inner->clockRate != clockRate_) continue;
-    if (buffer_.has(at) || buffer_.isPast(at)) continue;
+    const bool needed =
+        lastRtp_ && inner->clockRate == clockRate_ && !buffer_.has(at) && !buffer_.isPast(at);
+    if (!needed) {
+      ++counters_.fecPacketsDiscarded;
+      continue;
+    }
     PacketBuf copy = environment_.pool.copyOf(block.data);
     if (!copy) continue;
     const ByteSpan data = copy.span();

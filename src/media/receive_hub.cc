@@ -149,6 +149,7 @@ void ReceiveHub::Impl::handleRtp(PacketBuf packet, const rtp::PacketView& view, 
     ++unrouted_;
     return;
   }
+  if (route.stream) route.stream->noteEcn(ecn);
   if (route.isRtx) {
     deliverRtx(std::move(packet), view, route, now);
     return;
@@ -158,6 +159,7 @@ void ReceiveHub::Impl::handleRtp(PacketBuf packet, const rtp::PacketView& view, 
     ++unrouted_;
     return;
   }
+  if (!route.stream) stream->noteEcn(ecn);
   if (stream->endedAt && now >= *stream->endedAt + kByeHold) announceStart(*stream);
   if (nextSync_.isNever()) nextSync_ = now + kSyncInterval;
   sources_.note(route.receiver->config, view, now);
@@ -378,6 +380,9 @@ void ReceiveHub::handleRtp(PacketBuf packet, const rtp::PacketView& view, Ecn ec
 }
 void ReceiveHub::handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now) {
   impl_->handleSenderReport(report, now);
+}
+void ReceiveHub::noteRoundTrip(uint32_t ssrc, Duration rtt) {
+  if (ReceiveStream* stream = impl_->router_.streamOf(ssrc)) stream->noteRoundTrip(rtt);
 }
 void ReceiveHub::handleBye(uint32_t ssrc, Timestamp now) {
   impl_->handleBye(ssrc, now);

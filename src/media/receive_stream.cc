@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "parley/base/text.h"
 #include "parley/rtp/extensions/audio_level.h"
 
 namespace parley::media {
@@ -67,8 +68,12 @@ void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
   counters_.bytesReceived += view.payload().size();
   counters_.headerBytesReceived += view.headerSize() + view.paddingSize();
   counters_.lastPacketReceived = now;
-  counters_.payloadType = codec.payloadType;
-  if (counters_.codecName != codec.name) counters_.codecName = codec.name;
+  // Telephone events do not make another codec of it.
+  if (counters_.payloadType != codec.payloadType &&
+      !equalsIgnoreCase(codec.name, "telephone-event")) {
+    counters_.payloadType = codec.payloadType;
+    counters_.codecName = codec.name;
+  }
   if (kind_ == MediaKind::Audio) {
     if (const auto level = rtp::getExtension<rtp::AudioLevel>(view, config.extensions)) {
       counters_.audioLevel = level->level == 127 ? 0 : std::pow(10.0, -level->level / 20.0);
@@ -109,6 +114,7 @@ void ReceiveStream::fillStats(InboundStats& out) const {
     out.remotePacketsSent = sr->packetCount;
     out.remoteBytesSent = sr->octetCount;
     out.remoteTimestamp = sr->ntp;
+    out.remoteReportArrival = statistics_.lastSenderReportArrival();
   }
   fillKindStats(out);
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "parley/base/driven.h"
 #include "parley/base/environment.h"
 #include "parley/base/packet_buffer.h"
 #include "parley/base/seq_num.h"
@@ -31,6 +32,16 @@ class ReceiveStream {
                     const ReceiveCodec& codec, bool recovered, Timestamp now);
   void handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now) {
     statistics_.handleSenderReport(report, now);
+  }
+  void noteEcn(Ecn ecn) {
+    if (ecn == Ecn::Ect1) ++counters_.packetsReceivedWithEct1;
+    if (ecn == Ecn::Ce) ++counters_.packetsReceivedWithCe;
+  }
+  /// How long a receiver report to this sender and its answer took together (RFC 3611 section 4.5).
+  void noteRoundTrip(Duration rtt) {
+    counters_.roundTripTime = rtt;
+    counters_.totalRoundTripTime += rtt;
+    ++counters_.roundTripTimeMeasurements;
   }
   virtual void advance(Timestamp now) = 0;
   virtual Timestamp nextDeadline() const = 0;

@@ -294,6 +294,18 @@ Result<void> RtpSession::Impl::sendAudio(SendStreamId id, const codec::EncodedAu
   return refuse(*stream, accepted, now);
 }
 
+Result<void> RtpSession::Impl::sendTone(SendStreamId id, uint8_t event, Duration duration,
+                                        Timestamp now) {
+  now = clock_.clamp(now);
+  SendStream* stream = find(id.value);
+  if (stream == nullptr) return fail(ErrorCode::NotFound, "no such send stream");
+  if (!available_) return fail(ErrorCode::InvalidState, "the transport is not connected");
+  if (!stream->config().eventPayloadType)
+    return fail(ErrorCode::NotSupported, "no payload type for telephone events is agreed");
+  stream->startTone(event, duration, now);
+  return ok();
+}
+
 void RtpSession::Impl::requestKeyFrame(ReceiverId id, Timestamp now) {
   now = clock_.clamp(now);
   hub_.requestKeyFrame(id, now);
@@ -446,16 +458,19 @@ void RtpSession::Impl::advance(Timestamp now) {
   hub_.advance(now);
   if (controller_->nextDeadline() <= now)
     applyUpdate(controller_->onProcess({now, pacer_.queuedBytes()}), now);
+  if (available_) {
+    for (const auto& stream : streams_) stream->sendTones(pacer_, now);
+  }
   if (schedule_.due(now)) sendReports(now);
   settle(now);
 }
 
 Timestamp RtpSession::Impl::nextDeadline() const {
   if (closed_) return Timestamp::never();
-  const Timestamp sending =
-      available_
-          ? earliest(pacer_.nextDeadline(), controller_->nextDeadline(), schedule_.nextDeadline())
-          : Timestamp::never();
+  if (!available_) return hub_.nextDeadline();
+  Timestamp sending =
+      earliest(pacer_.nextDeadline(), controller_->nextDeadline(), schedule_.nextDeadline());
+  for (const auto& stream : streams_) sending = earliest(sending, stream->toneDeadline());
   return earliest(sending, hub_.nextDeadline());
 }
 

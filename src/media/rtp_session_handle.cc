@@ -50,6 +50,10 @@ Result<void> RtpSession::sendAudio(SendStreamId id, const codec::EncodedAudioFra
                                    Timestamp now) {
   return impl_->sendAudio(id, frame, now);
 }
+Result<void> RtpSession::sendTone(SendStreamId id, uint8_t event, Duration duration,
+                                  Timestamp now) {
+  return impl_->sendTone(id, event, duration, now);
+}
 void RtpSession::requestKeyFrame(ReceiverId id, Timestamp now) {
   impl_->requestKeyFrame(id, now);
 }

@@ -40,6 +40,7 @@ class RtpSession::Impl {
   void close(Timestamp now);
   Result<void> sendVideo(SendStreamId id, const codec::EncodedVideoFrame& frame, Timestamp now);
   Result<void> sendAudio(SendStreamId id, const codec::EncodedAudioFrame& frame, Timestamp now);
+  Result<void> sendTone(SendStreamId id, uint8_t event, Duration duration, Timestamp now);
   void requestKeyFrame(ReceiverId id, Timestamp now);
   void decoderLostState(ReceiverId id, Timestamp now);
   void handleRtp(PacketBuf packet, Timestamp now, Ecn ecn);

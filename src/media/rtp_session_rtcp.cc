@@ -160,7 +160,10 @@ void RtpSession::Impl::handleExtendedReport(const rtcp::ExtendedReport& report, 
   }
   for (const rtcp::DlrrEntry& entry : report.dlrr) {
     // The SSRC is whichever of ours reported; the stamp itself proves that it was us.
-    if (rtt_.onEcho(entry.lastRr, entry.delaySinceLastRr, now)) updateRtt();
+    const auto rtt = rtt_.onEcho(entry.lastRr, entry.delaySinceLastRr, now);
+    if (!rtt) continue;
+    hub_.noteRoundTrip(report.senderSsrc, *rtt);
+    updateRtt();
   }
 }
 

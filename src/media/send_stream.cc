@@ -38,7 +38,7 @@ SendStream::SendStream(const Environment& environment, SendStreamId id, SendStre
   // RFC 3550 section 5.1: random starts. The sequence leaves room below the wrap, so that a
   // receiver that joins at packet one sees no wrap among the first (RFC 3711 section 3.3.1 would
   // guess wrong).
-  nextSequence_ = 1 + random.below(0x7fff);
+  firstSequence_ = nextSequence_ = 1 + random.below(0x7fff);
   nextRtxSequence_ = static_cast<uint16_t>(1 + random.below(0x7fff));
   timestampOffset_ = random.u32();
   pictureId_ = random16(random) & kPictureIdMask;
@@ -236,7 +236,17 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
   if (frame.keyFrame) ++stats_.keyFramesSent;
   stats_.frameWidth = frame.width;
   stats_.frameHeight = frame.height;
+  noteFrameSize(frame.data.size());
   return Accepted::Yes;
+}
+
+// webrtc-stats, hugeFramesSent: "an encoded size at least 2.5 times the average size".
+void SendStream::noteFrameSize(size_t bytes) {
+  const double mean =
+      frames_ == 0 ? 0 : static_cast<double>(frameBytes_) / static_cast<double>(frames_);
+  if (frames_ > 0 && static_cast<double>(bytes) >= 2.5 * mean) ++stats_.hugeFramesSent;
+  ++frames_;
+  frameBytes_ += bytes;
 }
 
 SendStream::Accepted SendStream::sendAudio(const codec::EncodedAudioFrame& frame, Pacer& pacer,
@@ -249,6 +259,7 @@ SendStream::Accepted SendStream::sendAudio(const codec::EncodedAudioFrame& frame
   plan.timestamp = frame.rtpTimestamp + timestampOffset_;
   lastTimestamp_ = plan.timestamp;
   lastFrameTime_ = frame.capture;
+  if (tone_.isPlaying(now)) return Accepted::Yes;
   if (frame.dtx)
     return Accepted::Yes;  // the gap in the timestamps says it (RFC 7587 section 3.1.3)
   captureTimeDue_ = config_.extensions.has(rtp::ExtensionKind::AbsCaptureTime) &&

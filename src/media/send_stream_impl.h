@@ -14,6 +14,7 @@
 
 #include "media/history.h"
 #include "media/pacer.h"
+#include "media/tone_sender.h"
 
 namespace parley::media {
 
@@ -41,6 +42,11 @@ class SendStream {
   enum class Accepted : uint8_t { Yes, NoRoom, Unfit, AwaitingKeyFrame };
   Accepted sendVideo(const codec::EncodedVideoFrame& frame, Pacer& pacer, Timestamp now);
   Accepted sendAudio(const codec::EncodedAudioFrame& frame, Pacer& pacer, Timestamp now);
+
+  /// In place of sound until it is over.
+  void startTone(uint8_t event, Duration duration, Timestamp now);
+  void sendTones(Pacer& pacer, Timestamp now);
+  Timestamp toneDeadline() const { return tone_.nextDeadline(); }
 
   // --- packets out
   bool keepsHistory() const { return config_.nack; }
@@ -91,7 +97,10 @@ class SendStream {
   rtp::Vp9Descriptor describeVp9(const codec::EncodedVideoFrame& frame, const codec::Vp9Info& info);
   bool enqueue(PacketBuf packet, int64_t sequence, PacketType type, Pacer& pacer, Timestamp now);
   void buildRtx(const rtp::PacketView& original, PacketBuf& out);
+  /// Extrapolated from the last frame.
+  uint32_t timestampAt(Timestamp now) const;
   bool takeRetransmissionBudget(size_t bytes, Timestamp now);
+  void noteFrameSize(size_t bytes);
 
   const Environment& environment_;
   SendStreamId id_;
@@ -101,6 +110,7 @@ class SendStream {
   std::unique_ptr<rtp::Packetizer> packetizer_;
   SendHistory history_;
 
+  int64_t firstSequence_;
   int64_t nextSequence_;
   uint16_t nextRtxSequence_;
   uint32_t timestampOffset_;
@@ -113,6 +123,7 @@ class SendStream {
   /// The peer has told a report about the SSRC, so it needs no mid and rid any more (RFC 8852).
   bool acknowledged_ = false;
 
+  ToneSender tone_;
   uint32_t lastTimestamp_ = 0;  ///< of the last frame, with offset
   Timestamp lastFrameTime_;     ///< its capture time
   std::optional<Timestamp> lastSent_;
@@ -125,6 +136,8 @@ class SendStream {
   std::optional<Timestamp> budgetTime_;
   uint64_t reportPackets_ = 0;
   uint64_t reportOctets_ = 0;
+  uint64_t frames_ = 0;
+  uint64_t frameBytes_ = 0;
   SendStreamStats stats_;
 };
 

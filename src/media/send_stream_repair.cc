@@ -1,4 +1,5 @@
-// SendStream: what happens to packets after they were cut: history, repetition, padding, reports.
+// SendStream: what happens to packets after they were cut: history, repetition, padding, reports;
+// and telephone events, which are no frames.
 
 #include <algorithm>
 
@@ -178,6 +179,10 @@ void SendStream::onReportBlock(const rtp::rtcp::ReportBlock& block, std::optiona
   RemoteInboundStats& remote = *stats_.remote;
   remote.updated = now;
   remote.packetsLost = block.cumulativeLost;
+  // RFC 3550 section 6.4.1: lost is expected less received, counted from the first packet.
+  const int64_t expected = static_cast<int64_t>(block.extendedHighestSequence) - firstSequence_ + 1;
+  remote.packetsReceived =
+      static_cast<uint64_t>(std::max<int64_t>(expected - block.cumulativeLost, 0));
   remote.fractionLost = block.fractionLost / 256.0;
   remote.jitterSeconds = static_cast<double>(block.jitter) / std::max(1, config_.clockRate);
   if (!rtt) return;
@@ -186,13 +191,41 @@ void SendStream::onReportBlock(const rtp::rtcp::ReportBlock& block, std::optiona
   ++remote.roundTripTimeMeasurements;
 }
 
+uint32_t SendStream::timestampAt(Timestamp now) const {
+  const double ticks = (now - lastFrameTime_).seconds() * config_.clockRate;
+  return lastTimestamp_ + static_cast<uint32_t>(static_cast<int64_t>(ticks));
+}
+
+void SendStream::startTone(uint8_t event, Duration duration, Timestamp now) {
+  // RFC 4733 section 2.1: the stream's own time line, also while there is no sound.
+  tone_.start(event, duration, timestampAt(now), config_.clockRate, now);
+}
+
+void SendStream::sendTones(Pacer& pacer, Timestamp now) {
+  ToneSender::Packet due;
+  while (tone_.poll(now, due)) {
+    PacketBuf packet = environment_.pool.allocate();
+    if (!packet || !config_.eventPayloadType) continue;
+    PacketPlan plan;
+    plan.marker = due.marker;
+    plan.timestamp = due.timestamp;
+    rtp::PacketHeader h = header(plan, static_cast<uint16_t>(nextSequence_));
+    h.payloadType = *config_.eventPayloadType;
+    rtp::PacketWriter writer(packet, h, {}, form_);
+    addExtensions(writer, plan);
+    ByteWriter payload(writer.beginPayload());
+    due.event.write(payload);
+    writer.finish(payload.size());
+    if (enqueue(std::move(packet), nextSequence_, PacketType::Audio, pacer, now)) ++nextSequence_;
+  }
+}
+
 rtp::rtcp::SenderReport SendStream::senderReport(const WallClock& clock, Timestamp now) const {
   rtp::rtcp::SenderReport report;
   report.senderSsrc = config_.ssrc;
   report.ntp = clock.ntpAt(now);
   // RFC 3550 section 6.4.1: the media time of the same instant, extrapolated from the last frame.
-  const double ticks = (now - lastFrameTime_).seconds() * config_.clockRate;
-  report.rtpTimestamp = lastTimestamp_ + static_cast<uint32_t>(static_cast<int64_t>(ticks));
+  report.rtpTimestamp = timestampAt(now);
   report.packetCount = static_cast<uint32_t>(reportPackets_);
   report.octetCount = static_cast<uint32_t>(reportOctets_);
   return report;

@@ -248,9 +248,9 @@ void VideoReceiveStream::hand(AssembledFrame& frame, Timestamp playout, Timestam
   out.lastPacketArrival = frame.lastArrival;
   out.playoutTime = playout;
   out.captureTime = frame.captureTime ? frame.captureTime : captureTimeOf(out.rtpTimestamp);
-  counters_.jitterBufferDelay += now - frame.firstArrival;
-  counters_.jitterBufferTargetDelay += buffer_.targetDelay();
-  counters_.jitterBufferMinimumDelay += buffer_.jitterDelay();
+  counters_.jitterBufferDelay += (now - frame.firstArrival).seconds();
+  counters_.jitterBufferTargetDelay += buffer_.targetDelay().seconds();
+  counters_.jitterBufferMinimumDelay += buffer_.jitterDelay().seconds();
   ++counters_.jitterBufferEmittedCount;
 }
 

@@ -17,6 +17,15 @@ constexpr Duration kGatheringDelay = Duration::micros(1);
 // generation.
 constexpr size_t kMaxNames = 64;
 
+void addTraffic(PairTraffic& sum, const PairTraffic& more) {
+  sum.packetsSent += more.packetsSent;
+  sum.bytesSent += more.bytesSent;
+  sum.packetsReceived += more.packetsReceived;
+  sum.bytesReceived += more.bytesReceived;
+  sum.packetsDiscarded += more.packetsDiscarded;
+  sum.bytesDiscarded += more.bytesDiscarded;
+}
+
 }  // namespace
 
 PeerTransport::PeerTransport(Environment& environment, TransportConfig config)
@@ -96,7 +105,19 @@ bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass) {
   out.from = path->local;
   out.txClass = txClass;
   out.data = std::move(packet);
-  return queue(std::move(out));
+  const size_t size = out.data.size();
+  const bool queued = queue(std::move(out));
+  if (traffic_.empty()) return queued;
+  PairTraffic& traffic = traffic_.back();
+  if (queued) {
+    ++traffic.packetsSent;
+    traffic.bytesSent += size;
+    traffic.lastSent = clock_.last();
+  } else {
+    ++traffic.packetsDiscarded;
+    traffic.bytesDiscarded += size;
+  }
+  return queued;
 }
 
 /// Sends through the socket, or through the relay or TCP connection that stands for one.
@@ -225,6 +246,12 @@ void PeerTransport::handleDatagram(Datagram&& datagram, Timestamp now) {
     return;
   }
   memory_.heardAt = now;
+  if (!traffic_.empty()) {
+    PairTraffic& traffic = traffic_.back();
+    ++traffic.packetsReceived;
+    traffic.bytesReceived += datagram.data.size();
+    traffic.lastReceived = now;
+  }
   if (packetClass == PacketClass::Dtls) {
     handleDtls(std::move(datagram.data), now);
     return;
@@ -303,6 +330,7 @@ void PeerTransport::onSelectedPair(Timestamp now) {
   events_.push_back(SelectedPairChange{});
   notePath(now);
   const auto pair = agent_.selectedPair();
+  followTraffic(pair ? std::optional(pair->id) : std::nullopt);
   if (!pair) return;
   gatherer_.stopKeepalives();
   if (pair->rtt) {
@@ -313,6 +341,39 @@ void PeerTransport::onSelectedPair(Timestamp now) {
   // awaited.
   if (dtlsStarted_) dtls_->resendFlightNow(now);
   if (renewal_ && renewal_->started) renewal_->dtls->resendFlightNow(now);
+}
+
+// Traffic is counted for the pair in use, which is the last of the list.
+void PeerTransport::followTraffic(std::optional<uint32_t> pair) {
+  constexpr size_t kMaxPairs = 16;
+  if (pair == selectedPair_) return;
+  selectedPair_ = pair;
+  ++counters_.selectedPairChanges;
+  if (!pair) return;
+  const auto known = std::find_if(traffic_.begin(), traffic_.end(),
+                                  [&](const PairTraffic& t) { return t.pair == *pair; });
+  if (known != traffic_.end()) {
+    std::rotate(known, known + 1, traffic_.end());
+    return;
+  }
+  if (traffic_.size() == kMaxPairs) {
+    addTraffic(formerTraffic_, traffic_.front());
+    traffic_.erase(traffic_.begin());
+  }
+  traffic_.push_back({*pair});
+}
+
+// The agent that numbered them is gone.
+void PeerTransport::forgetTraffic() {
+  followTraffic(std::nullopt);
+  formerTraffic_ = totalTraffic();
+  traffic_.clear();
+}
+
+PairTraffic PeerTransport::totalTraffic() const {
+  PairTraffic total = formerTraffic_;
+  for (const PairTraffic& traffic : traffic_) addTraffic(total, traffic);
+  return total;
 }
 
 void PeerTransport::pump(Timestamp now) {

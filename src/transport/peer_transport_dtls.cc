@@ -256,6 +256,7 @@ void PeerTransport::reset(Timestamp now) {
   dtlsStarted_ = sctpStarted_ = mediaExpected_ = srtpRequired_ = false;
   memory_ = Memory{.timeline = std::move(memory_.timeline)};
   agent_ = ice::Agent(environment_, config_.ice);
+  forgetTraffic();
   names_.clear();
   gathering_ = GatheringState::New;
   gatherAt_ = Timestamp::never();

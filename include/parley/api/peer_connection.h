@@ -136,7 +136,11 @@ class PARLEY_EXPORT PeerConnection {
   /// RTCSctpTransport.maxMessageSize; 0 before the transport exists.
   uint64_t maxMessageSize() const;
 
-  void getStats(Completion<StatsReport> done);
+  /// What webrtc-stats tells of the whole connection. On a closed one: as it was then.
+  void getStats(Completion<StatsReport> done) { getStats({}, std::move(done)); }
+  /// Of the sender or receiver that has this track, and what it refers to; of everything without a
+  /// track. InvalidAccess if none has it, or more than one (W3C 8.2).
+  void getStats(const MediaStreamTrack& track, Completion<StatsReport> done);
   /// What has happened so far, and in one line why the connection works or does not. At any time;
   /// once closed it says just that.
   Diagnosis diagnose() const;

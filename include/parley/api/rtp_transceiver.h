@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "parley/api/dtmf_sender.h"
 #include "parley/api/media_track.h"
+#include "parley/api/stats_report.h"
 #include "parley/api/transports.h"
 #include "parley/base/export.h"
 #include "parley/base/result.h"
@@ -150,6 +152,10 @@ class PARLEY_EXPORT RtpSender {
   static RtpCapabilities getCapabilities(MediaKind kind);
   /// Empty until a description has given the transceiver a section.
   DtlsTransport transport() const;
+  /// Empty for video.
+  DtmfSender dtmf() const;
+  /// outbound-rtp of this sender and what it refers to (webrtc-pc section 8.3).
+  void getStats(std::function<void(Result<StatsReport>)> done) const;
 
   RtpSender(std::shared_ptr<api_internal::PeerConnectionCore> core, uint32_t transceiver)
       : core_(std::move(core)), transceiver_(transceiver) {}
@@ -181,6 +187,8 @@ class PARLEY_EXPORT RtpReceiver {
   std::optional<double> jitterBufferTarget() const;
   /// Range outside 0 to 4000.
   Result<void> setJitterBufferTarget(std::optional<double> milliseconds);
+  /// inbound-rtp of this receiver and what it refers to (webrtc-pc section 8.3).
+  void getStats(std::function<void(Result<StatsReport>)> done) const;
   /// Asks the peer for a key frame (PLI); at most one per 300 ms leaves.
   void requestKeyFrame();
 

@@ -56,6 +56,8 @@ class PARLEY_EXPORT VideoEncoder {
   virtual bool poll(EncodedVideoFrame& out) = 0;
   virtual void setRates(DataRate target, double framerate) = 0;
   virtual std::string_view implementationName() const = 0;
+  /// Whether hardware does it (webrtc-stats powerEfficientEncoder).
+  virtual bool powerEfficient() const { return false; }
 };
 
 enum class DecodeStatus : uint8_t {
@@ -76,9 +78,13 @@ class PARLEY_EXPORT VideoDecoder {
   virtual ~VideoDecoder() = default;
   /// Never fails on hostile bytes other than by its status. `out` is written only for Ok.
   virtual DecodeStatus decode(const EncodedVideoView& frame, VideoFrame& out) = 0;
+  /// Quantizer of the picture decoded last, in the codec's own scale; -1 unknown.
+  virtual int lastQp() const { return -1; }
   /// Forgets all references; the next frame must be a key frame.
   virtual void reset() = 0;
   virtual std::string_view implementationName() const = 0;
+  /// Whether hardware does it (webrtc-stats powerEfficientDecoder).
+  virtual bool powerEfficient() const { return false; }
 };
 
 /// Creates encoders and keeps nothing. Implement it to plug in a hardware encoder. Thread rule: any

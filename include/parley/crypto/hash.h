@@ -15,6 +15,7 @@ namespace parley::crypto {
 using Md5Digest = std::array<uint8_t, 16>;
 using Sha1Digest = std::array<uint8_t, 20>;
 using Sha256Digest = std::array<uint8_t, 32>;
+using Sha512Digest = std::array<uint8_t, 64>;
 
 // Each takes its message in parts, hashed as if they were joined.
 PARLEY_EXPORT Md5Digest md5(std::initializer_list<ByteSpan> parts);

@@ -99,6 +99,7 @@ struct SelectedPair {
   Candidate remote;
   bool nominated = false;  ///< false while data already flows on a pair that merely works
   std::optional<Duration> rtt;
+  uint32_t id = 0;  ///< PairStats::id
 };
 
 enum class PairState : uint8_t { Frozen, Waiting, InProgress, Succeeded, Failed };

@@ -199,6 +199,10 @@ class PARLEY_EXPORT Session {
   // Media. Frames of a transceiver that does not send are dropped.
   void sendVideo(uint32_t transceiver, const codec::EncodedVideoFrame& frame, Timestamp now);
   void sendAudio(uint32_t transceiver, const codec::EncodedAudioFrame& frame, Timestamp now);
+  /// Whether telephone events are agreed with what a transceiver sends at present.
+  bool canSendTone(uint32_t transceiver) const;
+  /// See RtpSession::sendTone.
+  void sendTone(uint32_t transceiver, uint8_t event, Duration duration, Timestamp now);
   void requestKeyFrame(uint32_t transceiver, Timestamp now);
   void decoderLostState(uint32_t transceiver, Timestamp now);
   /// The application's own bound on what a sender may produce.
@@ -211,6 +215,9 @@ class PARLEY_EXPORT Session {
   bool pollAudio(media::AudioPlayoutUnit& out);
   /// Null as long as the connection has had no media.
   const media::RtpSession* rtp() const { return rtp_.get(); }
+  /// RtpSession::receiveStats, with what came before a receiver paused: a direction that changes to
+  /// and fro ends no stream (webrtc-stats section 5).
+  void receiveStats(std::vector<media::InboundStats>& out) const;
   std::optional<media::SendStreamId> sendStream(uint32_t transceiver) const;
   std::optional<uint32_t> transceiverOf(media::SendStreamId stream) const;
 
@@ -289,6 +296,7 @@ class PARLEY_EXPORT Session {
   void updateRtpConfig(const MediaSettings& settings, Timestamp now);
   void onRtpEvent(const media::RtpEvent& event);
   void removeMedia(const std::vector<TransceiverId>& transceivers, Timestamp now);
+  void keepReceiveStats(uint32_t transceiver);
   void advanceMedia(Timestamp now);
   void pumpMedia(Timestamp now);
   void onDtlsForMedia(Timestamp now);
@@ -320,6 +328,7 @@ class PARLEY_EXPORT Session {
   /// Transceivers whose media overtook the answer that announces it: their unmuting follows their
   /// TrackAdded.
   std::set<uint32_t> earlyMedia_;
+  std::vector<media::InboundStats> pausedStats_;  ///< of sources that receivers had before a pause
   bool mediaAvailable_ = false;
   struct MediaRoute {
     IpAddress local;

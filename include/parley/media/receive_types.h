@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "parley/base/bytes.h"
+#include "parley/base/export.h"
 #include "parley/base/inline_vector.h"
 #include "parley/base/strong_id.h"
 #include "parley/base/time.h"
@@ -133,6 +134,8 @@ struct InboundStats {
   std::string codecName;
 
   uint64_t packetsReceived = 0;
+  uint64_t packetsReceivedWithEct1 = 0;  ///< RFC 3168 codepoint 01
+  uint64_t packetsReceivedWithCe = 0;    ///< congestion experienced
   int64_t packetsLost = 0;
   double jitter = 0;  ///< seconds
   uint64_t bytesReceived = 0;
@@ -144,9 +147,11 @@ struct InboundStats {
   uint32_t nackCount = 0;
   uint64_t malformedPackets = 0;  ///< ours: payloads that did not parse
 
-  Duration jitterBufferDelay;
-  Duration jitterBufferTargetDelay;
-  Duration jitterBufferMinimumDelay;
+  // Seconds, summed over frames, or over samples for audio: 48000 of them in every second would
+  // overflow a Duration within days.
+  double jitterBufferDelay = 0;
+  double jitterBufferTargetDelay = 0;
+  double jitterBufferMinimumDelay = 0;
   uint64_t jitterBufferEmittedCount = 0;  ///< frames, or samples for audio
 
   // Video
@@ -166,7 +171,9 @@ struct InboundStats {
   uint64_t concealmentEvents = 0;
   uint64_t insertedSamplesForDeceleration = 0;
   uint64_t removedSamplesForAcceleration = 0;
-  uint64_t fecPacketsReceived = 0;   ///< redundant blocks (RED) used in place of a lost packet
+  uint64_t fecPacketsReceived = 0;   ///< redundant blocks (RED)
+  uint64_t fecBytesReceived = 0;     ///< in them
+  uint64_t fecPacketsDiscarded = 0;  ///< those that were not needed or came too late
   std::optional<double> audioLevel;  ///< 0..1 linear, from the audio level extension
 
   // What the sender says of itself (remote-outbound-rtp)
@@ -174,6 +181,13 @@ struct InboundStats {
   uint32_t remotePacketsSent = 0;
   uint32_t remoteBytesSent = 0;
   std::optional<NtpTime> remoteTimestamp;
+  Timestamp remoteReportArrival;  ///< of the newest report
+  std::optional<Duration> roundTripTime;
+  Duration totalRoundTripTime;
+  uint64_t roundTripTimeMeasurements = 0;
+
+  /// Adds what an earlier stream of the same source has counted.
+  PARLEY_EXPORT InboundStats& operator+=(const InboundStats& earlier);
 };
 
 /// One entry of getSynchronizationSources() or getContributingSources() (webrtc-pc section 5.3).

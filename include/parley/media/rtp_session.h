@@ -108,6 +108,9 @@ class PARLEY_EXPORT RtpSession {
   /// error the stream refuses delta frames until the next key frame.
   Result<void> sendVideo(SendStreamId id, const codec::EncodedVideoFrame& frame, Timestamp now);
   Result<void> sendAudio(SendStreamId id, const codec::EncodedAudioFrame& frame, Timestamp now);
+  /// Sends a telephone event (RFC 4733) of this length, in place of the stream's sound meanwhile.
+  /// Errors: NotFound, InvalidState (no network), NotSupported (no event payload type).
+  Result<void> sendTone(SendStreamId id, uint8_t event, Duration duration, Timestamp now);
   /// Asks the sender for a key frame, rate-limited. Frames go on coming.
   void requestKeyFrame(ReceiverId id, Timestamp now);
   /// The decoder cannot go on without a key frame: asks for one, and hands out nothing else until

@@ -25,6 +25,8 @@ struct SendStreamConfig {
   std::optional<uint32_t> rtxSsrc;  ///< 0 = drawn; nullopt = no RTX
   uint8_t payloadType = 0;
   std::optional<uint8_t> rtxPayloadType;
+  /// Of telephone events with this stream's clock rate; nullopt = none can be sent.
+  std::optional<uint8_t> eventPayloadType;
   std::string codec;  ///< encoding name of SDP; keys the payload format
   int clockRate = 90'000;
   rtp::PayloadFormatParameters payloadFormat;
@@ -39,6 +41,7 @@ struct SendStreamConfig {
 /// What the peer reports about one of our streams (webrtc-stats remote-inbound-rtp).
 struct RemoteInboundStats {
   Timestamp updated;
+  uint64_t packetsReceived = 0;
   int64_t packetsLost = 0;
   double fractionLost = 0;
   double jitterSeconds = 0;
@@ -65,6 +68,8 @@ struct SendStreamStats {
   uint64_t paddingPacketsSent = 0;
   uint64_t framesSent = 0;
   uint64_t keyFramesSent = 0;
+  /// Of at least 2.5 times the mean size of the frames before.
+  uint64_t hugeFramesSent = 0;
   uint64_t framesDropped = 0;  ///< did not fit in the pacer or the packet pool
   uint32_t nackCount = 0;
   uint32_t pliCount = 0;

@@ -79,16 +79,33 @@ struct RtpPacket {
 };
 
 struct TransportCounters {
+  // Everything, connectivity checks included.
   uint64_t bytesSent = 0;
   uint64_t bytesReceived = 0;
   uint64_t packetsSent = 0;
   uint64_t packetsReceived = 0;
+  /// RFC 8445: how often the pair that carries data became another one, none included.
+  uint32_t selectedPairChanges = 0;
   uint64_t droppedUnknownClass = 0;
   uint64_t droppedUnknownSource = 0;  ///< not from a pair that ICE has authenticated
   uint64_t droppedBeforeKeys = 0;     ///< SRTP before DTLS was done
   uint64_t droppedUnauthentic = 0;    ///< SRTP that failed its check
   uint64_t droppedNoPath = 0;         ///< nothing selected to send on
   uint64_t droppedQueueFull = 0;
+};
+
+/// What a candidate pair has carried while it was the selected one: DTLS, SRTP and what is within,
+/// without connectivity checks. Bytes are those of the UDP payload.
+struct PairTraffic {
+  uint32_t pair = 0;  ///< ice::PairStats::id
+  uint64_t packetsSent = 0;
+  uint64_t bytesSent = 0;
+  uint64_t packetsReceived = 0;
+  uint64_t bytesReceived = 0;
+  uint64_t packetsDiscarded = 0;  ///< the queue to the socket was full
+  uint64_t bytesDiscarded = 0;
+  std::optional<Timestamp> lastSent{};
+  std::optional<Timestamp> lastReceived{};
 };
 
 /// One bundled transport: a machine. RTP waits in a queue of 512 packets; the newest is dropped
@@ -186,6 +203,10 @@ class PARLEY_EXPORT PeerTransport {
   void close(Timestamp now);
 
   const TransportCounters& counters() const { return counters_; }
+  /// Of the pairs that were selected lately (the last 16), the present one last.
+  const std::vector<PairTraffic>& pairTraffic() const { return traffic_; }
+  /// The sum over all that ever were.
+  PairTraffic totalTraffic() const;
 
   /// What has happened so far and what it means. Takes a look at everything: not for every packet.
   Diagnosis diagnose(Timestamp now) const;
@@ -226,6 +247,8 @@ class PARLEY_EXPORT PeerTransport {
   void noteDtls(const dtls::Event& event, Timestamp now);
   void noteSctp(Timestamp now);
 
+  void followTraffic(std::optional<uint32_t> pair);
+  void forgetTraffic();
   bool queueOnPath(PacketBuf packet, TxClass txClass);
   bool queue(TxPacket&& packet);
   void pollGatherer();
@@ -288,6 +311,9 @@ class PARLEY_EXPORT PeerTransport {
     size_t largestSent = 0;
   };
   Memory memory_;
+  std::vector<PairTraffic> traffic_;
+  PairTraffic formerTraffic_;  ///< of pairs no longer in the list
+  std::optional<uint32_t> selectedPair_;
 };
 
 }  // namespace parley::transport

@@ -234,7 +234,9 @@ TEST_F(AudioReceiveTest, RedundantBlocksFillTheGaps) {
   }
   run(Duration::millis(100));
   EXPECT_EQ(units(UnitKind::Packet), 20u);
-  EXPECT_EQ(statsOf(0x1111).fecPacketsReceived, 1u);
+  EXPECT_EQ(statsOf(0x1111).fecPacketsReceived, 18u);
+  EXPECT_EQ(statsOf(0x1111).fecBytesReceived, 18u * 4);
+  EXPECT_EQ(statsOf(0x1111).fecPacketsDiscarded, 17u);
   size_t copies = 0;
   for (const auto& u : units_) copies += u.payload == parley::test::fromHex("0800aaaa");
   EXPECT_EQ(copies, 1u);

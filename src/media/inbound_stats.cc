@@ -1,0 +1,43 @@
+#include "parley/media/receive_types.h"
+
+namespace parley::media {
+
+InboundStats& InboundStats::operator+=(const InboundStats& earlier) {
+  packetsReceived += earlier.packetsReceived;
+  packetsReceivedWithEct1 += earlier.packetsReceivedWithEct1;
+  packetsReceivedWithCe += earlier.packetsReceivedWithCe;
+  packetsLost += earlier.packetsLost;
+  bytesReceived += earlier.bytesReceived;
+  headerBytesReceived += earlier.headerBytesReceived;
+  packetsDiscarded += earlier.packetsDiscarded;
+  retransmittedPacketsReceived += earlier.retransmittedPacketsReceived;
+  retransmittedBytesReceived += earlier.retransmittedBytesReceived;
+  nackCount += earlier.nackCount;
+  malformedPackets += earlier.malformedPackets;
+  jitterBufferDelay += earlier.jitterBufferDelay;
+  jitterBufferTargetDelay += earlier.jitterBufferTargetDelay;
+  jitterBufferMinimumDelay += earlier.jitterBufferMinimumDelay;
+  jitterBufferEmittedCount += earlier.jitterBufferEmittedCount;
+  pliCount += earlier.pliCount;
+  firCount += earlier.firCount;
+  framesReceived += earlier.framesReceived;
+  framesAssembledFromMultiplePackets += earlier.framesAssembledFromMultiplePackets;
+  totalAssemblyTime += earlier.totalAssemblyTime;
+  keyFramesReceived += earlier.keyFramesReceived;
+  framesDropped += earlier.framesDropped;
+  totalSamplesReceived += earlier.totalSamplesReceived;
+  concealedSamples += earlier.concealedSamples;
+  silentConcealedSamples += earlier.silentConcealedSamples;
+  concealmentEvents += earlier.concealmentEvents;
+  insertedSamplesForDeceleration += earlier.insertedSamplesForDeceleration;
+  removedSamplesForAcceleration += earlier.removedSamplesForAcceleration;
+  fecPacketsReceived += earlier.fecPacketsReceived;
+  fecBytesReceived += earlier.fecBytesReceived;
+  fecPacketsDiscarded += earlier.fecPacketsDiscarded;
+  reportsReceived += earlier.reportsReceived;
+  totalRoundTripTime += earlier.totalRoundTripTime;
+  roundTripTimeMeasurements += earlier.roundTripTimeMeasurements;
+  return *this;
+}
+
+}  // namespace parley::media
