@@ -163,6 +163,17 @@ struct Js<std::vector<T>, std::enable_if_t<!std::is_same_v<std::vector<T>, Bytes
   }
 };
 
+template <class T>
+struct Js<std::map<std::string, T>> {
+  static napi_value to(napi_env env, const std::map<std::string, T>& value) {
+    napi_value out;
+    napi_create_object(env, &out);
+    for (const auto& [key, item] : value)
+      napi_set_named_property(env, out, key.c_str(), Js<T>::to(env, item));
+    return out;
+  }
+};
+
 template <class... T>
 struct Js<std::variant<T...>> {
   static napi_value to(napi_env env, const std::variant<T...>& value) {
