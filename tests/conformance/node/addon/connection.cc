@@ -161,6 +161,9 @@ Result<void> setDirection(const Context&, Pc pc, uint32_t id, TransceiverDirecti
 std::optional<TransceiverDirection> currentDirection(const Context&, Pc pc, uint32_t id) {
   return transceiver(pc, id).currentDirection();
 }
+bool stopped(const Context&, Pc pc, uint32_t id) {
+  return transceiver(pc, id).stopped();
+}
 Result<void> stop(const Context&, Pc pc, uint32_t id) {
   return transceiver(pc, id).stop();
 }
@@ -263,6 +266,7 @@ void addConnectionFunctions(napi_env env, napi_value exports) {
   PARLEY_NODE_ADD(direction);
   PARLEY_NODE_ADD(setDirection);
   PARLEY_NODE_ADD(currentDirection);
+  PARLEY_NODE_ADD(stopped);
   PARLEY_NODE_ADD(stop);
   PARLEY_NODE_ADD(setCodecPreferences);
   PARLEY_NODE_ADD(extensionsToNegotiate);

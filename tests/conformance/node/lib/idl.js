@@ -187,6 +187,15 @@ function args(list, what, overloads) {
   return out;
 }
 
+// Browsers have the helper methods of iterators, Node has them from version 22 on.
+const iteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf(new Map().values()));
+const helpers = ['find', 'filter', 'map', 'some', 'every', 'reduce', 'flatMap'];
+function withHelpers(iterator) {
+  if (iteratorPrototype.find) return iterator;
+  for (const name of helpers) Object.defineProperty(iterator, name, { value: (...given) => [...iterator][name](...given) });
+  return Object.defineProperty(iterator, 'toArray', { value: () => [...iterator] });
+}
+
 // --- brands --------------------------------------------------------------------------------------
 
 function isA(object, name) {
@@ -268,9 +277,9 @@ const rt = {
         get size() { return map(this).size; },
         get(key) { return args(arguments, `${name}.get`, [[['key', DOMString, {}]]]) && map(this).get(String(key)); },
         has(key) { return args(arguments, `${name}.has`, [[['key', DOMString, {}]]]) && map(this).has(String(key)); },
-        entries() { return map(this).entries(); },
-        keys() { return map(this).keys(); },
-        values() { return map(this).values(); },
+        entries() { return withHelpers(map(this).entries()); },
+        keys() { return withHelpers(map(this).keys()); },
+        values() { return withHelpers(map(this).values()); },
         forEach(callback) {
           const own = map(this);
           const [fn] = args(arguments, `${name}.forEach`, [[['callback', types.callback, {}]]]);

@@ -33,13 +33,18 @@ function toException(error) {
   return new DOMException(error.message, error.name);
 }
 
+// How many calls of pages into the library are running.
+let calls = 0;
 const native = {};
 for (const [name, fn] of Object.entries(addon)) {
   native[name] = (...given) => {
+    calls += 1;
     try {
       return fn(...given);
     } catch (error) {
       throw toException(error);
+    } finally {
+      calls -= 1;
     }
   };
 }
@@ -74,7 +79,7 @@ function cycle() {
 
 /// What the library reports. In the midst of a call from JavaScript only promises are settled; events are tasks.
 function deliver(task) {
-  if (driving) run(task);
+  if (driving && calls === 0) run(task);
   else {
     deferred.push(task);
     addon.wake();
@@ -87,7 +92,7 @@ function operation(start) {
     start((error, value) => {
       if (error) reject(toException(error));
       else resolve(value);
-      if (driving) drain();
+      if (driving && calls === 0) drain();
     });
   });
 }

@@ -13,10 +13,14 @@ const { candidateOf, generateCertificate, statsReport } = require('./values.js')
 // A machine without a network still can speak to itself.
 const lonely = () => Object.values(os.networkInterfaces()).flat().every((address) => address.internal);
 
+// webrtc-pc 4.4.1.6: `urls` is a list from here on.
+function normalized(given) {
+  return { ...given, iceServers: given.iceServers.map((server) => ({ ...server, urls: [server.urls].flat() })) };
+}
+
 function nativeConfiguration(given) {
   return {
-    ...given,
-    iceServers: given.iceServers.map((server) => ({ ...server, urls: [server.urls].flat() })),
+    ...normalized(given),
     certificates: given.certificates.map((certificate) => rt.of(certificate).native),
     includeLoopback: lonely(),
   };
@@ -25,7 +29,7 @@ function nativeConfiguration(given) {
 class PeerConnection {
   constructor(wrapper, configuration) {
     this.wrapper = wrapper;
-    this.configuration = configuration;
+    this.configuration = normalized(configuration);
     this.channels = new Set();
     this.transceivers = new Map();
     this.transports = new Map();
@@ -127,7 +131,7 @@ class PeerConnection {
     }
     const given = nativeConfiguration(configuration);
     native.setConfiguration(this.native, { ...given, certificates: given.certificates });
-    this.configuration = { ...configuration, certificates: before };
+    this.configuration = { ...normalized(configuration), certificates: before };
   }
 
   close() {

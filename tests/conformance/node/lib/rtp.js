@@ -26,6 +26,7 @@ class Transceiver {
   get mid() { return native.mid(this.pc.native, this.id); }
   get direction() { return native.direction(this.pc.native, this.id); }
   set direction(value) { this.pc.used(); native.setDirection(this.pc.native, this.id, value); }
+  get stopped() { return native.stopped(this.pc.native, this.id); }
   get currentDirection() { return native.currentDirection(this.pc.native, this.id); }
   stop() { this.pc.used(); native.stop(this.pc.native, this.id); }
   setCodecPreferences(codecs) { native.setCodecPreferences(this.pc.native, this.id, codecs); }
@@ -61,9 +62,9 @@ class Sender {
     return operation((done) => native.replaceTrack(this.pc.native, this.id, track ? rt.of(track).native : null, done));
   }
   getParameters() { return sendParameters(native.senderParameters(this.pc.native, this.id)); }
-  setParameters(parameters, options) {
+  setParameters(parameters) {
     this.pc.used();
-    return operation((done) => native.setParameters(this.pc.native, this.id, parameters, options, done));
+    return operation((done) => native.setParameters(this.pc.native, this.id, parameters, done));
   }
   setStreams(...streams) { native.setStreams(this.pc.native, this.id, streamIds(streams)); }
   getStats() {
@@ -83,7 +84,8 @@ class Receiver {
   get transport() { return native.hasTransport(this.pc.native, this.id) ? this.pc.transport('dtls') : null; }
   getParameters() {
     const given = native.receiverParameters(this.pc.native, this.id);
-    return { ...present(given), codecs: given.codecs.map(codec) };
+    const { reducedSize } = given.rtcp;
+    return { ...present(given), rtcp: { reducedSize }, codecs: given.codecs.map(codec) };
   }
   getContributingSources() { return present(native.contributingSources(this.pc.native, this.id)); }
   getSynchronizationSources() { return present(native.synchronizationSources(this.pc.native, this.id)); }
