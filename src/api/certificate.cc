@@ -6,10 +6,12 @@
 
 namespace parley {
 
-Result<Certificate> Certificate::generate(Duration validFor) {
+Result<Certificate> Certificate::generate(Duration validFor, CertificateKey key) {
   SecureRandom random;
   dtls::CertificateOptions options;
   options.expiry = validFor;
+  options.keyType =
+      key == CertificateKey::Rsa2048 ? dtls::KeyType::Rsa2048 : dtls::KeyType::EcdsaP256;
   auto made = dtls::Certificate::generate(random, io::readWallClock().unixNanos, options);
   if (!made) return fail(std::move(made).error());
   return Certificate(*std::move(made));

@@ -72,6 +72,7 @@ void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
   } else if (const auto* closing = std::get_if<sctp::ChannelClosing>(&event)) {
     const auto body = channel(closing->id);
     if (!body) return;
+    body->closingSeen = true;
     queueChannelStep([body](Step& step) {
       if (body->visibleState == DataChannelState::Closing) return;
       body->visibleState = DataChannelState::Closing;
@@ -81,6 +82,12 @@ void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
     const auto body = channel(closed->id);
     if (!body) return;
     body->finalBufferedAmount = closed->bufferedAmount;
+    if (!body->closingSeen && !body->failure) {
+      // W3C 6.2: nobody has closed the channel, its transport is gone under it.
+      Error error{ErrorCode::Operation, "the peer has closed the connection"};
+      error.detail = ErrorDetail::SctpFailure;
+      body->failure = std::move(error);
+    }
     channels_.erase(closed->id);
     ++channelsClosed_;
     // W3C 6.2: the state, then the error if there is one, then close, in one task.

@@ -82,15 +82,15 @@ Result<void> addServers(const Configuration& configuration, ice::GathererConfig&
         continue;
       }
       ice::TurnServer turnServer = std::get<ice::TurnServer>(*std::move(parsed));
-      if (server.username.empty() || server.credential.empty()) {
+      if (!server.username || !server.credential) {
         return fail(ErrorCode::InvalidAccess,
                     "the TURN server " + url + " needs a username and a credential");
       }
       // RFC 8489 section 14.3: "MUST be ... fewer than 509 bytes".
-      if (server.username.size() > 508)
+      if (server.username->size() > 508)
         return fail(ErrorCode::InvalidAccess, "a username has fewer than 509 bytes");
-      turnServer.username = server.username;
-      turnServer.password = server.credential;
+      turnServer.username = *server.username;
+      turnServer.password = *server.credential;
       turnServer.proxy = configuration.proxy;
       if (turn::isSecure(turnServer.transport)) {
         auto context = contexts.get(server, turnServer.transport);

@@ -62,7 +62,15 @@ Result<void> whileOpen(const std::shared_ptr<DataChannelCore>& core, F&& f) {
 
 Result<void> sendMessage(const std::shared_ptr<DataChannelCore>& core, ByteSpan data, bool isText) {
   return whileOpen(core, [&](sctp::DataChannels& channels, Timestamp now) {
-    return channels.send(core->id, data, isText, now);
+    const uint64_t turn = core->owner.lock()->loop().turn();
+    const uint64_t before =
+        core->sentIn == turn ? core->shownAmount : channels.bufferedAmount(core->id);
+    Result<void> sent = channels.send(core->id, data, isText, now);
+    if (sent) {
+      core->sentIn = turn;
+      core->shownAmount = before + data.size();
+    }
+    return sent;
   });
 }
 
@@ -137,6 +145,7 @@ void DataChannel::close() {
   }
   // W3C 6.2 close(): the state is "closing" when the call returns, without an event.
   core_->visibleState = DataChannelState::Closing;
+  core_->closingSeen = true;
   const Timestamp now = locked.owner()->loop().now();
   channels->close(core_->id, now);
   locked.owner()->afterCall(now);
@@ -144,11 +153,9 @@ void DataChannel::close() {
 
 uint64_t DataChannel::bufferedAmount() const {
   const Locked locked(core_);
-  sctp::DataChannels* channels = locked.channels();
   // W3C 6.2: closing does not reset it.
-  if (!channels || core_->visibleState == DataChannelState::Closed)
-    return core_->finalBufferedAmount;
-  return channels->bufferedAmount(core_->id);
+  if (!locked.owner()) return core_->finalBufferedAmount;
+  return locked.owner()->bufferedAmount(*core_);
 }
 
 uint64_t DataChannel::bufferedAmountLowThreshold() const {

@@ -50,6 +50,9 @@ class DataChannelCore final : public DataChannelCallbacks,
     DataMessage view() const { return {data, isText, first, last, abandoned}; }
   };
   std::deque<Held> held;
+  uint64_t sentIn = 0;       ///< the turn of the loop in which something was sent last
+  uint64_t shownAmount = 0;  ///< what bufferedAmount has shown in it
+  bool closingSeen = false;  ///< the peer closes it, or we do
   size_t heldBytes = 0;
   bool openMissed = false;
   /// All callbacks, to be destroyed outside the lock: they may own handles, also of this very

@@ -303,6 +303,7 @@ void LoopCore::deliver(const Delivery& outer, std::function<void()> task) {
       loop.deliveryEnded_.notify_all();
     }
   } ended{*this, outer};
+  turn_.fetch_add(1, std::memory_order_relaxed);
   task();
 }
 
@@ -390,6 +391,7 @@ void LoopCore::dispatch() {
     const std::lock_guard lock(deliveryMutex_);
     deliveryThread_ = std::this_thread::get_id();
   }
+  turn_.fetch_add(1, std::memory_order_relaxed);
   postUnknownUfrags();
   runPosted();
   runSources();

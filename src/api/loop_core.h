@@ -98,6 +98,8 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   void pumpAfterSending(std::shared_ptr<PeerConnectionCore> core) {
     unpumped_.push_back(std::move(core));
   }
+  /// Counts what is delivered, so that "in the same task" can be told.
+  uint64_t turn() const { return turn_.load(std::memory_order_relaxed); }
   /// Whether the caller is a callback of this loop.
   bool dispatchingHere() const {
     return dispatchingOn_.load(std::memory_order_relaxed) == std::this_thread::get_id();
@@ -175,6 +177,7 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
 
   mutable bool flushWanted_ = false;
   std::atomic<std::thread::id> dispatchingOn_{};
+  std::atomic<uint64_t> turn_{1};
 
   mutable std::mutex postMutex_;
   std::vector<std::function<void()>> posted_;

@@ -42,10 +42,19 @@ std::vector<uint32_t> PeerConnectionCore::transceiverIds() {
   std::vector<uint32_t> out;
   if (jsep::Session* session = this->session()) {
     for (const jsep::TransceiverState& t : session->state().transceivers) {
-      // W3C 4.4.1.1: stopped transceivers leave the set once negotiated so.
-      if (!t.stopped) out.push_back(t.id.value);
+      out.push_back(t.id.value);
     }
   }
+  return out;
+}
+
+// W3C 5.1: senders and receivers of transceivers that have stopped are not in the lists.
+std::vector<uint32_t> PeerConnectionCore::activeTransceiverIds() {
+  std::vector<uint32_t> out = transceiverIds();
+  std::erase_if(out, [this](uint32_t id) {
+    const jsep::TransceiverState* state = transceiver(id);
+    return !state || state->stopped;
+  });
   return out;
 }
 

@@ -288,6 +288,9 @@ Result<void> PeerConnection::removeTrack(const RtpSender& sender) {
   if (!sender || !(sender == RtpSender(core(), sender.transceiverId()))) {
     return fail(ErrorCode::InvalidAccess, "the sender belongs to another connection");
   }
+  const jsep::TransceiverState* state = core()->transceiver(sender.transceiverId());
+  // W3C 5.1: without effect where the transceiver has stopped.
+  if (!state || state->stopping || state->stopped) return ok();
   const Timestamp now = core()->loop().now();
   core()->setSenderTrack(sender.transceiverId(), nullptr);
   core()->session()->removeTrack(sender.transceiverId(), now);
@@ -353,13 +356,13 @@ std::vector<RtpTransceiver> PeerConnection::getTransceivers() const {
 std::vector<RtpSender> PeerConnection::getSenders() const {
   const LoopCore::Lock lock(core()->loop());
   std::vector<RtpSender> out;
-  for (uint32_t id : core()->transceiverIds()) out.emplace_back(core(), id);
+  for (uint32_t id : core()->activeTransceiverIds()) out.emplace_back(core(), id);
   return out;
 }
 std::vector<RtpReceiver> PeerConnection::getReceivers() const {
   const LoopCore::Lock lock(core()->loop());
   std::vector<RtpReceiver> out;
-  for (uint32_t id : core()->transceiverIds()) out.emplace_back(core(), id);
+  for (uint32_t id : core()->activeTransceiverIds()) out.emplace_back(core(), id);
   return out;
 }
 

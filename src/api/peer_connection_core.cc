@@ -186,9 +186,12 @@ void PeerConnectionCore::ensureReceiver(uint32_t transceiver, MediaKind kind) {
 }
 
 void PeerConnectionCore::endReceiverTrack(uint32_t transceiver) {
-  const auto track = receiverTrack(transceiver);
-  if (!track || !track->markEnded()) return;
-  queueTask([track] { track->fireEnded(); });
+  // W3C 5.4: a task ends it, and says so.
+  if (const auto track = receiverTrack(transceiver)) {
+    queueTask([track] {
+      if (track->markEnded()) track->fireEnded();
+    });
+  }
 }
 
 // --- the end -------------------------------------------------------------------------------------
@@ -203,12 +206,17 @@ void PeerConnectionCore::close(Ending ending) {
   visible.connection = PeerConnectionState::Closed;
   visible.iceTransport = IceTransportState::Closed;
   visible.dtls = DtlsTransportState::Closed;
+  // The association ends now, and its object says so by a task; nothing else of the connection
+  // does.
+  const bool tellSctp = !silent && visible.hasSctp && visible.sctp != SctpTransportState::Closed;
   visible.sctp = SctpTransportState::Closed;
   visible.selectedPair.reset();
   if (ending != Ending::Abandoned) finalStats_ = buildStats(*this, now, {});
   // Calls that are settled but not yet told stay untold (W3C 4.4.1.2: never after close).
   loop_->bury([urgent = std::exchange(urgent_, {})] {});
   operations_.close();
+  std::map<sctp::ChannelId, uint64_t> buffered;
+  for (auto& [id, channel] : channels_) buffered[id] = bufferedAmount(*channel);
   if (jsep::Session* session = this->session()) session->close(now);
   for (auto& [id, track] : receiverTracks_) {
     track->markEnded();
@@ -217,11 +225,15 @@ void PeerConnectionCore::close(Ending ending) {
   closed_ = true;
   for (auto& [id, channel] : channels_) {
     const bool tell = !silent && channel->visibleState != DataChannelState::Closed;
+    if (channel->visibleState != DataChannelState::Closed)
+      channel->finalBufferedAmount = buffered[id];
     channel->visibleState = DataChannelState::Closed;
     // W3C 6.2: a channel learns by a task of its own that its transport is gone.
     if (tell && channel->onClose) queueUrgent([call = channel->onClose] { call(); });
     loop_->bury(channel->takeCallbacks());
   }
+  if (tellSctp && callbacks.sctpState)
+    queueUrgent(bindCallback(callbacks.sctpState, SctpTransportState::Closed));
   loop_->media().forget(*this);
   loop_->endpoint().touch(session_, now);
   // What the app's callbacks own is destroyed outside the lock: a destructor of theirs may call us.
@@ -234,6 +246,14 @@ void PeerConnectionCore::close(Ending ending) {
   callbacks = {};
   loop_->closing(session_);
   loop_->wake();
+}
+
+uint64_t PeerConnectionCore::bufferedAmount(const DataChannelCore& channel) {
+  sctp::DataChannels* channels = session() ? session()->dataChannels() : nullptr;
+  if (!channels || channel.visibleState == DataChannelState::Closed)
+    return channel.finalBufferedAmount;
+  const uint64_t now = channels->bufferedAmount(channel.id);
+  return channel.sentIn == loop_->turn() ? std::max(now, channel.shownAmount) : now;
 }
 
 std::shared_ptr<DataChannelCore> PeerConnectionCore::channel(sctp::ChannelId id) {

@@ -150,6 +150,8 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   /// Runs a change of the session that belongs to `step`: what it causes is part of the step.
   void inStep(Step& step, const std::function<void(jsep::Session&, Timestamp)>& change);
 
+  /// W3C 6.2: what a turn of the loop has queued is not seen to leave within it.
+  uint64_t bufferedAmount(const DataChannelCore& channel);
   std::shared_ptr<DataChannelCore> channel(sctp::ChannelId id);
   std::shared_ptr<DataChannelCore> adoptChannel(sctp::ChannelId id, const sctp::ChannelInit& init);
 
@@ -165,6 +167,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   /// Null once it has been rolled back or its m-section recycled.
   const jsep::TransceiverState* transceiver(uint32_t id);
   std::vector<uint32_t> transceiverIds();
+  std::vector<uint32_t> activeTransceiverIds();
   RtpSendParameters sendParameters(uint32_t transceiver);
   void setSendParameters(uint32_t transceiver, RtpSendParameters parameters, Completion<void> done);
   RtpReceiveParameters receiveParameters(uint32_t transceiver);

@@ -268,7 +268,10 @@ void PeerConnectionCore::onDtls(const dtls::Event& event) {
 void PeerConnectionCore::syncSctp() {
   jsep::Session* session = this->session();
   if (!session) return;
-  const bool wanted = session->state().data.settings.has_value();
+  const jsep::DataState& data = session->state().data;
+  // From the first description on that has its section, until one rejects it (W3C 4.4.1.5).
+  const bool offered = data.mLineIndex && session->state().signaling != SignalingState::Stable;
+  const bool wanted = data.settings.has_value() || offered;
   if (wanted && !visible.hasSctp) visible.sctp = SctpTransportState::Connecting;
   visible.hasSctp = wanted;
 }

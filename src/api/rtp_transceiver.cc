@@ -90,7 +90,15 @@ namespace {
 DtlsTransport transportOf(const std::shared_ptr<PeerConnectionCore>& core, uint32_t id) {
   const LoopCore::Lock lock(core->loop());
   const jsep::TransceiverState* state = core->transceiver(id);
-  return state && state->negotiated.mid ? DtlsTransport(core) : DtlsTransport();
+  const jsep::Session* session = core->session();
+  if (!state || !session || !state->negotiated.mLineIndex) return {};
+  // W3C 4.4.1.5: it comes with a local description that has the section; a remote offer brings
+  // none.
+  for (const auto* local : {&session->state().currentLocal, &session->state().pendingLocal}) {
+    if (*local && *state->negotiated.mLineIndex < (*local)->sdp.media.size())
+      return DtlsTransport(core);
+  }
+  return {};
 }
 
 }  // namespace
@@ -216,7 +224,8 @@ RtpReceiver RtpTransceiver::receiver() const {
 TransceiverDirection RtpTransceiver::direction() const {
   const LoopCore::Lock lock(core_->loop());
   const jsep::TransceiverState* state = core_->transceiver(transceiver_);
-  if (!state || state->stopped || state->stopping) return TransceiverDirection::Stopped;
+  if (core_->closed() || !state || state->stopped || state->stopping)
+    return TransceiverDirection::Stopped;
   return api_internal::fromSdp(state->direction);
 }
 
@@ -233,7 +242,7 @@ Result<void> RtpTransceiver::setDirection(TransceiverDirection direction) {
 std::optional<TransceiverDirection> RtpTransceiver::currentDirection() const {
   const LoopCore::Lock lock(core_->loop());
   const jsep::TransceiverState* state = core_->transceiver(transceiver_);
-  if (!state || state->stopped) return TransceiverDirection::Stopped;
+  if (core_->closed() || !state || state->stopped) return TransceiverDirection::Stopped;
   if (!state->negotiated.currentDirection) return std::nullopt;
   return api_internal::fromSdp(*state->negotiated.currentDirection);
 }
@@ -241,7 +250,7 @@ std::optional<TransceiverDirection> RtpTransceiver::currentDirection() const {
 bool RtpTransceiver::stopped() const {
   const LoopCore::Lock lock(core_->loop());
   const jsep::TransceiverState* state = core_->transceiver(transceiver_);
-  return !state || state->stopped;
+  return core_->closed() || !state || state->stopped;
 }
 
 Result<void> RtpTransceiver::stop() {

@@ -48,8 +48,8 @@ Certificate::~Certificate() {
 
 Result<std::shared_ptr<const Certificate>> Certificate::generate(Random& random, int64_t unixNanos,
                                                                  CertificateOptions options) {
-  if (options.expiry <= Duration::zero()) {
-    return fail(ErrorCode::Range, "A certificate's expiry must lie in the future.");
+  if (options.expiry < Duration::zero()) {
+    return fail(ErrorCode::Range, "A certificate's expiry must not lie in the past.");
   }
   crypto::SelfSignedRequest request;
   request.algorithm = algorithmOf(options.keyType);

@@ -21,6 +21,9 @@ bool isData(const sdp::MediaDescription& section) {
   return section.isSctp() && section.kind() == sdp::MediaKind::Application;
 }
 
+/// The stream of what peers that know nothing of streams send (RFC 9429 section 5.10).
+constexpr const char* kStreamOfNoMsid = "default";
+
 /// RFC 8830 section 2: the streams of a section, "-" standing for none.
 std::vector<std::string> streamsOf(const sdp::MediaDescription& section) {
   std::vector<std::string> out;
@@ -29,13 +32,16 @@ std::vector<std::string> streamsOf(const sdp::MediaDescription& section) {
   }
   if (!section.msids.empty()) return out;
   // Peers before unified plan say it per SSRC only.
+  bool said = false;
   for (const sdp::SsrcDescription& s : section.ssrcs) {
     const auto msid = s.attribute("msid");
     if (!msid) continue;
+    said = true;
     std::string stream(msid->substr(0, msid->find(' ')));
     if (stream != "-" && !stream.empty() && !contains(out, stream))
       out.push_back(std::move(stream));
   }
+  if (!said) out.push_back(kStreamOfNoMsid);
   return out;
 }
 
@@ -70,6 +76,30 @@ void Applier::associate(TransceiverState& t, const std::string& mid, size_t i) {
   t.negotiated.mLineIndex = i;
 }
 
+/// The transceiver for which createOffer made a section that nobody has yet. One that the
+/// application has begun to stop since then counts where the offer has more sections than there
+/// would be transceivers otherwise.
+TransceiverState* Applier::freeForLocal(const sdp::SessionDescription& offer, size_t i) {
+  const std::string_view kind = offer.media[i].media;
+  std::vector<TransceiverState*> free;
+  size_t going = 0;
+  for (TransceiverState& t : s_.transceivers) {
+    if (t.negotiated.mLineIndex || t.stopped || toString(t.kind) != kind) continue;
+    free.push_back(&t);
+    if (t.stopping) ++going;
+  }
+  size_t sections = 0;
+  for (size_t at = i; at < offer.media.size(); ++at) {
+    const sdp::MediaDescription& m = offer.media[at];
+    if (m.media == kind && !m.isRejected() && !s_.findByIndex(at)) ++sections;
+  }
+  const bool alsoGoing = sections > free.size() - going;
+  for (TransceiverState* t : free) {
+    if (alsoGoing || !t->stopping) return t;
+  }
+  return nullptr;
+}
+
 bool Applier::associateLocalSections(const sdp::SessionDescription& offer) {
   for (size_t i = 0; i < offer.media.size(); ++i) {
     const sdp::MediaDescription& section = offer.media[i];
@@ -91,12 +121,8 @@ bool Applier::associateLocalSections(const sdp::SessionDescription& offer) {
       s_.data.mLineIndex = i;
       continue;
     }
-    const auto free = std::find_if(s_.transceivers.begin(), s_.transceivers.end(),
-                                   [&](const TransceiverState& t) {
-                                     return !t.negotiated.mLineIndex && !t.stopping && !t.stopped &&
-                                            toString(t.kind) == section.media;
-                                   });
-    if (free == s_.transceivers.end()) return false;
+    TransceiverState* free = freeForLocal(offer, i);
+    if (!free) return false;
     associate(*free, *section.mid, i);
   }
   return true;
@@ -224,25 +250,30 @@ void Applier::stop(TransceiverState& t) {
 void Applier::setReceiving(TransceiverState& t, bool receiving,
                            const sdp::MediaDescription& remote) {
   ReceiverState& r = t.negotiated.receiver;
-  setStreams(t, receiving ? streamsOf(remote) : std::vector<std::string>{});
+  const bool joins = setStreams(t, receiving ? streamsOf(remote) : std::vector<std::string>{});
   if (receiving) {
     if (std::string track = trackOf(remote); !track.empty()) r.remoteTrackId = std::move(track);
-    if (!r.announced) d_.events.tracks.push_back({t.id, r.streams});
+    // webrtc-pc section 4.4.1.5: also a track that joins another stream is told anew.
+    if (!r.announced || joins) d_.events.tracks.push_back({t.id, r.streams});
   } else if (r.announced) {
     d_.events.muted.push_back(t.id);
   }
   r.announced = receiving;
 }
 
-void Applier::setStreams(TransceiverState& t, std::vector<std::string> streams) {
+bool Applier::setStreams(TransceiverState& t, std::vector<std::string> streams) {
+  bool joins = false;
   std::vector<std::string>& now = t.negotiated.receiver.streams;
   for (const std::string& s : now) {
     if (!contains(streams, s)) d_.events.removedFromStream.push_back({s, t.id});
   }
   for (const std::string& s : streams) {
-    if (!contains(now, s)) d_.events.addedToStream.push_back({s, t.id});
+    if (contains(now, s)) continue;
+    d_.events.addedToStream.push_back({s, t.id});
+    joins = true;
   }
   now = std::move(streams);
+  return joins;
 }
 
 void Applier::setSettings(TransceiverState& t, MediaSettings settings) {

@@ -20,6 +20,7 @@ class Applier {
   void rollBack();
 
   /// A local offer must find a transceiver for each of its sections; false if it does not.
+  TransceiverState* freeForLocal(const sdp::SessionDescription& offer, size_t i);
   bool associateLocalSections(const sdp::SessionDescription& offer);
 
   Delta finish() &&;
@@ -37,7 +38,7 @@ class Applier {
 
   // The incoming track of a transceiver, as the application sees it.
   void setReceiving(TransceiverState& t, bool receiving, const sdp::MediaDescription& remote);
-  void setStreams(TransceiverState& t, std::vector<std::string> streams);
+  bool setStreams(TransceiverState& t, std::vector<std::string> streams);
 
   // After an answer.
   void applyAgreement(const Agreement& agreement, bool final);

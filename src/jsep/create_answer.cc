@@ -89,7 +89,7 @@ class AnswerBuilder {
 
   std::optional<sdp::MediaDescription> media(const TransceiverState& t,
                                              const sdp::MediaDescription& offered, size_t i) {
-    if (t.stopping || t.stopped || !offered.isRtp() || !usesRtcpMux(offer_, i)) return std::nullopt;
+    if (t.stopped || !offered.isRtp() || !usesRtcpMux(offer_, i)) return std::nullopt;
     sdp::MediaDescription out;
     FormatMemory formats = formats_;
     out.codecs =
@@ -101,7 +101,11 @@ class AnswerBuilder {
     out.protocol = offered.protocol;
     out.connection = sdp::Connection{};
     out.mid = offered.mid;
-    out.direction = sdp::intersection(t.direction, sdp::reversed(offer_.directionOf(offered)));
+    // webrtc-pc section 5.4: an answer only silences what the application has begun to stop; the
+    // next offer of ours takes the section away.
+    out.direction =
+        t.stopping ? sdp::Direction::Inactive
+                   : sdp::intersection(t.direction, sdp::reversed(offer_.directionOf(offered)));
     out.rtcpMux = true;
     out.rtcpReducedSize = offered.rtcpReducedSize;
     out.extmapAllowMixed = offered.extmapAllowMixed;

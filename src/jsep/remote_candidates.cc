@@ -28,11 +28,23 @@ std::optional<std::string> ufragOf(const RemoteCandidate& c) {
 
 enum class Outcome { NoSuchSection, OtherGeneration, Added };
 
+Outcome endAll(sdp::SessionDescription& d, const std::optional<std::string>& ufrag) {
+  Outcome outcome = Outcome::OtherGeneration;
+  for (sdp::MediaDescription& section : d.media) {
+    if (section.isRejected() || (ufrag && d.transportOf(section).iceUfrag != ufrag)) continue;
+    section.endOfCandidates = true;
+    outcome = Outcome::Added;
+  }
+  return outcome;
+}
+
 /// Adds to the section that the candidate names, if it belongs there.
 Outcome addTo(sdp::SessionDescription& d, const RemoteCandidate& c) {
-  const bool toAll = !c.mid && !c.mLineIndex;  // only end-of-candidates may be that vague
-  const auto named = toAll ? transportSection(d) : sectionFor(d, c);
-  if (!named) return toAll ? Outcome::OtherGeneration : Outcome::NoSuchSection;
+  // Only end-of-candidates may be that vague: then it is for every section (webrtc-pc
+  // section 4.4.2).
+  if (!c.mid && !c.mLineIndex) return endAll(d, ufragOf(c));
+  const auto named = sectionFor(d, c);
+  if (!named) return Outcome::NoSuchSection;
   sdp::MediaDescription& section = d.media[*named];
   const auto ufrag = ufragOf(c);
   if (ufrag && d.transportOf(section).iceUfrag != ufrag) return Outcome::OtherGeneration;
@@ -77,7 +89,10 @@ Result<AcceptedCandidate> addRemoteCandidate(SessionState& state,
   }
   if (!sectionFound)
     return fail(ErrorCode::Operation, "the candidate names a section that does not exist");
-  if (!added && candidate.candidate) {
+  // An end of candidates may be of a generation that is gone, but where no section is named the
+  // ufrag must be one that was applied.
+  const bool vague = !candidate.mid && !candidate.mLineIndex && candidate.ufrag;
+  if (!added && (candidate.candidate || vague)) {
     return fail(ErrorCode::Operation, "the candidate's ufrag belongs to no remote description");
   }
   return out;

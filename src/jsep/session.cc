@@ -107,11 +107,28 @@ bool Session::isNegotiationNeeded() const {
 
 namespace {
 
-Result<void> checkRollback(SignalingState state) {
-  if (state == SignalingState::HaveLocalOffer || state == SignalingState::HaveRemoteOffer)
-    return ok();
+/// webrtc-pc section 4.4.1.5: each side rolls its own offer back.
+Result<void> checkRollback(SignalingState state, SignalingState needed) {
+  if (state == needed) return ok();
   return fail(ErrorCode::InvalidState,
               std::string("there is no offer to roll back in ") + toString(state));
+}
+
+}  // namespace
+
+namespace {
+
+/// An answer is refused for the state before it is read; an offer in have-local-offer rolls that
+/// back.
+Result<void> checkRemoteType(SignalingState state, SdpType type) {
+  const bool fits =
+      type == SdpType::Offer
+          ? state == SignalingState::Stable || state == SignalingState::HaveLocalOffer ||
+                state == SignalingState::HaveRemoteOffer
+          : state == SignalingState::HaveLocalOffer || state == SignalingState::HaveRemotePranswer;
+  if (fits) return ok();
+  return fail(ErrorCode::InvalidState,
+              std::string("no remote ") + toString(type) + " can be set in " + toString(state));
 }
 
 }  // namespace
@@ -120,22 +137,28 @@ Result<void> Session::checkLocalDescription(std::optional<SdpType> given,
                                             const std::string& text) const {
   if (closed_) return closedError();
   const SdpType type = given.value_or(implicitType());
-  if (type == SdpType::Rollback) return checkRollback(state_.signaling);
+  if (type == SdpType::Rollback)
+    return checkRollback(state_.signaling, SignalingState::HaveLocalOffer);
+  // The state comes first, also for what createOffer and createAnswer never made.
+  if (Result<void> able =
+          type == SdpType::Offer ? checkOfferState(state_) : checkAnswerState(state_);
+      !able) {
+    return able;
+  }
   const std::string& last = type == SdpType::Offer ? lastOffer_ : lastAnswer_;
   if (!text.empty() && text != last) {
     return fail(ErrorCode::InvalidModification,
                 type == SdpType::Offer ? "this is not the offer that createOffer made last"
                                        : "this is not the answer that createAnswer made last");
   }
-  if (!text.empty()) return ok();
-  // An implicit createOffer or createAnswer refuses as the explicit one does.
-  if (type == SdpType::Offer) return checkOfferState(state_);
-  return checkAnswerState(state_);
+  return ok();
 }
 
 Result<void> Session::tryRemoteDescription(SdpType type, const std::string& text) const {
   if (closed_) return closedError();
-  if (type == SdpType::Rollback) return checkRollback(state_.signaling);
+  if (type == SdpType::Rollback)
+    return checkRollback(state_.signaling, SignalingState::HaveRemoteOffer);
+  if (Result<void> able = checkRemoteType(state_.signaling, type); !able) return able;
   Result<sdp::SessionDescription> description = sdp::parse(text);
   if (!description) return fail(std::move(description).error());
   Result<Delta> delta = applyRemote(state_, type, *description);
@@ -164,7 +187,7 @@ Result<void> Session::setLocalDescription(std::optional<SdpType> given, const st
                  : jsep::createAnswer(state_, capabilities_))
           : sdp::parse(text);
   if (!description) return fail(std::move(description).error());
-  return apply(applyLocal(state_, type, *description), now);
+  return settled(type, apply(applyLocal(state_, type, *description), now));
 }
 
 Result<void> Session::setRemoteDescription(SdpType type, const std::string& text, Timestamp now) {
@@ -173,7 +196,17 @@ Result<void> Session::setRemoteDescription(SdpType type, const std::string& text
   if (type == SdpType::Rollback) return apply(jsep::rollback(state_), now);
   Result<sdp::SessionDescription> description = sdp::parse(text);
   if (!description) return fail(std::move(description).error());
-  return apply(applyRemote(state_, type, *description), now);
+  return settled(type, apply(applyRemote(state_, type, *description), now));
+}
+
+// webrtc-pc section 4.4.1.5: an answer uses up [[LastCreatedOffer]] and [[LastCreatedAnswer]]; a
+// rollback does not.
+Result<void> Session::settled(SdpType type, Result<void> applied) {
+  if (applied && type == SdpType::Answer) {
+    lastOffer_.clear();
+    lastAnswer_.clear();
+  }
+  return applied;
 }
 
 // Commits the outcome of a description: first the state, then transport and media, then the events.
@@ -205,8 +238,6 @@ Result<void> Session::apply(Result<Delta> result, Timestamp now) {
                                        }),
                            now);
     beforeRestart_.reset();
-    lastOffer_.clear();
-    lastAnswer_.clear();
   }
   events_.push(descriptions());
   // An offer that met ours in have-local-offer has first rolled ours back, by way of stable.

@@ -342,7 +342,7 @@ const char* rid(const Line& l) {
     }
   }
   for (const Rid& other : l.media->rids) {
-    if (other.id == out.id) return "rid used twice";
+    if (other.id == out.id) return kFine;  // the first one counts (RFC 8851 section 5)
   }
   if (l.media->rids.size() == Bounds::kRidsPerSection) return "too many rids";
   l.media->rids.push_back(std::move(out));
@@ -382,16 +382,18 @@ const char* simulcast(const Line& l) {
       return kFine;
     }
   }
-  for (const auto* streams : {&out.send, &out.recv}) {
+  for (auto* streams : {&out.send, &out.recv}) {
     if (streams->size() > Bounds::kSimulcastStreams) return "too many simulcast streams";
-    std::vector<std::string_view> seen;
-    for (const auto& stream : *streams) {
-      for (const SimulcastRid& r : stream) {
-        if (std::find(seen.begin(), seen.end(), r.id) != seen.end())
-          return "simulcast names a rid twice";
-        seen.push_back(r.id);
-      }
+    // A rid that is named again counts where it was named first (webrtc-pc section 4.4.1.5).
+    std::vector<std::string> seen;
+    for (auto& stream : *streams) {
+      std::erase_if(stream, [&](const SimulcastRid& r) {
+        const bool again = std::find(seen.begin(), seen.end(), r.id) != seen.end();
+        if (!again) seen.push_back(r.id);
+        return again;
+      });
     }
+    std::erase_if(*streams, [](const auto& stream) { return stream.empty(); });
   }
   if (out.send.empty() && out.recv.empty()) return kFine;
   l.media->simulcast = std::move(out);

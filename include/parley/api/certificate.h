@@ -19,13 +19,19 @@ struct DtlsFingerprint {
   std::string value;
 };
 
+/// What `Certificate::generate` makes: the two that every implementation has (RFC 8827
+/// section 6.5).
+enum class CertificateKey { EcdsaP256, Rsa2048 };
+
 /// RTCCertificate: a key pair and the self-signed certificate that DTLS presents. A value; copies
 /// share the key. Any thread.
 class PARLEY_EXPORT Certificate {
  public:
-  /// Makes an ECDSA P-256 key (under a millisecond) and a certificate for it.
-  /// `validFor`: above zero (Range otherwise); more than a year counts as a year (W3C 4.9.1).
-  static Result<Certificate> generate(Duration validFor = Duration::seconds(30 * 86400));
+  /// Makes a key (ECDSA: under a millisecond; RSA: some hundred) and a certificate for it.
+  /// `validFor`: not below zero (Range otherwise); more than a year counts as a year (W3C 4.9.1). A
+  /// certificate that has expired cannot be used.
+  static Result<Certificate> generate(Duration validFor = Duration::seconds(30 * 86400),
+                                      CertificateKey key = CertificateKey::EcdsaP256);
   /// Reads what `toPem` wrote, or any PEM text with one certificate and its unencrypted private
   /// key. Syntax if it does not parse or does not fit together; NotSupported for a key too weak to
   /// be used.

@@ -22,8 +22,9 @@ namespace parley {
 /// NotSupported.
 struct IceServer {
   std::vector<std::string> urls;
-  std::string username;    ///< for turn: and turns:, as is the next
-  std::string credential;  ///< the password
+  /// For turn: and turns:, which need both, if only empty ones.
+  std::optional<std::string> username{};
+  std::optional<std::string> credential{};  ///< the password
   // Beyond the W3C, for turns: alone.
   bool verifyCertificate = true;
   /// PEM; empty: the certificates that the system trusts.

@@ -131,7 +131,7 @@ class PARLEY_EXPORT PeerConnection {
 
   // Data (W3C 6.1).
   Result<DataChannel> createDataChannel(std::string label, DataChannelInit init = {});
-  /// Empty until an answer has accepted data channels.
+  /// Empty until a description has a section for data channels, and after an answer has refused it.
   SctpTransport sctp() const;
   /// RTCSctpTransport.maxMessageSize; 0 before the transport exists.
   uint64_t maxMessageSize() const;

@@ -42,7 +42,7 @@ class PARLEY_EXPORT Certificate {
  public:
   /// Random serial number and common name, so that certificates of one user cannot be linked (RFC
   /// 8827 section 6.5). ECDSA takes well below a millisecond, RSA some hundred.
-  /// Errors: Range for an expiry of zero or less; Operation if OpenSSL fails.
+  /// Errors: Range for an expiry below zero; Operation if OpenSSL fails.
   static Result<std::shared_ptr<const Certificate>> generate(Random& random, int64_t unixNanos,
                                                              CertificateOptions options = {});
   /// Reads what toPem() wrote, or any PEM text with one certificate and its unencrypted private

@@ -265,6 +265,7 @@ class PARLEY_EXPORT Session {
 
  private:
   Result<void> apply(Result<Delta> delta, Timestamp now);
+  Result<void> settled(SdpType type, Result<void> applied);
   void resetTransport(Timestamp now);
   void applyTransport(const TransportChange& change, Timestamp now);
   void applyRemoteIce(const TransportChange& change, Timestamp now);
@@ -310,7 +311,7 @@ class PARLEY_EXPORT Session {
   transport::PeerTransport transport_;
   SessionState state_;
   bool closed_ = false;
-  // W3C [[LastCreatedOffer]] and [[LastCreatedAnswer]]; empty again once stable.
+  // W3C [[LastCreatedOffer]] and [[LastCreatedAnswer]]; empty again after an answer.
   std::string lastOffer_;
   std::string lastAnswer_;
   bool lastOfferRestarts_ = false;

@@ -46,7 +46,7 @@ class FacadeTest : public ::testing::Test {
 };
 
 TEST_F(FacadeTest, ConfigurationIsChecked) {
-  const auto withUrl = [&](const char* url, const char* user = "") {
+  const auto withUrl = [&](const char* url, std::optional<std::string> user = {}) {
     Configuration configuration;
     configuration.iceServers = {{{url}, user, user}};
     return PeerConnection::create(loop, configuration);
@@ -63,6 +63,7 @@ TEST_F(FacadeTest, ConfigurationIsChecked) {
                           "turns:192.0.2.1:443", "turns:host?transport=udp"}) {
     expectError(withUrl(url), ErrorCode::InvalidAccess);
     EXPECT_TRUE(withUrl(url, "alice")) << url;
+    EXPECT_TRUE(withUrl(url, "")) << "empty is not absent";
   }
   Configuration roots;
   roots.iceServers = {{{"turns:host"}, "alice", "wonderland", true, "not PEM"}};
@@ -84,7 +85,15 @@ TEST_F(FacadeTest, CertificatesCanBeGivenAndReadBack) {
   EXPECT_EQ(made.getFingerprints()[0].value, read.getFingerprints()[0].value);
   EXPECT_EQ(made.getFingerprints()[0].algorithm, "sha-256");
   expectError(Certificate::fromPem("nonsense"), ErrorCode::Syntax);
-  expectError(Certificate::generate(Duration::zero()), ErrorCode::Range);
+  expectError(Certificate::generate(Duration::millis(-1)), ErrorCode::Range);
+  EXPECT_EQ(Certificate::generate(Duration::seconds(60), CertificateKey::Rsa2048)
+                .value()
+                .getFingerprints()
+                .size(),
+            1u);
+  Configuration expired;
+  expired.certificates = {Certificate::generate(Duration::zero()).value()};
+  expectError(PeerConnection::create(loop, expired), ErrorCode::InvalidAccess);
 
   Configuration configuration;
   configuration.certificates = {read};

@@ -36,7 +36,7 @@ TEST(Certificate, ExpiryIsCappedAtAYearAndMustBePositive) {
   EXPECT_EQ((*century)->expiresUnixMillis(),
             test::kNowUnixNanos / 1'000'000 + int64_t{365} * 86'400'000);
   EXPECT_EQ(
-      Certificate::generate(random, test::kNowUnixNanos, {KeyType::EcdsaP256, Duration::zero()})
+      Certificate::generate(random, test::kNowUnixNanos, {KeyType::EcdsaP256, Duration::millis(-1)})
           .error()
           .code,
       ErrorCode::Range);

@@ -70,16 +70,21 @@ TEST(Directions, TrackEventsFollowTheDirection) {
   EXPECT_EQ(b.last.events.removedFromStream, (std::vector<StreamTrack>{{"a-stream", b.at(0).id}}));
 }
 
-TEST(Directions, StreamChangesAreReportedWithoutATrackEvent) {
+TEST(Directions, ATrackThatJoinsAStreamIsToldAnew) {
   Peer a("a"), b("b");
   const auto id = a.add(MediaKind::Audio);
   negotiate(a, b);
   a.state.find(id)->sender.streams = {"other", "third"};
   EXPECT_TRUE(isNegotiationNeeded(a.state));
   ASSERT_TRUE(b.remote(SdpType::Offer, a.offer()));
-  EXPECT_TRUE(b.last.events.tracks.empty());
+  ASSERT_EQ(b.last.events.tracks.size(), 1u);
+  EXPECT_EQ(b.last.events.tracks[0].streams.size(), 2u);
   EXPECT_EQ(b.last.events.removedFromStream.size(), 1u);
   EXPECT_EQ(b.last.events.addedToStream.size(), 2u);
+  ASSERT_TRUE(a.remote(SdpType::Answer, b.answer()));
+  a.state.find(id)->sender.streams = {"third"};
+  ASSERT_TRUE(b.remote(SdpType::Offer, a.offer()));
+  EXPECT_TRUE(b.last.events.tracks.empty());
 }
 
 // --- what media is told --------------------------------------------------------------------------

@@ -253,9 +253,17 @@ TEST(SdpParser, NamesTheLineOfTheFirstMistake) {
   }
 }
 
-TEST(SdpParser, RefusesRidsUsedTwice) {
-  bad(kHead + kVideo + "a=rid:a send\r\na=rid:a send\r\n", 9);
-  bad(kHead + kVideo + "a=rid:a send\r\na=simulcast:send a;a\r\n", 9);
+TEST(SdpParser, RidsUsedTwiceCountOnce) {
+  const auto twice = good(kHead + kVideo +
+                          "a=rid:a send\r\na=rid:b send\r\na=rid:a recv\r\n"
+                          "a=simulcast:send a;b,a;a\r\n");
+  ASSERT_EQ(twice.media[0].rids.size(), 2u);
+  EXPECT_TRUE(twice.media[0].rids[0].send);
+  EXPECT_EQ(twice.media[0].simulcast->send,
+            (std::vector<std::vector<SimulcastRid>>{{{"a", false}}, {{"b", false}}}));
+}
+
+TEST(SdpParser, MalformedRidsAreAsGoodAsNone) {
   const auto d =
       good(kHead + kVideo +
            "a=rid:a sideways\r\na=rid:b! send\r\na=simulcast:send x;;y\r\na=simulcast:up a\r\n");

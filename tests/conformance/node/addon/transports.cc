@@ -54,8 +54,9 @@ std::optional<uint16_t> sctpMaxChannels(const Context&, Pc pc) {
   return SctpTransport(pc.core()).maxChannels();
 }
 
-Result<Certificate> certificateGenerate(const Context&, double validMs) {
-  return Certificate::generate(Duration::millis(static_cast<int64_t>(validMs)));
+Result<Certificate> certificateGenerate(const Context&, double validMs, bool rsa) {
+  return Certificate::generate(Duration::millis(static_cast<int64_t>(validMs)),
+                               rsa ? CertificateKey::Rsa2048 : CertificateKey::EcdsaP256);
 }
 int64_t certificateExpires(const Context&, Certificate certificate) {
   return certificate.expires();

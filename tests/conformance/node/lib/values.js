@@ -71,7 +71,7 @@ function certificateKey(algorithm) {
   if (name === 'ECDSA') {
     if (given.namedCurve === undefined) throw unsupported('ECDSA needs a namedCurve');
     if (String(given.namedCurve) !== 'P-256') throw unsupported(`the curve ${given.namedCurve} is not supported`);
-    return { type: 'ECDSA' };
+    return 'ECDSA';
   }
   if (name === 'RSASSA-PKCS1-V1_5') {
     const hash = typeof given.hash === 'object' && given.hash !== null ? given.hash.name : given.hash;
@@ -80,10 +80,9 @@ function certificateKey(algorithm) {
     }
     if (String(hash).toUpperCase() !== 'SHA-256') throw unsupported(`the hash ${hash} is not supported`);
     const exponent = Array.from(given.publicExponent).reduce((sum, byte) => sum * 256 + byte, 0);
-    if (exponent !== 65537 || !(given.modulusLength >= 2048 && given.modulusLength <= 8192)) {
-      throw unsupported('RSA keys have 2048 to 8192 bits and the exponent 65537');
-    }
-    return { type: 'RSA', bits: given.modulusLength };
+    // Weaker keys than 2048 bits no peer should take; stronger ones are not made.
+    if (exponent !== 65537 || given.modulusLength > 2048) throw unsupported('RSA keys have 2048 bits and the exponent 65537');
+    return 'RSA';
   }
   throw unsupported(`the algorithm ${given.name} is not supported`);
 }
@@ -97,11 +96,7 @@ async function generateCertificate(algorithm) {
     valid = rt.types.integer('unsigned long long', 'enforce')(algorithm.expires, 'generateCertificate: expires');
   }
   valid = Math.min(valid, 365 * 86400 * 1000);
-  if (key.type === 'RSA' && !native.certificateGenerateRsa) {
-    throw new DOMException('generateCertificate: RSA keys are not supported', 'NotSupportedError');
-  }
-  const handle = key.type === 'RSA' ? native.certificateGenerateRsa(key.bits, valid) : native.certificateGenerate(valid);
-  return rt.create('RTCCertificate', new Certificate(handle));
+  return rt.create('RTCCertificate', new Certificate(native.certificateGenerate(valid, key === 'RSA')));
 }
 
 class StatsReport {
