@@ -35,7 +35,7 @@ test('a transceiver stops by way of stopping, and its section is used again', as
   const ended = next(transceiver.receiver.track, 'ended');
   transceiver.stop();
   assert.equal(transceiver.receiver.track.readyState, 'live');
-  assert.deepEqual([transceiver.direction, transceiver.currentDirection, transceiver.mid], ['stopped', 'inactive', '0']);
+  assert.deepEqual([transceiver.direction, transceiver.currentDirection, transceiver.mid], ['stopped', 'sendonly', '0']);
   await ended;
   await negotiate(a, b);
   assert.deepEqual([transceiver.currentDirection, transceiver.mid, a.getTransceivers().length, b.getTransceivers().length], ['stopped', null, 0, 0]);
