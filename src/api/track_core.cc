@@ -162,6 +162,7 @@ void TrackCore::push(const codec::VideoFrame& frame) {
   const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
   if (!frame.buffer) return;
   countSource(frame);
+  deliverTo(videoSink_, frame);
   if (consumers.empty()) return;
   if (enabled) {
     for (const auto& consumer : consumers) consumer->onVideo(frame);
@@ -179,6 +180,7 @@ void TrackCore::push(const codec::AudioFrame& frame) {
   const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
   if (enabled) {
     countSource(frame);
+    deliverTo(audioSink_, frame);
     for (const auto& consumer : consumers) consumer->onAudio(frame);
     return;
   }

@@ -98,14 +98,19 @@ PeerConnectionState connectionState(const Context&, Pc pc) {
 std::optional<bool> canTrickle(const Context&, Pc pc) {
   return pc.canTrickleIceCandidates();
 }
-void getStats(const Context& context, Pc pc, JsFunction done) {
-  pc.getStats([done = std::move(done)](Result<StatsReport> report) {
+std::function<void(Result<StatsReport>)> reportTo(JsFunction done) {
+  return [done = std::move(done)](Result<StatsReport> report) {
     if (report) {
       done(nullptr, report->all());
     } else {
       done(report.error());
     }
-  });
+  };
+}
+
+/// Of everything without a track.
+void getStats(const Context& context, Pc pc, MediaStreamTrack track, JsFunction done) {
+  pc.getStats(track, reportTo(std::move(done)));
   context.loop()->deliverSettled();
 }
 
@@ -207,11 +212,34 @@ void setParameters(const Context& context, Pc pc, uint32_t id, RtpSendParameters
   sender(pc, id).setParameters(std::move(parameters), completion<void>(std::move(done)));
   context.loop()->deliverSettled();
 }
+void senderStats(const Context& context, Pc pc, uint32_t id, JsFunction done) {
+  sender(pc, id).getStats(reportTo(std::move(done)));
+  context.loop()->deliverSettled();
+}
+bool dtmfCanInsert(const Context&, Pc pc, uint32_t id) {
+  return sender(pc, id).dtmf().canInsertDtmf();
+}
+std::string dtmfToneBuffer(const Context&, Pc pc, uint32_t id) {
+  return sender(pc, id).dtmf().toneBuffer();
+}
+Result<void> dtmfInsert(const Context&, Pc pc, uint32_t id, std::string tones, double duration,
+                        double gap) {
+  // WebIDL's unsigned long; the facade clamps.
+  return sender(pc, id).dtmf().insertDtmf(tones, Duration::millis(static_cast<int64_t>(duration)),
+                                          Duration::millis(static_cast<int64_t>(gap)));
+}
+void dtmfListen(const Context&, Pc pc, uint32_t id, JsFunction emit) {
+  sender(pc, id).dtmf().onToneChange([emit](const std::string& tone) { emit(tone); });
+}
 Result<void> setStreams(const Context&, Pc pc, uint32_t id, std::vector<std::string> streams) {
   return sender(pc, id).setStreams(std::move(streams));
 }
 MediaStreamTrack receiverTrack(const Context&, Pc pc, uint32_t id) {
   return receiver(pc, id).track();
+}
+void receiverStats(const Context& context, Pc pc, uint32_t id, JsFunction done) {
+  receiver(pc, id).getStats(reportTo(std::move(done)));
+  context.loop()->deliverSettled();
 }
 RtpReceiveParameters receiverParameters(const Context&, Pc pc, uint32_t id) {
   return receiver(pc, id).getParameters();
@@ -278,6 +306,12 @@ void addConnectionFunctions(napi_env env, napi_value exports) {
   PARLEY_NODE_ADD(replaceTrack);
   PARLEY_NODE_ADD(senderParameters);
   PARLEY_NODE_ADD(setParameters);
+  PARLEY_NODE_ADD(senderStats);
+  PARLEY_NODE_ADD(dtmfCanInsert);
+  PARLEY_NODE_ADD(dtmfToneBuffer);
+  PARLEY_NODE_ADD(dtmfInsert);
+  PARLEY_NODE_ADD(dtmfListen);
+  PARLEY_NODE_ADD(receiverStats);
   PARLEY_NODE_ADD(setStreams);
   PARLEY_NODE_ADD(receiverTrack);
   PARLEY_NODE_ADD(receiverParameters);

@@ -188,8 +188,7 @@ class PeerConnection {
 
   getStats(selector) {
     this.used();
-    if (!selector) return operation((done) => native.getStats(this.native, done)).then(statsReport);
-    return operation((done) => native.trackStats(this.native, rt.of(selector).native, done)).then(statsReport);
+    return operation((done) => native.getStats(this.native, selector ? rt.of(selector).native : null, done)).then(statsReport);
   }
 
   // --- events ------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ class Sender {
   constructor(pc, id) {
     this.pc = pc;
     this.id = id;
-    this.dtmf = native.kind(pc.native, id) === 'audio' && native.dtmfInsert ? rt.create('RTCDTMFSender', new DtmfSender(pc, id)) : null;
+    this.dtmf = native.kind(pc.native, id) === 'audio' ? rt.create('RTCDTMFSender', new DtmfSender(pc, id)) : null;
     this.transform = null;
   }
   get track() {
