@@ -58,6 +58,21 @@ std::vector<uint32_t> PeerConnectionCore::activeTransceiverIds() {
   return out;
 }
 
+namespace {
+
+jsep::SenderTuning tuningOf(const RtpEncodingParameters& encoding) {
+  jsep::SenderTuning out;
+  out.maxBitrate = encoding.maxBitrate;
+  // webrtc-priority section 4 takes its weights from RFC 8831 section 6.4: each level twice the one
+  // below.
+  constexpr double kWeights[] = {0.5, 1, 2, 4};
+  out.priority = kWeights[static_cast<size_t>(encoding.priority)];
+  out.networkPriority = static_cast<media::NetworkPriority>(encoding.networkPriority);
+  return out;
+}
+
+}  // namespace
+
 std::vector<RtpEncodingParameters>& PeerConnectionCore::encodings(uint32_t id) {
   auto& list = encodings_[id];
   if (list.empty()) {
@@ -74,7 +89,7 @@ void PeerConnectionCore::setEncodings(uint32_t id, std::vector<RtpEncodingParame
   loop_->media().setEncoding(*this, id, first);
   jsep::Session* session = this->session();
   if (!session) return;
-  session->setMaxSendBitrate(id, first.maxBitrate, loop_->now());
+  session->tuneSender(id, tuningOf(first), loop_->now());
   std::optional<sdp::CodecParams> codec;
   if (first.codec) codec = toPreferences({*first.codec}).front();
   session->setSendCodec(id, std::move(codec), loop_->now());

@@ -144,7 +144,6 @@ void Session::applySender(const TransceiverState& transceiver, Sender& sender, T
     if (event.kind == MediaKind::Audio) {
       config.minBitrate = DataRate::kbps(16);
       config.maxBitrate = DataRate::kbps(64);
-      config.priority = 2;  // a call that stutters is worse than one that blurs
     } else {
       config.maxBitrate = rtpConfig_.rates.max;
     }
@@ -153,7 +152,11 @@ void Session::applySender(const TransceiverState& transceiver, Sender& sender, T
     config.maxBitrate =
         std::min(config.maxBitrate, DataRate::bps(static_cast<int64_t>(*settings.maxSendBitrate)));
   }
-  if (sender.maxBitrate) config.maxBitrate = std::min(config.maxBitrate, *sender.maxBitrate);
+  const SenderTuning& tuning = sender.tuning;
+  if (tuning.maxBitrate) config.maxBitrate = std::min(config.maxBitrate, *tuning.maxBitrate);
+  // A call that stutters is worse than one that blurs.
+  config.priority = tuning.priority * (event.kind == MediaKind::Audio ? 2 : 1);
+  config.dscp = media::dscpOf(event.kind, tuning.networkPriority);
   config.minBitrate = std::min(config.minBitrate, config.maxBitrate);
   if (sender.stream) {
     if (!rtp_->updateSendStream(*sender.stream, config, now)) event.codec.reset();
@@ -253,11 +256,11 @@ void Session::receiveStats(std::vector<media::InboundStats>& out) const {
   }
 }
 
-void Session::setMaxSendBitrate(uint32_t id, std::optional<DataRate> rate, Timestamp now) {
+void Session::tuneSender(uint32_t id, const SenderTuning& tuning, Timestamp now) {
   now = clock_.clamp(now);
   Sender& sender = senders_[id];
-  if (sender.maxBitrate == rate) return;
-  sender.maxBitrate = rate;
+  if (sender.tuning == tuning) return;
+  sender.tuning = tuning;
   const TransceiverState* transceiver = state_.find(TransceiverId(id));
   if (transceiver && sender.stream) applySender(*transceiver, sender, now);
 }
@@ -395,7 +398,8 @@ void Session::pumpMedia(Timestamp now) {
   }
   if (!rtp_) return;
   media::OutgoingPacket out;
-  while (rtp_->pollTransmit(out)) transport_.sendRtp(std::move(out.data), out.isRtcp, out.txClass);
+  while (rtp_->pollTransmit(out))
+    transport_.sendRtp(std::move(out.data), out.isRtcp, out.txClass, out.dscp);
   if (closed_) return;
   media::RtpEvent event;
   while (rtp_->pollEvent(event)) onRtpEvent(event);

@@ -413,7 +413,7 @@ void RtpSession::Impl::transmit(SendStream& stream, PacketBuf packet, PacketType
   schedule_.onMedia(stream.config().kind == MediaKind::Video, now);
   const auto size = static_cast<uint32_t>(packet.size());
   const TxClass txClass = type == PacketType::Audio ? TxClass::Audio : TxClass::Media;
-  push({std::move(packet), false, txClass});
+  push({std::move(packet), false, txClass, stream.config().dscp});
   congestion::SentPacket sent;
   if (counted) {
     sent = adapter_.onSent({size, probeId, type == PacketType::Audio}, now);

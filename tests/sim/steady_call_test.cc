@@ -2,7 +2,9 @@
 // together, both directions. The network, the codecs and the libraries below (libsrtp, OpenSSL,
 // which use malloc) are not counted; our own operator new is.
 
+#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -140,6 +142,11 @@ class Caller {
     }
   }
 
+  void setPriority(media::NetworkPriority priority) {
+    for (const uint32_t sender : {video_, audio_})
+      session().tuneSender(sender, {.networkPriority = priority}, world_.now());
+  }
+
   /// Ten milliseconds of sound; every third time a picture.
   void produce(int tick) {
     if (tick % 3 == 0 && encoder_->encode(pattern_.next(world_.now()), wantsKey_)) {
@@ -178,48 +185,58 @@ class Caller {
   jsep::SessionEvent event_;
 };
 
-TEST(SteadyCall, NoMediaPacketAllocatesOnItsWholeWayInEitherDirection) {
-  if (!test::AllocGuard::isActive()) GTEST_SKIP() << "allocations are not counted in this build";
-  sim::World world(5);
-  sim::Host& left = world.addHost("left");
-  sim::Host& right = world.addHost("right");
-  sim::LinkConfig link;
-  link.delay = Duration::millis(20);
-  link.loss = sim::LossModel::bernoulli(0.05);
-  world.connect(left, right, link);
-  Caller a(world, left, "a");
-  Caller b(world, right, "b");
-  world.run(Duration::millis(1));
-  using jsep::SdpType;
-  const Timestamp now = world.now();
-  ASSERT_TRUE(a.session().setLocalDescription({}, "", now));
-  ASSERT_TRUE(b.session().setRemoteDescription(
-      SdpType::Offer, *sdp::write(a.session().state().pendingLocal->sdp), now));
-  ASSERT_TRUE(b.session().setLocalDescription({}, "", now));
-  ASSERT_TRUE(a.session().setRemoteDescription(
-      SdpType::Answer, *sdp::write(b.session().state().currentLocal->sdp), now));
-  a.touch();
-  b.touch();
+class SteadyCall : public ::testing::Test {
+ protected:
+  static sim::LinkConfig link(double loss) {
+    sim::LinkConfig out;
+    out.delay = Duration::millis(20);
+    out.loss = sim::LossModel::bernoulli(loss);
+    return out;
+  }
 
-  int tick = 0;
-  const auto run = [&](int ticks) {
-    for (int i = 0; i < ticks; ++i, ++tick) {
-      a.produce(tick);
-      b.produce(tick);
+  void connect() {
+    world.run(Duration::millis(1));
+    using jsep::SdpType;
+    const Timestamp now = world.now();
+    ASSERT_TRUE(a.session().setLocalDescription({}, "", now));
+    ASSERT_TRUE(b.session().setRemoteDescription(
+        SdpType::Offer, *sdp::write(a.session().state().pendingLocal->sdp), now));
+    ASSERT_TRUE(b.session().setLocalDescription({}, "", now));
+    ASSERT_TRUE(a.session().setRemoteDescription(
+        SdpType::Answer, *sdp::write(b.session().state().currentLocal->sdp), now));
+    a.touch();
+    b.touch();
+  }
+
+  void run(int ticks) {
+    for (int i = 0; i < ticks; ++i, ++tick_) {
+      a.produce(tick_);
+      b.produce(tick_);
       for (int part = 0; part < 5; ++part) {
         world.run(Duration::millis(2));
         a.serve(b);
         b.serve(a);
       }
     }
-  };
+  }
+
+  sim::World world{5};
+  sim::Host& left = world.addHost("left");
+  sim::Host& right = world.addHost("right");
+  sim::Segment& cable = world.connect(left, right, link(0.05));
+  Caller a{world, left, "a"};
+  Caller b{world, right, "b"};
+
+ private:
+  int tick_ = 0;
+};
+
+TEST_F(SteadyCall, NoMediaPacketAllocatesOnItsWholeWayInEitherDirection) {
+  if (!test::AllocGuard::isActive()) GTEST_SKIP() << "allocations are not counted in this build";
+  connect();
   // Rates settle and every table reaches its working size, at more loss than later.
   run(1500);
-  left.port(0).up.setConfig([&] {
-    sim::LinkConfig better = link;
-    better.loss = sim::LossModel::bernoulli(0.01);
-    return better;
-  }());
+  left.port(0).up.setConfig(link(0.01));
   run(300);
   for (Caller* caller : {&a, &b}) {
     ASSERT_EQ(caller->session().transport().dtls().state(), dtls::State::Connected);
@@ -232,6 +249,35 @@ TEST(SteadyCall, NoMediaPacketAllocatesOnItsWholeWayInEitherDirection) {
     EXPECT_GT(caller->frames, 80u);
     EXPECT_GT(caller->units, 250u);
   }
+}
+
+// RFC 8837 section 5. What the other end sends, and what is not a stream's, stays unmarked.
+TEST_F(SteadyCall, PacketsAreMarkedAsTheirStreamsPriorityAsks) {
+  connect();
+  run(100);
+  ASSERT_TRUE(a.session().transport().readyForMedia());
+  std::map<std::pair<int, int>, int> marked;  // payload type, DSCP
+  int others = 0;
+  world.onDatagram([&](const sim::DatagramEvent& event) {
+    const sim::Packet& packet = event.packet;
+    if (&event.host == &right && packet.dscp != 0) ++others;
+    const ByteSpan bytes = packet.data.span();
+    if (&event.host != &left) return;
+    const bool isRtp =
+        bytes.size() > 12 && bytes[0] >> 6 == 2 && (bytes[1] < 192 || bytes[1] > 223);
+    if (isRtp) {
+      ++marked[{bytes[1] & 0x7f, packet.dscp}];
+    } else if (packet.dscp != 0) {
+      ++others;
+    }
+  });
+  a.setPriority(media::NetworkPriority::High);
+  run(50);
+  EXPECT_EQ(others, 0);
+  EXPECT_GT((marked[{96, 34}]), 10) << "video: AF41";
+  EXPECT_GT((marked[{0, 46}]), 40) << "audio: EF";
+  EXPECT_EQ((marked[{96, 0}]), 0);
+  EXPECT_EQ((marked[{0, 0}]), 0);
 }
 
 }  // namespace

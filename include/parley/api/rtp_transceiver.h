@@ -87,7 +87,9 @@ struct RtpEncodingParameters {
   std::optional<double> maxFramerate{};           ///< video only
   std::optional<double> scaleResolutionDownBy{};  ///< video only, where it always has a value
   std::optional<std::string> scalabilityMode{};   ///< only "L1T1" is known (webrtc-svc)
+  /// Its share of the bitrate: each level gets twice what the one below gets.
   PriorityType priority = PriorityType::Low;
+  /// Marks its packets for the network (RFC 8837 section 5, table 1); Low: unmarked.
   PriorityType networkPriority = PriorityType::Low;
   bool adaptivePtime = false;
   bool operator==(const RtpEncodingParameters&) const = default;

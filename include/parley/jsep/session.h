@@ -21,6 +21,7 @@
 #include "parley/jsep/state.h"
 #include "parley/jsep/transceivers.h"
 #include "parley/jsep/types.h"
+#include "parley/media/packet_marking.h"
 #include "parley/media/rtp_session.h"
 #include "parley/transport/peer_transport.h"
 
@@ -36,6 +37,14 @@ struct SessionConfig {
   congestion::RateConstraints rates;
   /// Codecs and header extensions that may be negotiated; identity and credentials are filled in.
   LocalCapabilities capabilities;
+};
+
+/// What an application asks of a sender's packets (RTCRtpEncodingParameters).
+struct SenderTuning {
+  std::optional<DataRate> maxBitrate;
+  double priority = 1;  ///< its share of the rate in proportion to other senders'
+  media::NetworkPriority networkPriority = media::NetworkPriority::Low;
+  bool operator==(const SenderTuning&) const = default;
 };
 
 /// A description as the application sees it.
@@ -205,8 +214,7 @@ class PARLEY_EXPORT Session {
   void sendTone(uint32_t transceiver, uint8_t event, Duration duration, Timestamp now);
   void requestKeyFrame(uint32_t transceiver, Timestamp now);
   void decoderLostState(uint32_t transceiver, Timestamp now);
-  /// The application's own bound on what a sender may produce.
-  void setMaxSendBitrate(uint32_t transceiver, std::optional<DataRate> rate, Timestamp now);
+  void tuneSender(uint32_t transceiver, const SenderTuning& tuning, Timestamp now);
   /// Which of the negotiated codecs to send; nothing: the first.
   void setSendCodec(uint32_t transceiver, std::optional<sdp::CodecParams> codec, Timestamp now);
   void setMinimumPlayoutDelay(uint32_t transceiver, Duration delay);
@@ -286,7 +294,7 @@ class PARLEY_EXPORT Session {
   struct Sender {
     std::optional<media::SendStreamId> stream;
     MediaSettings settings;
-    std::optional<DataRate> maxBitrate;
+    SenderTuning tuning;
     std::optional<sdp::CodecParams> codec;
   };
   void applyMedia(const MediaSectionChange& change, Timestamp now);

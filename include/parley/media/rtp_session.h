@@ -39,6 +39,7 @@ struct OutgoingPacket {
   PacketBuf data;
   bool isRtcp = false;
   TxClass txClass = TxClass::Media;
+  uint8_t dscp = 0;  ///< 6 bits
 };
 
 /// The peer cannot go on without a key frame, or we dropped a frame. At most one per 300 ms and

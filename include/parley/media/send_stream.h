@@ -36,6 +36,7 @@ struct SendStreamConfig {
   DataRate minBitrate = DataRate::kbps(30);
   DataRate maxBitrate = DataRate::kbps(2500);
   double priority = 1;  ///< share of what is left after all minima
+  uint8_t dscp = 0;     ///< of its packets, 6 bits (dscpOf)
 };
 
 /// What the peer reports about one of our streams (webrtc-stats remote-inbound-rtp).

@@ -165,7 +165,7 @@ class PARLEY_EXPORT PeerTransport {
   /// the first packet, and a connection that carries data only never pays for it.
   void expectMedia();
   /// Protects and queues a plaintext packet. False (and counted) if it cannot leave.
-  bool sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass);
+  bool sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass, uint8_t dscp = 0);
   bool pollRtp(RtpPacket& out);
   /// Media sections are in force: an association without SRTP keys then fails the transport (RFC
   /// 5764 section 4.1), with a DtlsStateChange of its own.
@@ -249,7 +249,7 @@ class PARLEY_EXPORT PeerTransport {
 
   void followTraffic(std::optional<uint32_t> pair);
   void forgetTraffic();
-  bool queueOnPath(PacketBuf packet, TxClass txClass);
+  bool queueOnPath(PacketBuf packet, TxClass txClass, uint8_t dscp = 0);
   bool queue(TxPacket&& packet);
   void pollGatherer();
 
