@@ -39,6 +39,9 @@ Where:
   --tls ADDRESS:PORT     for TLS (may be given again); wants the next two
   --certificate FILE     PEM: the certificate of the server, and the chain up to its root
   --key FILE             PEM: its private key
+  --discovery ADDRESS:PORT,ADDRESS:PORT
+                         lets clients find out how their NAT behaves (RFC 5780): UDP on both
+                         addresses with both ports; give none of the four to --listen
   --relay ADDRESS[=OUTER]
                          where peers are sent from, at most one IPv4 and one IPv6 address; OUTER is
                          what they are told if a router translates (default: this machine's first)
@@ -191,6 +194,15 @@ Options parseOptions(int count, char** words) {
       {"--tls",
        [&](Text v) {
          server.listeners.push_back({turn::Transport::Tls, address(a, "--tls", v)});
+       }},
+      {"--discovery",
+       [&](Text v) {
+         const size_t comma = v.find(',');
+         if (comma == std::string::npos) a.refuse("--discovery wants two addresses");
+         server.discovery = turn::ServerDiscovery{address(a, "--discovery", v.substr(0, comma)),
+                                                  address(a, "--discovery", v.substr(comma + 1))};
+         for (const turn::ServerListener& one : turn::discoveryListeners(*server.discovery))
+           server.listeners.push_back(one);
        }},
       {"--certificate", [&](Text v) { certificate = v; }},
       {"--key", [&](Text v) { key = v; }},

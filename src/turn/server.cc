@@ -417,6 +417,15 @@ bool ServerCore::pollEvent(ServerEvent& out) {
 
 // ---- the public face ----
 
+std::vector<ServerListener> discoveryListeners(const ServerDiscovery& discovery) {
+  std::vector<ServerListener> out;
+  for (const SocketAddress& address : {discovery.primary, discovery.alternate}) {
+    for (const SocketAddress& port : {discovery.primary, discovery.alternate})
+      out.push_back({Transport::Udp, {address.ip, port.port}});
+  }
+  return out;
+}
+
 Result<void> Server::check(const ServerConfig& config) {
   if (config.listeners.empty()) return fail(ErrorCode::Type, "a server needs a listener");
   for (const ServerListener& listener : config.listeners) {
@@ -432,6 +441,23 @@ Result<void> Server::check(const ServerConfig& config) {
   for (const ServerRelay& relay : config.relays) {
     if (relay.bind.isUnspecified() && !relay.advertised)
       return fail(ErrorCode::Type, "a relay needs an address that peers can be told");
+  }
+  if (config.discovery) {
+    const auto& [primary, alternate] = *config.discovery;
+    if (primary.ip == alternate.ip || primary.port == alternate.port ||
+        primary.ip.family() != alternate.ip.family()) {
+      return fail(ErrorCode::Range, "the two discovery addresses differ in address and port");
+    }
+    for (const ServerListener& wanted : discoveryListeners(*config.discovery)) {
+      const bool there = std::any_of(
+          config.listeners.begin(), config.listeners.end(), [&](const ServerListener& listener) {
+            return listener.transport == Transport::Udp && listener.local == wanted.local;
+          });
+      if (!there) {
+        return fail(ErrorCode::Type,
+                    "discovery wants a UDP listener on " + wanted.local.toString());
+      }
+    }
   }
   if (config.minPort == 0 || config.minPort > config.maxPort)
     return fail(ErrorCode::Range, "the range of relayed ports is empty");

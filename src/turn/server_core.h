@@ -109,6 +109,8 @@ class ServerCore {
   void handleMessage(const ClientPath& path, PacketBuf message, Ecn ecn, Timestamp now);
   void handleRequest(const stun::Message& request, const ClientPath& path, Timestamp now);
   void handleBinding(const stun::Message& request, const ClientPath& path, Timestamp now);
+  const SocketAddress* discoveryAddress(const ClientPath& path);
+  ClientPath pathFrom(const SocketAddress& local, const ClientPath& path) const;
   void handleRefresh(const stun::Message& request, const ClientPath& path, Allocation& allocation,
                      const ServerAuth::Identity& identity, Timestamp now);
   void handleMove(const stun::Message& request, const ClientPath& path, ByteSpan ticket,

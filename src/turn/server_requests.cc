@@ -168,10 +168,35 @@ void ServerCore::challenge(const stun::Message& request, const ClientPath& path,
   answerUnproven(std::move(packet), request.bytes().size(), path, now);
 }
 
+/// Which of the discovery addresses a request came to; null if to none.
+const SocketAddress* ServerCore::discoveryAddress(const ClientPath& path) {
+  const Listener* listener = isStream(path.transport) ? nullptr : findListener(path.socket);
+  if (!config_.discovery || !listener) return nullptr;
+  const SocketAddress& bound = config_.listeners[listener->index].local;
+  const auto& [primary, alternate] = *config_.discovery;
+  const bool ours = (bound.ip == primary.ip || bound.ip == alternate.ip) &&
+                    (bound.port == primary.port || bound.port == alternate.port);
+  return ours ? &bound : nullptr;
+}
+
+/// The path back through the listener on another address. Server::check has seen that it is there.
+ClientPath ServerCore::pathFrom(const SocketAddress& local, const ClientPath& path) const {
+  for (const Listener& listener : listeners_) {
+    const ServerListener& wanted = config_.listeners[listener.index];
+    if (wanted.transport == Transport::Udp && wanted.local == local)
+      return {listener.socket, path.remote, local, Transport::Udp};
+  }
+  return path;
+}
+
 void ServerCore::handleBinding(const stun::Message& request, const ClientPath& path,
                                Timestamp now) {
+  const SocketAddress* bound = discoveryAddress(path);
   std::array<uint16_t, 8> unknown;
-  if (const size_t count = request.unknownRequired(unknown, stun::isKnownForBinding)) {
+  const auto isKnownHere = [bound](AttributeType type) {
+    return stun::isKnownForBinding(type) || (bound && type == AttributeType::ChangeRequest);
+  };
+  if (const size_t count = request.unknownRequired(unknown, isKnownHere)) {
     refuse(request, path, StunError::UnknownAttribute, nullptr, now,
            std::span(unknown).first(count));
     return;
@@ -181,9 +206,25 @@ void ServerCore::handleBinding(const stun::Message& request, const ClientPath& p
   stun::MessageBuilder builder(packet, stun::Class::Success, stun::Method::Binding,
                                request.transactionId());
   builder.xorAddress(AttributeType::XorMappedAddress, path.remote);
+  ClientPath back = path;
+  if (bound) {
+    // RFC 5780 section 7.2. The answer goes to where the request came from, whoever sends it: the
+    // budget of that source counts.
+    constexpr uint32_t kChangeAddress = 4;
+    constexpr uint32_t kChangePort = 2;
+    const auto& [primary, alternate] = *config_.discovery;
+    const SocketAddress other{bound->ip == primary.ip ? alternate.ip : primary.ip,
+                              bound->port == primary.port ? alternate.port : primary.port};
+    const uint32_t change = request.u32(AttributeType::ChangeRequest).value_or(0);
+    const SocketAddress from{change & kChangeAddress ? other.ip : bound->ip,
+                             change & kChangePort ? other.port : bound->port};
+    if (from != *bound) back = pathFrom(from, path);
+    builder.address(AttributeType::ResponseOrigin, from)
+        .address(AttributeType::OtherAddress, other);
+  }
   if (request.hasFingerprint()) builder.fingerprint();
   if (builder.finishInto(packet))
-    answerUnproven(std::move(packet), request.bytes().size(), path, now);
+    answerUnproven(std::move(packet), request.bytes().size(), back, now);
 }
 
 // ---- an allocation's life ----

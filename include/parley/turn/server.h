@@ -42,6 +42,13 @@ class PARLEY_EXPORT ServerUsers {
   virtual std::optional<std::string> password(std::string_view username) = 0;
 };
 
+/// Two addresses with two ports each, for clients that want to know how their NAT behaves (RFC
+/// 5780). They differ in both.
+struct ServerDiscovery {
+  SocketAddress primary;
+  SocketAddress alternate;
+};
+
 struct ServerConfig {
   std::vector<ServerListener> listeners;
   /// At most one per address family is used. Without any, only Binding requests are answered.
@@ -85,7 +92,13 @@ struct ServerConfig {
   bool mobility = false;  ///< MOBILITY-TICKET (RFC 8016)
   /// Sends every new client there (300 Try Alternate), e.g. before maintenance.
   std::optional<SocketAddress> alternateServer{};
+  /// Answers CHANGE-REQUEST and tells OTHER-ADDRESS. All four combinations of the two addresses and
+  /// ports must be among the UDP `listeners`, word for word.
+  std::optional<ServerDiscovery> discovery{};
 };
+
+/// The four listeners that `ServerConfig::discovery` wants.
+PARLEY_EXPORT std::vector<ServerListener> discoveryListeners(const ServerDiscovery& discovery);
 
 struct ServerCounters {
   uint64_t bindingRequests = 0;

@@ -1,5 +1,7 @@
 #include "parley/turn/server.h"
 
+#include <map>
+
 #include <gtest/gtest.h>
 
 #include "parley/stun/channel_data.h"
@@ -29,6 +31,51 @@ TEST(ServerTest, AnswersBindingRequestsWithoutCredentials) {
   EXPECT_EQ(client.ask(stun::Method::Binding,
                        [](MessageBuilder& b) { b.u32(AttributeType::ChangeRequest, 6); }),
             420);
+}
+
+// RFC 5780 section 7.2.
+TEST(ServerTest, AnswersFromItsOtherAddressesIfItHasSome) {
+  SeededRandom random(1);
+  PacketPool pool;
+  Environment environment{random, pool};
+  const SocketAddress primary{IpAddress::v4(192, 0, 2, 1), 3478};
+  const SocketAddress alternate{IpAddress::v4(192, 0, 2, 2), 3479};
+  const SocketAddress client{IpAddress::v4(203, 0, 113, 1), 5000};
+  ServerConfig config;
+  config.discovery = ServerDiscovery{primary, alternate};
+  config.listeners = discoveryListeners(*config.discovery);
+  Server server(environment, config);
+  server.start(Timestamp());
+  std::map<SocketAddress, SocketId> sockets;
+  Effect effect;
+  while (server.pollEffect(effect)) {
+    const auto& open = std::get<OpenUdp>(effect);
+    sockets[open.local] = open.socket;
+    server.handle(SocketOpened{open.socket, open.local}, Timestamp());
+  }
+  ASSERT_EQ(sockets.size(), 4u);
+  for (const auto& [to, socket] : sockets) {
+    for (const uint32_t change : {0u, 2u, 4u, 6u}) {
+      PacketBuf request = pool.allocate();
+      MessageBuilder builder(request, stun::Class::Request, stun::Method::Binding,
+                             stun::newTransactionId(random));
+      builder.u32(AttributeType::ChangeRequest, change);
+      ASSERT_TRUE(builder.finishInto(request));
+      server.handle(Datagram{socket, client, to, std::move(request)}, Timestamp());
+      TxPacket packet;
+      ASSERT_EQ(server.pollTransmit({&packet, 1}), 1u);
+      const SocketAddress other{to.ip == primary.ip ? alternate.ip : primary.ip,
+                                to.port == primary.port ? alternate.port : primary.port};
+      const SocketAddress from{change & 4 ? other.ip : to.ip, change & 2 ? other.port : to.port};
+      EXPECT_EQ(packet.to, client);
+      EXPECT_EQ(packet.socket, sockets[from]);
+      const auto answer = stun::Message::parse(packet.data.span());
+      ASSERT_TRUE(answer);
+      EXPECT_EQ(answer->xorAddress(AttributeType::XorMappedAddress), client);
+      EXPECT_EQ(answer->address(AttributeType::ResponseOrigin), from);
+      EXPECT_EQ(answer->address(AttributeType::OtherAddress), other);
+    }
+  }
 }
 
 TEST(ServerTest, ChallengesThenAllocates) {
