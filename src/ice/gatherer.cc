@@ -37,6 +37,7 @@ GathererCore::GathererCore(Environment& environment, IdAllocator& ids, GathererC
       relays_(environment, ids, config_),
       tcp_(environment, ids, config_),
       pacing_(config_.pacing) {
+  if (config_.mapPorts && config_.hostAndReflexive) mapper_.emplace(environment, ids);
   for (const StunServer& server : config_.stunServers) {
     if (servers_.size() == kMaxServers) break;
     servers_.emplace_back().config = server;
@@ -91,7 +92,9 @@ void GathererCore::restart(Timestamp now) {
   requests_.clear();
   for (Socket& socket : sockets_) {
     socket.mapped.clear();
-    if (socket.open) tellHost(socket);
+    if (!socket.open) continue;
+    tellHost(socket);
+    tellForwarded(socket);
   }
   for (Server& server : servers_) {
     if (server.addresses.empty() && !server.pending) lookUp(server, now);
@@ -124,7 +127,7 @@ void GathererCore::close(Timestamp now) {
   sockets_.clear();
   requests_.clear();
   tcp_.close();
-  relays_.close(now);
+  closeRelays(now);
 }
 
 bool GathererCore::handleStream(StreamBytes&& bytes, Timestamp now) {
@@ -146,7 +149,8 @@ void GathererCore::stopKeepalives() {
 
 bool GathererCore::handleResolved(const Resolved& resolved, Timestamp now) {
   now = clock_.clamp(now);
-  if (relays_.handleResolved(resolved, now)) {
+  if (relays_.handleResolved(resolved, now) ||
+      (mapper_ && mapper_->handleResolved(resolved, now))) {
     pump(now);
     return true;
   }
@@ -199,8 +203,32 @@ void GathererCore::tellHost(Socket& socket, const SocketAddress& address) {
   events_.push(CandidateGathered{std::move(candidate), socket.id});
 }
 
-void GathererCore::tellReflexive(Socket& socket, const Request& request,
-                                 const SocketAddress& mapped) {
+/// A forwarded port is one more server-reflexive address, and the one that lets anybody in.
+void GathererCore::tellForwarded(Socket& socket) {
+  if (socket.forwarded) tellReflexive(socket, *socket.forwarded, kMaxServers, "router", {});
+}
+
+void GathererCore::pumpMapper() {
+  PortMapperEvent event;
+  while (mapper_ && mapper_->pollEvent(event)) {
+    const auto* mapped = std::get_if<PortMapped>(&event);
+    const auto* gone = std::get_if<PortUnmapped>(&event);
+    Socket* socket = findSocket(mapped ? mapped->socket : gone ? gone->socket : SocketId{});
+    if (!socket) continue;
+    socket->forwarded.reset();
+    if (!mapped) continue;
+    socket->forwarded = mapped->external;
+    tellForwarded(*socket);
+  }
+}
+
+void GathererCore::closeRelays(Timestamp now) {
+  relays_.close(now);
+  if (mapper_) mapper_->close(clock_.clamp(now));
+}
+
+void GathererCore::tellReflexive(Socket& socket, const SocketAddress& mapped, size_t server,
+                                 const std::string& from, const std::string& url) {
   // RFC 8445 section 5.1.3: redundant if it equals the base or another candidate with that base.
   if (mapped == socket.local || !isAcceptableRemote(mapped, false) ||
       std::find(socket.mapped.begin(), socket.mapped.end(), mapped) != socket.mapped.end() ||
@@ -214,14 +242,13 @@ void GathererCore::tellReflexive(Socket& socket, const Request& request,
   candidate.base = socket.local;
   candidate.relatedAddress =
       config_.tellHosts ? socket.local : SocketAddress{IpAddress::any(socket.local.ip.family()), 0};
-  candidate.foundation =
-      foundation(CandidateType::ServerReflexive, socket.local.ip, request.to.ip.toString());
+  candidate.foundation = foundation(CandidateType::ServerReflexive, socket.local.ip, from);
   // Local preferences are unique (RFC 8445 section 5.1.2.1): ranks stay below 256 in practice, and
   // each server has a block of 256.
-  const auto preference = static_cast<uint16_t>(65535 - (socket.rank & 0xFF) -
-                                                256 * static_cast<unsigned>(request.server));
+  const auto preference =
+      static_cast<uint16_t>(65535 - (socket.rank & 0xFF) - 256 * static_cast<unsigned>(server));
   candidate.priority = candidatePriority(CandidateType::ServerReflexive, preference);
-  candidate.url = servers_[request.server].config.url;
+  candidate.url = url;
   events_.push(CandidateGathered{std::move(candidate), socket.id});
 }
 
@@ -301,6 +328,10 @@ void GathererCore::send(Request& request) {
 bool GathererCore::handleDatagram(SocketId socket, const SocketAddress& from, ByteSpan datagram,
                                   Timestamp now) {
   now = clock_.clamp(now);
+  if (mapper_ && mapper_->handleDatagram(socket, from, datagram, now)) {
+    pump(now);
+    return true;
+  }
   // Cheap first: most datagrams on these sockets are not for the gatherer.
   if (requests_.empty() || !stun::Message::looksLikeStun(datagram)) return false;
   const auto request = std::find_if(requests_.begin(), requests_.end(), [&](const Request& r) {
@@ -350,7 +381,8 @@ void GathererCore::handleAnswer(const stun::Message& answer, Request& request, T
   request.transaction.reset();
   // RFC 8445 section 5.1.1.4: bindings "MUST be kept alive by additional Binding requests".
   if (keepalives_ && *mapped != socket->local) request.refreshAt = now + config_.keepalive;
-  tellReflexive(*socket, request, *mapped);
+  tellReflexive(*socket, *mapped, request.server, request.to.ip.toString(),
+                servers_[request.server].config.url);
 }
 
 // RFC 8489 section 10, without credentials.
@@ -408,6 +440,7 @@ bool GathererCore::udpAnswered() const {
 
 bool GathererCore::finished() const {
   if (!started_ || !addressesKnown_ || !relays_.finished() || !tcp_.finished()) return false;
+  if (mapper_ && !mapper_->settled()) return false;
   if (sockets_.empty()) return true;
   const bool opening = std::any_of(sockets_.begin(), sockets_.end(),
                                    [](const Socket& socket) { return !socket.open; });
@@ -423,6 +456,7 @@ bool GathererCore::finished() const {
 void GathererCore::pump(Timestamp now) {
   if (!started_ || closed_) return;
   giveUp(now);
+  pumpMapper();
   queueRequests();
   runRequests(now);
   if (!done_ && finished()) {
@@ -435,12 +469,14 @@ void GathererCore::advance(Timestamp now) {
   now = clock_.clamp(now);
   relays_.advance(now);
   tcp_.advance(now);
+  if (mapper_) mapper_->advance(now);
   pump(now);
   PARLEY_DCHECK(nextDeadline() > now);
 }
 
 Timestamp GathererCore::nextDeadline() const {
   Timestamp next = earliest(relays_.nextDeadline(), tcp_.nextDeadline());
+  if (mapper_) next = earliest(next, mapper_->nextDeadline());
   if (closed_ || !started_) return next;
   if (!addressesKnown_) next = earliest(next, addressesBy_);
   for (const Server& server : servers_) {
@@ -465,12 +501,14 @@ GathererCore::Socket* GathererCore::findSocket(SocketId id) {
 }
 
 bool GathererCore::pollTransmit(TxPacket& out) {
+  if (mapper_ && mapper_->pollTransmit(out)) return true;
   if (transmits_.empty()) return relays_.pollTransmit(out) || tcp_.pollTransmit(out);
   out = transmits_.pop();
   return true;
 }
 
 bool GathererCore::pollEffect(Effect& out) {
+  if (mapper_ && mapper_->pollEffect(out)) return true;
   if (effects_.empty()) return relays_.pollEffect(out) || tcp_.pollEffect(out);
   out = effects_.pop();
   return true;
@@ -566,7 +604,7 @@ void Gatherer::permit(const IpAddress& peer, Timestamp now) {
   core_->relays().permit(peer, now);
 }
 void Gatherer::closeRelays(Timestamp now) {
-  core_->relays().close(now);
+  core_->closeRelays(now);
 }
 bool Gatherer::udpAnswered() const {
   return core_->udpAnswered();

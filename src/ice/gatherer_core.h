@@ -6,6 +6,7 @@
 
 #include "parley/base/ring_queue.h"
 #include "parley/ice/gatherer.h"
+#include "parley/ice/port_mapper.h"
 #include "parley/stun/message.h"
 
 #include "ice/pacing.h"
@@ -40,6 +41,7 @@ class GathererCore {
   bool handlePressure(const StreamPressure& pressure, Timestamp now);
   RelayGatherer& relays() { return relays_; }
   TcpGatherer& tcp() { return tcp_; }
+  void closeRelays(Timestamp now);
   /// After the relays were given something: they may have been what gathering waited for.
   void afterRelays(Timestamp now) { pump(clock_.clamp(now)); }
 
@@ -52,8 +54,9 @@ class GathererCore {
     bool owned = true;
     Timestamp giveUpAt;  ///< while it is not open
     PortChoice port;
-    std::vector<SocketAddress> mapped;  ///< reflexive addresses told already
-    std::vector<SocketAddress> told;    ///< as host candidates
+    std::vector<SocketAddress> mapped;       ///< reflexive addresses told already
+    std::vector<SocketAddress> told;         ///< as host candidates
+    std::optional<SocketAddress> forwarded;  ///< by the router
   };
   struct Server {
     StunServer config;
@@ -82,7 +85,11 @@ class GathererCore {
   void tellHost(Socket& socket);
   void tellHost(Socket& socket, const SocketAddress& address);
   bool tryAnotherPort(Socket& socket, Timestamp now);
-  void tellReflexive(Socket& socket, const Request& request, const SocketAddress& mapped);
+  /// `server`: place among those that show addresses; `from` and `url` say which it is.
+  void tellReflexive(Socket& socket, const SocketAddress& mapped, size_t server,
+                     const std::string& from, const std::string& url);
+  void tellForwarded(Socket& socket);
+  void pumpMapper();
   void queueRequests();
   void send(Request& request);
   void runRequests(Timestamp now);
@@ -98,6 +105,7 @@ class GathererCore {
   GathererConfig config_;
   RelayGatherer relays_;
   TcpGatherer tcp_;
+  std::optional<PortMapper> mapper_;
   MonotonicGuard clock_;
   std::vector<Socket> sockets_;
   std::vector<Server> servers_;

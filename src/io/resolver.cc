@@ -1,6 +1,9 @@
 #include "parley/io/resolver.h"
 
+#include <algorithm>
+#include <arpa/inet.h>
 #include <condition_variable>
+#include <cstdio>
 #include <cstring>
 #include <deque>
 #include <mutex>
@@ -16,11 +19,36 @@
 namespace parley::io {
 namespace {
 
+/// Of the IPv4 default routes, the one with the least metric first. /proc/net/route: name,
+/// destination, gateway, flags, references, uses, metric, mask; addresses in hexadecimal as they
+/// lie in memory.
+std::vector<IpAddress> defaultGateways() {
+  constexpr unsigned kViaGateway = 2;  // RTF_GATEWAY
+  std::vector<std::pair<unsigned, IpAddress>> found;
+  std::FILE* table = std::fopen("/proc/net/route", "re");
+  if (!table) return {};
+  char line[256];
+  while (std::fgets(line, sizeof line, table)) {
+    unsigned destination = 0, gateway = 0, flags = 0, metric = 0;
+    if (std::sscanf(line, "%*s %x %x %x %*d %*d %u", &destination, &gateway, &flags, &metric) ==
+            4 &&
+        destination == 0 && gateway != 0 && (flags & kViaGateway) != 0) {
+      found.emplace_back(metric, IpAddress::v4(ntohl(gateway)));
+    }
+  }
+  std::fclose(table);
+  std::sort(found.begin(), found.end());
+  std::vector<IpAddress> out;
+  for (const auto& [metric, address] : found) out.push_back(address);
+  return out;
+}
+
 std::vector<IpAddress> lookUp(const std::string& host) {
   std::vector<IpAddress> addresses;
   // RFC 6761 section 6.3: known without asking anyone, also where no hosts file says so.
   if (equalsIgnoreCase(host, "localhost"))
     return {IpAddress::loopback(AddressFamily::V4), IpAddress::loopback(AddressFamily::V6)};
+  if (host == "_gateway") return defaultGateways();
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_DGRAM;

@@ -69,7 +69,7 @@ std::optional<SocketAddress> Nat::externalOf(const SocketAddress& internal,
 }
 
 bool Nat::expired(const Mapping& mapping) const {
-  return kernel_.now() - mapping.lastUsed > timeout(mapping.key.protocol);
+  return !mapping.isForward && kernel_.now() - mapping.lastUsed > timeout(mapping.key.protocol);
 }
 
 void Nat::erase(Mapping& mapping) {
@@ -135,6 +135,8 @@ bool Nat::choosePort(const Packet& packet, const IpAddress& external, uint16_t& 
 }
 
 Nat::Mapping* Nat::mappingFor(const Packet& packet) {
+  const auto forwarded = mappings_.find(Key{packet.from, {}, packet.protocol});
+  if (forwarded != mappings_.end() && forwarded->second->isForward) return forwarded->second.get();
   const Key key{packet.from, remotePart(config_.mapping, packet.to), packet.protocol};
   const auto known = mappings_.find(key);
   if (known != mappings_.end()) {
@@ -168,7 +170,7 @@ bool Nat::translateIn(Packet& packet) {
   const auto entry = mapping->permitted.find(remotePart(config_.filtering, packet.from));
   const bool permitted = entry != mapping->permitted.end() &&
                          kernel_.now() - entry->second <= timeout(packet.protocol);
-  const bool open = config_.filtering == NatBehavior::EndpointIndependent;
+  const bool open = mapping->isForward || config_.filtering == NatBehavior::EndpointIndependent;
   if (!permitted && !open) {
     ++filtered_;
     return false;
@@ -190,7 +192,48 @@ bool Nat::inbound(Packet& packet) {
   return packet.to.ip.isV6() && config_.routeV6;
 }
 
+std::optional<SocketAddress> Nat::forward(const SocketAddress& internal, Protocol protocol,
+                                          uint16_t wanted) {
+  const Key key{internal, {}, protocol};
+  const auto known = mappings_.find(key);
+  if (known != mappings_.end()) {
+    known->second->isForward = true;
+    return known->second->external;
+  }
+  const IpAddress external = pairedAddress(internal.ip);
+  Packet asIfSent;
+  asIfSent.from = {internal.ip, wanted != 0 ? wanted : internal.port};
+  asIfSent.protocol = protocol;
+  uint16_t port = 0;
+  if (external.isUnspecified() || !choosePort(asIfSent, external, port)) return std::nullopt;
+  auto mapping = std::make_unique<Mapping>();
+  mapping->key = key;
+  mapping->external = {external, port};
+  mapping->isForward = true;
+  byExternal_[{mapping->external, protocol}] = mapping.get();
+  const SocketAddress out = mapping->external;
+  mappings_[key] = std::move(mapping);
+  return out;
+}
+
+void Nat::endForward(const SocketAddress& internal, Protocol protocol) {
+  const auto known = mappings_.find(Key{internal, {}, protocol});
+  if (known != mappings_.end() && known->second->isForward) erase(*known->second);
+}
+
+void Nat::sendInside(const SocketAddress& from, const SocketAddress& to, ByteSpan payload) {
+  Packet packet;
+  packet.from = from;
+  packet.to = to;
+  packet.data = kernel_.pool().copyOf(payload);
+  inside().up.send(std::move(packet));
+}
+
 void Nat::addressedToRouter(Port& port, Packet&& packet) {
+  if (&port == &inside() && inside().owns(packet.to.ip)) {
+    if (service_) service_(packet);
+    return;
+  }
   if (!outside().owns(packet.to.ip) || packet.to.ip.isV6()) return;
   if (&port == &inside()) {
     // Hairpin: translated both ways, so the source is the external one (RFC 4787 REQ-9).

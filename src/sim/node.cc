@@ -48,7 +48,8 @@ void Node::fire(uint64_t argument) {
     const uint32_t slot = static_cast<uint32_t>(argument);
     Resolve request = std::move(resolving_[slot]);
     freeResolves_.push_back(slot);
-    enqueue(Resolved{request.id, kernel_.dns->lookUp(request.host)});
+    enqueue(Resolved{request.id,
+                     request.host == "_gateway" ? gateways() : kernel_.dns->lookUp(request.host)});
     return;
   }
   // Deadlines that moved away leave their event behind.
@@ -256,6 +257,15 @@ void Node::resolve(Resolve& effect) {
   freeResolves_.pop_back();
   resolving_[slot] = std::move(effect);
   kernel_.schedule(kernel_.now() + kernel_.dns->delay(), *this, slot);
+}
+
+/// What ice::kGatewayName stands for: the router of the first interface that is up and has one.
+std::vector<IpAddress> Node::gateways() const {
+  for (size_t i = 0; i < host_.portCount(); ++i) {
+    if (!host_.port(i).isUp()) continue;
+    if (const auto v4 = host_.port(i).segment().gatewayAddress(AddressFamily::V4)) return {*v4};
+  }
+  return {};
 }
 
 // ---- input ----

@@ -56,6 +56,10 @@ std::optional<IpAddress> Segment::allocate(AddressFamily family) {
   return IpAddress::v6(bytes);
 }
 
+std::optional<IpAddress> Segment::gatewayAddress(AddressFamily family) const {
+  return gateway_ ? gateway_->address(family) : std::nullopt;
+}
+
 void Segment::add(Port& port) {
   ports_.push_back(&port);
   for (const IpAddress& address : port.addresses()) owners_[address] = &port;

@@ -78,6 +78,9 @@ struct GathererConfig {
   /// Where a router forwards the ports of this machine, unchanged, from: host candidates of the
   /// same family tell these addresses instead of their own.
   std::vector<IpAddress> announced;
+  /// Ask the router to forward the sockets' ports (port_mapper.h); what it grants is told as a
+  /// server-reflexive candidate. The mappings end with `closeRelays`.
+  bool mapPorts = false;
   /// If not empty, these are used and no socket is opened and no interface looked at.
   std::vector<BoundSocket> sockets;
   Duration pacing = Duration::millis(50);  ///< Ta, between new requests to STUN servers
@@ -173,7 +176,7 @@ class PARLEY_EXPORT Gatherer {
   void markProven(SocketId socket, const SocketAddress& remote);
   /// A candidate of the peer: asks for the permission before the first check.
   void permit(const IpAddress& peer, Timestamp now);
-  /// Gives up the allocations, politely. Wants polling afterwards.
+  /// Gives up the allocations and the router's mappings, politely. Wants polling afterwards.
   void closeRelays(Timestamp now);
 
   bool pollTransmit(TxPacket& out);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -61,6 +62,17 @@ class PARLEY_EXPORT Nat final : public Router {
   /// The external address of the first mapping of an internal one; nullopt if it has none.
   std::optional<SocketAddress> externalOf(const SocketAddress& internal, Protocol protocol) const;
   size_t mappings() const;
+
+  /// As a port mapping protocol does: what comes to the answered external port goes to `internal`,
+  /// from anybody and without a time limit, and what `internal` sends leaves from there. `wanted`
+  /// is the port that is granted if it is free. Nothing if no port is.
+  std::optional<SocketAddress> forward(const SocketAddress& internal, Protocol protocol,
+                                       uint16_t wanted);
+  void endForward(const SocketAddress& internal, Protocol protocol);
+  /// Gets the packets that hosts inside send to the router itself.
+  void onRequest(std::function<void(const Packet&)> service) { service_ = std::move(service); }
+  /// Answers them.
+  void sendInside(const SocketAddress& from, const SocketAddress& to, ByteSpan payload);
   uint64_t filtered() const { return filtered_; }
 
   bool leadsTo(const Port& port, const IpAddress& address) const override;
@@ -79,6 +91,7 @@ class PARLEY_EXPORT Nat final : public Router {
     Key key;
     SocketAddress external;
     Timestamp lastUsed;
+    bool isForward = false;
     std::unordered_map<SocketAddress, Timestamp> permitted;  ///< remote endpoints sent to
   };
   using ExternalKey = std::pair<SocketAddress, Protocol>;
@@ -109,6 +122,7 @@ class PARLEY_EXPORT Nat final : public Router {
   SeededRandom random_;
   std::unordered_map<Key, std::unique_ptr<Mapping>, KeyHash> mappings_;
   std::unordered_map<ExternalKey, Mapping*, ExternalHash> byExternal_;
+  std::function<void(const Packet&)> service_;
   uint16_t nextPort_ = 20'000;
   uint64_t filtered_ = 0;
 };

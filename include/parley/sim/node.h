@@ -70,6 +70,7 @@ class PARLEY_EXPORT Node final : private UdpSink, private StreamSink, private Ev
   void listenTcp(const ListenTcp& effect);
   void closeSocket(SocketId id);
   void resolve(Resolve& effect);
+  std::vector<IpAddress> gateways() const;
   void interfacesChanged();
   void noteWake();
   void armTimer();

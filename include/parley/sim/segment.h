@@ -98,6 +98,8 @@ class PARLEY_EXPORT Segment {
   /// Where packets to foreign addresses go; null: nowhere.
   void setGateway(Port* port) { gateway_ = port; }
   bool hasGateway() const { return gateway_ != nullptr; }
+  /// Its address here; nothing without one.
+  std::optional<IpAddress> gatewayAddress(AddressFamily family) const;
   /// True if a port here, or one behind a router without translation, owns the address.
   bool reaches(const IpAddress& address) const;
   bool ownsLocally(const IpAddress& address) const { return owners_.contains(address); }

@@ -6,6 +6,7 @@
 #include "parley/ice/agent.h"
 #include "parley/ice/gatherer.h"
 #include "parley/ice/mdns_resolver.h"
+#include "parley/ice/port_mapper.h"
 #include "parley/stun/message_builder.h"
 
 #include "ice/tcp_links.h"
@@ -272,10 +273,90 @@ class MdnsContract final : public Contracted {
   MdnsResolver resolver_;
 };
 
+class MapperContract final : public Contracted {
+ public:
+  explicit MapperContract(uint64_t seed) : world_(seed), mapper_(world_.environment, ids_) {}
+  void work(int round, Timestamp now) override {
+    if (round % 10 != 0) return;
+    const auto socket = static_cast<uint32_t>(1000 + round % 30);
+    mapper_.add(SocketId(socket), {kFirst.ip, static_cast<uint16_t>(socket)}, now);
+  }
+  bool serve(Timestamp now) override {
+    Effect effect;
+    if (!mapper_.pollEffect(effect)) return false;
+    if (const auto* name = std::get_if<Resolve>(&effect)) {
+      mapper_.handleResolved({name->id, {kSecond.ip}}, now);
+      return true;
+    }
+    return host_.answer(std::move(effect), [&](Input&& input) {
+      if (auto* opened = std::get_if<SocketOpened>(&input))
+        mapper_.handleSocketOpened(*opened, now);
+    });
+  }
+  void handle(ByteSpan bytes, Timestamp now) override {
+    (void)mapper_.handleDatagram(host_.socket, {kSecond.ip, 5351}, bytes, now);
+  }
+  bool pollDatagram(Bytes& out) override {
+    TxPacket packet;
+    if (!mapper_.pollTransmit(packet)) return false;
+    out = toBytes(packet.data.span());
+    return true;
+  }
+  bool pollEvent(std::string& out) override {
+    PortMapperEvent event;
+    if (!mapper_.pollEvent(event)) return false;
+    const auto* mapped = std::get_if<PortMapped>(&event);
+    out = mapped ? "mapped " + mapped->external.toString() : "unmapped";
+    return true;
+  }
+  void advance(Timestamp now) override { mapper_.advance(now); }
+  Timestamp nextDeadline() const override { return mapper_.nextDeadline(); }
+  bool close(Timestamp now) override {
+    mapper_.close(now);
+    return true;
+  }
+
+ private:
+  ContractWorld world_;
+  IdAllocator ids_;
+  ContractHost host_{kFirst.ip};
+  PortMapper mapper_;
+};
+
+/// Grants every mapping, for two minutes.
+class RouterResponder final : public Contracted {
+ public:
+  void handle(ByteSpan bytes, Timestamp now) override {
+    if (bytes.size() != 60 || bytes[1] != 1) return;
+    Bytes answer = toBytes(bytes);
+    answer[1] = 0x81;
+    if (loadU32(&answer[4]) != 0) storeU32(&answer[4], 120);
+    storeU32(&answer[8], static_cast<uint32_t>(now.millis() / 1000));
+    answer[56] = 203;
+    answers_.push_back(std::move(answer));
+  }
+  bool pollDatagram(Bytes& out) override {
+    if (answers_.empty()) return false;
+    out = std::move(answers_.front());
+    answers_.erase(answers_.begin());
+    return true;
+  }
+  void advance(Timestamp) override {}
+  Timestamp nextDeadline() const override { return Timestamp::never(); }
+
+ private:
+  std::vector<Bytes> answers_;
+};
+
 PARLEY_MACHINES(Ice, MachineCase{"Agent", pairOf<AgentContract>()},
                 // Part of a stream's bytes are bytes of the stream.
                 MachineCase{
                     .name = "TcpLinks", .make = pairOf<TcpLinksContract>(), .noticesCuts = false},
+                MachineCase{"PortMapper",
+                            [](uint64_t seed) {
+                              return ContractedPair{std::make_unique<MapperContract>(seed),
+                                                    std::make_unique<RouterResponder>()};
+                            }},
                 MachineCase{"Gatherer",
                             [](uint64_t seed) {
                               return ContractedPair{std::make_unique<GathererContract>(seed),
