@@ -177,6 +177,13 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
   if (!credentials) return fail(std::move(credentials).error());
   transport.credentials = *std::move(credentials);
   transport.ice.denyPrivateRemotes = configuration.denyPrivateAddresses;
+  if (configuration.disconnectedAfter < Duration::seconds(1) ||
+      configuration.failedAfter <= configuration.disconnectedAfter) {
+    return fail(ErrorCode::Range, "disconnectedAfter is a second or more, failedAfter is above it");
+  }
+  transport.ice.disconnectedAfter = configuration.disconnectedAfter;
+  transport.ice.failedAfter = configuration.failedAfter;
+  transport.ice.consentTimeout = std::min(transport.ice.consentTimeout, configuration.failedAfter);
   if (configuration.minPort > configuration.maxPort ||
       (configuration.minPort == 0) != (configuration.maxPort == 0)) {
     return fail(ErrorCode::Range, "minPort and maxPort are both 0 or rise from 1 to 65535");
@@ -194,6 +201,7 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
   gatherer.maxPort = configuration.maxPort;
   gatherer.useAddress = configuration.useAddress;
   gatherer.announced = configuration.announcedAddresses;
+  gatherer.mapPorts = configuration.mapPorts && !configuration.iceLite;
 
   const Environment& environment = loop.endpoint().environment();
   if (configuration.certificates.empty()) {

@@ -106,6 +106,13 @@ void PeerConnectionCore::onEvent(jsep::SessionEvent&& event, Step* step) {
               at.then(
                   [state](Core& c) { return bindCallback(c.callbacks.iceTransportState, state); });
             });
+            if (state == IceTransportState::Failed && configuration_.restartWhenFailed) {
+              queueStep([this](Step&) {
+                if (!session()) return;
+                session()->restartIce(loop_->now());
+                updateNegotiationNeeded();
+              });
+            }
           },
           [&](jsep::SelectedPairChanged&) { queueStep([this](Step& at) { onSelectedPair(at); }); },
           [&](jsep::DtlsStateChanged& e) { onDtls(e.event); },

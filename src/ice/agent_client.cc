@@ -71,6 +71,15 @@ void AgentCore::startCheck(Pair& pair, Timestamp now) {
 stun::RetransmitPolicy AgentCore::checkPolicy() const {
   stun::RetransmitPolicy policy;
   policy.rto = std::max(kMinRto, config_.checkInterval * static_cast<int64_t>(list_.activeCount()));
+  // Who wants to know earlier gets as many requests as there is room for, the waits doubling.
+  if (config_.failedAfter < AgentConfig{}.failedAfter) {
+    policy.maxSends = policy.lastWait = 1;
+    while (policy.maxSends < 7 &&
+           policy.rto * static_cast<int64_t>(4 * policy.lastWait - 1) <= config_.failedAfter) {
+      ++policy.maxSends;
+      policy.lastWait *= 2;
+    }
+  }
   return policy;
 }
 

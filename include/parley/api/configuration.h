@@ -78,6 +78,21 @@ struct Configuration {
   /// Addresses from which a router forwards this machine's ports to it, unchanged (NAT 1:1, as in
   /// clouds): host candidates tell these instead of the machine's own of the same family.
   std::vector<IpAddress> announcedAddresses{};
+  /// Ask the home router to forward the ports of host candidates (PCP, RFC 6887; NAT-PMP, RFC
+  /// 6886), renewed while the connection lives and ended with it: connects where NATs of both sides
+  /// would otherwise want a relay. Gathering waits for the router's answer, 3 s at most. Off: a
+  /// server has no use for it.
+  bool mapPorts = false;
+  /// Silence on the path that makes the ICE state Disconnected. At least a second; a few seconds
+  /// more may pass until two requests in a row have stayed without answer.
+  Duration disconnectedAfter = Duration::seconds(5);
+  /// How long a path is looked for, and how long a path that fell silent is waited for, before the
+  /// ICE state is Failed. Above `disconnectedAfter`. A silent path is given up after 30 s at the
+  /// latest (RFC 7675 section 5.1).
+  Duration failedAfter = Duration::millis(39'500);
+  /// Restarts ICE by itself when the state becomes Failed: `onNegotiationNeeded` then asks for an
+  /// offer. On both sides it wants a negotiation that stands glare.
+  bool restartWhenFailed = false;
   /// Send nothing to, and take no checks from, loopback, private and link-local addresses: for
   /// servers, which an offer could otherwise make knock at the doors of their own network.
   bool denyPrivateAddresses = false;
