@@ -317,7 +317,8 @@ void PeerTransport::pumpIce(Timestamp now) {
   ice::AgentEvent event;
   while (agent_.pollEvent(event)) {
     if (const auto* changed = std::get_if<ice::StateChanged>(&event)) {
-      onIceState(changed->state, now);
+      noteIceState(changed->state, now);
+      events_.push_back(IceStateChange{changed->state});
     } else if (std::holds_alternative<ice::SelectedPairChanged>(event)) {
       onSelectedPair(now);
     }

@@ -55,8 +55,7 @@ void PeerTransport::noteProblem(const ice::CandidateError& error, Timestamp now)
   }
 }
 
-void PeerTransport::onIceState(ice::IceConnectionState state, Timestamp now) {
-  events_.push_back(IceStateChange{state});
+void PeerTransport::noteIceState(ice::IceConnectionState state, Timestamp now) {
   memory_.timeline.note(Milestone::IceState, now, static_cast<uint8_t>(state));
   memory_.iceSince = now;
   if (state == ice::IceConnectionState::Failed && memory_.hadPath)

@@ -254,7 +254,9 @@ void PeerTransport::reset(Timestamp now) {
   dtlsRole_.reset();
   dropSrtpKeys();
   dtlsStarted_ = sctpStarted_ = mediaExpected_ = srtpRequired_ = false;
-  memory_ = Memory{.timeline = std::move(memory_.timeline)};
+  Timeline timeline = std::move(memory_.timeline);
+  memory_ = Memory();
+  memory_.timeline = std::move(timeline);
   agent_ = ice::Agent(environment_, config_.ice);
   forgetTraffic();
   names_.clear();

@@ -68,9 +68,9 @@ struct Doctored {
 
 #define EXPECT_VERDICT(diagnosis, expected, words)                              \
   do {                                                                          \
-    const Diagnosis made = (diagnosis);                                         \
-    EXPECT_EQ(made.verdict.code, VerdictCode::expected) << made.text();         \
-    EXPECT_NE(made.verdict.text.find(words), std::string::npos) << made.text(); \
+    const Diagnosis told = (diagnosis);                                         \
+    EXPECT_EQ(told.verdict.code, VerdictCode::expected) << told.text();         \
+    EXPECT_NE(told.verdict.text.find(words), std::string::npos) << told.text(); \
   } while (false)
 
 size_t placeOf(const Diagnosis& diagnosis, const std::string& event) {

@@ -77,7 +77,7 @@ class NatCall {
     }
     out.roundTrips = (heard - answered).seconds() / kRoundTrip.seconds();
     // With losses a check of a better pair may still be under way.
-    for (out.path = path(); out.path != best && out.settling < Duration::seconds(20);) {
+    for (out.path = path(); out.path != best && out.settling < Duration::seconds(40);) {
       pair_->run(Duration::millis(100));
       out.settling += Duration::millis(100);
       out.path = path();
@@ -211,7 +211,9 @@ class NatCall {
     const auto a = selected(pair_->a());
     const auto b = selected(pair_->b());
     if (!a || !b) return NetPath::None;
-    if (isRelay(a->local) || isRelay(b->local)) return NetPath::Relay;
+    for (const IceCandidatePair& pair : {*a, *b}) {
+      if (isRelay(pair.local) || isRelay(pair.remote)) return NetPath::Relay;
+    }
     const bool direct = isOf(a->remote, pair_->hostB()) && isOf(b->remote, pair_->hostA());
     return direct ? NetPath::Host : NetPath::Reflexive;
   }

@@ -236,13 +236,13 @@ class PARLEY_EXPORT PeerTransport {
   void startSctp(Timestamp now);
 
   void onSelectedPair(Timestamp now);
-  void onIceState(ice::IceConnectionState state, Timestamp now);
 
   // peer_transport_diagnosis.cc
   DiagnosisFacts facts(Timestamp now) const;
   void forgetGeneration(Timestamp now);
   void noteCandidate(const ice::Candidate& candidate, bool local, Timestamp now);
   void noteProblem(const ice::CandidateError& error, Timestamp now);
+  void noteIceState(ice::IceConnectionState state, Timestamp now);
   void notePath(Timestamp now);
   void noteDtls(const dtls::Event& event, Timestamp now);
   void noteSctp(Timestamp now);
