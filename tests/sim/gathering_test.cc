@@ -54,6 +54,29 @@ TEST(GatheringSim, PortsAndAddressesAreThoseConfigured) {
     EXPECT_NE(candidate.find('.'), std::string::npos) << candidate;
 }
 
+TEST(GatheringSim, TheSelectedPairIsMadeOfLinesThatParse) {
+  PairOptions options;
+  options.aToB.delay = Duration::millis(10);
+  Pair pair(options);
+  ASSERT_TRUE(pair.a().createDataChannel("c"));
+  pair.negotiate();
+  size_t learnt = 0;
+  for (int step = 0; step < 200; ++step) {  // learnt candidates are shown until signalled ones come
+    pair.run(Duration::millis(1));
+    for (const PeerConnection* pc : {&pair.a(), &pair.b()}) {
+      if (!pc->sctp()) continue;
+      const auto selected = pc->sctp().transport().iceTransport().getSelectedCandidatePair();
+      if (!selected) continue;
+      ASSERT_TRUE(selected->local.parse()) << selected->local.candidate;
+      ASSERT_TRUE(selected->remote.parse()) << selected->remote.candidate;
+      EXPECT_TRUE(selected->local.usernameFragment);
+      learnt += selected->remote.parse()->type == "prflx";
+    }
+  }
+  EXPECT_EQ(pair.a().connectionState(), PeerConnectionState::Connected);
+  EXPECT_GT(learnt, 0u);
+}
+
 TEST(GatheringSim, MoreConnectionsThanPortsLeaveSomeWithoutOne) {
   PairOptions options;
   options.configurationA.minPort = 42000;
