@@ -227,7 +227,9 @@ RtpReceiveParameters PeerConnectionCore::receiveParameters(uint32_t id) {
   RtpReceiveParameters out;
   const jsep::TransceiverState* state = transceiver(id);
   if (!state) return out;
-  out.codecs = toApi(state->negotiated.media.receiveCodecs, kindOf(*state));
+  // W3C 5.3: what an offer of ours would take is not negotiated yet.
+  if (state->negotiated.currentDirection)
+    out.codecs = toApi(state->negotiated.media.receiveCodecs, kindOf(*state));
   out.headerExtensions = toApi(state->negotiated.media.extensions, false);
   out.rtcp.reducedSize = state->negotiated.media.rtcpReducedSize;
   return out;

@@ -324,6 +324,9 @@ Result<void> RtpTransceiver::setHeaderExtensionsToNegotiate(
   const auto known = getHeaderExtensionsToNegotiate();
   const LoopCore::Lock lock(core_->loop());
   if (core_->closed()) return closedError();
+  for (const RtpHeaderExtensionCapability& extension : extensions) {
+    if (extension.uri.empty()) return fail(ErrorCode::Type, "a header extension without URI");
+  }
   const bool same = std::equal(extensions.begin(), extensions.end(), known.begin(), known.end(),
                                [](const auto& a, const auto& b) { return a.uri == b.uri; });
   if (!same) {

@@ -141,6 +141,20 @@ TEST_F(Transceivers, S4_4_1_5_ADescriptionWithoutMsidHasAStream) {
   EXPECT_EQ(streams.size(), 1u);
 }
 
+TEST_F(Transceivers, S5_3_ReceiversHaveCodecsOnceTheyAreNegotiated) {
+  RtpReceiver receiver = a.addTransceiver(MediaKind::Video).value().receiver();
+  ASSERT_TRUE(setLocal(a));
+  EXPECT_TRUE(receiver.getParameters().codecs.empty());
+  ASSERT_TRUE(setRemote(b, *a.localDescription()));
+  ASSERT_TRUE(setLocal(b));
+  ASSERT_TRUE(setRemote(a, *b.localDescription()));
+  EXPECT_FALSE(receiver.getParameters().codecs.empty());
+  std::vector<RtpHeaderExtensionCapability> list =
+      a.getTransceivers()[0].getHeaderExtensionsToNegotiate();
+  list[0].uri.clear();
+  expectError(a.getTransceivers()[0].setHeaderExtensionsToNegotiate(list), ErrorCode::Type);
+}
+
 TEST_F(Transceivers, S6_2_WhatATurnHasSentIsBufferedUntilItsEnd) {
   DataChannel channel = a.createDataChannel("c").value();
   DataChannel far;
