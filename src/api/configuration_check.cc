@@ -106,8 +106,17 @@ Result<void> addServers(const Configuration& configuration, ice::GathererConfig&
 
 }  // namespace
 
-Result<void> checkReconfiguration(const Configuration& current, const Configuration& next,
-                                  bool describing) {
+namespace {
+
+void setPolicy(const Configuration& configuration, ice::GathererConfig& out) {
+  out.hostAndReflexive = configuration.iceTransportPolicy != IceTransportPolicy::Relay;
+  out.tellHosts = configuration.iceTransportPolicy == IceTransportPolicy::All;
+}
+
+}  // namespace
+
+Result<ice::GathererConfig> checkReconfiguration(const Configuration& current,
+                                                 const Configuration& next, bool describing) {
   const auto changed = [](const char* what) {
     return fail(ErrorCode::InvalidModification, std::string(what) + " cannot be changed");
   };
@@ -123,8 +132,14 @@ Result<void> checkReconfiguration(const Configuration& current, const Configurat
   if (next.iceLite != current.iceLite) return changed("iceLite");
   if (describing && next.iceCandidatePoolSize != current.iceCandidatePoolSize)
     return changed("iceCandidatePoolSize, once gathering has begun,");
-  ice::GathererConfig unused;
-  return addServers(next, unused);
+  ice::GathererConfig out;
+  // A proxy is no part of what can change.
+  Configuration whole = next;
+  whole.proxy = current.proxy;
+  whole.turnMobility = current.turnMobility;
+  if (Result<void> added = addServers(whole, out); !added) return fail(added.error());
+  setPolicy(next, out);
+  return out;
 }
 
 namespace {
@@ -189,8 +204,7 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
     return fail(ErrorCode::Range, "minPort and maxPort are both 0 or rise from 1 to 65535");
   }
   ice::GathererConfig& gatherer = transport.gatherer;
-  gatherer.hostAndReflexive = configuration.iceTransportPolicy != IceTransportPolicy::Relay;
-  gatherer.tellHosts = configuration.iceTransportPolicy == IceTransportPolicy::All;
+  setPolicy(configuration, gatherer);
   const TcpCandidates tcp = configuration.tcpCandidates;
   const bool sharesTcp = !loop.options().tcpPorts.empty();
   const bool isServer = sharesTcp || !loop.options().udpPorts.empty();

@@ -62,7 +62,7 @@ RtpHeaderExtensionCapability fromCapability(const jsep::HeaderExtensionCapabilit
 
 /// W3C 4.4.2 setConfiguration: what of `next` may not follow `current`, and the URLs of both.
 /// `describing`: a local description has been applied.
-Result<void> checkReconfiguration(const Configuration& current, const Configuration& next,
-                                  bool describing);
+Result<ice::GathererConfig> checkReconfiguration(const Configuration& current,
+                                                 const Configuration& next, bool describing);
 
 }  // namespace parley::api_internal

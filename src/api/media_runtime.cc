@@ -148,12 +148,19 @@ void MediaRuntime::attachTrack(PeerConnectionCore& pc, uint32_t transceiver,
 
 void MediaRuntime::configureSender(PeerConnectionCore& pc, const jsep::SenderConfigured& config) {
   Sender& out = sender(pc, config.transceiver, config.kind);
+  const auto stream = pc.session()->sendStream(config.transceiver);
+  const media::RtpSession* rtp = pc.session()->rtp();
+  const media::SendStreamConfig* sent = stream && rtp ? rtp->sendStream(*stream) : nullptr;
+  const uint32_t ssrc = sent ? sent->ssrc : 0;
+  const uint8_t payloadType = config.codec ? config.codec->payloadType : 0;
   if (out.video) {
     out.settings.format = config.codec ? toVideoFormat(*config.codec) : codec::SdpVideoFormat{};
+    out.settings.ssrc = ssrc;
+    out.settings.payloadType = payloadType;
     if (out.video->configure(out.settings)) tellKeyFrameNeeded(pc, out);
   } else {
     out.audio->configure(config.codec ? toAudioFormat(*config.codec) : codec::SdpAudioFormat{},
-                         config.codec.has_value());
+                         config.codec.has_value(), ssrc, payloadType);
   }
 }
 
@@ -174,6 +181,7 @@ void MediaRuntime::stopSender(PeerConnectionCore& pc, uint32_t transceiver) {
   detach(it->second);
   if (it->second.video) it->second.video->stop();
   if (it->second.audio) it->second.audio->stop();
+  loop_.bury([gone = std::move(it->second)] {});  // with the app's transform
   senders_.erase(it);
 }
 
@@ -181,6 +189,21 @@ void MediaRuntime::requestKeyFrame(PeerConnectionCore& pc, uint32_t transceiver)
   const auto it = senders_.find({&pc, transceiver});
   if (it == senders_.end() || !it->second.video) return;
   if (it->second.video->requestKeyFrame()) tellKeyFrameNeeded(pc, it->second);
+}
+
+void MediaRuntime::setSenderTransform(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind,
+                                      FrameTransform transform) {
+  Sender& out = sender(pc, transceiver, kind);
+  // What it captured may own handles of ours: it dies without the lock.
+  loop_.bury([former = out.video ? out.video->setTransform(std::move(transform))
+                                 : out.audio->setTransform(std::move(transform))] {});
+}
+
+void MediaRuntime::setReceiverTransform(PeerConnectionCore& pc, uint32_t transceiver,
+                                        MediaKind kind, FrameTransform transform) {
+  Receiver& in = receiver(pc, transceiver, kind);
+  loop_.bury([former = in.video ? in.video->setTransform(std::move(transform))
+                                : in.audio->setTransform(std::move(transform))] {});
 }
 
 // The app's own encoder has to be told, outside the lock.
@@ -238,6 +261,7 @@ void MediaRuntime::stopReceiver(PeerConnectionCore& pc, uint32_t transceiver) {
   if (it == receivers_.end()) return;
   if (it->second.video) it->second.video->stop();
   if (it->second.audio) it->second.audio->stop();
+  loop_.bury([gone = std::move(it->second)] {});
   receivers_.erase(it);
 }
 
@@ -292,6 +316,7 @@ void MediaRuntime::forget(PeerConnectionCore& pc) {
     detach(it->second);
     if (it->second.video) it->second.video->stop();
     if (it->second.audio) it->second.audio->stop();
+    loop_.bury([gone = std::move(it->second)] {});
     it = senders_.erase(it);
   }
   for (auto it = receivers_.begin(); it != receivers_.end();) {
@@ -301,6 +326,7 @@ void MediaRuntime::forget(PeerConnectionCore& pc) {
     }
     if (it->second.video) it->second.video->stop();
     if (it->second.audio) it->second.audio->stop();
+    loop_.bury([gone = std::move(it->second)] {});
     it = receivers_.erase(it);
   }
 }

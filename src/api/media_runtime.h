@@ -34,6 +34,10 @@ class MediaRuntime {
                    const RtpEncodingParameters& encoding);
   void stopSender(PeerConnectionCore& pc, uint32_t transceiver);
   void requestKeyFrame(PeerConnectionCore& pc, uint32_t transceiver);
+  void setSenderTransform(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind,
+                          FrameTransform transform);
+  void setReceiverTransform(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind,
+                            FrameTransform transform);
   void setTargetBitrate(PeerConnectionCore& pc, const jsep::TargetBitrate& target);
 
   void configureReceiver(PeerConnectionCore& pc, const jsep::ReceiverConfigured& config);

@@ -20,12 +20,12 @@ constexpr Duration kAudioInterval = Duration::millis(10);
 template <class Source>
 class SourceDriver final : public api_internal::TimedSource {
  public:
-  SourceDriver(std::weak_ptr<TrackCore> track, std::shared_ptr<Source> source)
-      : track_(std::move(track)), source_(std::move(source)) {}
+  SourceDriver(std::shared_ptr<api_internal::TrackFamily> tracks, std::shared_ptr<Source> source)
+      : tracks_(std::move(tracks)), source_(std::move(source)) {}
 
   Timestamp run(Timestamp now) override {
-    const std::shared_ptr<TrackCore> track = track_.lock();
-    if (!track || track->state() == TrackState::Ended) return Timestamp::never();
+    const std::shared_ptr<TrackCore> track = tracks_->anyAlive();
+    if (!track) return Timestamp::never();
     // After a stall the missed frames are not made up for: a burst would help nobody.
     if (now - due_ > Duration::millis(500)) due_ = now;
     if constexpr (std::is_same_v<Source, VideoSource>) {
@@ -39,7 +39,7 @@ class SourceDriver final : public api_internal::TimedSource {
   }
 
  private:
-  std::weak_ptr<TrackCore> track_;
+  const std::shared_ptr<api_internal::TrackFamily> tracks_;
   std::shared_ptr<Source> source_;
   Timestamp due_;
 };
@@ -50,7 +50,8 @@ void drive(const std::shared_ptr<Loop>& loop, const std::shared_ptr<TrackCore>& 
   LoopCore& core = loop->core();
   {
     const LoopCore::Lock lock(core);
-    core.addSource(std::make_shared<SourceDriver<Source>>(track, std::move(source)), core.now());
+    core.addSource(std::make_shared<SourceDriver<Source>>(track->family(), std::move(source)),
+                   core.now());
   }
   core.wake();
 }
@@ -138,6 +139,15 @@ TrackState MediaStreamTrack::readyState() const {
 void MediaStreamTrack::stop() {
   core_->markEnded();
 }
+MediaStreamTrack MediaStreamTrack::clone() const {
+  return MediaStreamTrack(core_->clone());
+}
+std::string MediaStreamTrack::contentHint() const {
+  return core_->contentHint();
+}
+void MediaStreamTrack::setContentHint(std::string_view hint) {
+  core_->setContentHint(hint);
+}
 
 namespace {
 
@@ -145,8 +155,7 @@ template <class Frame>
 Result<void> pushTo(TrackCore& core, const Frame& frame, MediaKind kind) {
   if (core.kind != kind) return fail(ErrorCode::Type, "the track is of the other kind");
   if (core.remote) return fail(ErrorCode::InvalidAccess, "a remote track is fed by the network");
-  if (core.state() == TrackState::Ended)
-    return fail(ErrorCode::InvalidState, "the track has ended");
+  if (!core.reachesAnyone()) return fail(ErrorCode::InvalidState, "the track has ended");
   core.push(frame);
   return ok();
 }

@@ -249,10 +249,10 @@ Result<void> PeerConnection::setConfiguration(Configuration configuration) {
   const bool describing =
       core()->visible.pendingLocal.has_value() || core()->visible.currentLocal.has_value();
   const Configuration& current = core()->configuration();
-  if (Result<void> allowed = api_internal::checkReconfiguration(current, configuration, describing);
-      !allowed) {
-    return allowed;
-  }
+  Result<ice::GathererConfig> servers =
+      api_internal::checkReconfiguration(current, configuration, describing);
+  if (!servers) return fail(servers.error());
+  core()->session()->setServers(*std::move(servers));
   Configuration& changed = core()->mutableConfiguration();
   changed.iceServers = std::move(configuration.iceServers);
   changed.iceTransportPolicy = configuration.iceTransportPolicy;

@@ -189,7 +189,7 @@ void PeerConnectionCore::endReceiverTrack(uint32_t transceiver) {
   // W3C 5.4: a task ends it, and says so.
   if (const auto track = receiverTrack(transceiver)) {
     queueTask([track] {
-      if (track->markEnded()) track->fireEnded();
+      if (track->markSourceEnded()) track->fireSourceEnded();
     });
   }
 }
@@ -219,7 +219,7 @@ void PeerConnectionCore::close(Ending ending) {
   for (auto& [id, channel] : channels_) buffered[id] = bufferedAmount(*channel);
   if (jsep::Session* session = this->session()) session->close(now);
   for (auto& [id, track] : receiverTracks_) {
-    track->markEnded();
+    track->markSourceEnded();
     loop_->bury(track->takeCallbacks());
   }
   closed_ = true;

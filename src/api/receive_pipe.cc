@@ -93,6 +93,15 @@ void VideoReceivePipe::decodeNext() {
     frame = std::move(pending_.front());
     pending_.pop_front();
   }
+  if (!transform(frame)) {
+    {
+      const std::lock_guard lock(mutex_);
+      ++stats_.framesDropped;
+      skipToKeyFrame_ = true;  // what follows refers to it
+    }
+    needKeyFrame_();
+    return;
+  }
   if (track_->wantsEncoded()) {
     codec::EncodedVideoFrame encoded;
     encoded.data = frame.payload;
@@ -106,6 +115,33 @@ void VideoReceivePipe::decodeNext() {
   }
   // An app that records compressed pictures only is spared the decoding.
   if (track_->wantsDecoded() || !track_->wantsEncoded()) decode(frame);
+}
+
+TransformSlot::Held VideoReceivePipe::setTransform(FrameTransform transform) {
+  const std::lock_guard lock(mutex_);
+  return transform_.exchange(std::move(transform));
+}
+
+bool VideoReceivePipe::transform(media::ReceivedFrame& frame) {
+  TransformSlot::Held transform;
+  {
+    const std::lock_guard lock(mutex_);
+    transform = transform_.get();
+  }
+  if (!transform) return true;
+  EncodedFrame shown;
+  shown.kind = MediaKind::Video;
+  shown.keyFrame = frame.keyFrame;
+  shown.rtpTimestamp = frame.rtpTimestamp;
+  shown.ssrc = frame.ssrc;
+  shown.payloadType = frame.payloadType;
+  shown.mimeType = "video/" + frame.codecName;
+  shown.width = frame.size.width;
+  shown.height = frame.size.height;
+  std::swap(shown.data, frame.payload);
+  const bool goes = (*transform)(shown);
+  std::swap(shown.data, frame.payload);
+  return goes;
 }
 
 bool VideoReceivePipe::ensureDecoder(const std::string& codecName) {
@@ -220,8 +256,38 @@ void AudioReceivePipe::decodeAll() {
       unit = std::move(pending_.front());
       pending_.pop_front();
     }
+    if (!transform(unit)) {
+      unit.kind = media::AudioPlayoutUnit::Kind::Conceal;
+      unit.payload.clear();
+    }
     decode(unit);
   }
+}
+
+TransformSlot::Held AudioReceivePipe::setTransform(FrameTransform transform) {
+  const std::lock_guard lock(mutex_);
+  return transform_.exchange(std::move(transform));
+}
+
+bool AudioReceivePipe::transform(media::AudioPlayoutUnit& unit) {
+  if (unit.kind == media::AudioPlayoutUnit::Kind::Conceal) return true;
+  TransformSlot::Held transform;
+  {
+    const std::lock_guard lock(mutex_);
+    transform = transform_.get();
+  }
+  if (!transform) return true;
+  EncodedFrame shown;
+  shown.kind = MediaKind::Audio;
+  shown.keyFrame = true;
+  shown.rtpTimestamp = unit.rtpTimestamp;
+  shown.ssrc = unit.ssrc;
+  shown.payloadType = unit.payloadType;
+  shown.mimeType = "audio/" + unit.codecName;
+  std::swap(shown.data, unit.payload);
+  const bool goes = (*transform)(shown);
+  std::swap(shown.data, unit.payload);
+  return goes;
 }
 
 bool AudioReceivePipe::ensureDecoder(const std::string& codecName) {

@@ -14,6 +14,7 @@
 #include "api/frame_rate.h"
 #include "api/render_timing.h"
 #include "api/track_core.h"
+#include "api/transform_slot.h"
 #include "api/worker.h"
 
 namespace parley::api_internal {
@@ -61,12 +62,17 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
   /// True: the decoder is so far behind that the caller has to ask the sender for a key frame.
   /// (Not by `needKeyFrame`, which takes the loop's lock: the caller may hold it.)
   [[nodiscard]] bool push(media::ReceivedFrame&& frame);
+  /// Runs on what came from the network; empty = none. Gives the former
+  /// one, to be destroyed without any lock.
+  [[nodiscard]] TransformSlot::Held setTransform(FrameTransform transform);
   void stop();
   DecodeStats stats() const;
 
  private:
   void decodeNext();
   void decode(const media::ReceivedFrame& frame);
+  /// The app's transform, if there is one; false if it drops the frame.
+  bool transform(media::ReceivedFrame& frame);
   bool ensureDecoder(const std::string& codecName);
 
   const std::shared_ptr<codec::VideoDecoderFactory> factory_;
@@ -83,6 +89,7 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
   DecodeStats stats_;
   FrameRate decodedRate_;
   RenderTiming rendering_;
+  TransformSlot transform_;
 
   // Used by the worker only.
   std::unique_ptr<codec::VideoDecoder> decoder_;
@@ -98,12 +105,15 @@ class AudioReceivePipe final : public std::enable_shared_from_this<AudioReceiveP
 
   void configure(std::vector<codec::SdpAudioFormat> formats);
   void push(media::AudioPlayoutUnit&& unit);
+  /// As VideoReceivePipe::setTransform.
+  [[nodiscard]] TransformSlot::Held setTransform(FrameTransform transform);
   void stop();
   DecodeStats stats() const;
 
  private:
   void decodeAll();
   void decode(const media::AudioPlayoutUnit& unit);
+  bool transform(media::AudioPlayoutUnit& unit);
   void emit(std::span<const int16_t> samples, size_t channels, const media::AudioPlayoutUnit& unit,
             bool concealed);
   bool ensureDecoder(const std::string& codecName);
@@ -119,6 +129,7 @@ class AudioReceivePipe final : public std::enable_shared_from_this<AudioReceiveP
   bool scheduled_ = false;
   bool stopped_ = false;
   DecodeStats stats_;
+  TransformSlot transform_;
 
   std::unique_ptr<codec::AudioDecoder> decoder_;
   std::string decoderCodec_;

@@ -110,6 +110,44 @@ DtlsTransport RtpReceiver::transport() const {
   return transportOf(core_, transceiver_);
 }
 
+namespace {
+
+/// The kind of a transceiver that is neither stopped nor on a closed connection. The lock is held.
+Result<MediaKind> liveKind(PeerConnectionCore& core, uint32_t id) {
+  const jsep::TransceiverState* state = core.closed() ? nullptr : core.transceiver(id);
+  if (!state || state->stopping || state->stopped)
+    return fail(ErrorCode::InvalidState, "the transceiver has stopped, or the connection closed");
+  return core.receiverTrack(id)->kind;
+}
+
+}  // namespace
+
+Result<void> RtpSender::setTransform(FrameTransform transform) {
+  const LoopCore::Lock lock(core_->loop());
+  const Result<MediaKind> kind = liveKind(*core_, transceiver_);
+  if (!kind) return fail(kind.error());
+  core_->loop().media().setSenderTransform(*core_, transceiver_, *kind, std::move(transform));
+  return ok();
+}
+
+Result<void> RtpReceiver::setTransform(FrameTransform transform) {
+  const LoopCore::Lock lock(core_->loop());
+  const Result<MediaKind> kind = liveKind(*core_, transceiver_);
+  if (!kind) return fail(kind.error());
+  core_->loop().media().setReceiverTransform(*core_, transceiver_, *kind, std::move(transform));
+  return ok();
+}
+
+Result<void> RtpSender::generateKeyFrame() {
+  const LoopCore::Lock lock(core_->loop());
+  const Result<MediaKind> kind = liveKind(*core_, transceiver_);
+  if (!kind) return fail(kind.error());
+  if (*kind != MediaKind::Video) return fail(ErrorCode::InvalidState, "sound has no key frames");
+  core_->loop().media().requestKeyFrame(*core_, transceiver_);
+  core_->loop().wake();
+  return ok();
+}
+
 DtmfSender RtpSender::dtmf() const {
   const LoopCore::Lock lock(core_->loop());
   const auto track = core_->receiverTrack(transceiver_);

@@ -31,6 +31,7 @@ bool VideoSendPipe::configure(Settings settings) {
   const bool sameEncoder = settings.format.name == settings_.format.name &&
                            settings.format.parameters == settings_.format.parameters;
   if (!sameEncoder) settingsChanged_ = true;
+  settings.screenContent = settings_.screenContent;
   settings_ = std::move(settings);
   return endsPause(wasPaused);
 }
@@ -40,6 +41,12 @@ bool VideoSendPipe::endsPause(bool wasPaused) {
   if (!wasPaused || isPaused()) return false;
   keyFrameWanted_ = true;
   return true;
+}
+
+void VideoSendPipe::onContentHint(const std::string& hint) {
+  const bool screen = hint == "detail" || hint == "text";
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(settings_.screenContent, screen) != screen) settingsChanged_ = true;
 }
 
 bool VideoSendPipe::setTargetRate(DataRate rate) {
@@ -110,6 +117,7 @@ void VideoSendPipe::onVideo(const codec::VideoFrame& frame) {
 
 void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame,
                                    const std::string& codec) {
+  std::unique_ptr<codec::EncodedVideoFrame> transformed;
   {
     const std::lock_guard lock(mutex_);
     ++stats_.framesIn;
@@ -123,6 +131,49 @@ void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame,
     keyFrameWanted_ = false;
     limitations_.begin(clock_());
     countEncoded(frame);
+    if (transform_.get()) transformed = std::make_unique<codec::EncodedVideoFrame>(frame);
+  }
+  if (transformed) {
+    emit(*transformed);
+  } else {
+    output_(frame);
+  }
+}
+
+TransformSlot::Held VideoSendPipe::setTransform(FrameTransform transform) {
+  const std::lock_guard lock(mutex_);
+  return transform_.exchange(std::move(transform));
+}
+
+void VideoSendPipe::emit(codec::EncodedVideoFrame& frame) {
+  TransformSlot::Held transform;
+  EncodedFrame shown;
+  {
+    const std::lock_guard lock(mutex_);
+    transform = transform_.get();
+    if (transform) {
+      shown.ssrc = settings_.ssrc;
+      shown.payloadType = settings_.payloadType;
+      shown.mimeType = "video/" + settings_.format.name;
+    }
+  }
+  if (transform) {
+    shown.kind = MediaKind::Video;
+    shown.keyFrame = frame.keyFrame;
+    shown.rtpTimestamp = frame.rtpTimestamp;
+    shown.width = frame.width;
+    shown.height = frame.height;
+    shown.temporalIndex = frame.temporalId;
+    shown.spatialIndex = frame.spatialId;
+    std::swap(shown.data, frame.data);
+    const bool goes = (*transform)(shown);
+    std::swap(shown.data, frame.data);
+    if (!goes) {
+      // What follows would refer to a picture that the peer never gets.
+      const std::lock_guard lock(mutex_);
+      keyFrameWanted_ = true;
+      return;
+    }
   }
   output_(frame);
 }
@@ -168,6 +219,7 @@ void VideoSendPipe::encode(const codec::VideoFrame& source, const Settings& sett
     config.width = frame.width();
     config.height = frame.height();
     config.maxFramerate = fps;
+    config.screenContent = settings.screenContent;
     config.startBitrate = rate;
     config.maxBitrate = settings.maxBitrate.value_or(DataRate::kbps(8000));
     auto created = factory_->create(settings.format, config);
@@ -197,7 +249,7 @@ void VideoSendPipe::encode(const codec::VideoFrame& source, const Settings& sett
       stats_.implementation = std::string(encoder_->implementationName());
       stats_.powerEfficient = encoder_->powerEfficient();
     }
-    output_(encoded_);
+    emit(encoded_);
   }
   if (any) return;
   const std::lock_guard lock(mutex_);
@@ -208,8 +260,16 @@ AudioSendPipe::AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory
                              std::shared_ptr<Worker> worker, Output output)
     : factory_(std::move(factory)), worker_(std::move(worker)), output_(std::move(output)) {}
 
-void AudioSendPipe::configure(const codec::SdpAudioFormat& format, bool negotiated) {
+TransformSlot::Held AudioSendPipe::setTransform(FrameTransform transform) {
   const std::lock_guard lock(mutex_);
+  return transform_.exchange(std::move(transform));
+}
+
+void AudioSendPipe::configure(const codec::SdpAudioFormat& format, bool negotiated, uint32_t ssrc,
+                              uint8_t payloadType) {
+  const std::lock_guard lock(mutex_);
+  ssrc_ = ssrc;
+  payloadType_ = payloadType;
   formatChanged_ =
       formatChanged_ || format.name != format_.name || format.parameters != format_.parameters;
   format_ = format;
@@ -282,9 +342,27 @@ void AudioSendPipe::encodeAll() {
     }
     if (rates && !rates->first.isZero()) encoder_->setRates(rates->first, rates->second);
     if (!encoder_->encode(frame, encoded_)) continue;
+    TransformSlot::Held transform;
+    EncodedFrame shown;
     {
       const std::lock_guard lock(mutex_);
       ++stats_.framesEncoded;
+      transform = transform_.get();
+      if (transform) {
+        shown.ssrc = ssrc_;
+        shown.payloadType = payloadType_;
+        shown.mimeType = "audio/" + format_.name;
+      }
+    }
+    // Silence that is not sent is no frame.
+    if (transform && !encoded_.dtx) {
+      shown.kind = MediaKind::Audio;
+      shown.keyFrame = true;
+      shown.rtpTimestamp = encoded_.rtpTimestamp;
+      std::swap(shown.data, encoded_.data);
+      const bool goes = (*transform)(shown);
+      std::swap(shown.data, encoded_.data);
+      if (!goes) continue;
     }
     output_(encoded_);
   }

@@ -13,6 +13,7 @@
 #include "api/frame_rate.h"
 #include "api/quality_limitation.h"
 #include "api/track_core.h"
+#include "api/transform_slot.h"
 #include "api/worker.h"
 
 namespace parley::api_internal {
@@ -46,6 +47,9 @@ class VideoSendPipe final : public FrameConsumer,
     std::optional<double> maxFramerate;
     std::optional<DataRate> maxBitrate;
     bool active = true;
+    bool screenContent = false;  ///< the track's, not the app's
+    uint32_t ssrc = 0;           ///< for the app's transform, as is the next
+    uint8_t payloadType = 0;
   };
 
   VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory, std::shared_ptr<Worker> worker,
@@ -57,11 +61,16 @@ class VideoSendPipe final : public FrameConsumer,
   bool setTargetRate(DataRate rate);
   /// The next picture will be a key frame, as it is after every pause. False while it is paused.
   bool requestKeyFrame();
+  /// Runs on what the encoder gives; empty = none. Gives the former
+  /// one, to be destroyed without any lock.
+  [[nodiscard]] TransformSlot::Held setTransform(FrameTransform transform);
   /// No frame leaves after it returns, except one being encoded right now.
   void stop();
   EncodeStats stats() const;
 
   void onVideo(const codec::VideoFrame& frame) override;
+  /// Text and drawings are encoded for sharpness.
+  void onContentHint(const std::string& hint) override;
   void onEncodedVideo(const codec::EncodedVideoFrame& frame, const std::string& codec) override;
 
  private:
@@ -70,6 +79,8 @@ class VideoSendPipe final : public FrameConsumer,
   }
   bool endsPause(bool wasPaused);
   void countEncoded(const codec::EncodedVideoFrame& frame);
+  /// Through the app's transform, if there is one, to the network.
+  void emit(codec::EncodedVideoFrame& frame);
   void encodeNext();
   bool takeJob(codec::VideoFrame& frame, Settings& settings, DataRate& rate, bool& keyFrame,
                bool& restart);
@@ -93,6 +104,7 @@ class VideoSendPipe final : public FrameConsumer,
   EncodeStats stats_;
   FrameRate encodedRate_;
   QualityLimitations limitations_;
+  TransformSlot transform_;
 
   // Used by the worker only.
   std::unique_ptr<codec::VideoEncoder> encoder_;
@@ -110,7 +122,10 @@ class AudioSendPipe final : public FrameConsumer,
                 Output output);
 
   /// Starts or changes what is produced; `negotiated` false pauses.
-  void configure(const codec::SdpAudioFormat& format, bool negotiated);
+  void configure(const codec::SdpAudioFormat& format, bool negotiated, uint32_t ssrc = 0,
+                 uint8_t payloadType = 0);
+  /// As VideoSendPipe::setTransform.
+  [[nodiscard]] TransformSlot::Held setTransform(FrameTransform transform);
   /// The app's own switch (RTCRtpEncodingParameters.active).
   void setActive(bool active);
   /// Zero, as before the first call, pauses.
@@ -129,6 +144,9 @@ class AudioSendPipe final : public FrameConsumer,
 
   mutable std::mutex mutex_;
   codec::SdpAudioFormat format_;
+  uint32_t ssrc_ = 0;
+  uint8_t payloadType_ = 0;
+  TransformSlot transform_;
   bool negotiated_ = false;
   bool active_ = true;
   bool formatChanged_ = false;

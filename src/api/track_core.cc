@@ -1,6 +1,7 @@
 #include "api/track_core.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "api/loop_core.h"
@@ -35,6 +36,104 @@ std::shared_ptr<TrackCore> TrackCore::createLocal(const std::shared_ptr<LoopCore
 std::shared_ptr<TrackCore> TrackCore::createRemote(const std::shared_ptr<LoopCore>& loop,
                                                    MediaKind kind, std::string id) {
   return std::make_shared<TrackCore>(loop, kind, std::move(id), true);
+}
+
+void TrackFamily::add(const std::shared_ptr<TrackCore>& track) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(members_, [](const auto& weak) { return weak.expired(); });
+  members_.push_back(track);
+}
+
+std::vector<std::shared_ptr<TrackCore>> TrackFamily::members() const {
+  std::vector<std::shared_ptr<TrackCore>> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& weak : members_) {
+    if (auto track = weak.lock()) out.push_back(std::move(track));
+  }
+  return out;
+}
+
+bool TrackFamily::hasClones() const {
+  const std::lock_guard lock(mutex_);
+  return members_.size() > 1;
+}
+
+std::shared_ptr<TrackCore> TrackFamily::anyAlive() const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& weak : members_) {
+    if (auto track = weak.lock(); track && track->state() == TrackState::Live) return track;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<TrackFamily> TrackCore::family() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (family_) return family_;
+    family_ = std::make_shared<TrackFamily>();
+  }
+  family_->add(shared_from_this());
+  return family_;
+}
+
+std::shared_ptr<TrackCore> TrackCore::clone() {
+  const auto loop = loop_.lock();
+  std::string cloneId;
+  if (loop) {
+    const LoopCore::Lock lock(*loop);
+    cloneId = loop->endpoint().environment().random.uuid();
+  }
+  auto copy = std::make_shared<TrackCore>(loop_, kind, std::move(cloneId), remote);
+  copy->encodedCodec = encodedCodec;
+  const auto tracks = family();
+  {
+    const std::lock_guard lock(mutex_);
+    copy->enabled_ = enabled_;
+    copy->muted_ = muted_;
+    copy->state_ = state_;
+    copy->contentHint_ = contentHint_;
+    copy->family_ = tracks;
+  }
+  tracks->add(copy);
+  return copy;
+}
+
+std::vector<std::shared_ptr<TrackCore>> TrackCore::relatives() const {
+  std::shared_ptr<TrackFamily> tracks;
+  {
+    const std::lock_guard lock(mutex_);
+    tracks = family_;
+  }
+  if (!tracks || !tracks->hasClones()) return {};
+  auto out = tracks->members();
+  std::erase_if(out, [this](const auto& track) { return track.get() == this; });
+  return out;
+}
+
+bool TrackCore::reachesAnyone() {
+  if (state() == TrackState::Live) return true;
+  const auto others = relatives();
+  return std::any_of(others.begin(), others.end(),
+                     [](const auto& track) { return track->state() == TrackState::Live; });
+}
+
+std::string TrackCore::contentHint() const {
+  const std::lock_guard lock(mutex_);
+  return contentHint_;
+}
+
+void TrackCore::setContentHint(std::string_view hint) {
+  constexpr std::string_view kSound[] = {"", "speech", "speech-recognition", "music"};
+  constexpr std::string_view kPictures[] = {"", "motion", "detail", "text"};
+  const auto& known = kind == MediaKind::Audio ? kSound : kPictures;
+  if (std::find(std::begin(known), std::end(known), hint) == std::end(known)) return;
+  std::vector<std::shared_ptr<FrameConsumer>> consumers;
+  {
+    const std::lock_guard lock(mutex_);
+    contentHint_ = hint;
+    consumers = consumers_;
+  }
+  for (const auto& consumer : consumers) consumer->onContentHint(std::string(hint));
 }
 
 template <class F>
@@ -77,11 +176,27 @@ bool TrackCore::markEnded() {
   return std::exchange(state_, TrackState::Ended) != TrackState::Ended;
 }
 
+bool TrackCore::markSourceEnded() {
+  bool any = markEnded();
+  for (const auto& track : relatives()) any = track->markEnded() || any;
+  return any;
+}
+
+void TrackCore::fireSourceEnded() {
+  fireEnded();
+  for (const auto& track : relatives()) track->fireEnded();
+}
+
 void TrackCore::fireEnded() {
   call(onEnded_);
 }
 
 void TrackCore::setMuted(bool muted) {
+  setOwnMuted(muted);
+  for (const auto& track : relatives()) track->setOwnMuted(muted);
+}
+
+void TrackCore::setOwnMuted(bool muted) {
   {
     const std::lock_guard lock(mutex_);
     if (muted_ == muted || state_ == TrackState::Ended) return;
@@ -99,8 +214,14 @@ std::function<void()> TrackCore::takeCallbacks() {
 }
 
 void TrackCore::addConsumer(std::shared_ptr<FrameConsumer> consumer) {
-  const std::lock_guard lock(mutex_);
-  consumers_.push_back(std::move(consumer));
+  std::string hint;
+  FrameConsumer& added = *consumer;
+  {
+    const std::lock_guard lock(mutex_);
+    hint = contentHint_;
+    consumers_.push_back(std::move(consumer));
+  }
+  added.onContentHint(hint);
 }
 
 void TrackCore::removeConsumer(const FrameConsumer* consumer) {
@@ -157,7 +278,23 @@ SourceStats TrackCore::sourceStats() const {
   return out;
 }
 
+template <class Frame>
+void TrackCore::pushToAll(const Frame& frame) {
+  take(frame);
+  for (const auto& track : relatives()) track->take(frame);
+}
+
 void TrackCore::push(const codec::VideoFrame& frame) {
+  pushToAll(frame);
+}
+void TrackCore::push(const codec::AudioFrame& frame) {
+  pushToAll(frame);
+}
+void TrackCore::push(const codec::EncodedVideoFrame& frame) {
+  pushToAll(frame);
+}
+
+void TrackCore::take(const codec::VideoFrame& frame) {
   bool enabled = true;
   const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
   if (!frame.buffer) return;
@@ -175,7 +312,7 @@ void TrackCore::push(const codec::VideoFrame& frame) {
   for (const auto& consumer : consumers) consumer->onVideo(black);
 }
 
-void TrackCore::push(const codec::AudioFrame& frame) {
+void TrackCore::take(const codec::AudioFrame& frame) {
   bool enabled = true;
   const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
   if (enabled) {
@@ -190,7 +327,7 @@ void TrackCore::push(const codec::AudioFrame& frame) {
   for (const auto& consumer : consumers) consumer->onAudio(silence);
 }
 
-void TrackCore::push(const codec::EncodedVideoFrame& frame) {
+void TrackCore::take(const codec::EncodedVideoFrame& frame) {
   bool enabled = true;
   const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
   // A compressed picture cannot be blackened: a disabled track sends nothing.
@@ -233,14 +370,24 @@ bool TrackCore::deliverTo(const Shared<F>& sink, const Frame& frame) {
   return true;
 }
 
+template <class Frame>
+bool TrackCore::deliverToAll(const Frame& frame) {
+  bool any = deliverTo(sinkOf(frame), frame);
+  for (const auto& track : relatives()) {
+    if (track->state() == TrackState::Live)
+      any = track->deliverTo(track->sinkOf(frame), frame) || any;
+  }
+  return any;
+}
+
 bool TrackCore::deliver(const codec::VideoFrame& frame) {
-  return deliverTo(videoSink_, frame);
+  return deliverToAll(frame);
 }
 bool TrackCore::deliver(const codec::AudioFrame& frame) {
-  return deliverTo(audioSink_, frame);
+  return deliverToAll(frame);
 }
 void TrackCore::deliver(const codec::EncodedVideoFrame& frame) {
-  deliverTo(encodedSink_, frame);
+  deliverToAll(frame);
 }
 
 void TrackCore::waitForSinks() {
@@ -250,12 +397,22 @@ void TrackCore::waitForSinks() {
 }
 
 bool TrackCore::wantsEncoded() const {
-  const std::lock_guard lock(mutex_);
-  return encodedSink_ != nullptr;
+  const auto wants = [](const TrackCore& track) {
+    const std::lock_guard lock(track.mutex_);
+    return track.encodedSink_ != nullptr;
+  };
+  const auto others = relatives();
+  return wants(*this) || std::any_of(others.begin(), others.end(),
+                                     [&](const auto& track) { return wants(*track); });
 }
 bool TrackCore::wantsDecoded() const {
-  const std::lock_guard lock(mutex_);
-  return videoSink_ != nullptr;
+  const auto wants = [](const TrackCore& track) {
+    const std::lock_guard lock(track.mutex_);
+    return track.videoSink_ != nullptr;
+  };
+  const auto others = relatives();
+  return wants(*this) || std::any_of(others.begin(), others.end(),
+                                     [&](const auto& track) { return wants(*track); });
 }
 
 void TrackCore::keyFrameNeeded() {

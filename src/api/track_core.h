@@ -24,7 +24,24 @@ class FrameConsumer {
   virtual void onVideo(const codec::VideoFrame&) {}
   virtual void onAudio(const codec::AudioFrame&) {}
   /// `codec`: what the frame is compressed with.
+  virtual void onContentHint(const std::string& /*hint*/) {}
   virtual void onEncodedVideo(const codec::EncodedVideoFrame&, const std::string& /*codec*/) {}
+};
+
+class TrackCore;
+
+/// The tracks of one source: one, and its clones. Any thread.
+class TrackFamily {
+ public:
+  void add(const std::shared_ptr<TrackCore>& track);
+  std::vector<std::shared_ptr<TrackCore>> members() const;
+  bool hasClones() const;
+  /// One that has not ended; null if there is none.
+  std::shared_ptr<TrackCore> anyAlive() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::weak_ptr<TrackCore>> members_;
 };
 
 /// webrtc-stats media-source: what a local track has brought so far.
@@ -55,6 +72,14 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   /// Not empty for a track of frames that are compressed already: the codec's name.
   std::string encodedCodec;
 
+  /// Made with the first need of it.
+  std::shared_ptr<TrackFamily> family();
+  std::shared_ptr<TrackCore> clone();
+  /// Whether something pushed into it reaches a track that is alive.
+  bool reachesAnyone();
+  std::string contentHint() const;
+  void setContentHint(std::string_view hint);
+
   bool enabled() const;
   void setEnabled(bool enabled);
   bool muted() const;
@@ -62,6 +87,9 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   /// Ended without an event: by the app's own stop(), or because the connection closed.
   /// False if it has ended before.
   bool markEnded();
+  /// It and its clones, when their source has ended; true if any had not before.
+  bool markSourceEnded();
+  void fireSourceEnded();
   /// To follow `markEnded` as a task when it was not the app that ended it.
   void fireEnded();
   void setMuted(bool muted);
@@ -108,6 +136,26 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   void call(const Shared<F>& slot, const Args&... args);
   template <class F, class Frame>
   bool deliverTo(const Shared<F>& sink, const Frame& frame);
+  /// Its clones; empty if it has none.
+  std::vector<std::shared_ptr<TrackCore>> relatives() const;
+  template <class Frame>
+  void pushToAll(const Frame& frame);
+  void take(const codec::VideoFrame& frame);
+  void take(const codec::AudioFrame& frame);
+  void take(const codec::EncodedVideoFrame& frame);
+  template <class Frame>
+  bool deliverToAll(const Frame& frame);
+  const Shared<void(const codec::VideoFrame&)>& sinkOf(const codec::VideoFrame&) const {
+    return videoSink_;
+  }
+  const Shared<void(const codec::AudioFrame&)>& sinkOf(const codec::AudioFrame&) const {
+    return audioSink_;
+  }
+  const Shared<void(const codec::EncodedVideoFrame&)>& sinkOf(
+      const codec::EncodedVideoFrame&) const {
+    return encodedSink_;
+  }
+  void setOwnMuted(bool muted);
   void countSource(const codec::VideoFrame& frame);
   void countSource(const codec::AudioFrame& frame);
 
@@ -120,6 +168,8 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   std::thread::id sinkThread_;  ///< media of a track is delivered by one thread
   std::condition_variable sinkEnded_;
   std::vector<std::shared_ptr<FrameConsumer>> consumers_;
+  std::shared_ptr<TrackFamily> family_;
+  std::string contentHint_;
   SourceStats source_;
   FrameRate sourceRate_;
   Shared<void(const codec::VideoFrame&)> videoSink_;

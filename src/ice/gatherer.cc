@@ -38,6 +38,12 @@ GathererCore::GathererCore(Environment& environment, IdAllocator& ids, GathererC
       tcp_(environment, ids, config_),
       pacing_(config_.pacing) {
   if (config_.mapPorts && config_.hostAndReflexive) mapper_.emplace(environment, ids);
+  listServers();
+}
+
+void GathererCore::listServers() {
+  // What was looked up before is known still.
+  const std::vector<Server> former = std::exchange(servers_, {});
   for (const StunServer& server : config_.stunServers) {
     if (servers_.size() == kMaxServers) break;
     servers_.emplace_back().config = server;
@@ -50,6 +56,27 @@ GathererCore::GathererCore(Environment& environment, IdAllocator& ids, GathererC
       continue;
     servers_.emplace_back().config = {server.host, server.port, server.url, true};
   }
+  for (Server& server : servers_) {
+    const auto same = std::find_if(former.begin(), former.end(), [&](const Server& s) {
+      return s.config.host == server.config.host && s.config.port == server.config.port;
+    });
+    if (same == former.end()) continue;
+    const StunServer config = server.config;
+    server = *same;
+    server.config = config;
+  }
+}
+
+void GathererCore::reconfigure(GathererConfig config) {
+  config_.stunServers = std::move(config.stunServers);
+  config_.turnServers = std::move(config.turnServers);
+  config_.turnMobility = config.turnMobility;
+  config_.hostAndReflexive = config.hostAndReflexive;
+  config_.tellHosts = config.tellHosts;
+  reconfigured_ = true;
+  if (started_) return;
+  listServers();
+  relays_.reconfigure();
 }
 
 void GathererCore::start(Timestamp now) {
@@ -90,9 +117,14 @@ void GathererCore::restart(Timestamp now) {
   done_ = false;
   keepalives_ = config_.hostAndReflexive;
   requests_.clear();
+  if (std::exchange(reconfigured_, false)) {
+    listServers();
+    relays_.reconfigure();
+  }
+  if (!config_.hostAndReflexive) servers_.clear();
   for (Socket& socket : sockets_) {
     socket.mapped.clear();
-    if (!socket.open) continue;
+    if (!socket.open || !config_.hostAndReflexive) continue;
     tellHost(socket);
     tellForwarded(socket);
   }
@@ -530,6 +562,9 @@ Gatherer& Gatherer::operator=(Gatherer&&) noexcept = default;
 
 void Gatherer::start(Timestamp now) {
   core_->start(now);
+}
+void Gatherer::reconfigure(GathererConfig config) {
+  core_->reconfigure(std::move(config));
 }
 void Gatherer::restart(Timestamp now) {
   core_->restart(now);

@@ -23,6 +23,7 @@ class GathererCore {
 
   void start(Timestamp now);
   void restart(Timestamp now);
+  void reconfigure(GathererConfig config);
   void close(Timestamp now);
   void stopKeepalives();
   void handleInterfaces(const InterfacesChanged& change, Timestamp now);
@@ -91,6 +92,7 @@ class GathererCore {
   void tellForwarded(Socket& socket);
   void pumpMapper();
   void queueRequests();
+  void listServers();
   void send(Request& request);
   void runRequests(Timestamp now);
   void handleAnswer(const stun::Message& answer, Request& request, Timestamp now);
@@ -106,6 +108,7 @@ class GathererCore {
   RelayGatherer relays_;
   TcpGatherer tcp_;
   std::optional<PortMapper> mapper_;
+  bool reconfigured_ = false;  ///< since the last start
   MonotonicGuard clock_;
   std::vector<Socket> sockets_;
   std::vector<Server> servers_;

@@ -7,6 +7,7 @@ namespace parley::ice {
 namespace {
 
 constexpr size_t kMaxServers = 8;
+constexpr size_t kMaxServersEver = 32;  // those given up with later configurations included
 constexpr size_t kMaxPeers = 64;
 constexpr uint16_t kNotReached = 701;  // webrtc-pc section 4.8.2.1
 constexpr Duration kFirstRetry = Duration::seconds(1);
@@ -50,9 +51,24 @@ std::vector<IpAddress> addressesOf(const std::vector<NetworkInterface>& interfac
 RelayGatherer::RelayGatherer(Environment& environment, IdAllocator& ids,
                              const GathererConfig& config)
     : env_(environment), ids_(ids), config_(config) {
-  for (const TurnServer& server : config.turnServers) {
-    if (servers_.size() == kMaxServers) break;
-    servers_.emplace_back().config = server;
+  reconfigure();
+}
+
+void RelayGatherer::reconfigure() {
+  for (Server& server : servers_) server.retired = true;
+  size_t listed = 0;
+  for (const TurnServer& wanted : config_.turnServers) {
+    if (listed++ == kMaxServers) break;
+    const auto known = std::find_if(servers_.begin(), servers_.end(), [&](const Server& s) {
+      return s.config.url == wanted.url && s.config.username == wanted.username &&
+             s.config.password == wanted.password &&
+             (s.config.tls != nullptr) == (wanted.tls != nullptr);
+    });
+    if (known != servers_.end()) {
+      known->retired = false;
+    } else if (servers_.size() < kMaxServersEver) {
+      servers_.emplace_back().config = wanted;
+    }
   }
 }
 
@@ -246,7 +262,7 @@ void RelayGatherer::failed(Relay& relay, turn::ClientFailed&& failure, Timestamp
   }
   // Only what was a relay once is worth another try by itself; the rest waits for an ICE restart or
   // for another network.
-  if (failure.wasAllocated || relay.failures > 0)
+  if (!servers_[relay.server].retired && (failure.wasAllocated || relay.failures > 0))
     relay.retryAt = now + kFirstRetry * (int64_t{1} << std::min(relay.failures++, kMaxBackoff));
   if (!relay.asking) return;
   relay.asking = false;
@@ -260,9 +276,10 @@ void RelayGatherer::restart(Timestamp now) {
   if (closed_) return;
   peers_.clear();
   for (Server& server : servers_) {
-    if (server.addresses.empty() && !server.pending) lookUp(server, now);
+    if (server.addresses.empty() && !server.pending && !server.retired) lookUp(server, now);
   }
   for (Relay& relay : relays_) {
+    if (servers_[relay.server].retired) continue;
     if (!relay.client) {
       relay.asking = true;
       relay.retryAt = now;
@@ -422,7 +439,7 @@ void RelayGatherer::pump(Timestamp now) {
           CandidateError{{}, server.config.url, kNotReached, "TURN host lookup timed out"});
     }
     // Which families can be used is known only with the interfaces.
-    if (server.asked || server.addresses.empty() || waiting_) continue;
+    if (server.asked || server.retired || server.addresses.empty() || waiting_) continue;
     server.asked = true;
     addRelays(i, now);
   }
@@ -453,7 +470,7 @@ Timestamp RelayGatherer::nextDeadline() const {
 
 bool RelayGatherer::finished() const {
   const bool resolving = std::any_of(servers_.begin(), servers_.end(), [](const Server& server) {
-    return server.pending || (!server.asked && !server.addresses.empty());
+    return !server.retired && (server.pending || (!server.asked && !server.addresses.empty()));
   });
   const bool asking = std::any_of(relays_.begin(), relays_.end(), [](const Relay& relay) {
     return relay.asking || relay.confirming;

@@ -26,6 +26,9 @@ class RelayGatherer {
   /// With `waitForInterfaces` nothing is asked before handleInterfaces or goOnWithoutInterfaces.
   void start(bool waitForInterfaces, Timestamp now);
   void goOnWithoutInterfaces(Timestamp now);
+  /// The configuration has other servers. Allocations at those that are gone stay, for the path
+  /// that may lead through them, but are told no more.
+  void reconfigure();
   /// Tells what stands again, and asks anew where something failed.
   void restart(Timestamp now);
   void close(Timestamp now);
@@ -59,6 +62,7 @@ class RelayGatherer {
     bool pending = false;
     bool asked = false;
     bool unusable = false;  ///< told that no address leads there
+    bool retired = false;   ///< no longer in the configuration
     Timestamp giveUpAt;
     std::vector<IpAddress> addresses;
   };

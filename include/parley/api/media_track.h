@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "parley/base/export.h"
 #include "parley/base/result.h"
@@ -85,6 +86,14 @@ class PARLEY_EXPORT MediaStreamTrack {
   TrackState readyState() const;
   /// Ends the track for good.
   void stop();
+  /// Another track of the same source, with an id of its own, enabled and ended apart (W3C
+  /// mediacapture-streams section 4.3). What is pushed into one reaches all that are alive.
+  MediaStreamTrack clone() const;
+  /// What the content is, so that encoders can suit it (mst-content-hint): empty, or "speech",
+  /// "speech-recognition", "music"; for pictures "motion", "detail", "text".
+  std::string contentHint() const;
+  /// Anything else is ignored, as the specification has it.
+  void setContentHint(std::string_view hint);
 
   /// Feeds a local track. Frames are dropped, oldest first, if encoding does not keep up.
   /// Type for the wrong kind; InvalidState after `stop`.

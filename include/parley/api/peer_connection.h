@@ -111,7 +111,8 @@ class PARLEY_EXPORT PeerConnection {
   PeerConnectionState connectionState() const;
   std::optional<bool> canTrickleIceCandidates() const;
   Configuration getConfiguration() const;
-  /// Changes the ICE servers and the transport policy. InvalidState when closed;
+  /// Changes the ICE servers and the transport policy, for the next time that candidates are
+  /// gathered (after restartIce, say). InvalidState when closed;
   /// InvalidModification for another bundlePolicy, rtcpMuxPolicy or certificate, and for another
   /// iceCandidatePoolSize once a local description is applied; Syntax for a URL. The rest of
   /// `configuration` (codecs, bitrates) stays as it was.

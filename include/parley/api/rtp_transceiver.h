@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "parley/api/dtmf_sender.h"
+#include "parley/api/encoded_transform.h"
 #include "parley/api/media_track.h"
 #include "parley/api/stats_report.h"
 #include "parley/api/transports.h"
@@ -156,6 +157,12 @@ class PARLEY_EXPORT RtpSender {
   DtlsTransport transport() const;
   /// Empty for video.
   DtmfSender dtmf() const;
+  /// Runs on each compressed frame before it is sent (webrtc-encoded-transform); an empty function
+  /// removes it. After a dropped picture a key frame comes next. InvalidState once stopped or
+  /// closed.
+  Result<void> setTransform(FrameTransform transform);
+  /// The next picture will be a key frame. InvalidState once stopped or closed, and for audio.
+  Result<void> generateKeyFrame();
   /// outbound-rtp of this sender and what it refers to (webrtc-pc section 8.3).
   void getStats(std::function<void(Result<StatsReport>)> done) const;
 
@@ -191,6 +198,10 @@ class PARLEY_EXPORT RtpReceiver {
   Result<void> setJitterBufferTarget(std::optional<double> milliseconds);
   /// inbound-rtp of this receiver and what it refers to (webrtc-pc section 8.3).
   void getStats(std::function<void(Result<StatsReport>)> done) const;
+  /// Runs on each compressed frame before it is decoded; an empty function removes it. A dropped
+  /// packet of sound is concealed; after a dropped picture the next key frame is awaited.
+  /// InvalidState once stopped or closed.
+  Result<void> setTransform(FrameTransform transform);
   /// Asks the peer for a key frame (PLI); at most one per 300 ms leaves.
   void requestKeyFrame();
 

@@ -142,6 +142,9 @@ class PARLEY_EXPORT Gatherer {
   Gatherer(Gatherer&&) noexcept;
   Gatherer& operator=(Gatherer&&) noexcept;
 
+  /// Other servers and another policy, from the next start or restart on: only `stunServers`,
+  /// `turnServers`, `turnMobility`, `hostAndReflexive` and `tellHosts` of it count.
+  void reconfigure(GathererConfig config);
   void start(Timestamp now);
   /// After an ICE restart: tells the host candidates again and asks the servers anew, through the
   /// sockets that are open. Reflexive candidates told before are void. Starts if it was not

@@ -169,6 +169,8 @@ class PARLEY_EXPORT Session {
                                std::optional<uint16_t> mLineIndex,
                                const std::optional<std::string>& ufrag, Timestamp now);
   void restartIce(Timestamp now);
+  /// Servers and policy for the next time that candidates are gathered.
+  void setServers(ice::GathererConfig config) { transport_.setServers(std::move(config)); }
   std::optional<bool> remoteTrickles() const;
   /// "Check if negotiation is needed" (webrtc-pc section 4.7.3). When to ask, and when to fire the
   /// event, is up to whoever runs the operations chain.

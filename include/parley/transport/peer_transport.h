@@ -123,6 +123,8 @@ class PARLEY_EXPORT PeerTransport {
   void setIceRole(ice::Role role, Timestamp now);
   ice::Role iceRole() const { return agent_.role(); }
   void startGathering(Timestamp now);
+  /// See ice::Gatherer::reconfigure.
+  void setServers(ice::GathererConfig config) { gatherer_.reconfigure(std::move(config)); }
   void setRemoteCredentials(ice::Credentials credentials, bool lite, Timestamp now);
   void addRemoteCandidate(const ice::Candidate& candidate, Timestamp now);
   void endRemoteCandidates(Timestamp now);

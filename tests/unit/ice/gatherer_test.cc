@@ -148,6 +148,38 @@ TEST(GathererTest, HostCandidatesNeedNoServer) {
   EXPECT_TRUE(f.gatherer.nextDeadline().isNever());
 }
 
+TEST(GathererTest, OtherServersAreAskedFromTheNextGenerationOn) {
+  Fixture f(withServer("198.51.100.1", "stun:198.51.100.1"));
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  f.openAll();
+  f.advance(Duration::millis(60));
+  for (const TxPacket& packet : f.packets()) EXPECT_EQ(packet.to, at("198.51.100.1:3478"));
+  f.gatherer.reconfigure(withServer("198.51.100.2", "stun:198.51.100.2"));
+  f.advance(Duration::seconds(1));
+  for (const TxPacket& packet : f.packets()) EXPECT_EQ(packet.to, at("198.51.100.1:3478"));
+  f.gatherer.restart(f.now);
+  f.advance(Duration::millis(60));
+  const auto packets = f.packets();
+  ASSERT_FALSE(packets.empty());
+  for (const TxPacket& packet : packets) EXPECT_EQ(packet.to, at("198.51.100.2:3478"));
+  EXPECT_TRUE(f.answer(packets.front(), "203.0.113.7:6000"));
+  f.drainEvents();
+  EXPECT_EQ(f.candidates.back().candidate.url, "stun:198.51.100.2");
+}
+
+TEST(GathererTest, ServersCanBeGivenBeforeTheStart) {
+  Fixture f({});
+  f.gatherer.reconfigure(withServer("198.51.100.2", "stun:198.51.100.2"));
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  f.openAll();
+  f.advance(Duration::millis(60));
+  const auto packets = f.packets();
+  ASSERT_FALSE(packets.empty());
+  EXPECT_EQ(packets.front().to, at("198.51.100.2:3478"));
+}
+
 TEST(GathererTest, NoInterfaceIsDoneWithNothing) {
   Fixture f(withServer("stun.example", "stun:stun.example"));
   f.gatherer.start(f.now);

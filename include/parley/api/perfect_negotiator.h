@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "parley/api/peer_connection.h"
+#include "parley/base/export.h"
+
+namespace parley {
+
+/// What passes between two PerfectNegotiators: one of the two.
+struct NegotiationMessage {
+  std::optional<SessionDescription> description{};
+  std::optional<IceCandidate> candidate{};
+};
+
+/// Perfect negotiation (webrtc-pc section 10.7), ready made: both ends may change what they send at
+/// any time, also at once. When two offers meet, the polite end gives way. All that the application
+/// does is to carry messages, in order and without loss, and to change the connection as it likes.
+///
+/// Takes the connection's onNegotiationNeeded and onIceCandidate for itself; they fall silent with
+/// it. Thread rules: those of the connection's Loop.
+class PARLEY_EXPORT PerfectNegotiator {
+ public:
+  /// `polite`: true at one end, false at the other. `send` is called on the loop's thread.
+  PerfectNegotiator(PeerConnection pc, bool polite,
+                    std::function<void(const NegotiationMessage&)> send);
+  ~PerfectNegotiator();
+  PerfectNegotiator(const PerfectNegotiator&) = delete;
+  PerfectNegotiator& operator=(const PerfectNegotiator&) = delete;
+
+  /// What the other end has sent.
+  void receive(NegotiationMessage message);
+  /// A description or a candidate could not be applied. Not called for what belongs to an offer
+  /// that is ignored.
+  void onError(std::function<void(const Error&)> callback);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace parley

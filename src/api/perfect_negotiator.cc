@@ -1,0 +1,122 @@
+#include "parley/api/perfect_negotiator.h"
+
+#include <mutex>
+#include <utility>
+
+namespace parley {
+
+struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
+  State(PeerConnection connection, bool isPolite,
+        std::function<void(const NegotiationMessage&)> sendMessage)
+      : pc(std::move(connection)), polite(isPolite), send(std::move(sendMessage)) {}
+
+  PeerConnection pc;
+  const bool polite;
+  const std::function<void(const NegotiationMessage&)> send;
+
+  // Nothing of the connection is called with it held.
+  std::mutex mutex;
+  bool makingOffer = false;
+  bool ignoreOffer = false;
+  bool settingRemoteAnswer = false;
+  std::function<void(const Error&)> onError;
+
+  void sendDescription() {
+    if (const auto description = pc.localDescription()) send({*description, {}});
+  }
+
+  void report(const Result<void>& result) {
+    if (result) return;
+    std::function<void(const Error&)> callback;
+    {
+      const std::lock_guard lock(mutex);
+      callback = onError;
+    }
+    if (callback) callback(result.error());
+  }
+
+  void negotiate() {
+    {
+      const std::lock_guard lock(mutex);
+      makingOffer = true;
+    }
+    pc.setLocalDescription([self = shared_from_this()](Result<void> result) {
+      if (result) {
+        self->sendDescription();
+      } else {
+        self->report(result);
+      }
+      const std::lock_guard lock(self->mutex);
+      self->makingOffer = false;
+    });
+  }
+
+  void receive(const SessionDescription& description) {
+    const bool stable = pc.signalingState() == SignalingState::Stable;
+    const bool offer = description.type == SdpType::Offer;
+    {
+      const std::lock_guard lock(mutex);
+      // An answer that is being applied leads to the stable state before the offer's turn comes.
+      const bool ready = !makingOffer && (stable || settingRemoteAnswer);
+      ignoreOffer = !polite && offer && !ready;
+      if (ignoreOffer) return;
+      settingRemoteAnswer = description.type == SdpType::Answer;
+    }
+    pc.setRemoteDescription(description, [self = shared_from_this(), offer](Result<void> result) {
+      {
+        const std::lock_guard lock(self->mutex);
+        self->settingRemoteAnswer = false;
+      }
+      self->report(result);
+      if (result && offer) self->answer();
+    });
+  }
+
+  void answer() {
+    pc.setLocalDescription([self = shared_from_this()](Result<void> result) {
+      self->report(result);
+      if (result) self->sendDescription();
+    });
+  }
+
+  void receive(const IceCandidate& candidate) {
+    pc.addIceCandidate(candidate, [self = shared_from_this()](Result<void> result) {
+      {
+        const std::lock_guard lock(self->mutex);
+        if (self->ignoreOffer) return;  // it belongs to the offer that we did not take
+      }
+      self->report(result);
+    });
+  }
+};
+
+PerfectNegotiator::PerfectNegotiator(PeerConnection pc, bool polite,
+                                     std::function<void(const NegotiationMessage&)> send)
+    : state_(std::make_shared<State>(std::move(pc), polite, std::move(send))) {
+  // The connection must not keep its own handle alive.
+  const std::weak_ptr<State> weak = state_;
+  state_->pc.onNegotiationNeeded([weak] {
+    if (const auto state = weak.lock()) state->negotiate();
+  });
+  state_->pc.onIceCandidate([weak](const std::optional<IceCandidate>& candidate) {
+    const auto state = weak.lock();
+    if (state && candidate) state->send({{}, *candidate});
+  });
+}
+
+PerfectNegotiator::~PerfectNegotiator() {
+  state_->pc.onNegotiationNeeded({});
+  state_->pc.onIceCandidate({});
+}
+
+void PerfectNegotiator::receive(NegotiationMessage message) {
+  if (message.description) state_->receive(*message.description);
+  if (message.candidate) state_->receive(*message.candidate);
+}
+
+void PerfectNegotiator::onError(std::function<void(const Error&)> callback) {
+  const std::lock_guard lock(state_->mutex);
+  std::swap(state_->onError, callback);
+}
+
+}  // namespace parley

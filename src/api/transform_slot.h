@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "parley/api/encoded_transform.h"
+
+namespace parley::api_internal {
+
+/// An app's transform: held while it runs, so that it may be replaced at any time. Its owner's
+/// mutex guards it.
+class TransformSlot {
+ public:
+  using Held = std::shared_ptr<const FrameTransform>;
+
+  /// Gives the former one, to be destroyed without the mutex.
+  [[nodiscard]] Held exchange(FrameTransform transform) {
+    return std::exchange(
+        transform_,
+        transform ? std::make_shared<const FrameTransform>(std::move(transform)) : nullptr);
+  }
+  Held get() const { return transform_; }
+
+ private:
+  Held transform_;
+};
+
+}  // namespace parley::api_internal

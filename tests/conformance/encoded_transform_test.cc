@@ -1,0 +1,218 @@
+// W3C webrtc-encoded-transform, and SFrame (RFC 9605) by way of it.
+
+#include <mutex>
+
+#include "peers.h"
+
+namespace parley::conformance {
+namespace {
+
+class EncodedTransformTest : public Peers {
+ protected:
+  void start() {
+    connect(a, b);
+    connect(b, a);
+    b.onTrack([this](const TrackEvent& event) {
+      MediaStreamTrack track = event.track;
+      track.setVideoSink([this](const codec::VideoFrame& frame) {
+        ++pictures_;
+        width_ = frame.width();
+      });
+      track.setAudioSink([this](const codec::AudioFrame& frame) {
+        loudest_ = std::max<int>(loudest_, codec::audioLevel(frame.samples()) < 60 ? 1 : 0);
+      });
+      if (event.track.kind() == MediaKind::Video && videoIn_) {
+        EXPECT_TRUE(RtpReceiver(event.receiver).setTransform(videoIn_));
+      }
+      if (event.track.kind() == MediaKind::Audio && audioIn_) {
+        EXPECT_TRUE(RtpReceiver(event.receiver).setTransform(audioIn_));
+      }
+    });
+    audio_ = a.addTrack(MediaStreamTrack::createAudio(pair.loopA(), createToneSource(440))).value();
+    video_ = a.addTrack(MediaStreamTrack::createVideo(pair.loopA(),
+                                                      createTestPatternSource(320, 240, 20)))
+                 .value();
+  }
+  static void connect(PeerConnection& from, PeerConnection to) {
+    from.onIceCandidate([to](const std::optional<IceCandidate>& candidate) mutable {
+      if (candidate) to.addIceCandidate(*candidate);
+    });
+  }
+
+  RtpSender audio_, video_;
+  FrameTransform audioIn_, videoIn_;
+  int pictures_ = 0;
+  int width_ = 0;
+  int loudest_ = 0;
+};
+
+TEST_F(EncodedTransformTest, BothEndsSeeTheSameFrames) {
+  std::vector<EncodedFrame> sent, received;
+  videoIn_ = [&](EncodedFrame& frame) {
+    received.push_back(frame);
+    return true;
+  };
+  start();
+  ASSERT_TRUE(video_.setTransform([&](EncodedFrame& frame) {
+    sent.push_back(frame);
+    return true;
+  }));
+  negotiate(a, b);
+  run(Duration::seconds(3));
+  ASSERT_GT(received.size(), 30u);
+  ASSERT_GE(sent.size(), received.size());
+  for (size_t i = 0; i < received.size(); ++i) {
+    EXPECT_EQ(received[i].data, sent[i].data);
+    EXPECT_EQ(received[i].keyFrame, sent[i].keyFrame);
+    EXPECT_EQ(received[i].ssrc, sent[i].ssrc);
+    EXPECT_EQ(received[i].payloadType, sent[i].payloadType);
+    EXPECT_EQ(received[i].mimeType, sent[i].mimeType);
+    // The stream begins at a time of its own.
+    EXPECT_EQ(received[i].rtpTimestamp - received[0].rtpTimestamp,
+              sent[i].rtpTimestamp - sent[0].rtpTimestamp);
+  }
+  EXPECT_TRUE(received[0].keyFrame);
+  EXPECT_EQ(received[0].kind, MediaKind::Video);
+  EXPECT_EQ(received[0].mimeType, "video/VP8");
+  EXPECT_EQ(sent[0].width, 320);
+  EXPECT_NE(sent[0].ssrc, 0u);
+}
+
+TEST_F(EncodedTransformTest, BytesMayChangeAndGrow) {
+  audioIn_ = videoIn_ = [](EncodedFrame& frame) {
+    if (frame.data.size() < 6 || frame.data.back() != 0x5a) return false;
+    frame.data.resize(frame.data.size() - 5);
+    return true;
+  };
+  start();
+  const FrameTransform append = [](EncodedFrame& frame) {
+    frame.data.insert(frame.data.end(), {1, 2, 3, 4, 0x5a});
+    return true;
+  };
+  ASSERT_TRUE(video_.setTransform(append));
+  ASSERT_TRUE(audio_.setTransform(append));
+  negotiate(a, b);
+  run(Duration::seconds(3));
+  EXPECT_GT(pictures_, 30);
+  EXPECT_EQ(width_, 320);
+  EXPECT_EQ(loudest_, 1);
+}
+
+TEST_F(EncodedTransformTest, ADroppedFrameIsNotSentAndAKeyFrameFollows) {
+  int seen = 0;
+  std::vector<bool> keyFrames;
+  start();
+  ASSERT_TRUE(video_.setTransform([&](EncodedFrame& frame) {
+    keyFrames.push_back(frame.keyFrame);
+    return ++seen != 10;
+  }));
+  negotiate(a, b);
+  run(Duration::seconds(3));
+  ASSERT_GT(keyFrames.size(), 20u);
+  EXPECT_FALSE(keyFrames[9]);
+  EXPECT_TRUE(keyFrames[10]);
+  EXPECT_EQ(pictures_, seen - 1);
+}
+
+TEST_F(EncodedTransformTest, KeyFramesCanBeAskedForAtBothEnds) {
+  int keyFrames = 0;
+  start();
+  ASSERT_TRUE(video_.setTransform([&](EncodedFrame& frame) {
+    keyFrames += frame.keyFrame;
+    return true;
+  }));
+  negotiate(a, b);
+  run(Duration::seconds(3));
+  const int before = keyFrames;
+  ASSERT_TRUE(video_.generateKeyFrame());
+  run(Duration::millis(500));
+  EXPECT_EQ(keyFrames, before + 1);
+  b.getReceivers()[1].requestKeyFrame();
+  run(Duration::millis(500));
+  EXPECT_EQ(keyFrames, before + 2);
+  expectError(audio_.generateKeyFrame(), ErrorCode::InvalidState);
+}
+
+TEST_F(EncodedTransformTest, StoppedTransceiversTakeNone) {
+  start();
+  ASSERT_TRUE(a.getTransceivers()[0].stop());
+  expectError(audio_.setTransform({}), ErrorCode::InvalidState);
+  a.close();
+  expectError(video_.setTransform({}), ErrorCode::InvalidState);
+}
+
+class SframeCallTest : public EncodedTransformTest {
+ protected:
+  static constexpr crypto::SframeRatchet kSteps{4};
+  const Bytes key_ = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+};
+
+TEST_F(SframeCallTest, ACallIsEncryptedEndToEnd) {
+  for (const auto suite :
+       {crypto::SframeSuite::Aes128GcmSha256_128, crypto::SframeSuite::Aes128CtrHmacSha256_80}) {
+    SframeTransform lock(SframeTransform::Role::Encrypt, suite, kSteps);
+    SframeTransform unlock(SframeTransform::Role::Decrypt, suite, kSteps);
+    ASSERT_TRUE(lock.setKey(0x10, key_));
+    ASSERT_TRUE(unlock.setKey(0x10, key_));
+    testing::Pair fresh;
+    int pictures = 0;
+    bool heard = false;
+    fresh.b().onTrack([&](const TrackEvent& event) {
+      RtpReceiver receiver = event.receiver;
+      EXPECT_TRUE(receiver.setTransform(unlock.transform()));
+      MediaStreamTrack track = event.track;
+      track.setVideoSink([&](const codec::VideoFrame&) { ++pictures; });
+      track.setAudioSink([&](const codec::AudioFrame& frame) {
+        heard = heard || codec::audioLevel(frame.samples()) < 60;
+      });
+    });
+    RtpSender sound =
+        fresh.a()
+            .addTrack(MediaStreamTrack::createAudio(fresh.loopA(), createToneSource(440)))
+            .value();
+    RtpSender picture = fresh.a()
+                            .addTrack(MediaStreamTrack::createVideo(
+                                fresh.loopA(), createTestPatternSource(320, 240, 20)))
+                            .value();
+    ASSERT_TRUE(sound.setTransform(lock.transform()));
+    ASSERT_TRUE(picture.setTransform(lock.transform()));
+    ASSERT_TRUE(fresh.connect());
+    fresh.run(Duration::seconds(3));
+    EXPECT_GT(pictures, 30);
+    EXPECT_TRUE(heard);
+    EXPECT_EQ(lock.dropped(), 0u);
+    EXPECT_EQ(unlock.dropped(), 0u);
+    // A new key along the chain: the other end follows.
+    ASSERT_TRUE(lock.ratchet());
+    const int before = pictures;
+    fresh.run(Duration::seconds(2));
+    EXPECT_GT(pictures, before + 30);
+    EXPECT_EQ(unlock.dropped(), 0u);
+    fresh.a().close();
+    fresh.b().close();
+    fresh.run(Duration::millis(100));
+  }
+}
+
+TEST_F(SframeCallTest, WithoutTheKeyThereIsNothingToSee) {
+  SframeTransform lock(SframeTransform::Role::Encrypt);
+  SframeTransform unlock(SframeTransform::Role::Decrypt);
+  ASSERT_TRUE(lock.setKey(1, key_));
+  audioIn_ = videoIn_ = unlock.transform();
+  start();
+  ASSERT_TRUE(video_.setTransform(lock.transform()));
+  ASSERT_TRUE(audio_.setTransform(lock.transform()));
+  negotiate(a, b);
+  run(Duration::seconds(2));
+  EXPECT_EQ(pictures_, 0);
+  EXPECT_EQ(loudest_, 0);
+  EXPECT_GT(unlock.dropped(), 10u);
+  // It comes late: a key frame is asked for, and the call is there.
+  ASSERT_TRUE(unlock.setKey(1, key_));
+  run(Duration::seconds(2));
+  EXPECT_GT(pictures_, 15);
+  EXPECT_EQ(loudest_, 1);
+}
+
+}  // namespace
+}  // namespace parley::conformance
