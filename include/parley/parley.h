@@ -10,6 +10,7 @@
 #include "parley/api/enum_text.h"
 #include "parley/api/ice_candidate.h"
 #include "parley/api/loop.h"
+#include "parley/api/media_stream.h"
 #include "parley/api/media_track.h"
 #include "parley/api/peer_connection.h"
 #include "parley/api/perfect_negotiator.h"
