@@ -280,8 +280,10 @@ SourceStats TrackCore::sourceStats() const {
 
 template <class Frame>
 void TrackCore::pushToAll(const Frame& frame) {
-  take(frame);
-  for (const auto& track : relatives()) track->take(frame);
+  if (state() == TrackState::Live) take(frame);
+  for (const auto& track : relatives()) {
+    if (track->state() == TrackState::Live) track->take(frame);
+  }
 }
 
 void TrackCore::push(const codec::VideoFrame& frame) {
