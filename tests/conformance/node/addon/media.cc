@@ -43,6 +43,15 @@ TrackState trackState(const Context&, Track track) {
 void trackStop(const Context&, Track track) {
   track.stop();
 }
+Track trackClone(const Context&, Track track) {
+  return track.clone();
+}
+std::string trackContentHint(const Context&, Track track) {
+  return track.contentHint();
+}
+void trackSetContentHint(const Context&, Track track, std::string hint) {
+  track.setContentHint(hint);
+}
 void trackListen(const Context&, Track track, JsFunction emit) {
   track.onMute([emit] { emit("mute"); });
   track.onUnmute([emit] { emit("unmute"); });
@@ -169,6 +178,9 @@ void addMediaFunctions(napi_env env, napi_value exports) {
   PARLEY_NODE_ADD(trackMuted);
   PARLEY_NODE_ADD(trackState);
   PARLEY_NODE_ADD(trackStop);
+  PARLEY_NODE_ADD(trackClone);
+  PARLEY_NODE_ADD(trackContentHint);
+  PARLEY_NODE_ADD(trackSetContentHint);
   PARLEY_NODE_ADD(trackListen);
   PARLEY_NODE_ADD(trackPushVideo);
   PARLEY_NODE_ADD(trackPushAudio);

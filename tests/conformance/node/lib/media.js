@@ -21,7 +21,6 @@ class Track {
     this.label = details.label ?? `remote ${this.kind}`;
     this.settings = details.settings ?? {};
     this.constraints = details.constraints ?? {};
-    this.hint = '';
     native.trackListen(handle, weakly(this, 'happened'));
   }
 
@@ -31,19 +30,12 @@ class Track {
   get readyState() { return native.trackState(this.native); }
   stop() { native.trackStop(this.native); }
 
-  get contentHint() { return this.hint; }
-  set contentHint(value) {
-    const known = this.kind === 'audio' ? ['', 'speech', 'speech-recognition', 'music'] : ['', 'motion', 'detail', 'text'];
-    if (!known.includes(value)) return;
-    this.hint = value;
-    native.trackSetContentHint?.(this.native, value);
-  }
+  get contentHint() { return native.trackContentHint(this.native); }
+  set contentHint(value) { native.trackSetContentHint(this.native, value); }
 
   clone() {
     const details = { label: this.label, settings: this.settings, constraints: this.constraints };
-    const copy = wrapTrack(native.trackClone(this.native), details);
-    rt.of(copy).hint = this.hint;
-    return copy;
+    return wrapTrack(native.trackClone(this.native), details);
   }
 
   getSettings() { return { ...this.settings }; }

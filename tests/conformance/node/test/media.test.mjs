@@ -221,6 +221,10 @@ test('streams and tracks behave without a connection', async () => {
   const [track] = stream.getVideoTracks();
   assert.ok(track instanceof MediaStreamTrack);
   assert.equal(stream.getTrackById(track.id), track);
+  const clone = track.clone();
+  assert.deepEqual([clone.kind, clone.id === track.id, clone.readyState], ['video', false, 'live']);
+  clone.stop();
+  assert.equal(track.readyState, 'live');
   const copy = new MediaStream(stream);
   assert.notEqual(copy.id, stream.id);
   copy.removeTrack(track);
