@@ -217,9 +217,9 @@ std::unique_ptr<TcpListener> TcpListener::listen(const ListenTcp& request, Socke
   if (request.local.ip.isV6()) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   sockaddr_storage name;
   const socklen_t length = toSockaddr(request.local, scopeOf(request.local.ip), name);
-  constexpr int kBacklog = 64;
+  const int backlog = request.maxAccepted > 0 ? 1024 : 64;
   if (!fd || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&name), length) != 0 ||
-      ::listen(fd.get(), kBacklog) != 0) {
+      ::listen(fd.get(), backlog) != 0) {
     failure = failureFromErrno(errno);
     return nullptr;
   }

@@ -44,7 +44,7 @@ class Stage {
 
   void step(Script& script) {
     const uint8_t operation = script.next();
-    switch (operation % 16) {
+    switch (operation % 17) {
       case 0:
         advance(Duration::millis(script.next()));
         break;
@@ -93,6 +93,9 @@ class Stage {
       case 14:
         agent_.handleResolved({ResolveId(script.next() % 8u), {remote(script.next()).ip}}, now_);
         break;
+      case 15:
+        agent_.handleConnectionLost(SocketId(script.next() % 8 + 1u), remote(script.next()), now_);
+        break;
       default:
         raw(script.some());
         break;
@@ -126,13 +129,19 @@ class Stage {
     candidate.address = local(n);
     candidate.type = n & 64 ? CandidateType::ServerReflexive : CandidateType::Host;
     candidate.priority = 1000u + n;
-    agent_.addLocalCandidate(candidate, SocketId(n % 4 + 1u), now_);
+    if (n & 32) makeTcp(candidate, n);
+    agent_.addLocalCandidate(candidate, SocketId((n & 32 ? 4u : 0u) + n % 4 + 1u), now_);
+  }
+  static void makeTcp(Candidate& candidate, uint8_t kind) {
+    candidate.protocol = Protocol::Tcp;
+    candidate.tcpType = static_cast<TcpType>(kind / 4 % 3);
   }
   void addRemote(uint8_t n, uint8_t kind) {
     Candidate candidate;
     candidate.foundation = std::to_string(kind % 3);
     candidate.address = remote(n);
     candidate.priority = 500u + n;
+    if (kind & 32) makeTcp(candidate, kind);
     if (kind & 64) candidate.hostname = "1f4712db-ea17-4bcf-a596-105139dfd8bf.local";
     agent_.addRemoteCandidate(candidate, now_);
   }
@@ -177,7 +186,7 @@ class Stage {
   }
   void raw(ByteSpan bytes) { receive(0, bytes); }
   void receive(uint8_t where, ByteSpan bytes) {
-    agent_.handleStun(SocketId(where % 4 + 1u), remote(static_cast<uint8_t>(where >> 4)),
+    agent_.handleStun(SocketId(where % 8 + 1u), remote(static_cast<uint8_t>(where >> 4)),
                       local(where), bytes, now_);
   }
   void drain() {

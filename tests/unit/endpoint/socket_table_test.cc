@@ -76,5 +76,23 @@ TEST(SocketTable, NumbersStayFewHoweverManyCome) {
   EXPECT_EQ(highest, 1u);
 }
 
+TEST(SocketTable, AcceptedConnectionsKeepTheirNumbers) {
+  SocketTable table;
+  const SocketId own = table.add(3, SocketId(1));
+  const SocketId accepted(0x8000'0005);
+  EXPECT_EQ(table.find(accepted), nullptr);
+  table.addAccepted(3, accepted);
+  ASSERT_NE(table.find(accepted), nullptr);
+  EXPECT_EQ(table.find(accepted)->session, 3u);
+  EXPECT_EQ(table.find(accepted)->sessionSocket, accepted);
+  EXPECT_EQ(table.lookUp(3, accepted), accepted);
+  EXPECT_EQ(table.lookUp(2, accepted), std::nullopt);
+  EXPECT_EQ(table.ofSession(3), (std::vector<SocketId>{own, accepted}));
+  table.remove(accepted);
+  table.remove(accepted);
+  EXPECT_EQ(table.find(accepted), nullptr);
+  EXPECT_EQ(table.ofSession(3), std::vector<SocketId>{own});
+}
+
 }  // namespace
 }  // namespace parley::endpoint

@@ -547,5 +547,92 @@ TEST(GathererTest, CloseClosesItsSockets) {
   f.gatherer.advance(f.now);
 }
 
+TEST(GathererTest, TcpCandidatesAreThoseAskedFor) {
+  GathererConfig config;
+  config.tcpActive = config.tcpPassive = config.tcpSimultaneousOpen = true;
+  config.minPort = 6000;
+  config.maxPort = 6003;
+  Fixture f(config);
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  std::vector<ListenTcp> listens;
+  Effect effect;
+  while (f.gatherer.pollEffect(effect)) {
+    if (const auto* udp = std::get_if<OpenUdp>(&effect))
+      f.gatherer.handleSocketOpened({udp->socket, udp->local}, f.now);
+    if (const auto* listen = std::get_if<ListenTcp>(&effect)) listens.push_back(*listen);
+  }
+  ASSERT_EQ(listens.size(), 2u);
+  EXPECT_TRUE(listens[0].mayShare && !listens[0].mayConnect);
+  EXPECT_TRUE(!listens[1].mayShare && listens[1].mayConnect);
+  EXPECT_FALSE(f.gatherer.done()) << "it waits for the listeners";
+  // A port that is taken is passed over.
+  f.gatherer.handleSocketFailed({listens[0].socket, SocketFailure::AddressInUse}, f.now);
+  const auto again = f.effects<ListenTcp>();
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_NE(again[0].local.port, listens[0].local.port);
+  EXPECT_GE(again[0].local.port, 6000);
+  EXPECT_LE(again[0].local.port, 6003);
+  f.gatherer.handleSocketOpened({again[0].socket, again[0].local}, f.now);
+  f.gatherer.handleSocketOpened({listens[1].socket, listens[1].local}, f.now);
+  f.drainEvents();
+  EXPECT_EQ(f.dones, 1);
+  ASSERT_EQ(f.candidates.size(), 4u);
+  uint32_t udp = 0;
+  uint32_t lowest = ~0u;
+  for (const CandidateGathered& gathered : f.candidates) {
+    const Candidate& candidate = gathered.candidate;
+    if (candidate.protocol == Protocol::Udp) {
+      udp = candidate.priority;
+      continue;
+    }
+    EXPECT_EQ(candidate.foundation, "t1");
+    EXPECT_EQ(candidate.address.port == kActivePort, candidate.tcpType == TcpType::Active);
+    EXPECT_TRUE(f.gatherer.isIndirect(gathered.socket));
+    lowest = std::min(lowest, candidate.priority);
+    // RFC 6544 section 4.2: active before passive before simultaneous-open, for host candidates.
+    EXPECT_EQ(candidate.priority >> 21 & 7, 6u - 2 * static_cast<uint32_t>(*candidate.tcpType));
+  }
+  EXPECT_GT(udp, lowest);
+  // After a restart active candidates have another socket.
+  f.candidates.clear();
+  f.gatherer.restart(f.now);
+  f.drainEvents();
+  ASSERT_EQ(f.candidates.size(), 4u);
+  // The address goes, and its sockets with it.
+  f.gatherer.handleInterfaces({}, f.now);
+  f.drainEvents();
+  EXPECT_EQ(f.sockets.size(), 4u);
+  EXPECT_EQ(f.effects<CloseSocket>().size(), 3u);
+}
+
+TEST(GathererTest, AListenerThatNobodyOpensIsGivenUp) {
+  GathererConfig config;
+  config.tcpPassive = true;
+  Fixture f(config);
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  f.openAll();
+  f.advance(Duration::seconds(11));
+  f.drainEvents();
+  EXPECT_EQ(f.dones, 1);
+  EXPECT_EQ(f.candidates.size(), 1u);
+}
+
+TEST(GathererTest, PoliciesThatHideAddressesListenNowhere) {
+  for (const bool relayOnly : {false, true}) {
+    GathererConfig config;
+    config.tcpActive = config.tcpPassive = true;
+    config.tellHosts = false;
+    config.hostAndReflexive = !relayOnly;
+    Fixture f(config);
+    f.gatherer.start(f.now);
+    f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+    EXPECT_TRUE(f.effects<ListenTcp>().empty());
+    f.drainEvents();
+    EXPECT_TRUE(f.candidates.empty());
+  }
+}
+
 }  // namespace
 }  // namespace parley::ice
