@@ -209,8 +209,10 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
   const bool sharesTcp = !loop.options().tcpPorts.empty();
   const bool isServer = sharesTcp || !loop.options().udpPorts.empty();
   gatherer.tcpActive = tcp != TcpCandidates::None && !isServer && !configuration.iceLite;
-  gatherer.tcpPassive =
-      isServer ? sharesTcp && tcp != TcpCandidates::None : tcp == TcpCandidates::ActiveAndPassive;
+  gatherer.tcpPassive = isServer
+                            ? sharesTcp && tcp != TcpCandidates::None
+                            : tcp == TcpCandidates::ActiveAndPassive || tcp == TcpCandidates::All;
+  gatherer.tcpSimultaneousOpen = !isServer && !configuration.iceLite && tcp == TcpCandidates::All;
   gatherer.minPort = configuration.minPort;
   gatherer.maxPort = configuration.maxPort;
   gatherer.useAddress = configuration.useAddress;

@@ -115,12 +115,15 @@ void TcpConnection::receive(Packet&& packet) {
 
 void TcpConnection::handleHandshake(const Packet& packet) {
   if (state_ == State::SynSent) {
-    if (!packet.tcp.syn) return;
+    // Both opened at once (RFC 9293 section 3.5): the peer's SYN has come, with or without the
+    // acknowledgement of ours, or came before and now the acknowledgement is here.
+    const bool isAnswered = packet.tcp.ack && packet.tcp.acknowledged >= 1;
+    if (!packet.tcp.syn && expected_ == 0) return;
     expected_ = 1;
-    if (packet.tcp.ack && packet.tcp.acknowledged == 1) {
+    if (isAnswered) {
       opened();
-    } else if (!packet.tcp.ack) {
-      sendControl(true, false, false);  // both opened at once (RFC 9293 section 3.5)
+    } else if (packet.tcp.syn && !packet.tcp.ack) {
+      sendControl(true, false, false);
     }
     return;
   }

@@ -185,6 +185,23 @@ TEST(TcpSimulation, PortsAndAddressesAreThoseConfigured) {
   EXPECT_EQ(pair.b().localDescription()->sdp.find("tcptype"), std::string::npos);
 }
 
+TEST(TcpSimulation, TwoFirewallsThatLetNobodyInArePassedByBothAtOnce) {
+  sim::World world(1);
+  sim::Segment& internet = world.addSegment("internet");
+  PairOptions options;
+  options.configurationA.tcpCandidates = options.configurationB.tcpCandidates = TcpCandidates::All;
+  Pair pair(world, options);
+  for (sim::Host* host : {&pair.hostA(), &pair.hostB()}) {
+    sim::Segment& office = world.addSegment("office of " + host->name());
+    world.addFirewall("firewall of " + host->name(), office, internet, {.blockUdp = true});
+    host->attach(office);
+    host->setUp(host->port(0), false);
+  }
+  ASSERT_TRUE(pair.a().createDataChannel("c"));
+  ASSERT_TRUE(pair.connect());
+  EXPECT_EQ(selected(pair, pair.a(), "localCandidateId", "tcpType"), "so");
+}
+
 TEST(TcpSimulation, AConnectionThatBreaksIsMadeAgain) {
   for (int breaks = 1; breaks <= 3; ++breaks) {
     sim::World world(static_cast<uint64_t>(breaks));

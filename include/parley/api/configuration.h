@@ -42,6 +42,9 @@ enum class TcpCandidates {
   None,
   Active,            ///< connect to where the peer listens; as browsers do
   ActiveAndPassive,  ///< and listen, on a port of the connection's own at each address
+  /// And simultaneous-open ones, which do both from one port: between two firewalls that let
+  /// connections out and none in. Browsers do not know them.
+  All,
 };
 /// RTCBundlePolicy. Whatever is asked for, media of one connection shares one transport.
 enum class BundlePolicy { Balanced, MaxCompat, MaxBundle };

@@ -491,6 +491,25 @@ TEST_F(TcpTest, BytesWrittenWhileConnectingArrive) {
   runUntil([&] { return b.stream == "early"; });
 }
 
+TEST_F(TcpTest, ConnectsFromTheAddressItListensOn) {
+  a.effects.push_back(ListenTcp{.socket = SocketId(8), .local = kLoopback, .mayConnect = true});
+  b.effects.push_back(ListenTcp{.socket = SocketId(9), .local = kLoopback, .mayConnect = true});
+  loop.process();
+  loop.process();
+  const SocketAddress own = openedAddress(a);
+  a.effects.push_back(OpenTcp{SocketId(1), openedAddress(b), own.ip, own.port});
+  loop.wake();
+  runUntil([&] { return a.opened.size() == 2 && !b.accepted.empty(); });
+  EXPECT_EQ(b.accepted[0].remote, own);
+  // There it is: the other side cannot open it as well.
+  b.effects.push_back(OpenTcp{SocketId(2), own, openedAddress(b).ip, openedAddress(b).port});
+  loop.wake();
+  runUntil([&] { return !b.failed.empty(); });
+  a.send(1, {}, "to b");
+  loop.wake();
+  runUntil([&] { return b.stream == "to b"; });
+}
+
 TEST_F(TcpTest, LargeTransferArrivesWholeAndCloseFollows) {
   connect();
   std::string expected;
@@ -569,9 +588,9 @@ TEST_F(TcpTest, MediaIsDroppedBeforeAnUnreadStreamFails) {
 TEST(TcpLimit, ListenerClosesWhatIsTooMany) {
   ScriptedDriven server;
   ScriptedDriven client;
-  EventLoop loop(server, {.maxAcceptedPerListener = 2});
+  EventLoop loop(server);
   loop.add(client);
-  server.effects.push_back(ListenTcp{SocketId(1), kLoopback});
+  server.effects.push_back(ListenTcp{.socket = SocketId(1), .local = kLoopback, .maxAccepted = 2});
   loop.process();
   loop.process();
   for (uint32_t i = 1; i <= 3; ++i)
