@@ -122,7 +122,7 @@ TEST_F(Transceivers, S4_4_2_AnEndOfCandidatesWithoutPlaceIsForEverySection) {
   ASSERT_TRUE(setLocal(a));
   ASSERT_TRUE(setRemote(b, *a.localDescription()));
   ASSERT_TRUE(addCandidate(b, {"", {}, {}, {}}));
-  const std::string& sdp = b.remoteDescription()->sdp;
+  const std::string sdp = b.remoteDescription()->sdp;
   const size_t first = sdp.find("a=end-of-candidates");
   ASSERT_NE(first, std::string::npos);
   EXPECT_NE(sdp.find("a=end-of-candidates", first + 1), std::string::npos);
