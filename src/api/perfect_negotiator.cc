@@ -1,7 +1,11 @@
 #include "parley/api/perfect_negotiator.h"
 
+#include <algorithm>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace parley {
 
@@ -19,6 +23,7 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
   bool makingOffer = false;
   bool ignoreOffer = false;
   bool settingRemoteAnswer = false;
+  std::vector<std::string> knownUfrags;  ///< of the latest descriptions of the other end
   std::function<void(const Error&)> onError;
 
   void sendDescription() {
@@ -51,6 +56,29 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
     });
   }
 
+  /// With the mutex held.
+  void noteUfrags(std::string_view sdp) {
+    constexpr std::string_view kName = "a=ice-ufrag:";
+    constexpr size_t kMaxKnown = 16;
+    for (size_t at = sdp.find(kName); at != sdp.npos; at = sdp.find(kName, at)) {
+      at += kName.size();
+      std::string ufrag(sdp.substr(at, sdp.find_first_of("\r\n", at) - at));
+      std::erase(knownUfrags, ufrag);
+      if (knownUfrags.size() == kMaxKnown) knownUfrags.erase(knownUfrags.begin());
+      knownUfrags.push_back(std::move(ufrag));
+    }
+  }
+
+  /// Whether it does not matter if the candidate cannot be applied: it belongs to an offer that we
+  /// did not take, or to a section that a later description has taken away.
+  bool mayBeRefused(const IceCandidate& candidate) {
+    const std::lock_guard lock(mutex);
+    if (ignoreOffer) return true;
+    return candidate.usernameFragment &&
+           std::find(knownUfrags.begin(), knownUfrags.end(), *candidate.usernameFragment) !=
+               knownUfrags.end();
+  }
+
   void receive(const SessionDescription& description) {
     const bool stable = pc.signalingState() == SignalingState::Stable;
     const bool offer = description.type == SdpType::Offer;
@@ -61,6 +89,7 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
       ignoreOffer = !polite && offer && !ready;
       if (ignoreOffer) return;
       settingRemoteAnswer = description.type == SdpType::Answer;
+      noteUfrags(description.sdp);
     }
     pc.setRemoteDescription(description, [self = shared_from_this(), offer](Result<void> result) {
       {
@@ -80,12 +109,10 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
   }
 
   void receive(const IceCandidate& candidate) {
-    pc.addIceCandidate(candidate, [self = shared_from_this()](Result<void> result) {
-      {
-        const std::lock_guard lock(self->mutex);
-        if (self->ignoreOffer) return;  // it belongs to the offer that we did not take
-      }
-      self->report(result);
+    // As it is now: when the call completes, the next description may have come.
+    pc.addIceCandidate(candidate, [self = shared_from_this(),
+                                   tolerant = mayBeRefused(candidate)](Result<void> result) {
+      if (!tolerant) self->report(result);
     });
   }
 };

@@ -29,7 +29,10 @@ sdp::TransportAttributes localTransport(const LocalCapabilities& capabilities,
 void describeSender(sdp::MediaDescription& section, const TransceiverState& t,
                     const std::string& cname, bool simulcast) {
   const bool sends = section.direction && sdp::sends(*section.direction);
-  if (sends) {
+  // RFC 9429 section 5.2.1 goes by what the transceiver wants, also in an answer that cannot grant
+  // it: without its streams there the check of webrtc-pc section 4.7.3 would ask for negotiation
+  // again and again, each end answering the other's wish to send with silence.
+  if (sends || (sdp::sends(t.direction) && !t.stopping)) {
     const auto track = t.sender.trackId.empty() ? std::nullopt : std::optional(t.sender.trackId);
     for (const std::string& stream : t.sender.streams) section.msids.push_back({stream, track});
     if (t.sender.streams.empty()) section.msids.push_back({"-", track});

@@ -32,8 +32,8 @@ class PARLEY_EXPORT PerfectNegotiator {
 
   /// What the other end has sent.
   void receive(NegotiationMessage message);
-  /// A description or a candidate could not be applied. Not called for what belongs to an offer
-  /// that is ignored.
+  /// A description or a candidate could not be applied. Not called for candidates of an offer that
+  /// is ignored, nor for those that come when a later description has replaced theirs.
   void onError(std::function<void(const Error&)> callback);
 
  private:

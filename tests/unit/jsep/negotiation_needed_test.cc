@@ -75,12 +75,28 @@ TEST(NegotiationNeeded, AnAnswererThatWantsMoreThanWasOffered) {
   a.add(MediaKind::Audio, Direction::SendOnly);
   ASSERT_TRUE(b.remote(SdpType::Offer, a.offer()));
   (void)addTrack(b.state, MediaKind::Audio, "t", {"s"});
-  ASSERT_TRUE(a.remote(SdpType::Answer, b.answer()));
+  const auto answer = b.answer();
+  EXPECT_EQ(answer.media[0].direction, Direction::RecvOnly);
+  ASSERT_EQ(answer.media[0].msids.size(), 1u) << "what the transceiver wants, RFC 9429 5.2.1";
+  ASSERT_TRUE(a.remote(SdpType::Answer, answer));
   EXPECT_EQ(b.at(0).negotiated.currentDirection, Direction::RecvOnly);
-  EXPECT_TRUE(isNegotiationNeeded(b.state)) << "its section carries no msid yet";
+  EXPECT_FALSE(isNegotiationNeeded(b.state)) << "the answer gave what the offer allowed";
+}
+
+// Each end's wish is answered with silence, and neither has a reason to ask again.
+TEST(NegotiationNeeded, TwoThatOnlyWantToSendComeToRest) {
+  Peer a("a"), b("b");
+  a.track(MediaKind::Audio);
+  b.track(MediaKind::Audio);
+  negotiate(a, b);
+  ASSERT_TRUE(setDirection(a.state, a.at(0).id, Direction::SendOnly));
+  ASSERT_TRUE(setDirection(b.state, b.at(0).id, Direction::SendOnly));
+  negotiate(a, b);
+  EXPECT_EQ(a.at(0).negotiated.currentDirection, Direction::Inactive);
+  EXPECT_FALSE(isNegotiationNeeded(a.state));
+  EXPECT_FALSE(isNegotiationNeeded(b.state));
   negotiate(b, a);
-  EXPECT_EQ(b.at(0).negotiated.currentDirection, Direction::RecvOnly)
-      << "the other does not want to receive";
+  EXPECT_FALSE(isNegotiationNeeded(a.state));
   EXPECT_FALSE(isNegotiationNeeded(b.state));
 }
 
