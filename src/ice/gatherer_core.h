@@ -16,6 +16,11 @@
 
 namespace parley::ice {
 
+/// webrtc-pc section 4.8.2.1: no host candidate could reach the server.
+inline constexpr uint16_t kNotReached = 701;
+/// Requests that leave before the answers to earlier ones set the pace.
+inline constexpr int kRequestBurst = 5;
+
 /// What stands behind `Gatherer`: sockets x servers, one request each.
 class GathererCore {
  public:
