@@ -37,12 +37,12 @@ class DtmfTest : public Peers {
   std::optional<Timestamp> last_;
 };
 
-TEST_F(DtmfTest, Clause7_1OnlyAudioSendersHaveOne) {
+TEST_F(DtmfTest, S7_1_OnlyAudioSendersHaveOne) {
   EXPECT_TRUE(a.addTransceiver(MediaKind::Audio)->sender().dtmf());
   EXPECT_FALSE(a.addTransceiver(MediaKind::Video)->sender().dtmf());
 }
 
-TEST_F(DtmfTest, Clause7_2TonesNeedAConnectedSender) {
+TEST_F(DtmfTest, S7_2_TonesNeedAConnectedSender) {
   RtpTransceiver transceiver = a.addTransceiver(MediaKind::Audio).value();
   DtmfSender dtmf = transceiver.sender().dtmf();
   EXPECT_FALSE(dtmf.canInsertDtmf());
@@ -56,13 +56,13 @@ TEST_F(DtmfTest, Clause7_2TonesNeedAConnectedSender) {
   expectError(sender_.dtmf().insertDtmf(""), ErrorCode::InvalidState);
 }
 
-TEST_F(DtmfTest, Clause7_2AStoppedTransceiverPlaysNothing) {
+TEST_F(DtmfTest, S7_2_AStoppedTransceiverPlaysNothing) {
   call();
   ASSERT_TRUE(a.getTransceivers()[0].stop());
   expectError(sender_.dtmf().insertDtmf(""), ErrorCode::InvalidState);
 }
 
-TEST_F(DtmfTest, Clause7_2CharactersAreCheckedAndMadeUpperCase) {
+TEST_F(DtmfTest, S7_2_CharactersAreCheckedAndMadeUpperCase) {
   call();
   DtmfSender dtmf = sender_.dtmf();
   for (const char* bad : {"123FFABC", "E", "# *", "\x31\x80"}) {
@@ -76,7 +76,7 @@ TEST_F(DtmfTest, Clause7_2CharactersAreCheckedAndMadeUpperCase) {
   EXPECT_EQ(dtmf.toneBuffer(), "BCD");
 }
 
-TEST_F(DtmfTest, Clause7_2TonesChangeInTime) {
+TEST_F(DtmfTest, S7_2_TonesChangeInTime) {
   call();
   listenToTones();
   ASSERT_TRUE(sender_.dtmf().insertDtmf("abc"));
@@ -85,7 +85,7 @@ TEST_F(DtmfTest, Clause7_2TonesChangeInTime) {
   EXPECT_EQ(log_.take(), (Lines{"A|BC|0", "B|C|170", "C||170", "||170"}));
 }
 
-TEST_F(DtmfTest, Clause7_2DurationAndGapAreClamped) {
+TEST_F(DtmfTest, S7_2_DurationAndGapAreClamped) {
   call();
   listenToTones();
   ASSERT_TRUE(sender_.dtmf().insertDtmf("12", Duration::millis(10), Duration::millis(10)));
@@ -97,7 +97,7 @@ TEST_F(DtmfTest, Clause7_2DurationAndGapAreClamped) {
   EXPECT_EQ(log_.take(), (Lines{"9||0", "||6100"}));
 }
 
-TEST_F(DtmfTest, Clause7_2ACommaWaitsTwoSeconds) {
+TEST_F(DtmfTest, S7_2_ACommaWaitsTwoSeconds) {
   call();
   listenToTones();
   ASSERT_TRUE(sender_.dtmf().insertDtmf("A,B"));
@@ -105,7 +105,7 @@ TEST_F(DtmfTest, Clause7_2ACommaWaitsTwoSeconds) {
   EXPECT_EQ(log_.take(), (Lines{"A|,B|0", ",|B|170", "B||2000", "||170"}));
 }
 
-TEST_F(DtmfTest, Clause7_2NewTonesReplaceThoseThatWait) {
+TEST_F(DtmfTest, S7_2_NewTonesReplaceThoseThatWait) {
   call();
   listenToTones();
   ASSERT_TRUE(sender_.dtmf().insertDtmf("ABC"));
@@ -121,7 +121,7 @@ TEST_F(DtmfTest, Clause7_2NewTonesReplaceThoseThatWait) {
   EXPECT_EQ(log_.take().size(), 2u);
 }
 
-TEST_F(DtmfTest, Clause7_2StoppingEndsTheTones) {
+TEST_F(DtmfTest, S7_2_StoppingEndsTheTones) {
   call();
   listenToTones();
   ASSERT_TRUE(sender_.dtmf().insertDtmf("ABC"));

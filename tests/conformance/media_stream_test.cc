@@ -9,7 +9,7 @@ namespace {
 
 class MediaStreamTest : public Peers {};
 
-TEST_F(MediaStreamTest, Clause4_2AStreamIsASetOfTracks) {
+TEST_F(MediaStreamTest, MediaCapture_S4_2_AStreamIsASetOfTracks) {
   const MediaStreamTrack sound = audio();
   const MediaStreamTrack picture = video();
   MediaStream stream = MediaStream::create({sound, picture, sound});
@@ -29,7 +29,7 @@ TEST_F(MediaStreamTest, Clause4_2AStreamIsASetOfTracks) {
   EXPECT_EQ(events, 0);
 }
 
-TEST_F(MediaStreamTest, Clause4_2AStreamIsActiveWhileATrackLives) {
+TEST_F(MediaStreamTest, MediaCapture_S4_2_AStreamIsActiveWhileATrackLives) {
   EXPECT_FALSE(MediaStream::create().active());
   MediaStreamTrack sound = audio();
   MediaStreamTrack picture = video();
@@ -42,7 +42,7 @@ TEST_F(MediaStreamTest, Clause4_2AStreamIsActiveWhileATrackLives) {
   EXPECT_TRUE(stream.active());
 }
 
-TEST_F(MediaStreamTest, Clause4_2ACloneHasClonesOfTheTracks) {
+TEST_F(MediaStreamTest, MediaCapture_S4_2_ACloneHasClonesOfTheTracks) {
   MediaStream stream = MediaStream::create({audio(), video()});
   MediaStream clone = stream.clone();
   EXPECT_NE(clone.id(), stream.id());
@@ -51,7 +51,7 @@ TEST_F(MediaStreamTest, Clause4_2ACloneHasClonesOfTheTracks) {
   EXPECT_EQ(clone.getTracks()[1].kind(), MediaKind::Video);
 }
 
-TEST_F(MediaStreamTest, WebrtcPc4_4_1_5StreamsOfThePeerFollowItsTracks) {
+TEST_F(MediaStreamTest, S4_4_1_5_StreamsOfThePeerFollowItsTracks) {
   RemoteStreams remote(b);
   Log log;
   remote.onAddStream([&](const MediaStream& stream) {

@@ -193,7 +193,7 @@ void expectReferencesResolve(const StatsReport& report) {
   }
 }
 
-TEST_F(StatsTest, Clause8_6ALiveCallHasEveryMember) {
+TEST_F(StatsTest, S8_6_ALiveCallHasEveryMember) {
   call();
   run(Duration::seconds(8));
   const StatsReport sender = stats(a);
@@ -415,12 +415,12 @@ TEST_F(StatsTest, DataChannelsAreCounted) {
   EXPECT_EQ(only(receiver, "data-channel").number("bytesReceived"), 14);
 }
 
-TEST_F(StatsTest, Clause8_2AnEmptyConnectionHasStatistics) {
+TEST_F(StatsTest, S8_2_AnEmptyConnectionHasStatistics) {
   const StatsReport report = stats(a);
   EXPECT_EQ(typesOf(report), (std::set<std::string>{"peer-connection"}));
 }
 
-TEST_F(StatsTest, Clause8_2TheSelectorMustNameOneSenderOrReceiver) {
+TEST_F(StatsTest, S8_2_TheSelectorMustNameOneSenderOrReceiver) {
   const MediaStreamTrack track = audio();
   const auto ask = [&](const MediaStreamTrack& of) {
     return await<StatsReport>(
@@ -438,7 +438,7 @@ TEST_F(StatsTest, Clause8_2TheSelectorMustNameOneSenderOrReceiver) {
   expectError(ask(echo), ErrorCode::InvalidAccess);
 }
 
-TEST_F(StatsTest, Clause8_3ASelectorGivesItsStreamsAndWhatTheyReferTo) {
+TEST_F(StatsTest, S8_3_ASelectorGivesItsStreamsAndWhatTheyReferTo) {
   call();
   run(Duration::seconds(6));
   const StatsReport all = stats(a);
@@ -574,7 +574,7 @@ TEST_F(StatsTest, AddressesThatOnlyChecksHaveShownStayHidden) {
   }
 }
 
-TEST_F(StatsTest, Clause8_2AClosedConnectionTellsHowItWas) {
+TEST_F(StatsTest, S8_2_AClosedConnectionTellsHowItWas) {
   call();
   run(Duration::seconds(1));
   const double sent = only(stats(a), "outbound-rtp", "video").number("framesSent");

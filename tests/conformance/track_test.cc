@@ -18,7 +18,7 @@ codec::VideoFrame picture(int width, int height) {
   return frame;
 }
 
-TEST_F(TrackTest, Clause4_3_3ACloneHasItsOwnIdAndState) {
+TEST_F(TrackTest, MediaCapture_S4_3_3_ACloneHasItsOwnIdAndState) {
   MediaStreamTrack track = video();
   track.setEnabled(false);
   track.setContentHint("text");
@@ -38,7 +38,7 @@ TEST_F(TrackTest, Clause4_3_3ACloneHasItsOwnIdAndState) {
   EXPECT_EQ(track.clone().readyState(), TrackState::Ended);
 }
 
-TEST_F(TrackTest, Clause4_3_3ClonesCarryOnWhenTheFirstIsGone) {
+TEST_F(TrackTest, MediaCapture_S4_3_3_ClonesCarryOnWhenTheFirstIsGone) {
   MediaStreamTrack clone;
   {
     MediaStreamTrack track =
