@@ -114,8 +114,8 @@ void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
   } else if (const auto* low = std::get_if<sctp::BufferedAmountLow>(&event)) {
     const auto body = channel(low->id);
     if (!body) return;
-    queueChannelStep(
-        [body](Step& step) { step.then([body](Core&) { return bindCallback(body->onLow); }); });
+    body->lowDue = false;
+    queueLow(body);
   } else if (const auto* writable = std::get_if<sctp::ChannelWritable>(&event)) {
     const auto body = channel(writable->id);
     if (!body) return;
@@ -123,6 +123,34 @@ void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
       step.then([body](Core&) { return bindCallback(body->onWritable); });
     });
   }
+}
+
+void PeerConnectionCore::queueLow(const std::shared_ptr<DataChannelCore>& body) {
+  queueChannelStep([body](Step& step) {
+    step.then([body](PeerConnectionCore&) { return bindCallback(body->onLow); });
+  });
+}
+
+// W3C 6.2: bufferedAmount only falls between tasks. Who fills up to what it shows waits for the
+// event that says so, also if in truth the amount never was that high.
+void PeerConnectionCore::showBuffered(const std::shared_ptr<DataChannelCore>& body,
+                                      uint64_t amount) {
+  if (!loop_->inTurn()) return;
+  body->sentIn = loop_->turn();
+  body->shownAmount = amount;
+  const auto inTruth = [this, id = body->id] {
+    sctp::DataChannels* channels = session() ? session()->dataChannels() : nullptr;
+    return channels ? channels->bufferedAmount(id) : 0;
+  };
+  // Above the threshold the channel itself tells when it falls.
+  if (body->lowDue || amount <= body->lowThreshold || inTruth() > body->lowThreshold) return;
+  body->lowDue = true;
+  queueTask([self = shared_from_this(), body, inTruth] {
+    const LoopCore::Lock lock(*self->loop_);
+    if (!std::exchange(body->lowDue, false) || inTruth() > body->lowThreshold) return;
+    self->queueLow(body);
+  });
+  loop_->wake();
 }
 
 // W3C 4.4.1.5: channels made before the DTLS role was known get their ids with the description that

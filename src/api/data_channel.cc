@@ -62,14 +62,10 @@ Result<void> whileOpen(const std::shared_ptr<DataChannelCore>& core, F&& f) {
 
 Result<void> sendMessage(const std::shared_ptr<DataChannelCore>& core, ByteSpan data, bool isText) {
   return whileOpen(core, [&](sctp::DataChannels& channels, Timestamp now) {
-    const uint64_t turn = core->owner.lock()->loop().turn();
-    const uint64_t before =
-        core->sentIn == turn ? core->shownAmount : channels.bufferedAmount(core->id);
+    const auto owner = core->owner.lock();
+    const uint64_t before = owner->bufferedAmount(*core);
     Result<void> sent = channels.send(core->id, data, isText, now);
-    if (sent) {
-      core->sentIn = turn;
-      core->shownAmount = before + data.size();
-    }
+    if (sent) owner->showBuffered(core, before + data.size());
     return sent;
   });
 }

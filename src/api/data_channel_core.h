@@ -52,6 +52,7 @@ class DataChannelCore final : public DataChannelCallbacks,
   std::deque<Held> held;
   uint64_t sentIn = 0;       ///< the turn of the loop in which something was sent last
   uint64_t shownAmount = 0;  ///< what bufferedAmount has shown in it
+  bool lowDue = false;       ///< it will fall below the threshold with the end of that turn
   bool closingSeen = false;  ///< the peer closes it, or we do
   size_t heldBytes = 0;
   bool openMissed = false;

@@ -100,6 +100,9 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   }
   /// Counts what is delivered, so that "in the same task" can be told.
   uint64_t turn() const { return turn_.load(std::memory_order_relaxed); }
+  /// Whether the caller is in a task of this loop. Threads of the application's own are not: what
+  /// they see moves on at any time.
+  bool inTurn() const { return dispatchingHere() || options_.threading == Threading::Unlocked; }
   /// Whether the caller is a callback of this loop.
   bool dispatchingHere() const {
     return dispatchingOn_.load(std::memory_order_relaxed) == std::this_thread::get_id();

@@ -253,7 +253,8 @@ uint64_t PeerConnectionCore::bufferedAmount(const DataChannelCore& channel) {
   if (!channels || channel.visibleState == DataChannelState::Closed)
     return channel.finalBufferedAmount;
   const uint64_t now = channels->bufferedAmount(channel.id);
-  return channel.sentIn == loop_->turn() ? std::max(now, channel.shownAmount) : now;
+  const bool sameTurn = loop_->inTurn() && channel.sentIn == loop_->turn();
+  return sameTurn ? std::max(now, channel.shownAmount) : now;
 }
 
 std::shared_ptr<DataChannelCore> PeerConnectionCore::channel(sctp::ChannelId id) {

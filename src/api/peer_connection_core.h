@@ -152,6 +152,8 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
 
   /// W3C 6.2: what a turn of the loop has queued is not seen to leave within it.
   uint64_t bufferedAmount(const DataChannelCore& channel);
+  /// What was sent in this turn counts until its end.
+  void showBuffered(const std::shared_ptr<DataChannelCore>& body, uint64_t amount);
   std::shared_ptr<DataChannelCore> channel(sctp::ChannelId id);
   std::shared_ptr<DataChannelCore> adoptChannel(sctp::ChannelId id, const sctp::ChannelInit& init);
 
@@ -227,6 +229,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void onChannelEvent(const sctp::ChannelEvent& event);
   void dispatchChannelEvent(const sctp::ChannelEvent& event);
   void queueChannelStep(std::function<void(Step&)> body);
+  void queueLow(const std::shared_ptr<DataChannelCore>& body);
   void assignChannelIds();
   void collectChannels(jsep::Session& session);
   void collectMessages(jsep::Session& session);

@@ -155,6 +155,38 @@ TEST_F(Transceivers, S5_3_ReceiversHaveCodecsOnceTheyAreNegotiated) {
   expectError(a.getTransceivers()[0].setHeaderExtensionsToNegotiate(list), ErrorCode::Type);
 }
 
+// Fills up to what bufferedAmount shows, and goes on when told that it fell: nobody may wait for
+// ever, however fast the path takes what is sent.
+TEST_F(Transceivers, S6_2_BufferedAmountLowFollowsWhatWasShown) {
+  DataChannel channel = a.createDataChannel("c").value();
+  DataChannel far;
+  size_t received = 0;
+  b.onDataChannel([&](DataChannel c) {
+    far = c;
+    far.onMessage([&](const DataMessage&) { ++received; });
+  });
+  constexpr size_t kMessages = 2000;
+  size_t sent = 0;
+  const auto fill = [&] {
+    while (sent < kMessages && channel.bufferedAmount() < 200'000) {
+      ASSERT_TRUE(channel.send(std::string(1000, 'x')));
+      ++sent;
+    }
+  };
+  channel.setBufferedAmountLowThreshold(100'000);
+  channel.onBufferedAmountLow(fill);
+  channel.onOpen(fill);
+  a.onIceCandidate([&](const std::optional<IceCandidate>& c) {
+    if (c) b.addIceCandidate(*c);
+  });
+  b.onIceCandidate([&](const std::optional<IceCandidate>& c) {
+    if (c) a.addIceCandidate(*c);
+  });
+  negotiate(a, b);
+  EXPECT_TRUE(runUntil([&] { return received == kMessages; }));
+  EXPECT_EQ(received, kMessages);
+}
+
 TEST_F(Transceivers, S6_2_WhatATurnHasSentIsBufferedUntilItsEnd) {
   DataChannel channel = a.createDataChannel("c").value();
   DataChannel far;

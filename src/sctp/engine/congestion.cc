@@ -99,10 +99,11 @@ void CongestionControl::sampleRate(Timestamp now) {
 }
 
 DeliveryStamp CongestionControl::onSend(size_t bytes, size_t inFlight, Timestamp now) {
-  if (inFlight == 0 && now - lastAckAt_ > kLateness) {
-    // Nothing has been on its way for a while: a new round begins, and the rest that was does not
-    // count. (Right after an acknowledgement of all it goes on: a window that is spent and
-    // acknowledged as one would else never be measured, and never grow.)
+  const bool goesOn = delivered_ >= appLimitedUntil_ && now - lastAckAt_ <= kLateness;
+  if (inFlight == 0 && !goesOn) {
+    // Nothing is on its way: a new round begins, and the rest that was does not count. But where
+    // all of a window is acknowledged as one and the next follows, the round goes on: the rate
+    // would else never be known, and the window never grow.
     roundSince_ = now;
     roundEnd_ = delivered_;
     roundAcked_ = 0;

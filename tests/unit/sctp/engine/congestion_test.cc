@@ -42,5 +42,22 @@ TEST(Congestion, TheTimeInWhichNothingWasOnItsWayIsNotMeasured) {
   EXPECT_GT(control.bandwidth(), 10.0 * kMtu / 0.5);
 }
 
+/// Question and answer, one message at a time, tells how long the path is and not how wide.
+TEST(Congestion, AnExchangeOfSingleMessagesIsNotTakenForTheRate) {
+  for (const Duration roundTrip : {Duration::micros(200), Duration::millis(5)}) {
+    CongestionControl control(kMtu);
+    Timestamp now = Timestamp::seconds(1);
+    control.hintRtt(roundTrip, now);
+    for (int i = 0; i < 500; ++i) {
+      const DeliveryStamp stamp = control.onSend(100, 0, now);
+      control.onAppLimited(100);
+      now += roundTrip;
+      control.onAck({.acked = 100, .stamp = stamp, .rtt = roundTrip}, now);
+    }
+    EXPECT_EQ(control.bandwidth(), 0) << "nothing was measured";
+    EXPECT_GE(control.window(), 10 * kMtu);
+  }
+}
+
 }  // namespace
 }  // namespace parley::sctp
