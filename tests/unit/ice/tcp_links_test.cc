@@ -204,7 +204,7 @@ TEST_F(TcpLinksTest, ConnectionsThatBreakAtOnceAreMadeEverMoreSeldom) {
 TEST_F(TcpLinksTest, WhoSaysNothingOrSomethingElseIsHungUpOn) {
   accept(1, at("10.0.0.2:1"));
   accept(2, at("10.0.0.2:2"));
-  const Bytes http = toBytes(asBytes(std::string("\0\24GET / HTTP/1.1\r\n\r\n\r\n", 24)));
+  const Bytes http = toBytes(asBytes(std::string("\0\24GET / HTTP/1.1\r\n\r\n\r\n", 22)));
   arrives(SocketId(0x8000'0001), http);
   auto closed = effects<CloseSocket>();
   ASSERT_EQ(closed.size(), 1u);
