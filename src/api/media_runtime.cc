@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "parley/codec/factories.h"
-#include "parley/srtp/srtp_session.h"
 
 #include "api/loop_core.h"
 #include "api/peer_connection_core.h"
@@ -94,7 +93,6 @@ MediaRuntime::Sender& MediaRuntime::sender(PeerConnectionCore& pc, uint32_t tran
                                            MediaKind kind) {
   Sender& out = senders_[{&pc, transceiver}];
   if (out.video || out.audio) return out;
-  prepareSrtp();
   const std::weak_ptr<PeerConnectionCore> weak = pc.weak_from_this();
   if (kind == MediaKind::Video) {
     out.video = std::make_shared<VideoSendPipe>(
@@ -119,13 +117,6 @@ MediaRuntime::Sender& MediaRuntime::sender(PeerConnectionCore& pc, uint32_t tran
     out.audio->setActive(pc.encoding(transceiver).active);
   }
   return out;
-}
-
-// Where it takes long it would otherwise happen on the loop's thread when the first handshake is
-// done, and hold up the first packets: those from which the peer learns what the path can carry.
-void MediaRuntime::prepareSrtp() {
-  if (std::exchange(srtpPrepared_, true)) return;
-  audioWorker_->post([] { (void)srtp::prepareLibrary(); });
 }
 
 void MediaRuntime::detach(Sender& sender) {
@@ -228,7 +219,6 @@ MediaRuntime::Receiver& MediaRuntime::receiver(PeerConnectionCore& pc, uint32_t 
                                                MediaKind kind) {
   Receiver& out = receivers_[{&pc, transceiver}];
   if (out.video || out.audio) return out;
-  prepareSrtp();
   pc.ensureReceiver(transceiver, kind);
   const std::weak_ptr<PeerConnectionCore> weak = pc.weak_from_this();
   if (kind == MediaKind::Video) {

@@ -68,10 +68,8 @@ class MediaRuntime {
   static void apply(const RtpEncodingParameters& encoding, VideoSendPipe::Settings& settings);
   void detach(Sender& sender);
   static void tellKeyFrameNeeded(PeerConnectionCore& pc, const Sender& sender);
-  void prepareSrtp();
 
   LoopCore& loop_;
-  bool srtpPrepared_ = false;
   std::map<Key, Sender> senders_;
   std::map<Key, Receiver> receivers_;
   // Shared with the pipes: a track may still push a frame into one while the loop dies.

@@ -14,6 +14,8 @@ constexpr size_t kMaxQueuedData = 256;
 
 // RTCP of peers that only receive comes from SSRCs that no stream has.
 constexpr size_t kReportingSources = 16;
+/// A session sends 256 streams at most, each with its retransmissions.
+constexpr size_t kMaxOwnSources = 512;
 
 constexpr uint8_t kAlert = 21;
 constexpr uint8_t kApplicationData = 23;
@@ -217,6 +219,7 @@ bool PeerTransport::startSrtp() {
   if (!srtp_ && srtpKeying_) {
     srtp::SrtpOptions options;
     options.maxInboundSources = 2 * environment_.limits.maxReceiveSsrcs + kReportingSources;
+    options.maxOutboundSources = kMaxOwnSources;
     auto session =
         srtp::SrtpSession::create(*srtpKeying_, *dtlsRole_ == dtls::Role::Client, options);
     srtpKeying_.reset();

@@ -11,8 +11,8 @@
 #include "parley/base/result.h"
 #include "parley/crypto/srtp_keying.h"
 
-// srtp: SRTP and SRTCP in place, on top of libsrtp; nothing else knows that libsrtp exists. May use
-// base, crypto and rtp.
+// srtp: SRTP and SRTCP in place, on OpenSSL's ciphers or on libsrtp; nothing else knows that
+// libsrtp exists. May use base, crypto and rtp.
 
 namespace parley::srtp {
 
@@ -29,6 +29,12 @@ enum class Status : uint8_t {
 inline constexpr size_t kStatusCount = 8;
 PARLEY_EXPORT const char* toString(Status status);
 
+/// Who does the work.
+enum class SrtpEngine : uint8_t {
+  Ciphers,  ///< this library, on OpenSSL's ciphers: several times faster than libsrtp with NSS
+  Library,  ///< libsrtp
+};
+
 struct SrtpOptions {
   /// Packets per SSRC (RFC 3711 section 3.3.2 asks for at least 64). Video and retransmissions
   /// reorder by hundreds.
@@ -36,6 +42,7 @@ struct SrtpOptions {
   // SSRCs, RTP and RTCP together.
   size_t maxInboundSources = 64;
   size_t maxOutboundSources = 64;
+  SrtpEngine engine = SrtpEngine::Ciphers;
 };
 
 /// How the packets of one kind ended, by Status.
@@ -48,10 +55,14 @@ struct Counters {
   StatusCounts unprotectRtcp{};
 };
 
-/// Makes libsrtp ready, once per process: its ciphers are tested and stay loaded. Where libsrtp
-/// uses NSS, as in Debian, that takes tens of milliseconds, so it should not have to happen while
-/// packets wait. `SrtpSession::create` does it if nobody has. False if libsrtp fails. Any thread.
+/// Makes libsrtp ready for SrtpEngine::Library, once per process: its ciphers are tested and stay
+/// loaded. Where libsrtp uses NSS, as in Debian, that takes tens of milliseconds, so it should not
+/// have to happen while packets wait. `SrtpSession::create` does it if nobody has. False if libsrtp
+/// fails. Any thread.
 PARLEY_EXPORT bool prepareLibrary();
+
+class Transform;
+enum class Kind : uint8_t;
 
 /// Both directions of one DTLS-SRTP association. Every SSRC gets its own rollover counter and
 /// replay window on its first packet (inbound: its first authentic one) and keeps them until
@@ -61,8 +72,8 @@ PARLEY_EXPORT bool prepareLibrary();
 /// must not end a call). Its bytes are undefined afterwards. Thread-compatible.
 class PARLEY_EXPORT SrtpSession {
  public:
-  /// Errors: NotSupported if libsrtp lacks the profile; Range for key or salt of a wrong length;
-  /// Operation if libsrtp fails.
+  /// Errors: Range for key or salt of a wrong length; of libsrtp NotSupported if it lacks the
+  /// profile, Operation if it fails.
   static Result<std::unique_ptr<SrtpSession>> create(const crypto::SrtpKeying& keying,
                                                      bool isDtlsClient, SrtpOptions options = {});
   ~SrtpSession();
@@ -90,14 +101,13 @@ class PARLEY_EXPORT SrtpSession {
   crypto::SrtpProfile profile() const { return profile_; }
 
  private:
-  /// One direction: a libsrtp context with a wildcard policy, and the SSRCs it has seen.
+  /// One direction, and the SSRCs it has seen.
   struct Direction {
-    void* context = nullptr;
+    std::unique_ptr<Transform> transform;
     std::vector<uint32_t> sources;
     std::vector<uint32_t> released;  ///< of `sources`, the oldest first
     size_t maxSources = 0;
   };
-  enum class Kind : uint8_t { Rtp, Rtcp };
 
   SrtpSession(crypto::SrtpProfile profile, SrtpOptions options);
   Status protect(Kind kind, PacketBuf& packet);
@@ -105,7 +115,6 @@ class PARLEY_EXPORT SrtpSession {
   static bool admits(const Direction& direction, uint32_t ssrc);
   static void remember(Direction& direction, uint32_t ssrc);
   static void forget(Direction& direction, uint32_t ssrc);
-  size_t tagSize(Kind kind) const;
 
   Direction inbound_;
   Direction outbound_;

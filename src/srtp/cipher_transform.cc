@@ -1,0 +1,276 @@
+// RFC 3711 (AES in counter mode with HMAC-SHA1) and RFC 7714 (AES-GCM) written out on top of
+// OpenSSL's ciphers. Debian's libsrtp works on NSS, which costs several times as much per packet;
+// besides, nothing has to be loaded before the first packet.
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "parley/crypto/const_time.h"
+#include "parley/crypto/packet_cipher.h"
+
+#include "srtp/packet_index.h"
+#include "srtp/transform.h"
+
+namespace parley::srtp {
+namespace {
+
+using crypto::AesCounter;
+using crypto::AesGcm;
+
+// RFC 3711 section 4.3.2.
+enum Label : uint8_t { kRtpKey = 0, kRtpAuth = 1, kRtpSalt = 2, kRtcpOffset = 3 };
+constexpr size_t kAuthKeySize = 20;
+constexpr uint32_t kEncryptedFlag = 0x80000000;
+/// Of SRTCP: a handful of reports a second.
+constexpr size_t kReportWindow = 128;
+
+/// RFC 3711 section 4.3.1 with a key derivation rate of zero. A salt of 12 octets counts as padded
+/// (RFC 7714 section 11).
+void derive(AesCounter& master, ByteSpan salt, uint8_t label, MutableByteSpan out) {
+  std::array<uint8_t, AesCounter::kBlockSize> counter{};
+  std::copy(salt.begin(), salt.end(), counter.begin());
+  counter[7] ^= label;
+  std::fill(out.begin(), out.end(), uint8_t{0});
+  master.apply(counter, out);
+}
+
+void xorU32(uint8_t* at, uint32_t value) {
+  storeU32(at, loadU32(at) ^ value);
+}
+void xorU16(uint8_t* at, uint16_t value) {
+  storeU16(at, static_cast<uint16_t>(loadU16(at) ^ value));
+}
+
+/// The session keys of one kind of packets, ready for use.
+class SessionCipher {
+ public:
+  SessionCipher(const TransformConfig& config, Kind kind)
+      : tagSize_(srtp::tagSize(config.profile, kind)) {
+    AesCounter master(config.key.span());
+    const uint8_t offset = kind == Kind::Rtcp ? kRtcpOffset : 0;
+    std::array<uint8_t, crypto::Secret::kMaxSize> key;
+    const MutableByteSpan used = MutableByteSpan(key).first(config.key.size());
+    derive(master, config.salt.span(), kRtpKey + offset, used);
+    derive(master, config.salt.span(), kRtpSalt + offset,
+           MutableByteSpan(salt_).first(config.salt.size()));
+    if (isGcm(config.profile)) {
+      gcm_.emplace(config.outbound ? AesGcm::Use::Seal : AesGcm::Use::Open, used);
+    } else {
+      counter_.emplace(used);
+      const MutableByteSpan auth = MutableByteSpan(key).first(kAuthKeySize);
+      derive(master, config.salt.span(), kRtpAuth + offset, auth);
+      hmac_.emplace(auth);
+    }
+    crypto::wipe(key);
+  }
+  ~SessionCipher() { crypto::wipe(salt_); }
+
+  size_t tagSize() const { return tagSize_; }
+  bool isAead() const { return gcm_.has_value(); }
+  AesGcm& gcm() { return *gcm_; }
+
+  /// RFC 7714 sections 8.1 and 9.1; the index of SRTCP has zeros in front.
+  AesGcm::Nonce nonce(uint32_t ssrc, uint64_t index) const {
+    AesGcm::Nonce out;
+    std::copy_n(salt_.begin(), out.size(), out.begin());
+    xorU32(&out[2], ssrc);
+    xorU16(&out[6], static_cast<uint16_t>(index >> 32));
+    xorU32(&out[8], static_cast<uint32_t>(index));
+    return out;
+  }
+
+  /// RFC 3711 section 4.1.1.
+  void crypt(uint32_t ssrc, uint64_t index, MutableByteSpan data) {
+    std::array<uint8_t, AesCounter::kBlockSize> counter = salt_;
+    xorU32(&counter[4], ssrc);
+    xorU16(&counter[8], static_cast<uint16_t>(index >> 32));
+    xorU32(&counter[10], static_cast<uint32_t>(index));
+    counter_->apply(counter, data);
+  }
+  crypto::Sha1Digest authenticate(ByteSpan message, ByteSpan tail) const {
+    return hmac_->sum({message, tail});
+  }
+  bool isAuthentic(ByteSpan message, ByteSpan tail, ByteSpan tag) const {
+    const crypto::Sha1Digest digest = authenticate(message, tail);
+    return crypto::constantTimeEquals(ByteSpan(digest).first(tag.size()), tag);
+  }
+
+ private:
+  size_t tagSize_;
+  std::array<uint8_t, AesCounter::kBlockSize> salt_{};
+  std::optional<AesGcm> gcm_;
+  std::optional<AesCounter> counter_;
+  std::optional<crypto::HmacSha1> hmac_;
+};
+
+class CipherTransform final : public Transform {
+ public:
+  explicit CipherTransform(const TransformConfig& config)
+      : rtp_(config, Kind::Rtp), rtcp_(config, Kind::Rtcp), replayWindow_(config.replayWindow) {}
+
+  Status protect(Kind kind, PacketBuf& packet) override {
+    return kind == Kind::Rtp ? protectRtp(packet) : protectRtcp(packet);
+  }
+  Status unprotect(Kind kind, PacketBuf& packet) override {
+    return kind == Kind::Rtp ? unprotectRtp(packet) : unprotectRtcp(packet);
+  }
+  void forget(uint32_t ssrc) override {
+    const auto found = std::find(ssrcs_.begin(), ssrcs_.end(), ssrc);
+    if (found == ssrcs_.end()) return;
+    sources_.erase(sources_.begin() + (found - ssrcs_.begin()));
+    ssrcs_.erase(found);
+    last_ = 0;
+  }
+
+ private:
+  struct Source {
+    explicit Source(size_t replayWindow) : seen(replayWindow) {}
+    PacketIndex index;
+    ReplayWindow seen;
+    ReplayWindow reportsSeen{kReportWindow};
+    ReportIndex reports;
+  };
+
+  Source* find(uint32_t ssrc) {
+    if (last_ < ssrcs_.size() && ssrcs_[last_] == ssrc) return &sources_[last_];
+    const auto found = std::find(ssrcs_.begin(), ssrcs_.end(), ssrc);
+    if (found == ssrcs_.end()) return nullptr;
+    last_ = static_cast<size_t>(found - ssrcs_.begin());
+    return &sources_[last_];
+  }
+  Source& add(uint32_t ssrc) {
+    last_ = ssrcs_.size();
+    ssrcs_.push_back(ssrc);
+    return sources_.emplace_back(replayWindow_);
+  }
+
+  Status protectRtp(PacketBuf& packet) {
+    uint8_t* const data = packet.data();
+    const size_t size = packet.size();
+    const uint32_t ssrc = loadU32(data + 8);
+    Source* source = find(ssrc);
+    if (source == nullptr) source = &add(ssrc);
+    const uint64_t index = source->index.guess(loadU16(data + 2));
+    if (index >= PacketIndex::kLimit) return Status::KeyExpired;
+    // One that had been sent before may be sent again, to the byte; the peer takes none that old.
+    if (source->index.highest() && index + replayWindow_ <= *source->index.highest())
+      return Status::Replayed;
+    const size_t header = rtpHeaderSize(packet.span());
+    const MutableByteSpan payload(data + header, size - header);
+    if (rtp_.isAead()) {
+      rtp_.gcm().seal(rtp_.nonce(ssrc, index), {ByteSpan(data, header)}, payload, data + size);
+    } else {
+      rtp_.crypt(ssrc, index, payload);
+      std::array<uint8_t, 4> rollovers;
+      storeU32(rollovers.data(), static_cast<uint32_t>(index >> 16));
+      const auto digest = rtp_.authenticate({data, size}, rollovers);
+      std::copy_n(digest.begin(), rtp_.tagSize(), data + size);
+    }
+    source->index.commit(index);
+    packet.resize(size + rtp_.tagSize());
+    return Status::Ok;
+  }
+
+  Status unprotectRtp(PacketBuf& packet) {
+    uint8_t* const data = packet.data();
+    const size_t size = packet.size() - rtp_.tagSize();
+    const uint32_t ssrc = loadU32(data + 8);
+    Source* source = find(ssrc);
+    const uint16_t sequence = loadU16(data + 2);
+    const uint64_t index = source != nullptr ? source->index.guess(sequence) : sequence;
+    if (index >= PacketIndex::kLimit) return Status::KeyExpired;
+    if (source != nullptr && !source->seen.isNew(index)) return Status::Replayed;
+    const size_t header = rtpHeaderSize(packet.span());
+    const MutableByteSpan payload(data + header, size - header);
+    if (rtp_.isAead()) {
+      if (!rtp_.gcm().open(rtp_.nonce(ssrc, index), {ByteSpan(data, header)}, payload, data + size))
+        return Status::AuthFailed;
+    } else {
+      std::array<uint8_t, 4> rollovers;
+      storeU32(rollovers.data(), static_cast<uint32_t>(index >> 16));
+      if (!rtp_.isAuthentic({data, size}, rollovers, {data + size, rtp_.tagSize()}))
+        return Status::AuthFailed;
+      rtp_.crypt(ssrc, index, payload);
+    }
+    if (source == nullptr) source = &add(ssrc);
+    source->index.commit(index);
+    source->seen.commit(index);
+    packet.resize(size);
+    return Status::Ok;
+  }
+
+  // RFC 3711 section 3.4 and, with the tag in front of the index, RFC 7714 section 9.
+  Status protectRtcp(PacketBuf& packet) {
+    uint8_t* const data = packet.data();
+    const size_t size = packet.size();
+    const uint32_t ssrc = loadU32(data + 4);
+    Source* source = find(ssrc);
+    if (source == nullptr) source = &add(ssrc);
+    const std::optional<uint32_t> index = source->reports.take();
+    if (!index) return Status::KeyExpired;
+    const MutableByteSpan payload(data + kRtcpHeaderSize, size - kRtcpHeaderSize);
+    std::array<uint8_t, kSrtcpIndexSize> trailer;
+    storeU32(trailer.data(), kEncryptedFlag | *index);
+    if (rtcp_.isAead()) {
+      rtcp_.gcm().seal(rtcp_.nonce(ssrc, *index), {ByteSpan(data, kRtcpHeaderSize), trailer},
+                       payload, data + size);
+      std::copy(trailer.begin(), trailer.end(), data + size + rtcp_.tagSize());
+    } else {
+      rtcp_.crypt(ssrc, *index, payload);
+      std::copy(trailer.begin(), trailer.end(), data + size);
+      const auto digest = rtcp_.authenticate({data, size + trailer.size()}, {});
+      std::copy_n(digest.begin(), rtcp_.tagSize(), data + size + trailer.size());
+    }
+    packet.resize(size + trailer.size() + rtcp_.tagSize());
+    return Status::Ok;
+  }
+
+  Status unprotectRtcp(PacketBuf& packet) {
+    uint8_t* const data = packet.data();
+    const size_t size = packet.size() - rtcp_.tagSize() - kSrtcpIndexSize;
+    const uint32_t ssrc = loadU32(data + 4);
+    const uint8_t* const trailer = data + size + (rtcp_.isAead() ? rtcp_.tagSize() : 0);
+    const uint32_t word = loadU32(trailer);
+    // RFC 3711 section 3.4: "E" says whether the packet is encrypted. The profiles of DTLS-SRTP
+    // encrypt; RFC 7714 section 9.3 says how one that is not would be read, and libsrtp reads it.
+    const bool encrypted = (word & kEncryptedFlag) != 0;
+    if (!encrypted && !rtcp_.isAead()) return Status::Malformed;
+    const uint32_t index = word & ~kEncryptedFlag;
+    Source* source = find(ssrc);
+    if (source != nullptr && !source->reportsSeen.isNew(index)) return Status::Replayed;
+    const size_t clear = encrypted ? kRtcpHeaderSize : size;
+    const MutableByteSpan payload(data + clear, size - clear);
+    if (rtcp_.isAead()) {
+      if (!rtcp_.gcm().open(rtcp_.nonce(ssrc, index),
+                            {ByteSpan(data, clear), ByteSpan(trailer, kSrtcpIndexSize)}, payload,
+                            data + size))
+        return Status::AuthFailed;
+    } else {
+      const ByteSpan signedPart(data, size + kSrtcpIndexSize);
+      if (!rtcp_.isAuthentic(signedPart, {}, {data + signedPart.size(), rtcp_.tagSize()}))
+        return Status::AuthFailed;
+      rtcp_.crypt(ssrc, index, payload);
+    }
+    if (source == nullptr) source = &add(ssrc);
+    source->reportsSeen.commit(index);
+    packet.resize(size);
+    return Status::Ok;
+  }
+
+  SessionCipher rtp_;
+  SessionCipher rtcp_;
+  const size_t replayWindow_;
+  // In step. The numbers by themselves, for they are searched.
+  std::vector<uint32_t> ssrcs_;
+  std::vector<Source> sources_;
+  size_t last_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Transform> makeCipherTransform(const TransformConfig& config) {
+  return std::make_unique<CipherTransform>(config);
+}
+
+}  // namespace parley::srtp

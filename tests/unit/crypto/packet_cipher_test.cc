@@ -1,0 +1,124 @@
+#include "parley/crypto/packet_cipher.h"
+
+#include <gtest/gtest.h>
+
+#include "parley/crypto/hmac.h"
+
+#include "support/alloc_guard.h"
+#include "support/hex.h"
+
+namespace parley::crypto {
+namespace {
+
+using parley::test::fromHex;
+using parley::test::toHex;
+
+std::array<uint8_t, 16> counterOf(const char* hex) {
+  const Bytes bytes = fromHex(hex);
+  std::array<uint8_t, 16> out{};
+  std::copy(bytes.begin(), bytes.end(), out.begin());
+  return out;
+}
+
+// RFC 3711 appendix B.2 and RFC 6188 section 7.1.
+TEST(AesCounter, GivesThePublishedKeystreams) {
+  AesCounter small(fromHex("2b7e151628aed2a6abf7158809cf4f3c"));
+  Bytes data(48);
+  small.apply(counterOf("f0f1f2f3f4f5f6f7f8f9fafbfcfd0000"), data);
+  EXPECT_EQ(toHex(data),
+            "e03ead0935c95e80e166b16dd92b4eb4d23513162b02d0f72a43a2fe4a5f97ab"
+            "41e95b3bb0a2e8dd477901e4fca894c0");
+  AesCounter large(fromHex("57f82fe3613fd170a85ec93c40b1f0922ec4cb0dc025b58272147cc438944a98"));
+  Bytes other(16);
+  large.apply(counterOf("f0f1f2f3f4f5f6f7f8f9fafbfcfd0000"), other);
+  EXPECT_EQ(toHex(other), "92bdd28a93c3f52511c677d08b5515a4");
+  // Back again, with the context used in between.
+  small.apply(counterOf("00000000000000000000000000000000"), other);
+  small.apply(counterOf("f0f1f2f3f4f5f6f7f8f9fafbfcfd0000"), data);
+  EXPECT_EQ(data, Bytes(48));
+}
+
+// RFC 7714 section 16.1.1 (AES-128) and 16.2.1 (AES-256).
+TEST(AesGcm, SealsAndOpensThePublishedPackets) {
+  struct Row {
+    const char* key;
+    const char* sealed;
+  };
+  const Row rows[] = {
+      {"000102030405060708090a0b0c0d0e0f",
+       "f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833"
+       "899d7f27beb16a9152cf765ee4390cce"},
+      {"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+       "32b1de78a822fe12ef9f78fa332e33aab18012389a58e2f3b50b2a0276ffae0f1ba63799b87b"
+       "7aa3db36dfffd6b0f9bb7878d7a76c13"}};
+  const Bytes header = fromHex("8040f17b8041f8d35501a0b2");
+  const Bytes plain =
+      fromHex("47616c6c696120657374206f6d6e69732064697669736120696e207061727465732074726573");
+  AesGcm::Nonce nonce;
+  const Bytes nonceBytes = fromHex("51753c6580c2726f20718414");
+  std::copy(nonceBytes.begin(), nonceBytes.end(), nonce.begin());
+  for (const Row& row : rows) {
+    AesGcm seal(AesGcm::Use::Seal, fromHex(row.key));
+    AesGcm open(AesGcm::Use::Open, fromHex(row.key));
+    for (int round = 0; round < 3; ++round) {
+      Bytes packet = plain;
+      packet.resize(plain.size() + AesGcm::kTagSize);
+      const MutableByteSpan data = MutableByteSpan(packet).first(plain.size());
+      // In two parts as in one.
+      seal.seal(nonce, {ByteSpan(header).first(5), ByteSpan(header).subspan(5)}, data,
+                packet.data() + plain.size());
+      EXPECT_EQ(toHex(packet), row.sealed);
+      Bytes damaged = packet;
+      damaged[round] ^= 1;
+      EXPECT_FALSE(open.open(nonce, {header}, MutableByteSpan(damaged).first(plain.size()),
+                             damaged.data() + plain.size()));
+      EXPECT_TRUE(open.open(nonce, {header}, data, packet.data() + plain.size()));
+      EXPECT_EQ(toBytes(data), plain);
+    }
+  }
+}
+
+TEST(AesGcm, AnEmptyMessageHasATagToo) {
+  const Bytes key(16);
+  AesGcm seal(AesGcm::Use::Seal, key);
+  AesGcm open(AesGcm::Use::Open, key);
+  uint8_t tag[16] = {};
+  seal.seal({}, {}, {}, tag);
+  // The first test case of the specification of GCM.
+  EXPECT_EQ(toHex(tag), "58e2fccefa7e3061367f1d57a4e7455a");
+  EXPECT_TRUE(open.open({}, {}, {}, tag));
+  tag[0] ^= 1;
+  EXPECT_FALSE(open.open({}, {}, {}, tag));
+}
+
+// RFC 2202 section 3.
+TEST(HmacSha1, GivesThePublishedSums) {
+  EXPECT_EQ(toHex(HmacSha1(Bytes(20, 0x0b)).sum({asBytes("Hi There")})),
+            "b617318655057264e28bc0b6fb378c8ef146be00");
+  const HmacSha1 jefe(asBytes("Jefe"));
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(toHex(jefe.sum({asBytes("what do ya want "), asBytes("for nothing?")})),
+              "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+  }
+  EXPECT_EQ(toHex(HmacSha1(Bytes(80, 0xaa))
+                      .sum({asBytes("Test Using Larger Than Block-Size Key - Hash Key First")})),
+            "aa4ae5e15272d00e95705637ce8a3b55ed402112");
+}
+
+TEST(PacketCipher, NothingIsAllocatedPerPacket) {
+  AesCounter counter(Bytes(16));
+  AesGcm seal(AesGcm::Use::Seal, Bytes(16));
+  const HmacSha1 hmac(Bytes(20));
+  Bytes data(1200);
+  uint8_t tag[16];
+  const parley::test::AllocGuard guard;
+  for (int i = 0; i < 10; ++i) {
+    counter.apply({}, data);
+    seal.seal({}, {data}, data, tag);
+    (void)hmac.sum({data});
+  }
+  EXPECT_EQ(guard.count(), 0u);
+}
+
+}  // namespace
+}  // namespace parley::crypto
