@@ -26,6 +26,8 @@ PARTS = {
     "Driven": "Endpoint",
     # A Server with a place in the simulated world.
     "TurnServer": "Server",
+    # A device of the simulated world, without time.
+    "UpnpGateway": "UpnpMapper",
     # An Endpoint behind a mutex. The simulator's tests run whole calls through it, twice, and compare.
     "LoopCore": "Endpoint",
 }

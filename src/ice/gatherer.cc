@@ -24,7 +24,10 @@ GathererCore::GathererCore(Environment& environment, IdAllocator& ids, GathererC
       relays_(environment, ids, config_),
       tcp_(environment, ids, config_),
       pacing_(config_.pacing) {
-  if (config_.mapPorts && config_.hostAndReflexive) mapper_.emplace(environment, ids);
+  if (config_.mapPorts && config_.hostAndReflexive) {
+    mapper_.emplace(environment, ids);
+    upnp_.emplace(environment, ids);
+  }
   listServers();
 }
 
@@ -151,10 +154,22 @@ void GathererCore::close(Timestamp now) {
 
 bool GathererCore::handleStream(StreamBytes&& bytes, Timestamp now) {
   now = clock_.clamp(now);
+  if (upnp_ && upnp_->handleStream(bytes.socket, bytes.data.span(), now)) {
+    pump(now);
+    return true;
+  }
   if (!relays_.owns(bytes.socket)) return tcp_.links().handleStream(std::move(bytes), now);
   const bool ours = relays_.handleStream(std::move(bytes), now);
   pump(now);
   return ours;
+}
+
+void GathererCore::handleFromServer(Datagram&& datagram, Timestamp now) {
+  now = clock_.clamp(now);
+  if (!upnp_ || !upnp_->handleDatagram(datagram.socket, datagram.from, datagram.data.span(), now))
+    relays_.handleDatagram(std::move(datagram), now);
+  // It may have been what gathering waited for.
+  pump(now);
 }
 
 bool GathererCore::handlePressure(const StreamPressure& pressure, Timestamp now) {
@@ -227,23 +242,36 @@ void GathererCore::tellForwarded(Socket& socket) {
   if (socket.forwarded) tellReflexive(socket, *socket.forwarded, kMaxServers, "router", {});
 }
 
-void GathererCore::pumpMapper() {
-  PortMapperEvent event;
-  while (mapper_ && mapper_->pollEvent(event)) {
-    const auto* mapped = std::get_if<PortMapped>(&event);
-    const auto* gone = std::get_if<PortUnmapped>(&event);
-    Socket* socket = findSocket(mapped ? mapped->socket : gone ? gone->socket : SocketId{});
-    if (!socket) continue;
-    socket->forwarded.reset();
-    if (!mapped) continue;
-    socket->forwarded = mapped->external;
-    tellForwarded(*socket);
+void GathererCore::handleMapping(const PortMapperEvent& event) {
+  const auto* mapped = std::get_if<PortMapped>(&event);
+  const auto* gone = std::get_if<PortUnmapped>(&event);
+  const auto* refused = std::get_if<PortRefused>(&event);
+  Socket* socket = findSocket(mapped    ? mapped->socket
+                              : gone    ? gone->socket
+                              : refused ? refused->socket
+                                        : SocketId{});
+  if (!socket) return;
+  if (refused) {
+    upnp_->add(socket->id, socket->local, clock_.last());
+    return;
   }
+  socket->forwarded.reset();
+  if (!mapped) return;
+  socket->forwarded = mapped->external;
+  tellForwarded(*socket);
+}
+
+void GathererCore::pumpMappers() {
+  if (!mapper_) return;
+  PortMapperEvent event;
+  while (mapper_->pollEvent(event) || upnp_->pollEvent(event)) handleMapping(event);
 }
 
 void GathererCore::closeRelays(Timestamp now) {
   relays_.close(now);
-  if (mapper_) mapper_->close(clock_.clamp(now));
+  if (!mapper_) return;
+  mapper_->close(clock_.clamp(now));
+  upnp_->close(clock_.last());
 }
 
 void GathererCore::tellReflexive(Socket& socket, const SocketAddress& mapped, size_t server,
@@ -308,7 +336,7 @@ bool GathererCore::udpAnswered() const {
 
 bool GathererCore::finished() const {
   if (!started_ || !addressesKnown_ || !relays_.finished() || !tcp_.finished()) return false;
-  if (mapper_ && !mapper_->settled()) return false;
+  if (mapper_ && (!mapper_->settled() || !upnp_->settled())) return false;
   if (sockets_.empty()) return true;
   const bool opening = std::any_of(sockets_.begin(), sockets_.end(),
                                    [](const Socket& socket) { return !socket.open; });
@@ -324,7 +352,7 @@ bool GathererCore::finished() const {
 void GathererCore::pump(Timestamp now) {
   if (!started_ || closed_) return;
   giveUp(now);
-  pumpMapper();
+  pumpMappers();
   queueRequests();
   runRequests(now);
   if (!done_ && finished()) {
@@ -338,13 +366,14 @@ void GathererCore::advance(Timestamp now) {
   relays_.advance(now);
   tcp_.advance(now);
   if (mapper_) mapper_->advance(now);
+  if (upnp_) upnp_->advance(now);
   pump(now);
   PARLEY_DCHECK(nextDeadline() > now);
 }
 
 Timestamp GathererCore::nextDeadline() const {
   Timestamp next = earliest(relays_.nextDeadline(), tcp_.nextDeadline());
-  if (mapper_) next = earliest(next, mapper_->nextDeadline());
+  if (mapper_) next = earliest(next, earliest(mapper_->nextDeadline(), upnp_->nextDeadline()));
   if (closed_ || !started_) return next;
   if (!addressesKnown_) next = earliest(next, addressesBy_);
   for (const Server& server : servers_) {
@@ -369,14 +398,14 @@ GathererCore::Socket* GathererCore::findSocket(SocketId id) {
 }
 
 bool GathererCore::pollTransmit(TxPacket& out) {
-  if (mapper_ && mapper_->pollTransmit(out)) return true;
+  if (mapper_ && (mapper_->pollTransmit(out) || upnp_->pollTransmit(out))) return true;
   if (transmits_.empty()) return relays_.pollTransmit(out) || tcp_.pollTransmit(out);
   out = transmits_.pop();
   return true;
 }
 
 bool GathererCore::pollEffect(Effect& out) {
-  if (mapper_ && mapper_->pollEffect(out)) return true;
+  if (mapper_ && (mapper_->pollEffect(out) || upnp_->pollEffect(out))) return true;
   if (effects_.empty()) return relays_.pollEffect(out) || tcp_.pollEffect(out);
   out = effects_.pop();
   return true;
@@ -452,11 +481,10 @@ bool Gatherer::handleAccepted(const TcpAccepted& accepted, Timestamp now) {
   return core_->tcp().links().handleAccepted(accepted, now);
 }
 bool Gatherer::leadsToServer(SocketId socket) const {
-  return core_->relays().owns(socket);
+  return core_->leadsToServer(socket);
 }
 void Gatherer::handleFromServer(Datagram&& datagram, Timestamp now) {
-  core_->relays().handleDatagram(std::move(datagram), now);
-  core_->afterRelays(now);
+  core_->handleFromServer(std::move(datagram), now);
 }
 bool Gatherer::isIndirect(SocketId socket) const {
   return core_->tcp().links().isLocal(socket) || core_->relays().isRelay(socket);

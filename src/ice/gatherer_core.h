@@ -7,6 +7,7 @@
 #include "parley/base/ring_queue.h"
 #include "parley/ice/gatherer.h"
 #include "parley/ice/port_mapper.h"
+#include "parley/ice/upnp_mapper.h"
 #include "parley/stun/message.h"
 
 #include "ice/pacing.h"
@@ -45,11 +46,14 @@ class GathererCore {
   bool udpAnswered() const;
   bool handleStream(StreamBytes&& bytes, Timestamp now);
   bool handlePressure(const StreamPressure& pressure, Timestamp now);
+  /// Datagrams and bytes of this socket are no peer's.
+  bool leadsToServer(SocketId socket) const {
+    return relays_.owns(socket) || (upnp_ && upnp_->owns(socket));
+  }
+  void handleFromServer(Datagram&& datagram, Timestamp now);
   RelayGatherer& relays() { return relays_; }
   TcpGatherer& tcp() { return tcp_; }
   void closeRelays(Timestamp now);
-  /// After the relays were given something: they may have been what gathering waited for.
-  void afterRelays(Timestamp now) { pump(clock_.clamp(now)); }
 
  private:
   struct Socket {
@@ -95,7 +99,8 @@ class GathererCore {
   void tellReflexive(Socket& socket, const SocketAddress& mapped, size_t server,
                      const std::string& from, const std::string& url);
   void tellForwarded(Socket& socket);
-  void pumpMapper();
+  void handleMapping(const PortMapperEvent& event);
+  void pumpMappers();
   void queueRequests();
   void listServers();
   void send(Request& request);
@@ -113,7 +118,8 @@ class GathererCore {
   RelayGatherer relays_;
   TcpGatherer tcp_;
   std::optional<PortMapper> mapper_;
-  bool reconfigured_ = false;  ///< since the last start
+  std::optional<UpnpMapper> upnp_;  ///< for the sockets that the other is refused
+  bool reconfigured_ = false;       ///< since the last start
   MonotonicGuard clock_;
   std::vector<Socket> sockets_;
   std::vector<Server> servers_;

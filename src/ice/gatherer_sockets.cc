@@ -58,6 +58,7 @@ void GathererCore::dropSocket(SocketId id, bool close) {
   const Socket* socket = findSocket(id);
   if (!socket) return;
   if (mapper_) mapper_->remove(id, clock_.last());
+  if (upnp_) upnp_->remove(id, clock_.last());
   if (close && socket->owned) effects_.push(CloseSocket{id});
   if (socket->open) events_.push(SocketGone{id});
   std::erase_if(requests_, [&](const Request& request) { return request.socket == id; });
@@ -67,7 +68,8 @@ void GathererCore::dropSocket(SocketId id, bool close) {
 bool GathererCore::handleSocketOpened(const SocketOpened& opened, Timestamp now) {
   now = clock_.clamp(now);
   if (relays_.handleOpened(opened, now) || tcp_.handleOpened(opened, now) ||
-      (mapper_ && mapper_->handleSocketOpened(opened, now))) {
+      (mapper_ && mapper_->handleSocketOpened(opened, now)) ||
+      (upnp_ && upnp_->handleSocketOpened(opened, now))) {
     pump(now);
     return true;
   }
@@ -77,7 +79,11 @@ bool GathererCore::handleSocketOpened(const SocketOpened& opened, Timestamp now)
     socket->open = true;
     socket->local.port = opened.local.port;
     tellHost(*socket);
-    if (mapper_) mapper_->add(socket->id, socket->local, now);
+    if (mapper_) {
+      mapper_->add(socket->id, socket->local, now);
+      // The search goes on while the router is asked for what costs less.
+      upnp_->prepare(socket->local.ip, now);
+    }
     pump(now);
   }
   return true;
@@ -86,7 +92,8 @@ bool GathererCore::handleSocketOpened(const SocketOpened& opened, Timestamp now)
 bool GathererCore::handleSocketFailed(const SocketFailed& failed, Timestamp now) {
   now = clock_.clamp(now);
   if (relays_.handleFailed(failed, now) || tcp_.handleFailed(failed, now) ||
-      (mapper_ && mapper_->handleSocketFailed(failed, now))) {
+      (mapper_ && mapper_->handleSocketFailed(failed, now)) ||
+      (upnp_ && upnp_->handleSocketFailed(failed, now))) {
     pump(now);
     return true;
   }

@@ -164,7 +164,7 @@ bool PortMapperCore::isReady(const Mapping& mapping) {
 
 void PortMapperCore::ask(Mapping& mapping, Timestamp now) {
   mapping.renewAt = Timestamp::never();
-  if (language_ == Language::None) mapping.settled = true;
+  if (language_ == Language::None) refused(mapping);
   if (!isReady(mapping)) return;
   mapping.request.emplace(mapping.nonce, config_.policy, now);
   send(mapping, config_.lifetime);
@@ -367,7 +367,7 @@ void PortMapperCore::granted(Mapping& mapping, const SocketAddress& external, ui
 
 void PortMapperCore::refused(Mapping& mapping) {
   mapping.request.reset();
-  mapping.settled = true;
+  if (!std::exchange(mapping.settled, true)) events.push(PortRefused{mapping.socket});
   mapping.renewAt = Timestamp::never();
   if (mapping.told) {
     // It lasts as long as it was granted for.

@@ -16,7 +16,7 @@ function within(ms, what, promise) {
 }
 
 export class Peer extends EventEmitter {
-  /// kind: chromium, firefox, or the path of a native peer program.
+  /// kind: chromium, firefox, or the path of a peer program.
   static async start(kind, args = []) {
     const peer = new Peer();
     const isBrowser = kind === 'chromium' || kind === 'firefox';
@@ -41,6 +41,7 @@ export class Peer extends EventEmitter {
     early.catch(() => {});
     try {
       peer.info = await within(START_MS, `start of ${peer.name}`, Promise.race([peer.until('ready', () => true, START_MS), early]));
+      peer.name = peer.info.peer;
     } catch (error) {
       peer.kill();
       throw error;

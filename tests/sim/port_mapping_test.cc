@@ -1,10 +1,12 @@
 // Ports that the home router forwards on request.
 
+#include <algorithm>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "parley/sim/servers/port_gateway.h"
+#include "parley/sim/servers/upnp_gateway.h"
 #include "parley/testing/pair.h"
 
 namespace parley {
@@ -113,6 +115,106 @@ TEST(PortMappingSim, ARouterThatRestartedIsAskedAnew) {
     w.pair->run(Duration::seconds(90));
     EXPECT_EQ(w.gateway.mappings(), 1u);
   }
+}
+
+/// The router knows neither PCP nor NAT-PMP, and UPnP instead.
+struct UpnpHomes : Homes {
+  explicit UpnpHomes(sim::UpnpGatewayConfig config)
+      : Homes({.pcp = false, .natPmp = false}), upnp(world, homeA, natA, std::move(config)) {}
+  /// Without a candidate of the router.
+  void findsNothing(Duration within) {
+    pair->negotiate();
+    EXPECT_TRUE(pair->runUntil(
+        [&] { return pair->a().iceGatheringState() == IceGatheringState::Complete; }, within));
+    EXPECT_EQ(sdp().find("typ srflx"), std::string::npos) << sdp();
+    EXPECT_EQ(upnp.mappings(), 0u);
+  }
+  size_t asked(const std::string& action) const {
+    return static_cast<size_t>(std::count(upnp.actions().begin(), upnp.actions().end(), action));
+  }
+  sim::UpnpGateway upnp;
+};
+
+TEST(UpnpSim, RoutersThatKnowOnlyUpnpForwardThePortUntilTheConnectionCloses) {
+  for (const int version : {1, 2}) {
+    for (const bool chunked : {false, true}) {
+      UpnpHomes w({.version = version, .chunked = chunked});
+      ASSERT_TRUE(w.connects()) << version << w.pair->a().diagnose().text();
+      w.pair->run(Duration::seconds(1));
+      EXPECT_EQ(w.upnp.mappings(), 1u);
+      EXPECT_EQ(w.asked("AddAnyPortMapping"), version == 2 ? 1u : 0u);
+      EXPECT_NE(w.sdp().find("typ srflx"), std::string::npos) << w.sdp();
+      EXPECT_TRUE(w.channel.send("hello"));
+      w.pair->a().close();
+      w.pair->run(Duration::seconds(3));
+      EXPECT_EQ(w.upnp.mappings(), 0u) << "ended with the connection";
+    }
+  }
+}
+
+TEST(UpnpSim, NothingIsMappedTwice) {
+  Homes w({});
+  sim::UpnpGateway upnp(w.world, w.homeA, w.natA);
+  ASSERT_TRUE(w.connects());
+  EXPECT_EQ(w.gateway.mappings(), 1u);
+  EXPECT_EQ(upnp.mappings(), 0u) << "PCP was there first";
+}
+
+TEST(UpnpSim, RoutersWithoutLeasesMapUntilTold) {
+  UpnpHomes w({.onlyPermanent = true});
+  ASSERT_TRUE(w.connects());
+  EXPECT_EQ(w.upnp.mappings(), 1u);
+  w.pair->a().close();
+  w.pair->run(Duration::seconds(3));
+  EXPECT_EQ(w.upnp.mappings(), 0u);
+}
+
+TEST(UpnpSim, APortThatAnotherHasIsNotInsistedOn) {
+  for (const int version : {1, 2}) {
+    sim::UpnpGatewayConfig config{.version = version};
+    for (int port = 30'000; port < 65'536; ++port) config.taken.insert(static_cast<uint16_t>(port));
+    UpnpHomes w(config);
+    // Version 2 offers the next one, version 1 wants to be asked for another.
+    if (!w.connects()) EXPECT_GE(w.asked("AddPortMapping"), 4u) << "four ports are tried";
+    if (version == 2) EXPECT_EQ(w.upnp.mappings(), 1u);
+  }
+}
+
+TEST(UpnpSim, LiesAndSilenceMakeNoCandidateAndEndGathering) {
+  const std::string service =
+      "<r><service><serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType>"
+      "<controlURL>";
+  const std::string tail = "</controlURL></service></r>";
+  const sim::UpnpGatewayConfig kLies[] = {
+      {.error = 606},
+      {.mute = true},
+      {.location = "http://198.51.100.9/igd.xml"},
+      {.location = "http://router.lan/igd.xml"},
+      {.description = service + "http://198.51.100.9/control" + tail},
+      {.description = service + "/elsewhere" + tail},
+      {.description = "<!DOCTYPE a [<!ENTITY b \"b\">]>" + service + "/control" + tail},
+      {.description = std::string(60'000, '<')},
+      {.description = std::string(200'000, 'x')},
+      {.externalAddress = "127.0.0.1"},
+      {.externalAddress = "router"},
+  };
+  for (const sim::UpnpGatewayConfig& lie : kLies) {
+    UpnpHomes w(lie);
+    w.findsNothing(Duration::seconds(10));
+    EXPECT_GT(w.upnp.searches(), 0u);
+  }
+}
+
+TEST(UpnpSim, MappingsAreRenewedAndComeBackAfterTheRouterRestarted) {
+  UpnpHomes w({});
+  ASSERT_TRUE(w.connects());
+  w.pair->run(Duration::seconds(7200));
+  EXPECT_EQ(w.upnp.mappings(), 1u);
+  EXPECT_GE(w.asked("AddPortMapping"), 4u);
+  EXPECT_LE(w.asked("AddPortMapping"), 6u);
+  w.upnp.restart();
+  w.pair->run(Duration::seconds(1900));
+  EXPECT_EQ(w.upnp.mappings(), 1u);
 }
 
 }  // namespace

@@ -82,9 +82,9 @@ struct Configuration {
   /// clouds): host candidates tell these instead of the machine's own of the same family.
   std::vector<IpAddress> announcedAddresses{};
   /// Ask the home router to forward the ports of host candidates (PCP, RFC 6887; NAT-PMP, RFC
-  /// 6886), renewed while the connection lives and ended with it: connects where NATs of both sides
-  /// would otherwise want a relay. Gathering waits for the router's answer, 3 s at most. Off: a
-  /// server has no use for it.
+  /// 6886; else UPnP), renewed while the connection lives and ended with it: connects where NATs of
+  /// both sides would otherwise want a relay. Gathering waits for the router's answer: 3 s where
+  /// there is none that does it. Off: a server has no use for it.
   bool mapPorts = false;
   /// Silence on the path that makes the ICE state Disconnected. At least a second; a few seconds
   /// more may pass until two requests in a row have stayed without answer.

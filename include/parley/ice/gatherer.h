@@ -78,8 +78,8 @@ struct GathererConfig {
   /// Where a router forwards the ports of this machine, unchanged, from: host candidates of the
   /// same family tell these addresses instead of their own.
   std::vector<IpAddress> announced;
-  /// Ask the router to forward the sockets' ports (port_mapper.h); what it grants is told as a
-  /// server-reflexive candidate. The mappings end with `closeRelays`.
+  /// Ask the router to forward the sockets' ports (port_mapper.h, and upnp_mapper.h where that is
+  /// refused); what it grants is told as a server-reflexive candidate. The mappings end with `closeRelays`.
   bool mapPorts = false;
   /// If not empty, these are used and no socket is opened and no interface looked at.
   std::vector<BoundSocket> sockets;

@@ -32,7 +32,11 @@ struct PortMapped {
 struct PortUnmapped {
   SocketId socket{};
 };
-using PortMapperEvent = std::variant<std::monostate, PortMapped, PortUnmapped>;
+/// No mapping comes about in this way: refused, or nobody answered. Once for each socket.
+struct PortRefused {
+  SocketId socket{};
+};
+using PortMapperEvent = std::variant<std::monostate, PortMapped, PortUnmapped, PortRefused>;
 
 struct PortMapperCounters {
   uint64_t malformed = 0;  ///< no answer of either protocol, or one with impossible contents

@@ -7,6 +7,7 @@
 #include "parley/ice/gatherer.h"
 #include "parley/ice/mdns_resolver.h"
 #include "parley/ice/port_mapper.h"
+#include "parley/ice/upnp_mapper.h"
 #include "parley/stun/message_builder.h"
 
 #include "ice/tcp_links.h"
@@ -348,6 +349,99 @@ class RouterResponder final : public Contracted {
   std::vector<Bytes> answers_;
 };
 
+class UpnpContract final : public Contracted {
+ public:
+  explicit UpnpContract(uint64_t seed) : world_(seed), mapper_(world_.environment, ids_) {}
+  void work(int round, Timestamp now) override {
+    if (round % 10 != 0) return;
+    const auto socket = static_cast<uint32_t>(1000 + round % 30);
+    mapper_.add(SocketId(socket), {kFirst.ip, static_cast<uint16_t>(socket)}, now);
+  }
+  bool serve(Timestamp now) override {
+    Effect effect;
+    if (!mapper_.pollEffect(effect)) return false;
+    if (const auto* connect = std::get_if<OpenTcp>(&effect)) {
+      stream_ = connect->socket;
+      mapper_.handleSocketOpened({stream_, {kFirst.ip, 4002}}, now);
+      return true;
+    }
+    return host_.answer(std::move(effect), [&](Input&& input) {
+      if (auto* opened = std::get_if<SocketOpened>(&input))
+        mapper_.handleSocketOpened(*opened, now);
+    });
+  }
+  void handle(ByteSpan bytes, Timestamp now) override {
+    if (asText(bytes).find("\r\nST: ") != std::string_view::npos) {
+      (void)mapper_.handleDatagram(host_.socket, kSecond, bytes, now);
+    } else {
+      (void)mapper_.handleStream(stream_, bytes, now);
+    }
+  }
+  bool pollDatagram(Bytes& out) override {
+    TxPacket packet;
+    if (!mapper_.pollTransmit(packet)) return false;
+    out = toBytes(packet.data.span());
+    return true;
+  }
+  bool pollEvent(std::string& out) override {
+    PortMapperEvent event;
+    if (!mapper_.pollEvent(event)) return false;
+    const auto* mapped = std::get_if<PortMapped>(&event);
+    out = mapped ? "mapped " + mapped->external.toString() : "unmapped";
+    return true;
+  }
+  void advance(Timestamp now) override { mapper_.advance(now); }
+  Timestamp nextDeadline() const override { return mapper_.nextDeadline(); }
+  bool close(Timestamp now) override {
+    mapper_.close(now);
+    return true;
+  }
+
+ private:
+  ContractWorld world_;
+  IdAllocator ids_;
+  ContractHost host_{kFirst.ip};
+  SocketId stream_{};
+  UpnpMapper mapper_;
+};
+
+/// Is found, described, and grants every mapping.
+class UpnpResponder final : public Contracted {
+ public:
+  void handle(ByteSpan bytes, Timestamp) override {
+    const std::string_view text = asText(bytes);
+    std::string body;
+    if (text.starts_with("M-SEARCH")) {
+      answers_.push_back(
+          toBytes("HTTP/1.1 200 OK\r\nST: a:InternetGatewayDevice:1\r\nLOCATION: http://" +
+                  kSecond.ip.toString() + "/d\r\n\r\n"));
+      return;
+    }
+    if (text.starts_with("GET")) {
+      body =
+          "<r><service><serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType>"
+          "<controlURL>/c</controlURL></service></r>";
+    } else if (text.starts_with("POST")) {
+      body = "<r><NewExternalIPAddress>203.0.113.5</NewExternalIPAddress></r>";
+    } else {
+      return;
+    }
+    answers_.push_back(toBytes("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) +
+                               "\r\n\r\n" + body));
+  }
+  bool pollDatagram(Bytes& out) override {
+    if (answers_.empty()) return false;
+    out = std::move(answers_.front());
+    answers_.erase(answers_.begin());
+    return true;
+  }
+  void advance(Timestamp) override {}
+  Timestamp nextDeadline() const override { return Timestamp::never(); }
+
+ private:
+  std::vector<Bytes> answers_;
+};
+
 PARLEY_MACHINES(Ice, MachineCase{"Agent", pairOf<AgentContract>()},
                 // Part of a stream's bytes are bytes of the stream.
                 MachineCase{
@@ -357,6 +451,13 @@ PARLEY_MACHINES(Ice, MachineCase{"Agent", pairOf<AgentContract>()},
                               return ContractedPair{std::make_unique<MapperContract>(seed),
                                                     std::make_unique<RouterResponder>()};
                             }},
+                MachineCase{.name = "UpnpMapper",
+                            .make =
+                                [](uint64_t seed) {
+                                  return ContractedPair{std::make_unique<UpnpContract>(seed),
+                                                        std::make_unique<UpnpResponder>()};
+                                },
+                            .noticesCuts = false},
                 MachineCase{"Gatherer",
                             [](uint64_t seed) {
                               return ContractedPair{std::make_unique<GathererContract>(seed),

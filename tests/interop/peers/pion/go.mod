@@ -1,0 +1,3 @@
+module parley-interop/pion
+
+go 1.19
