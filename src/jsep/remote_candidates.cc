@@ -11,7 +11,9 @@ constexpr size_t kMaxTrickledPerSection = 64;
 
 /// Index of the section a candidate names in one description: by mid, else by position.
 std::optional<size_t> sectionFor(const sdp::SessionDescription& d, const RemoteCandidate& c) {
-  if (c.mid) {
+  // An empty mid is none (RFC 5888 section 4: a token), though some send it where they mean
+  // the index alone.
+  if (c.mid && !(c.mid->empty() && c.mLineIndex)) {
     const sdp::MediaDescription* m = d.findMid(*c.mid);
     return m ? std::optional(static_cast<size_t>(m - d.media.data())) : std::nullopt;
   }

@@ -204,8 +204,10 @@ std::optional<SocketAddress> Nat::forward(const SocketAddress& internal, Protoco
   Packet asIfSent;
   asIfSent.from = {internal.ip, wanted != 0 ? wanted : internal.port};
   asIfSent.protocol = protocol;
-  uint16_t port = 0;
-  if (external.isUnspecified() || !choosePort(asIfSent, external, port)) return std::nullopt;
+  uint16_t port = wanted;
+  if (external.isUnspecified()) return std::nullopt;
+  const bool isFree = wanted != 0 && !byExternal_.contains({{external, wanted}, protocol});
+  if (!isFree && !choosePort(asIfSent, external, port)) return std::nullopt;
   auto mapping = std::make_unique<Mapping>();
   mapping->key = key;
   mapping->external = {external, port};

@@ -52,6 +52,9 @@ void NativeAssociation::handleInit(const ChunkView& c) {
   }
   cookie.localTag = tag;
   InitChunk answer = ownInit(tag, tsn);
+  // Nobody sends without checksums who did not say so himself, and some implementations drop what
+  // has parameters that they do not know (Pion until 1.8.8): then their own INIT gets through.
+  answer.zeroChecksum = answer.zeroChecksum && init->zeroChecksum;
   answer.cookie = cookie.write();
   answer.unknown = init->unknown;
   queueReply({chunk::kInitAck, 0, init->tag, writeInit(answer)});

@@ -56,6 +56,7 @@ type description struct {
 }
 
 var (
+	replies     = os.Stdout
 	writing     sync.Mutex
 	everywhere  bool
 	lock        sync.Mutex
@@ -71,7 +72,7 @@ func say(line object) {
 	}
 	writing.Lock()
 	defer writing.Unlock()
-	os.Stdout.Write(append(text, '\n'))
+	replies.Write(append(text, '\n'))
 }
 
 type connection struct {
@@ -356,6 +357,7 @@ func answer(r *request) {
 }
 
 func main() {
+	os.Stdout = os.Stderr // Pion's log
 	for _, word := range os.Args[1:] {
 		everywhere = everywhere || word == "--all-interfaces"
 	}
