@@ -505,6 +505,9 @@ void Gatherer::permit(const IpAddress& peer, Timestamp now) {
 void Gatherer::closeRelays(Timestamp now) {
   core_->closeRelays(now);
 }
+bool Gatherer::isEnding() const {
+  return core_->isEnding();
+}
 bool Gatherer::udpAnswered() const {
   return core_->udpAnswered();
 }

@@ -50,6 +50,7 @@ class GathererCore {
   bool leadsToServer(SocketId socket) const {
     return relays_.owns(socket) || (upnp_ && upnp_->owns(socket));
   }
+  bool isEnding() const { return upnp_ && upnp_->isEnding(); }
   void handleFromServer(Datagram&& datagram, Timestamp now);
   RelayGatherer& relays() { return relays_; }
   TcpGatherer& tcp() { return tcp_; }

@@ -49,6 +49,7 @@ class UpnpMapperCore {
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
   bool settled() const;
+  bool isEnding() const { return closed_ && !gateways_.empty(); }
 
   RingQueue<TxPacket> transmits{64};
   RingQueue<Effect> effects{64};
@@ -592,6 +593,9 @@ void UpnpMapper::remove(SocketId socket, Timestamp now) {
 }
 void UpnpMapper::close(Timestamp now) {
   core_->close(now);
+}
+bool UpnpMapper::isEnding() const {
+  return core_->isEnding();
 }
 bool UpnpMapper::owns(SocketId socket) const {
   return core_->owns(socket);

@@ -70,7 +70,6 @@ struct UdpReceiveBuffer::State {
   std::unique_ptr<uint8_t[]> overflow =
       std::make_unique_for_overwrite<uint8_t[]>(kMessages * kMaxMessage);
   std::vector<Datagram> datagrams;
-  size_t expected = kFewMessages;
 
   uint8_t* overflowOf(size_t message) { return &overflow[message * kMaxMessage]; }
 
@@ -136,7 +135,7 @@ std::span<Datagram> UdpSocket::receive(PacketPool& pool, UdpReceiveBuffer& buffe
   std::array<sockaddr_storage, kMessages> names;
   alignas(cmsghdr) std::array<std::array<uint8_t, kControlSize>, kMessages> controls;
   size_t ready = 0;
-  for (; ready < room.expected; ++ready) {
+  for (; ready < state_->expected; ++ready) {
     PacketBuf& first = room.first[ready];
     if (!first) first = pool.allocate();
     if (!first) break;
@@ -159,7 +158,8 @@ std::span<Datagram> UdpSocket::receive(PacketPool& pool, UdpReceiveBuffer& buffe
   UdpCounters& counters = state_->counters;
   ++counters.receiveCalls;
   const int got = ::recvmmsg(fd(), messages.data(), static_cast<unsigned>(ready), 0, nullptr);
-  room.expected = got > 0 && static_cast<size_t>(got) >= kFewMessages ? kMessages : kFewMessages;
+  // Of this socket: one that many share says nothing about those that have one peer each.
+  state_->expected = got >= static_cast<int>(kFewMessages) ? kMessages : kFewMessages;
   for (size_t i = 0; i < static_cast<size_t>(std::max(got, 0)); ++i) {
     msghdr& header = messages[i].msg_hdr;
     const size_t size = messages[i].msg_len;

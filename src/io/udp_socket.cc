@@ -113,12 +113,13 @@ void UdpSocket::State::configure(const UdpSocketOptions& options, bool reuseAddr
   setOption(f, SOL_SOCKET, SO_RCVBUF, options.receiveBufferBytes);
   setOption(f, SOL_SOCKET, SO_SNDBUF, options.sendBufferBytes);
   if (local.ip.isV4()) {
-    setOption(f, IPPROTO_IP, IP_PKTINFO, 1);
+    // Who is bound to one address knows where everything arrives.
+    if (boundToAny) setOption(f, IPPROTO_IP, IP_PKTINFO, 1);
     setOption(f, IPPROTO_IP, IP_RECVTOS, 1);
     setOption(f, IPPROTO_IP, IP_MULTICAST_ALL, 0);
   } else {
     setOption(f, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    setOption(f, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    if (boundToAny) setOption(f, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
     setOption(f, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
   }
   if (options.coalescing) setOption(f, IPPROTO_UDP, UDP_GRO, 1);

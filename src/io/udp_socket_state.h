@@ -20,6 +20,7 @@ struct UdpSocket::State {
   bool boundToAny = false;
   bool segmentation = false;
   UdpSyscalls syscalls;
+  size_t expected = 2;  ///< messages that the next receive call asks for
   TxQueue queue;
   UdpCounters counters;
 

@@ -73,7 +73,7 @@ def main():
     for name, cases in runs.items():
         values = report[f"turn/{name}"] = {}
         for case, results in cases.items():
-            for key in ("packets_per_s", "server_cpu_us_per_packet", "packets_per_cpu_s"):
+            for key in ("packets_per_s", "server_cpu_us_per_packet", "server_user_us_per_packet", "packets_per_cpu_s"):
                 values[f"{case}_{key}"] = statistics.median(result[key] for result in results)
     if "coturn" in stacks:
         ours, theirs = report["turn/parley"], report["turn/coturn"]

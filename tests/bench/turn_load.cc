@@ -112,7 +112,8 @@ struct Client {
   Bytes burst;       ///< ChannelData messages
   size_t frame = 0;  ///< bytes of one
   sockaddr_in relay{};
-  size_t atPeer = 0;  ///< of the burst under way
+  uint32_t number = 0;  ///< of the burst under way, in its packets: what comes late is not counted
+  size_t atPeer = 0;    ///< packets of it
   size_t atClient = 0;
   Clock::time_point sentAt;
 };
@@ -205,20 +206,26 @@ class Load {
   }
   void send(Client& client) {
     client.atPeer = client.atClient = 0;
+    ++client.number;
+    for (size_t i = 0; i < burst_; ++i)
+      storeU32(&client.burst[i * client.frame + stun::kChannelHeaderSize], client.number);
     client.sentAt = Clock::now();
     sendBurst(client.fd, server_, client.burst, client.frame);
   }
   uint64_t atPeer(Client& client) {
     const size_t got = receive(client.peer, buffer_, size_);
+    if (got == 0 || loadU32(buffer_.data()) != client.number) return 0;
     client.atPeer += got;
-    if (client.atPeer < burst_ || got == 0) return got;
+    if (client.atPeer < burst_) return got;
     client.atPeer = 0;
     echo_.assign(size_ * burst_, 0xCD);
+    for (size_t i = 0; i < burst_; ++i) storeU32(&echo_[i * size_], client.number);
     sendBurst(client.peer, client.relay, echo_, size_);
     return got;
   }
   uint64_t atClient(Client& client) {
     const size_t got = receive(client.fd, buffer_, client.frame);
+    if (got == 0 || loadU32(&buffer_[stun::kChannelHeaderSize]) != client.number) return 0;
     client.atClient += got;
     if (client.atClient >= burst_) send(client);
     return got;
@@ -235,8 +242,12 @@ class Load {
   int epoll_ = epoll_create1(0);
 };
 
-/// User and system time of a process and all its threads, in seconds.
-double cpuOf(const std::string& pid) {
+/// Of a process and all its threads, in seconds.
+struct CpuTime {
+  double user = 0;
+  double all = 0;  ///< with that of the kernel
+};
+CpuTime cpuOf(const std::string& pid) {
   std::ifstream in("/proc/" + pid + "/stat");
   std::string text((std::istreambuf_iterator<char>(in)), {});
   const size_t at = text.rfind(')');
@@ -247,7 +258,8 @@ double cpuOf(const std::string& pid) {
                   &user, &system) != 2) {
     fatal("cannot read the server's CPU time");
   }
-  return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  const auto perSecond = static_cast<double>(sysconf(_SC_CLK_TCK));
+  return {static_cast<double>(user) / perSecond, static_cast<double>(user + system) / perSecond};
 }
 
 }  // namespace
@@ -263,16 +275,19 @@ int main(int count, char** words) {
   Load load(*server, words[2], words[3], burst, size);
   for (size_t i = 0; i < clients; ++i) load.add(i);
   load.run(0.5);
-  const double cpuBefore = cpuOf(words[8]);
+  const CpuTime before = cpuOf(words[8]);
   const auto start = Clock::now();
   const uint64_t packets = load.run(seconds);
   const double wall = std::chrono::duration<double>(Clock::now() - start).count();
-  const double cpu = cpuOf(words[8]) - cpuBefore;
+  const CpuTime after = cpuOf(words[8]);
+  const double cpu = after.all - before.all;
+  const double perPacket = packets == 0 ? 0 : 1e6 / static_cast<double>(packets);
   std::printf(
       "{\"packets\": %llu, \"packets_per_s\": %.0f, \"server_cpu_us_per_packet\": %.3f, "
+      "\"server_user_us_per_packet\": %.3f, "
       "\"server_cpu_share\": %.3f, \"packets_per_cpu_s\": %.0f}\n",
       static_cast<unsigned long long>(packets), static_cast<double>(packets) / wall,
-      packets == 0 ? 0 : cpu * 1e6 / static_cast<double>(packets), cpu / wall,
+      cpu * perPacket, (after.user - before.user) * perPacket, cpu / wall,
       cpu == 0 ? 0 : static_cast<double>(packets) / cpu);
   return 0;
 }

@@ -11,7 +11,8 @@ if (!existsSync(CLIENT) || !turnServerExists(program)) {
 }
 const address = process.argv.includes('--all-interfaces') ? '192.0.2.1' : '127.0.0.1';
 
-// -y: clients to clients; -s: Send indications and no channels; -t: TCP, -S: TLS; -c: no reserved ports.
+// -y: clients to clients; -s: Send indications and no channels; -t: TCP, -S: TLS; -c: no reserved ports; -N: with requests that
+// make no sense.
 const RUNS = [
   ['udp', ['-y']],
   ['udp', ['-y', '-s']],
@@ -19,6 +20,8 @@ const RUNS = [
   ['udp', ['-y', '-t']],
   ['udp', ['-y', '-t', '-s']],
   ['udp', ['-y', '-t', '-S']],
+  ['udp', ['-y', '-N']],
+  ['secret', ['-y']],
   ['udp6', ['-y', '-x']],
   ['udp6', ['-y', '-x', '-t']],
 ];

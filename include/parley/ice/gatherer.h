@@ -79,7 +79,8 @@ struct GathererConfig {
   /// same family tell these addresses instead of their own.
   std::vector<IpAddress> announced;
   /// Ask the router to forward the sockets' ports (port_mapper.h, and upnp_mapper.h where that is
-  /// refused); what it grants is told as a server-reflexive candidate. The mappings end with `closeRelays`.
+  /// refused); what it grants is told as a server-reflexive candidate. The mappings end with
+  /// `closeRelays`.
   bool mapPorts = false;
   /// If not empty, these are used and no socket is opened and no interface looked at.
   std::vector<BoundSocket> sockets;
@@ -181,6 +182,8 @@ class PARLEY_EXPORT Gatherer {
   void permit(const IpAddress& peer, Timestamp now);
   /// Gives up the allocations and the router's mappings, politely. Wants polling afterwards.
   void closeRelays(Timestamp now);
+  /// After closeRelays: a router is still being told, for up to three seconds.
+  bool isEnding() const;
 
   bool pollTransmit(TxPacket& out);
   bool pollEffect(Effect& out);

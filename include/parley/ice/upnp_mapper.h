@@ -52,6 +52,9 @@ class PARLEY_EXPORT UpnpMapper {
   /// Ends all mappings, for which it has to go on for up to three seconds.
   void close(Timestamp now);
 
+  /// Closed, and mappings are still being ended.
+  bool isEnding() const;
+
   bool owns(SocketId socket) const;
   // Each answers false if the id is not the mapper's.
   bool handleSocketOpened(const SocketOpened& opened, Timestamp now);

@@ -241,7 +241,7 @@ class PARLEY_EXPORT Session {
   /// Says good-bye to the peer. Nothing but `pollTransmit` gives anything afterwards.
   void close(Timestamp now);
   /// The good-byes have been taken: the session may be destroyed.
-  bool drained() const { return closed_ && !transport_.hasTransmits(); }
+  bool drained() const { return closed_ && !transport_.isEnding(); }
 
   void handle(Input&& input, Timestamp now);
   /// The same for datagrams that arrived together.

@@ -187,6 +187,8 @@ class PARLEY_EXPORT PeerTransport {
   void askForConsent(Timestamp now);
   /// Whether pollTransmit() is to be called; it may turn out to have nothing.
   bool hasTransmits() const { return outputDue_ || !out_.empty(); }
+  /// Closed, but not everything has left yet that is to be said.
+  bool isEnding() const { return hasTransmits() || gatherer_.isEnding(); }
   bool pollEffect(Effect& out);
   bool pollEvent(TransportEvent& out);
   bool pollChannelEvent(sctp::ChannelEvent& out) { return channels_.pollEvent(out); }

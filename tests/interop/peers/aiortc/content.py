@@ -118,6 +118,7 @@ def analyse(samples, rate):
     """Root mean square, and the strongest frequency between 50 and 4000 Hz in steps of 10 Hz."""
     if len(samples) == 0:
         return {"rms": 0.0, "peakHz": 0}
-    hz = np.arange(50, 4001, 10)
-    turns = np.exp(-2j * np.pi * hz[:, None] * np.arange(len(samples)) / rate)
-    return {"rms": float(np.sqrt(np.mean(samples**2))), "peakHz": int(hz[np.argmax(np.abs(turns @ samples))])}
+    power = np.abs(np.fft.rfft(samples, rate // 2))
+    hz = np.arange(len(power)) * 2
+    power[(hz < 50) | (hz > 4000)] = 0
+    return {"rms": float(np.sqrt(np.mean(samples**2))), "peakHz": round(int(hz[np.argmax(power)]) / 10) * 10}
