@@ -227,6 +227,11 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
     configuration.certificates.emplace_back(*std::move(made));
   }
   transport.certificate = configuration.certificates.front().impl();
+  for (size_t i = 1; i < configuration.certificates.size(); ++i) {
+    for (const dtls::Fingerprint& fingerprint :
+         configuration.certificates[i].impl()->fingerprints())
+      out.otherFingerprints.push_back(fingerprint);
+  }
   if (transport.certificate->expiredAt(environment.wallClock.unixNanosAt(now))) {
     return fail(ErrorCode::InvalidAccess, "the certificate has expired: generate a new one");
   }

@@ -183,7 +183,7 @@ void MediaRuntime::requestKeyFrame(PeerConnectionCore& pc, uint32_t transceiver)
 }
 
 void MediaRuntime::setSenderTransform(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind,
-                                      FrameTransform transform) {
+                                      AppTransform transform) {
   Sender& out = sender(pc, transceiver, kind);
   // What it captured may own handles of ours: it dies without the lock.
   loop_.bury([former = out.video ? out.video->setTransform(std::move(transform))
@@ -191,7 +191,7 @@ void MediaRuntime::setSenderTransform(PeerConnectionCore& pc, uint32_t transceiv
 }
 
 void MediaRuntime::setReceiverTransform(PeerConnectionCore& pc, uint32_t transceiver,
-                                        MediaKind kind, FrameTransform transform) {
+                                        MediaKind kind, AppTransform transform) {
   Receiver& in = receiver(pc, transceiver, kind);
   loop_.bury([former = in.video ? in.video->setTransform(std::move(transform))
                                 : in.audio->setTransform(std::move(transform))] {});

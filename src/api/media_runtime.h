@@ -35,9 +35,9 @@ class MediaRuntime {
   void stopSender(PeerConnectionCore& pc, uint32_t transceiver);
   void requestKeyFrame(PeerConnectionCore& pc, uint32_t transceiver);
   void setSenderTransform(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind,
-                          FrameTransform transform);
+                          AppTransform transform);
   void setReceiverTransform(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind,
-                            FrameTransform transform);
+                            AppTransform transform);
   void setTargetBitrate(PeerConnectionCore& pc, const jsep::TargetBitrate& target);
 
   void configureReceiver(PeerConnectionCore& pc, const jsep::ReceiverConfigured& config);

@@ -94,7 +94,7 @@ class SenderStatsBuilder {
     m["transportId"] = std::string(StatsContext::kTransport);
     m["mid"] = stream.mid;
     if (!stream.rid.empty()) m["rid"] = stream.rid;
-    m["encodingIndex"] = encodingIndex(*id, stream.rid);
+    if (stream.kind == media::MediaKind::Video) m["encodingIndex"] = encodingIndex(*id, stream.rid);
     if (stream.rtxSsrc) m["rtxSsrc"] = uint64_t{*stream.rtxSsrc};
     m["active"] = stream.active && pc_.encoding(*id).active;
     m["packetsSent"] = stream.packetsSent;

@@ -208,18 +208,29 @@ Result<void> PeerConnectionCore::checkSendParameters(uint32_t id, RtpSendParamet
 }
 
 void PeerConnectionCore::setSendParameters(uint32_t id, RtpSendParameters parameters,
+                                           const SetParameterOptions& options,
                                            Completion<void> done) {
-  if (Result<void> allowed = checkSendParameters(id, parameters); !allowed) {
+  Result<void> allowed = checkSendParameters(id, parameters);
+  const auto& wishes = options.encodingOptions;
+  if (allowed && !wishes.empty() && wishes.size() != parameters.encodings.size()) {
+    allowed =
+        fail(ErrorCode::InvalidModification, "encodingOptions names all encodings, or none at all");
+  }
+  if (!allowed) {
     settle<void>(std::move(done), std::move(allowed));
     return;
   }
-  queueStep([this, id, parameters = std::move(parameters), done = std::move(done)](Step& step) {
-    lastParameters_.erase(id);
-    degradation_[id] = parameters.degradationPreference;
-    setEncodings(id, parameters.encodings);
-    afterCall(loop_->now());
-    finish<void>(step, done, ok());
-  });
+  const bool keyFrame = std::any_of(wishes.begin(), wishes.end(),
+                                    [](const EncodingOptions& wish) { return wish.keyFrame; });
+  queueStep(
+      [this, id, keyFrame, parameters = std::move(parameters), done = std::move(done)](Step& step) {
+        lastParameters_.erase(id);
+        degradation_[id] = parameters.degradationPreference;
+        setEncodings(id, parameters.encodings);
+        if (keyFrame) loop_->media().requestKeyFrame(*this, id);
+        afterCall(loop_->now());
+        finish<void>(step, done, ok());
+      });
   loop_->wake();
 }
 

@@ -108,7 +108,10 @@ void setLocal(const std::shared_ptr<PeerConnectionCore>& core, std::optional<Sdp
       [self, type, sdp] { return self->session()->checkLocalDescription(type, sdp); },
       [self, type, sdp](Step& step) {
         return applyInStep(*self, step, [&](jsep::Session& session, Timestamp now) {
-          return session.setLocalDescription(type, sdp, now);
+          const bool offering = session.state().signaling == jsep::SignalingState::Stable;
+          Result<void> applied = session.setLocalDescription(type, sdp, now);
+          if (applied && !offering && type != SdpType::Rollback) self->forgetReturnedParameters();
+          return applied;
         });
       });
   self->loop().wake();
@@ -130,7 +133,9 @@ void PeerConnection::setRemoteDescription(SessionDescription description, Comple
   const auto shared = std::make_shared<const SessionDescription>(std::move(description));
   const auto apply = [self](Step& step, SdpType type, const std::string& sdp) {
     return applyInStep(*self, step, [&](jsep::Session& session, Timestamp now) {
-      return session.setRemoteDescription(type, sdp, now);
+      Result<void> applied = session.setRemoteDescription(type, sdp, now);
+      if (applied && type != SdpType::Rollback) self->forgetReturnedParameters();
+      return applied;
     });
   };
   self->chainSteps<void>(

@@ -171,7 +171,10 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   std::vector<uint32_t> transceiverIds();
   std::vector<uint32_t> activeTransceiverIds();
   RtpSendParameters sendParameters(uint32_t transceiver);
-  void setSendParameters(uint32_t transceiver, RtpSendParameters parameters, Completion<void> done);
+  void setSendParameters(uint32_t transceiver, RtpSendParameters parameters,
+                         const SetParameterOptions& options, Completion<void> done);
+  /// W3C 4.4.1.5: a description empties [[LastReturnedParameters]] of every sender.
+  void forgetReturnedParameters() { lastParameters_.clear(); }
   RtpReceiveParameters receiveParameters(uint32_t transceiver);
   std::vector<RtpEncodingParameters>& encodings(uint32_t transceiver);
   void setEncodings(uint32_t transceiver, std::vector<RtpEncodingParameters> encodings);
@@ -195,6 +198,9 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   }
   void getStats(const StatsSelector& selector, Completion<StatsReport> done);
   IceRole iceRole();
+  /// The section whose transport a section has for itself; nothing if it is the one of all.
+  std::optional<size_t> ownTransport(size_t section);
+  bool ownTransportLives(size_t section);
   /// Whether a sender has a stream, so that the bandwidth is estimated.
   bool sendsMedia();
   StatsIds statsIds;
@@ -218,7 +224,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void inOrNew(Step* step, std::function<void(Step&)> body);
   void onDescriptions(const jsep::DescriptionsChanged& event);
   void onLocalCandidate(const jsep::LocalCandidate& event);
-  void onGathering(const jsep::GatheringStateChanged& event);
+  void onGathering(const jsep::GatheringStateChanged& event, Step* cause);
   void onTransportState(std::function<void(Step&)> before);
   void onSelectedPair(Step& step);
   void onDtls(const dtls::Event& event);

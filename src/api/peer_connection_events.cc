@@ -89,7 +89,7 @@ void PeerConnectionCore::onEvent(jsep::SessionEvent&& event, Step* step) {
             inOrNew(step, [this, e](Step&) { onDescriptions(e); });
           },
           [&](jsep::LocalCandidate& e) { onLocalCandidate(e); },
-          [&](jsep::GatheringStateChanged& e) { onGathering(e); },
+          [&](jsep::GatheringStateChanged& e) { onGathering(e, step); },
           [&](jsep::LocalCandidateError& e) {
             queueStep(
                 [error = IceCandidateError{e.address, e.port, e.url, e.code, e.text}](Step& at) {
@@ -183,8 +183,8 @@ void PeerConnectionCore::onLocalCandidate(const jsep::LocalCandidate& event) {
 
 // W3C 5.6: a generation that is complete says so with an empty candidate; then the gatherer's
 // state, the connection's state, and the final null follow in the same task.
-void PeerConnectionCore::onGathering(const jsep::GatheringStateChanged& event) {
-  queueStep([this, event](Step& step) {
+void PeerConnectionCore::onGathering(const jsep::GatheringStateChanged& event, Step* cause) {
+  const auto body = [this, event](Step& step) {
     const IceGatheringState state = toApi(event.state);
     onDescriptions(event.descriptions);
     const bool complete = state == IceGatheringState::Complete;
@@ -206,7 +206,10 @@ void PeerConnectionCore::onGathering(const jsep::GatheringStateChanged& event) {
     step.then([](PeerConnectionCore& c) {
       return bindCallback(c.callbacks.iceCandidate, std::optional<IceCandidate>{});
     });
-  });
+  };
+  // W3C 4.4.1.5: a description that leaves no transport is what makes the state new.
+  if (event.state == transport::GatheringState::New) return inOrNew(cause, body);
+  queueStep(body);
 }
 
 // W3C 5.6 and 5.5: one task changes a transport's state and both aggregates; the transport's event

@@ -93,15 +93,23 @@ void VideoReceivePipe::decodeNext() {
     frame = std::move(pending_.front());
     pending_.pop_front();
   }
-  if (!transform(frame)) {
-    {
-      const std::lock_guard lock(mutex_);
-      ++stats_.framesDropped;
-      skipToKeyFrame_ = true;  // what follows refers to it
-    }
-    needKeyFrame_();
-    return;
+  switch (transform(frame)) {
+    case Verdict::Goes:
+      return show(frame);
+    case Verdict::Taken:
+      return;
+    case Verdict::Dropped:
+      break;
   }
+  {
+    const std::lock_guard lock(mutex_);
+    ++stats_.framesDropped;
+    skipToKeyFrame_ = true;  // what follows refers to it
+  }
+  needKeyFrame_();
+}
+
+void VideoReceivePipe::show(const media::ReceivedFrame& frame) {
   if (track_->wantsEncoded()) {
     codec::EncodedVideoFrame encoded;
     encoded.data = frame.payload;
@@ -117,18 +125,18 @@ void VideoReceivePipe::decodeNext() {
   if (track_->wantsDecoded() || !track_->wantsEncoded()) decode(frame);
 }
 
-TransformSlot::Held VideoReceivePipe::setTransform(FrameTransform transform) {
+TransformSlot::Held VideoReceivePipe::setTransform(AppTransform transform) {
   const std::lock_guard lock(mutex_);
   return transform_.exchange(std::move(transform));
 }
 
-bool VideoReceivePipe::transform(media::ReceivedFrame& frame) {
+Verdict VideoReceivePipe::transform(media::ReceivedFrame& frame) {
   TransformSlot::Held transform;
   {
     const std::lock_guard lock(mutex_);
     transform = transform_.get();
   }
-  if (!transform) return true;
+  if (!transform) return Verdict::Goes;
   EncodedFrame shown;
   shown.kind = MediaKind::Video;
   shown.keyFrame = frame.keyFrame;
@@ -139,9 +147,25 @@ bool VideoReceivePipe::transform(media::ReceivedFrame& frame) {
   shown.width = frame.size.width;
   shown.height = frame.size.height;
   std::swap(shown.data, frame.payload);
-  const bool goes = (*transform)(shown);
+  if (transform->later) {
+    const auto kept = std::make_shared<media::ReceivedFrame>(std::move(frame));
+    transform->later(std::move(shown), [weak = weak_from_this(), kept](Bytes data) {
+      const auto self = weak.lock();
+      if (!self) return;
+      kept->payload = std::move(data);
+      self->worker_->post([self, kept] {
+        {
+          const std::lock_guard lock(self->mutex_);
+          if (self->stopped_) return;
+        }
+        self->show(*kept);
+      });
+    });
+    return Verdict::Taken;
+  }
+  const bool goes = transform->now(shown);
   std::swap(shown.data, frame.payload);
-  return goes;
+  return goes ? Verdict::Goes : Verdict::Dropped;
 }
 
 bool VideoReceivePipe::ensureDecoder(const std::string& codecName) {
@@ -256,7 +280,9 @@ void AudioReceivePipe::decodeAll() {
       unit = std::move(pending_.front());
       pending_.pop_front();
     }
-    if (!transform(unit)) {
+    const Verdict verdict = transform(unit);
+    if (verdict == Verdict::Taken) continue;
+    if (verdict == Verdict::Dropped) {
       unit.kind = media::AudioPlayoutUnit::Kind::Conceal;
       unit.payload.clear();
     }
@@ -264,19 +290,19 @@ void AudioReceivePipe::decodeAll() {
   }
 }
 
-TransformSlot::Held AudioReceivePipe::setTransform(FrameTransform transform) {
+TransformSlot::Held AudioReceivePipe::setTransform(AppTransform transform) {
   const std::lock_guard lock(mutex_);
   return transform_.exchange(std::move(transform));
 }
 
-bool AudioReceivePipe::transform(media::AudioPlayoutUnit& unit) {
-  if (unit.kind == media::AudioPlayoutUnit::Kind::Conceal) return true;
+Verdict AudioReceivePipe::transform(media::AudioPlayoutUnit& unit) {
+  if (unit.kind == media::AudioPlayoutUnit::Kind::Conceal) return Verdict::Goes;
   TransformSlot::Held transform;
   {
     const std::lock_guard lock(mutex_);
     transform = transform_.get();
   }
-  if (!transform) return true;
+  if (!transform) return Verdict::Goes;
   EncodedFrame shown;
   shown.kind = MediaKind::Audio;
   shown.keyFrame = true;
@@ -285,9 +311,25 @@ bool AudioReceivePipe::transform(media::AudioPlayoutUnit& unit) {
   shown.payloadType = unit.payloadType;
   shown.mimeType = "audio/" + unit.codecName;
   std::swap(shown.data, unit.payload);
-  const bool goes = (*transform)(shown);
+  if (transform->later) {
+    const auto kept = std::make_shared<media::AudioPlayoutUnit>(std::move(unit));
+    transform->later(std::move(shown), [weak = weak_from_this(), kept](Bytes data) {
+      const auto self = weak.lock();
+      if (!self) return;
+      kept->payload = std::move(data);
+      self->worker_->post([self, kept] {
+        {
+          const std::lock_guard lock(self->mutex_);
+          if (self->stopped_) return;
+        }
+        self->decode(*kept);
+      });
+    });
+    return Verdict::Taken;
+  }
+  const bool goes = transform->now(shown);
   std::swap(shown.data, unit.payload);
-  return goes;
+  return goes ? Verdict::Goes : Verdict::Dropped;
 }
 
 bool AudioReceivePipe::ensureDecoder(const std::string& codecName) {

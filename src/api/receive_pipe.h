@@ -50,6 +50,9 @@ struct DecodeStats {
   Timestamp playedAt;
 };
 
+/// What an app's transform has done with a frame: `Taken` ones come back later, or never.
+enum class Verdict : uint8_t { Goes, Dropped, Taken };
+
 /// From compressed pictures, in decodable order and due now, to a track's sinks.
 class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceivePipe> {
  public:
@@ -64,15 +67,17 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
   [[nodiscard]] bool push(media::ReceivedFrame&& frame);
   /// Runs on what came from the network; empty = none. Gives the former
   /// one, to be destroyed without any lock.
-  [[nodiscard]] TransformSlot::Held setTransform(FrameTransform transform);
+  [[nodiscard]] TransformSlot::Held setTransform(AppTransform transform);
   void stop();
   DecodeStats stats() const;
 
  private:
   void decodeNext();
+  /// To the sinks, after the app's transform.
+  void show(const media::ReceivedFrame& frame);
   void decode(const media::ReceivedFrame& frame);
-  /// The app's transform, if there is one; false if it drops the frame.
-  bool transform(media::ReceivedFrame& frame);
+  /// The app's transform, if there is one.
+  Verdict transform(media::ReceivedFrame& frame);
   bool ensureDecoder(const std::string& codecName);
 
   const std::shared_ptr<codec::VideoDecoderFactory> factory_;
@@ -106,14 +111,14 @@ class AudioReceivePipe final : public std::enable_shared_from_this<AudioReceiveP
   void configure(std::vector<codec::SdpAudioFormat> formats);
   void push(media::AudioPlayoutUnit&& unit);
   /// As VideoReceivePipe::setTransform.
-  [[nodiscard]] TransformSlot::Held setTransform(FrameTransform transform);
+  [[nodiscard]] TransformSlot::Held setTransform(AppTransform transform);
   void stop();
   DecodeStats stats() const;
 
  private:
   void decodeAll();
   void decode(const media::AudioPlayoutUnit& unit);
-  bool transform(media::AudioPlayoutUnit& unit);
+  Verdict transform(media::AudioPlayoutUnit& unit);
   void emit(std::span<const int16_t> samples, size_t channels, const media::AudioPlayoutUnit& unit,
             bool concealed);
   bool ensureDecoder(const std::string& codecName);

@@ -10,6 +10,7 @@
 
 namespace parley {
 
+using api_internal::AppTransform;
 using api_internal::LoopCore;
 using api_internal::PeerConnectionCore;
 using api_internal::Step;
@@ -57,10 +58,10 @@ RtpSendParameters RtpSender::getParameters() const {
   return core_->sendParameters(transceiver_);
 }
 
-void RtpSender::setParameters(RtpSendParameters parameters,
-                              std::function<void(Result<void>)> done) {
+void RtpSender::setParameters(RtpSendParameters parameters, std::function<void(Result<void>)> done,
+                              const SetParameterOptions& options) {
   const LoopCore::Lock lock(core_->loop());
-  core_->setSendParameters(transceiver_, std::move(parameters), std::move(done));
+  core_->setSendParameters(transceiver_, std::move(parameters), options, std::move(done));
 }
 
 Result<void> RtpSender::setStreams(std::vector<std::string> streams) {
@@ -96,7 +97,7 @@ DtlsTransport transportOf(const std::shared_ptr<PeerConnectionCore>& core, uint3
   // none.
   for (const auto* local : {&session->state().currentLocal, &session->state().pendingLocal}) {
     if (*local && *state->negotiated.mLineIndex < (*local)->sdp.media.size())
-      return DtlsTransport(core);
+      return DtlsTransport(core, core->ownTransport(*state->negotiated.mLineIndex));
   }
   return {};
 }
@@ -122,20 +123,37 @@ Result<MediaKind> liveKind(PeerConnectionCore& core, uint32_t id) {
 
 }  // namespace
 
-Result<void> RtpSender::setTransform(FrameTransform transform) {
-  const LoopCore::Lock lock(core_->loop());
-  const Result<MediaKind> kind = liveKind(*core_, transceiver_);
+namespace {
+
+Result<void> transformSent(PeerConnectionCore& core, uint32_t id, AppTransform transform) {
+  const LoopCore::Lock lock(core.loop());
+  const Result<MediaKind> kind = liveKind(core, id);
   if (!kind) return fail(kind.error());
-  core_->loop().media().setSenderTransform(*core_, transceiver_, *kind, std::move(transform));
+  core.loop().media().setSenderTransform(core, id, *kind, std::move(transform));
   return ok();
 }
 
-Result<void> RtpReceiver::setTransform(FrameTransform transform) {
-  const LoopCore::Lock lock(core_->loop());
-  const Result<MediaKind> kind = liveKind(*core_, transceiver_);
+Result<void> transformReceived(PeerConnectionCore& core, uint32_t id, AppTransform transform) {
+  const LoopCore::Lock lock(core.loop());
+  const Result<MediaKind> kind = liveKind(core, id);
   if (!kind) return fail(kind.error());
-  core_->loop().media().setReceiverTransform(*core_, transceiver_, *kind, std::move(transform));
+  core.loop().media().setReceiverTransform(core, id, *kind, std::move(transform));
   return ok();
+}
+
+}  // namespace
+
+Result<void> RtpSender::setTransform(FrameTransform transform) {
+  return transformSent(*core_, transceiver_, {std::move(transform), {}});
+}
+Result<void> RtpSender::setReader(FrameReader reader) {
+  return transformSent(*core_, transceiver_, {{}, std::move(reader)});
+}
+Result<void> RtpReceiver::setTransform(FrameTransform transform) {
+  return transformReceived(*core_, transceiver_, {std::move(transform), {}});
+}
+Result<void> RtpReceiver::setReader(FrameReader reader) {
+  return transformReceived(*core_, transceiver_, {{}, std::move(reader)});
 }
 
 Result<void> RtpSender::generateKeyFrame() {

@@ -140,7 +140,7 @@ void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame,
   }
 }
 
-TransformSlot::Held VideoSendPipe::setTransform(FrameTransform transform) {
+TransformSlot::Held VideoSendPipe::setTransform(AppTransform transform) {
   const std::lock_guard lock(mutex_);
   return transform_.exchange(std::move(transform));
 }
@@ -166,7 +166,8 @@ void VideoSendPipe::emit(codec::EncodedVideoFrame& frame) {
     shown.temporalIndex = frame.temporalId;
     shown.spatialIndex = frame.spatialId;
     std::swap(shown.data, frame.data);
-    const bool goes = (*transform)(shown);
+    if (transform->later) return transform->later(std::move(shown), writerOf(frame));
+    const bool goes = transform->now(shown);
     std::swap(shown.data, frame.data);
     if (!goes) {
       // What follows would refer to a picture that the peer never gets.
@@ -176,6 +177,22 @@ void VideoSendPipe::emit(codec::EncodedVideoFrame& frame) {
     }
   }
   output_(frame);
+}
+
+FrameWriter VideoSendPipe::writerOf(const codec::EncodedVideoFrame& frame) {
+  const auto kept = std::make_shared<codec::EncodedVideoFrame>(frame);
+  return [weak = weak_from_this(), kept](Bytes data) {
+    const auto self = weak.lock();
+    if (!self) return;
+    kept->data = std::move(data);
+    self->worker_->post([self, kept] {
+      {
+        const std::lock_guard lock(self->mutex_);
+        if (self->stopped_) return;
+      }
+      self->output_(*kept);
+    });
+  };
 }
 
 bool VideoSendPipe::takeJob(codec::VideoFrame& frame, Settings& settings, DataRate& rate,
@@ -260,7 +277,7 @@ AudioSendPipe::AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory
                              std::shared_ptr<Worker> worker, Output output)
     : factory_(std::move(factory)), worker_(std::move(worker)), output_(std::move(output)) {}
 
-TransformSlot::Held AudioSendPipe::setTransform(FrameTransform transform) {
+TransformSlot::Held AudioSendPipe::setTransform(AppTransform transform) {
   const std::lock_guard lock(mutex_);
   return transform_.exchange(std::move(transform));
 }
@@ -316,6 +333,22 @@ void AudioSendPipe::onAudio(const codec::AudioFrame& frame) {
   worker_->post([self = shared_from_this()] { self->encodeAll(); });
 }
 
+FrameWriter AudioSendPipe::writerOf(const codec::EncodedAudioFrame& frame) {
+  const auto kept = std::make_shared<codec::EncodedAudioFrame>(frame);
+  return [weak = weak_from_this(), kept](Bytes data) {
+    const auto self = weak.lock();
+    if (!self) return;
+    kept->data = std::move(data);
+    self->worker_->post([self, kept] {
+      {
+        const std::lock_guard lock(self->mutex_);
+        if (self->stopped_) return;
+      }
+      self->output_(*kept);
+    });
+  };
+}
+
 void AudioSendPipe::encodeAll() {
   for (;;) {
     codec::AudioFrame frame;
@@ -360,7 +393,11 @@ void AudioSendPipe::encodeAll() {
       shown.keyFrame = true;
       shown.rtpTimestamp = encoded_.rtpTimestamp;
       std::swap(shown.data, encoded_.data);
-      const bool goes = (*transform)(shown);
+      if (transform->later) {
+        transform->later(std::move(shown), writerOf(encoded_));
+        continue;
+      }
+      const bool goes = transform->now(shown);
       std::swap(shown.data, encoded_.data);
       if (!goes) continue;
     }

@@ -63,7 +63,7 @@ class VideoSendPipe final : public FrameConsumer,
   bool requestKeyFrame();
   /// Runs on what the encoder gives; empty = none. Gives the former
   /// one, to be destroyed without any lock.
-  [[nodiscard]] TransformSlot::Held setTransform(FrameTransform transform);
+  [[nodiscard]] TransformSlot::Held setTransform(AppTransform transform);
   /// No frame leaves after it returns, except one being encoded right now.
   void stop();
   EncodeStats stats() const;
@@ -81,6 +81,8 @@ class VideoSendPipe final : public FrameConsumer,
   void countEncoded(const codec::EncodedVideoFrame& frame);
   /// Through the app's transform, if there is one, to the network.
   void emit(codec::EncodedVideoFrame& frame);
+  /// For an app that takes its time: all of the frame but its bytes is kept.
+  FrameWriter writerOf(const codec::EncodedVideoFrame& frame);
   void encodeNext();
   bool takeJob(codec::VideoFrame& frame, Settings& settings, DataRate& rate, bool& keyFrame,
                bool& restart);
@@ -125,7 +127,7 @@ class AudioSendPipe final : public FrameConsumer,
   void configure(const codec::SdpAudioFormat& format, bool negotiated, uint32_t ssrc = 0,
                  uint8_t payloadType = 0);
   /// As VideoSendPipe::setTransform.
-  [[nodiscard]] TransformSlot::Held setTransform(FrameTransform transform);
+  [[nodiscard]] TransformSlot::Held setTransform(AppTransform transform);
   /// The app's own switch (RTCRtpEncodingParameters.active).
   void setActive(bool active);
   /// Zero, as before the first call, pauses.
@@ -136,6 +138,8 @@ class AudioSendPipe final : public FrameConsumer,
   void onAudio(const codec::AudioFrame& frame) override;
 
  private:
+  /// As VideoSendPipe::writerOf.
+  FrameWriter writerOf(const codec::EncodedAudioFrame& frame);
   void encodeAll();
 
   const std::shared_ptr<codec::AudioEncoderFactory> factory_;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "parley/jsep/bundle.h"
+
 #include "api/candidate_text.h"
 #include "api/peer_connection_core.h"
 
@@ -9,6 +11,34 @@ namespace parley {
 
 using api_internal::LoopCore;
 using api_internal::PeerConnectionCore;
+
+namespace api_internal {
+
+// W3C 4.4.1.5 with RTCBundlePolicy (4.2.5): while a first offer is out, all but the section that
+// the others are to join have transports of their own; under "balanced" one for each kind.
+std::optional<size_t> PeerConnectionCore::ownTransport(size_t section) {
+  const jsep::SessionState& state = session()->state();
+  const bool first = state.pendingLocal && state.pendingLocal->type == jsep::SdpType::Offer &&
+                     !state.currentLocal && configuration_.bundlePolicy != BundlePolicy::MaxBundle;
+  if (!first || section >= state.pendingLocal->sdp.media.size()) return std::nullopt;
+  const auto& media = state.pendingLocal->sdp.media;
+  if (configuration_.bundlePolicy == BundlePolicy::Balanced) {
+    for (size_t i = 0; i < section; ++i) {
+      if (!media[i].isRejected() && media[i].media == media[section].media) {
+        section = i;
+        break;
+      }
+    }
+  }
+  if (jsep::transportSection(state.pendingLocal->sdp) == section) return std::nullopt;
+  return section;
+}
+
+bool PeerConnectionCore::ownTransportLives(size_t section) {
+  return !closed_ && session() && ownTransport(section) == section;
+}
+
+}  // namespace api_internal
 
 IceRole IceTransport::role() const {
   const LoopCore::Lock lock(core_->loop());
@@ -30,20 +60,25 @@ IceRole api_internal::PeerConnectionCore::iceRole() {
 
 IceTransportState IceTransport::state() const {
   const LoopCore::Lock lock(core_->loop());
+  if (ownOf_)
+    return core_->ownTransportLives(*ownOf_) ? IceTransportState::New : IceTransportState::Closed;
   return core_->visible.iceTransport;
 }
 IceGathererState IceTransport::gatheringState() const {
   const LoopCore::Lock lock(core_->loop());
+  if (ownOf_) return IceGathererState::New;
   return static_cast<IceGathererState>(core_->visible.gathering);
 }
 std::vector<IceCandidate> IceTransport::getLocalCandidates() const {
   const LoopCore::Lock lock(core_->loop());
+  if (ownOf_) return {};
   return core_->visible.localCandidates;
 }
 
 std::vector<IceCandidate> IceTransport::getRemoteCandidates() const {
   const LoopCore::Lock lock(core_->loop());
   std::vector<IceCandidate> out;
+  if (ownOf_) return out;
   jsep::Session* session = core_->session();
   if (!session || core_->closed()) return out;
   for (const ice::Candidate& candidate : session->transport().agent().remoteCandidates()) {
@@ -57,6 +92,7 @@ std::vector<IceCandidate> IceTransport::getRemoteCandidates() const {
 
 std::optional<IceCandidatePair> IceTransport::getSelectedCandidatePair() const {
   const LoopCore::Lock lock(core_->loop());
+  if (ownOf_) return std::nullopt;
   return core_->visible.selectedPair;
 }
 
@@ -77,17 +113,28 @@ std::optional<IceParameters> IceTransport::getLocalParameters() const {
 
 std::optional<IceParameters> IceTransport::getRemoteParameters() const {
   const LoopCore::Lock lock(core_->loop());
+  if (ownOf_) return std::nullopt;
   jsep::Session* session = core_->session();
   return session ? toParameters(session->remoteIceParameters()) : std::nullopt;
 }
 
 DtlsTransportState DtlsTransport::state() const {
   const LoopCore::Lock lock(core_->loop());
+  if (ownOf_)
+    return core_->ownTransportLives(*ownOf_) ? DtlsTransportState::New : DtlsTransportState::Closed;
   return core_->visible.dtls;
 }
 std::vector<Bytes> DtlsTransport::getRemoteCertificates() const {
   const LoopCore::Lock lock(core_->loop());
+  if (ownOf_) return {};
   return core_->visible.remoteCertificates;
+}
+
+DtlsTransport SctpTransport::transport() const {
+  const LoopCore::Lock lock(core_->loop());
+  const jsep::Session* session = core_->session();
+  if (core_->closed() || !session || !session->state().data.mLineIndex) return DtlsTransport(core_);
+  return DtlsTransport(core_, core_->ownTransport(*session->state().data.mLineIndex));
 }
 
 SctpTransportState SctpTransport::state() const {
@@ -106,18 +153,21 @@ std::optional<uint16_t> SctpTransport::maxChannels() const {
   return core_->visible.maxChannels;
 }
 
-#define PARLEY_CALLBACK_SETTER(type, method, member, signature)           \
-  void type::method(std::function<signature> callback) {                  \
-    const LoopCore::Lock lock(core_->loop());                             \
-    /* The old callback dies after the lock is released: see LoopCore. */ \
-    if (!core_->closed()) std::swap(core_->callbacks.member, callback);   \
+// Nothing ever happens on a transport that bundling makes superfluous.
+#define PARLEY_CALLBACK_SETTER(type, method, member, own, signature)              \
+  void type::method(std::function<signature> callback) {                          \
+    const LoopCore::Lock lock(core_->loop());                                     \
+    /* The old callback dies after the lock is released: see LoopCore. */         \
+    if (!core_->closed() && !(own)) std::swap(core_->callbacks.member, callback); \
   }
-PARLEY_CALLBACK_SETTER(IceTransport, onStateChange, iceTransportState, void(IceTransportState))
-PARLEY_CALLBACK_SETTER(IceTransport, onGatheringStateChange, gathererState, void(IceGathererState))
-PARLEY_CALLBACK_SETTER(IceTransport, onSelectedCandidatePairChange, selectedPair, void())
-PARLEY_CALLBACK_SETTER(DtlsTransport, onStateChange, dtlsState, void(DtlsTransportState))
-PARLEY_CALLBACK_SETTER(DtlsTransport, onError, dtlsError, void(const Error&))
-PARLEY_CALLBACK_SETTER(SctpTransport, onStateChange, sctpState, void(SctpTransportState))
+PARLEY_CALLBACK_SETTER(IceTransport, onStateChange, iceTransportState, ownOf_,
+                       void(IceTransportState))
+PARLEY_CALLBACK_SETTER(IceTransport, onGatheringStateChange, gathererState, ownOf_,
+                       void(IceGathererState))
+PARLEY_CALLBACK_SETTER(IceTransport, onSelectedCandidatePairChange, selectedPair, ownOf_, void())
+PARLEY_CALLBACK_SETTER(DtlsTransport, onStateChange, dtlsState, ownOf_, void(DtlsTransportState))
+PARLEY_CALLBACK_SETTER(DtlsTransport, onError, dtlsError, ownOf_, void(const Error&))
+PARLEY_CALLBACK_SETTER(SctpTransport, onStateChange, sctpState, false, void(SctpTransportState))
 #undef PARLEY_CALLBACK_SETTER
 
 const char* toString(IceTransportState state) {

@@ -314,9 +314,11 @@ void Applier::rollBack() {
 
     ReceiverState& now = t.negotiated.receiver;
     const bool announced = now.announced;
-    setStreams(t, t.stopped ? std::vector<std::string>{} : before.receiver.streams);
+    const bool joins =
+        setStreams(t, t.stopped ? std::vector<std::string>{} : before.receiver.streams);
     if (announced && !before.receiver.announced) d_.events.muted.push_back(t.id);
-    if (!announced && before.receiver.announced && !t.stopped) {
+    // webrtc-pc section 4.4.1.5: also a track that is back in a stream is told anew.
+    if ((!announced || joins) && before.receiver.announced && !t.stopped) {
       d_.events.tracks.push_back({t.id, before.receiver.streams});
     }
     if (t.stopped) {  // nothing brings a stopped transceiver back

@@ -58,9 +58,13 @@ Session::Session(Environment& environment, SessionConfig config, Timestamp now)
   state_.cname = environment_.random.iceChars(16);
   rtpConfig_.cname = state_.cname;
   rtpConfig_.rates = config.rates;
+  rtpConfig_.receiverReferenceTime = true;  // a peer that knows none ignores it
   capabilities_.maxMessageSize = environment_.limits.maxMessageSize;
   capabilities_.iceLite = transport_.iceLite();
   capabilities_.freshIce = fromIce(transport_.localCredentials());
+  // The one in use last: peers that keep a single fingerprint keep that.
+  for (const dtls::Fingerprint& f : config.otherFingerprints)
+    capabilities_.fingerprints.push_back({f.algorithm, f.bytes});
   for (const dtls::Fingerprint& f : transport_.certificate().fingerprints()) {
     capabilities_.fingerprints.push_back({f.algorithm, f.bytes});
   }

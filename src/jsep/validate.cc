@@ -67,6 +67,35 @@ class Checker {
     return ok();
   }
 
+  /// RFC 8285 section 6: nor does the id of a header extension get another meaning.
+  Result<void> extensionIdsKept(const SessionDescription* previous) const {
+    if (previous == nullptr) return ok();
+    for (size_t i = 0; i < previous->media.size() && i < d_.media.size(); ++i) {
+      if (isReusable(state_, i) || d_.media[i].isRejected()) continue;
+      const auto before = previous->extmapsOf(previous->media[i]);
+      for (const sdp::Extmap& now : d_.extmapsOf(d_.media[i])) {
+        for (const sdp::Extmap& known : before) {
+          if (known.id == now.id && known.uri != now.uri)
+            return badSection(i, "gives the id of a header extension another meaning");
+        }
+      }
+    }
+    return ok();
+  }
+
+  /// RFC 5761 section 4: 64 to 95 cannot be told from RTCP on the same port.
+  Result<void> payloadTypesFit() const {
+    for (size_t i = 0; i < d_.media.size(); ++i) {
+      const MediaDescription& section = d_.media[i];
+      if (section.isRejected() || !section.isRtp() || !usesRtcpMux(d_, i)) continue;
+      for (const sdp::CodecParams& codec : section.codecs) {
+        if (codec.payloadType >= 64 && codec.payloadType <= 95)
+          return badSection(i, "has a payload type that rtcp-mux forbids");
+      }
+    }
+    return ok();
+  }
+
   Result<void> transport() const {
     const auto tagged = transportSection(d_);
     if (!tagged) return ok();
@@ -92,7 +121,7 @@ class Checker {
     return ok();
   }
 
-  /// RFC 9429 section 4.1.1: RTCP multiplexing is required, and an answer is the last word.
+  /// RFC 9429 section 4.1.1: RTCP multiplexing is required of who shares a transport with us.
   Result<void> rtcpMux() const {
     const auto shared = onSharedTransport(d_);
     for (size_t i = 0; i < d_.media.size(); ++i) {
@@ -169,9 +198,11 @@ Result<void> checkRemote(const SessionState& state, SdpType type, const SessionD
     PARLEY_TRY(check.sectionsOfOffer(sdpOf(state.currentRemote)));
   } else {
     PARLEY_TRY(check.sectionsOfAnswer(state.pendingLocal->sdp));
-    PARLEY_TRY(check.rtcpMux());
   }
+  PARLEY_TRY(check.rtcpMux());
+  PARLEY_TRY(check.payloadTypesFit());
   PARLEY_TRY(check.payloadTypesKept(sdpOf(state.currentRemote)));
+  PARLEY_TRY(check.extensionIdsKept(sdpOf(state.currentRemote)));
   PARLEY_TRY(check.transport());
   return check.remoteRole();
 }

@@ -381,8 +381,8 @@ void ReceiveHub::handleRtp(PacketBuf packet, const rtp::PacketView& view, Ecn ec
 void ReceiveHub::handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now) {
   impl_->handleSenderReport(report, now);
 }
-void ReceiveHub::noteRoundTrip(uint32_t ssrc, Duration rtt) {
-  if (ReceiveStream* stream = impl_->router_.streamOf(ssrc)) stream->noteRoundTrip(rtt);
+void ReceiveHub::noteRoundTrip(Duration rtt) {
+  for (auto& stream : impl_->router_.streams()) stream->noteRoundTrip(rtt);
 }
 void ReceiveHub::handleBye(uint32_t ssrc, Timestamp now) {
   impl_->handleBye(ssrc, now);

@@ -162,7 +162,7 @@ void RtpSession::Impl::handleExtendedReport(const rtcp::ExtendedReport& report, 
     // The SSRC is whichever of ours reported; the stamp itself proves that it was us.
     const auto rtt = rtt_.onEcho(entry.lastRr, entry.delaySinceLastRr, now);
     if (!rtt) continue;
-    hub_.noteRoundTrip(report.senderSsrc, *rtt);
+    hub_.noteRoundTrip(*rtt);
     updateRtt();
   }
 }
@@ -185,7 +185,7 @@ void RtpSession::Impl::finishRtcp(PacketBuf packet, size_t size) {
 void RtpSession::Impl::writeExtendedReport(ByteWriter& w, bool sending, Timestamp now) {
   rtcp::ExtendedReport report;
   report.senderSsrc = reportingSsrc();
-  if (config_.receiverReferenceTime && !sending) {
+  if (config_.receiverReferenceTime && (!sending || !reportBlocks_.empty())) {
     report.receiverReferenceTime = environment_.wallClock.ntpAt(now);
   }
   for (const RemoteReference& r : remoteReferences_) {

@@ -32,6 +32,10 @@ class Parser {
       3;  // v=, o=, s= stand first, in this order (RFC 8866 section 5)
 
   Failure failHere(const char* problem) const {
+    // webrtc-pc section 4.4.1.5 tells text that does not read from values that cannot be: the
+    // credentials of ICE are of the latter kind.
+    if (std::string_view(problem).starts_with("ice-"))
+      return fail(ErrorCode::InvalidAccess, "line " + std::to_string(number_) + ": " + problem);
     return fail(Error{ErrorCode::Syntax, "line " + std::to_string(number_) + ": " + problem,
                       number_, ErrorDetail::SdpSyntaxError});
   }

@@ -171,5 +171,104 @@ TEST_F(DescriptionEvents, S4_3_3_StatesOfTheTransportComeBeforeThoseOfTheConnect
   EXPECT_EQ(a.sctp().transport().getRemoteCertificates().size(), 1u);
 }
 
+TEST_F(DescriptionEvents, S4_4_1_5_ARejectedDescriptionChangesNothing) {
+  (void)a.addTrack(audio(), {"stream"});
+  (void)b.addTrack(video(), {"stream"});
+  ASSERT_TRUE(setLocal(a));
+  std::string good = a.localDescription()->sdp;
+  const auto without = [&](const std::string& line) {
+    std::string text = good;
+    const size_t at = text.find(line);
+    EXPECT_NE(at, std::string::npos) << line;
+    return text.erase(at, text.find('\n', at) + 1 - at);
+  };
+  const auto replaced = [&](const std::string& from, const std::string& to) {
+    std::string text = good;
+    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+      text.replace(at, from.size(), to);
+    return text;
+  };
+  Log log;
+  listen(b, log);
+  const std::string bad[] = {without("a=rtcp-mux"),
+                             without("a=ice-ufrag"),
+                             without("a=fingerprint"),
+                             replaced("111", "72"),
+                             replaced("a=ice-ufrag:", "a=ice-ufrag:$"),
+                             good + "nonsense\r\n"};
+  for (const std::string& text : bad) {
+    const Result<void> result = setRemote(b, {SdpType::Offer, text});
+    ASSERT_FALSE(result) << text;
+    EXPECT_EQ(b.signalingState(), SignalingState::Stable);
+    EXPECT_FALSE(b.remoteDescription());
+    EXPECT_EQ(b.getTransceivers().size(), 1u);
+  }
+  EXPECT_EQ(log.take(), Lines{});
+  EXPECT_TRUE(setRemote(b, {SdpType::Offer, good}));
+}
+
+TEST_F(DescriptionEvents, S4_4_1_5_ARollbackBringsTracksBackToTheirStreams) {
+  RtpSender sender = a.addTrack(audio(), {"one"}).value();
+  negotiate(a, b);
+  ASSERT_TRUE(sender.setStreams({"two"}));
+  ASSERT_TRUE(setLocal(a));
+  ASSERT_TRUE(setRemote(b, *a.localDescription()));
+  Log log;
+  listen(b, log);
+  ASSERT_TRUE(setRemote(b, {SdpType::Rollback, {}}));
+  EXPECT_EQ(log.take(), (Lines{"signalingstatechange stable", "removetrack two", "addtrack one",
+                               "track audio"}));
+}
+
+TEST_F(DescriptionEvents, S4_4_1_4_NoTransportLeftMeansNew) {
+  RtpTransceiver only = a.addTransceiver(MediaKind::Audio).value();
+  negotiate(a, b);
+  ASSERT_TRUE(runUntil([&] { return a.iceGatheringState() == IceGatheringState::Complete; }));
+  ASSERT_TRUE(only.stop());
+  ASSERT_TRUE(setLocal(a));
+  ASSERT_TRUE(setRemote(b, *a.localDescription()));
+  ASSERT_TRUE(setLocal(b));
+  EXPECT_EQ(b.iceGatheringState(), IceGatheringState::New);
+  bool fired = false;
+  a.onIceGatheringStateChange([&](IceGatheringState state) {
+    fired = true;
+    EXPECT_EQ(state, IceGatheringState::New);
+  });
+  ASSERT_TRUE(setRemote(a, *b.localDescription()));
+  EXPECT_TRUE(fired);
+}
+
+TEST_F(DescriptionEvents, S4_2_4_SectionsHaveTransportsOfTheirOwnUntilTheyAreBundled) {
+  for (const BundlePolicy policy :
+       {BundlePolicy::Balanced, BundlePolicy::MaxCompat, BundlePolicy::MaxBundle}) {
+    Configuration configuration;
+    configuration.bundlePolicy = policy;
+    PeerConnection pc = make(configuration);
+    PeerConnection other = make();
+    std::vector<RtpTransceiver> all;
+    for (const MediaKind kind : {MediaKind::Audio, MediaKind::Video, MediaKind::Video})
+      all.push_back(pc.addTransceiver(kind).value());
+    ASSERT_TRUE(setLocal(pc));
+    const auto transport = [&](size_t i) { return all[i].sender().transport(); };
+    EXPECT_EQ(transport(0) == transport(1), policy == BundlePolicy::MaxBundle);
+    EXPECT_EQ(transport(1) == transport(2), policy != BundlePolicy::MaxCompat);
+    const DtlsTransport second = transport(1);
+    EXPECT_EQ(second.state(), DtlsTransportState::New);
+    EXPECT_EQ(second, all[1].receiver().transport());
+    ASSERT_TRUE(setRemote(other, *pc.localDescription()));
+    ASSERT_TRUE(setLocal(other));
+    ASSERT_TRUE(setRemote(pc, *other.localDescription()));
+    EXPECT_EQ(transport(0), transport(1));
+    EXPECT_EQ(transport(0), transport(2));
+    EXPECT_NE(transport(0).state(), DtlsTransportState::Closed);
+    if (policy != BundlePolicy::MaxBundle) {
+      EXPECT_EQ(second.state(), DtlsTransportState::Closed);
+      EXPECT_EQ(second.iceTransport().state(), IceTransportState::Closed);
+    }
+    pc.close();
+    other.close();
+  }
+}
+
 }  // namespace
 }  // namespace parley::conformance

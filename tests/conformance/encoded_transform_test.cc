@@ -133,6 +133,49 @@ TEST_F(EncodedTransformTest, KeyFramesCanBeAskedForAtBothEnds) {
   expectError(audio_.generateKeyFrame(), ErrorCode::InvalidState);
 }
 
+TEST_F(EncodedTransformTest, AReaderMayGiveFramesBackLater) {
+  // Each end holds three frames before it gives the oldest back.
+  std::vector<std::pair<EncodedFrame, FrameWriter>> held[2];
+  size_t seen[2] = {};
+  const auto reader = [&](size_t end) {
+    return [&, end](EncodedFrame frame, FrameWriter write) {
+      ++seen[end];
+      held[end].emplace_back(std::move(frame), std::move(write));
+      if (held[end].size() <= 3) return;
+      auto [oldest, back] = std::move(held[end].front());
+      held[end].erase(held[end].begin());
+      if (end == 0) {
+        oldest.data.push_back(0x77);
+      } else {
+        EXPECT_EQ(oldest.data.back(), 0x77);
+        oldest.data.pop_back();
+      }
+      back(std::move(oldest.data));
+    };
+  };
+  start();
+  ASSERT_TRUE(video_.setReader(reader(0)));
+  b.onTrack([&](const TrackEvent& event) {
+    MediaStreamTrack track = event.track;
+    if (track.kind() != MediaKind::Video) return;
+    track.setVideoSink([this](const codec::VideoFrame&) { ++pictures_; });
+    EXPECT_TRUE(RtpReceiver(event.receiver).setReader(reader(1)));
+  });
+  negotiate(a, b);
+  run(Duration::seconds(3));
+  EXPECT_GT(seen[0], 30u);
+  EXPECT_GT(seen[1], 30u);
+  EXPECT_GT(pictures_, 25);
+  // Frames that are out when the connection goes have nowhere to go.
+  a.close();
+  b.close();
+  for (auto& side : held) {
+    for (auto& [frame, write] : side) write(std::move(frame.data));
+    side.clear();
+  }
+  run(Duration::millis(100));
+}
+
 TEST_F(EncodedTransformTest, StoppedTransceiversTakeNone) {
   start();
   ASSERT_TRUE(a.getTransceivers()[0].stop());

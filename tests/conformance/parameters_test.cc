@@ -246,6 +246,50 @@ TEST_F(Parameters, Extensions_JitterBufferTarget) {
   EXPECT_FALSE(receiver.jitterBufferTarget());
 }
 
+TEST_F(Parameters, S4_4_1_5_ADescriptionEmptiesTheReturnedParameters) {
+  RtpSender ours = a.addTrack(audio(), {"s"}).value();
+  RtpSender theirs = b.addTrack(audio(), {"s"}).value();
+  using Start = std::function<void(Completion<void>)>;
+  // Asked for before the description's task, and used at its end.
+  const auto refused = [&](RtpSender& sender, const Start& describe) {
+    RtpSendParameters parameters;
+    bool is = false;
+    describe([&](Result<void> described) {
+      EXPECT_TRUE(described);
+      sender.setParameters(parameters, [&](Result<void> result) {
+        is = !result && result.error().code == ErrorCode::InvalidState;
+      });
+    });
+    parameters = sender.getParameters();
+    run();
+    return is;
+  };
+  EXPECT_FALSE(refused(ours, [&](Completion<void> done) { a.setLocalDescription(done); }));
+  const SessionDescription offered = *a.localDescription();
+  EXPECT_TRUE(
+      refused(theirs, [&](Completion<void> done) { b.setRemoteDescription(offered, done); }));
+  EXPECT_TRUE(refused(theirs, [&](Completion<void> done) { b.setLocalDescription(done); }));
+  const SessionDescription answered = *b.localDescription();
+  EXPECT_TRUE(
+      refused(ours, [&](Completion<void> done) { a.setRemoteDescription(answered, done); }));
+}
+
+TEST_F(Parameters, Extensions_SetParametersMayAskForKeyFrames) {
+  RtpSender sender = a.addTrack(video(), {"s"}).value();
+  SetParameterOptions options;
+  options.encodingOptions = {EncodingOptions{true}, EncodingOptions{false}};
+  Result<void> result = ok();
+  sender.setParameters(
+      sender.getParameters(), [&](Result<void> r) { result = std::move(r); }, options);
+  run();
+  expectError(result, ErrorCode::InvalidModification);
+  options.encodingOptions.pop_back();
+  sender.setParameters(
+      sender.getParameters(), [&](Result<void> r) { result = std::move(r); }, options);
+  run();
+  EXPECT_TRUE(result);
+}
+
 TEST_F(Parameters, S5_3_SourcesAreEmptyBeforeMedia) {
   RtpReceiver receiver = a.addTransceiver(MediaKind::Audio).value().receiver();
   EXPECT_TRUE(receiver.getContributingSources().empty());

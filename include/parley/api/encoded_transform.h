@@ -36,6 +36,15 @@ struct EncodedFrame {
 /// stay an Annex B stream.
 using FrameTransform = std::function<bool(EncodedFrame&)>;
 
+/// Gives the bytes of one frame back, from any thread, once; then the frame goes on. One that is
+/// destroyed without having been called has dropped its frame.
+using FrameWriter = std::function<void(Bytes)>;
+
+/// As FrameTransform, for an app that answers later and elsewhere: it is handed the frame and how
+/// to write it back (webrtc-encoded-transform, `readable` and `writable`). Frames that are written
+/// in another order than they were read go on in that order.
+using FrameReader = std::function<void(EncodedFrame, FrameWriter)>;
+
 /// Encrypts or decrypts frames end to end by SFrame (RFC 9605), through servers that cannot read
 /// them. Each end of a stream has one, of the other role and with the same keys:
 ///

@@ -129,6 +129,16 @@ struct TransceiverInit {
   std::vector<RtpEncodingParameters> sendEncodings;
 };
 
+/// RTCEncodingOptions (webrtc-extensions).
+struct EncodingOptions {
+  bool keyFrame = false;  ///< the next picture is to be a key frame
+};
+
+/// RTCSetParameterOptions (webrtc-extensions): one entry for each encoding, or none at all.
+struct SetParameterOptions {
+  std::vector<EncodingOptions> encodingOptions;
+};
+
 /// RTCRtpSender: a handle. Valid after its transceiver has stopped and after the connection has
 /// closed.
 class PARLEY_EXPORT RtpSender {
@@ -148,7 +158,9 @@ class PARLEY_EXPORT RtpSender {
   /// InvalidModification if anything but the changeable part of `encodings` differs, or a codec is
   /// not negotiated; Range for scaleResolutionDownBy < 1 or maxFramerate < 0; Operation for an
   /// unknown scalabilityMode.
-  void setParameters(RtpSendParameters parameters, std::function<void(Result<void>)> done);
+  /// `options` may ask for key frames; InvalidModification unless it names all encodings or none.
+  void setParameters(RtpSendParameters parameters, std::function<void(Result<void>)> done,
+                     const SetParameterOptions& options = {});
   /// InvalidState on a closed connection.
   Result<void> setStreams(std::vector<std::string> streams);
   /// RTCRtpSender.getCapabilities, for the built-in codecs.
@@ -161,6 +173,8 @@ class PARLEY_EXPORT RtpSender {
   /// removes it. After a dropped picture a key frame comes next. InvalidState once stopped or
   /// closed.
   Result<void> setTransform(FrameTransform transform);
+  /// The same for an app that takes its time; replaces the former one, as that replaces this.
+  Result<void> setReader(FrameReader reader);
   /// The next picture will be a key frame. InvalidState once stopped or closed, and for audio.
   Result<void> generateKeyFrame();
   /// outbound-rtp of this sender and what it refers to (webrtc-pc section 8.3).
@@ -202,6 +216,8 @@ class PARLEY_EXPORT RtpReceiver {
   /// packet of sound is concealed; after a dropped picture the next key frame is awaited.
   /// InvalidState once stopped or closed.
   Result<void> setTransform(FrameTransform transform);
+  /// As RtpSender::setReader.
+  Result<void> setReader(FrameReader reader);
   /// Asks the peer for a key frame (PLI); at most one per 300 ms leaves.
   void requestKeyFrame();
 

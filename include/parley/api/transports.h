@@ -52,8 +52,10 @@ struct IceCandidatePair {
 };
 
 /// RTCIceTransport (webrtc-pc section 5.6): a handle on the ICE transport of a connection; there is
-/// one, as everything is bundled. Values change only in the delivery step whose event announces
-/// them. Thread rules: those of the Loop.
+/// one, as everything is bundled. While a first offer is out, whose bundle policy would give a
+/// section a transport of its own should the peer not bundle, that section has another, which stays
+/// new until it is closed by the answer. Values change only in the delivery step whose event
+/// announces them. Thread rules: those of the Loop.
 class PARLEY_EXPORT IceTransport {
  public:
   IceTransport() = default;
@@ -80,11 +82,13 @@ class PARLEY_EXPORT IceTransport {
   void onGatheringStateChange(std::function<void(IceGathererState)> callback);
   void onSelectedCandidatePairChange(std::function<void()> callback);
 
-  explicit IceTransport(std::shared_ptr<api_internal::PeerConnectionCore> core)
-      : core_(std::move(core)) {}
+  explicit IceTransport(std::shared_ptr<api_internal::PeerConnectionCore> core,
+                        std::optional<size_t> ownOf = {})
+      : core_(std::move(core)), ownOf_(ownOf) {}
 
  private:
   std::shared_ptr<api_internal::PeerConnectionCore> core_;
+  std::optional<size_t> ownOf_;  ///< of this section alone: what bundling makes superfluous
 };
 
 /// RTCDtlsTransport (webrtc-pc section 5.5): a handle, as IceTransport.
@@ -94,7 +98,9 @@ class PARLEY_EXPORT DtlsTransport {
   explicit operator bool() const { return core_ != nullptr; }
   bool operator==(const DtlsTransport&) const = default;
 
-  IceTransport iceTransport() const { return IceTransport(core_); }
+  IceTransport iceTransport() const { return IceTransport(core_, ownOf_); }
+  /// The section whose transport it would be without bundling; nothing for the one of all.
+  std::optional<size_t> ownOf() const { return ownOf_; }
   DtlsTransportState state() const;
   /// The peer's certificate chain, each in DER; empty until connected.
   std::vector<Bytes> getRemoteCertificates() const;
@@ -104,11 +110,13 @@ class PARLEY_EXPORT DtlsTransport {
   /// the change to Failed.
   void onError(std::function<void(const Error&)> callback);
 
-  explicit DtlsTransport(std::shared_ptr<api_internal::PeerConnectionCore> core)
-      : core_(std::move(core)) {}
+  explicit DtlsTransport(std::shared_ptr<api_internal::PeerConnectionCore> core,
+                         std::optional<size_t> ownOf = {})
+      : core_(std::move(core)), ownOf_(ownOf) {}
 
  private:
   std::shared_ptr<api_internal::PeerConnectionCore> core_;
+  std::optional<size_t> ownOf_;  ///< of this section alone: what bundling makes superfluous
 };
 
 /// RTCSctpTransport (webrtc-pc section 6.1): a handle, as IceTransport.
@@ -118,7 +126,7 @@ class PARLEY_EXPORT SctpTransport {
   explicit operator bool() const { return core_ != nullptr; }
   bool operator==(const SctpTransport&) const = default;
 
-  DtlsTransport transport() const { return DtlsTransport(core_); }
+  DtlsTransport transport() const;
   SctpTransportState state() const;
   /// The largest message that DataChannel::send takes, in bytes; nothing = any size (W3C: positive
   /// infinity).

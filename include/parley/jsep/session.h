@@ -33,6 +33,8 @@ namespace parley::jsep {
 
 struct SessionConfig {
   transport::TransportConfig transport;
+  /// Of certificates that the user has beside the one in use (RFC 8122 section 5).
+  std::vector<dtls::Fingerprint> otherFingerprints;
   /// Bounds of the bandwidth estimate; the rest is filled in from what is negotiated.
   congestion::RateConstraints rates;
   /// Codecs and header extensions that may be negotiated; identity and credentials are filled in.

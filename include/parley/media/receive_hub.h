@@ -56,8 +56,9 @@ class PARLEY_EXPORT ReceiveHub {
   /// `view` is the parsed packet in `packet`.
   void handleRtp(PacketBuf packet, const rtp::PacketView& view, Ecn ecn, Timestamp now);
   void handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now);
-  /// The round trip to this source, as its answer to a receiver report has shown.
-  void noteRoundTrip(uint32_t ssrc, Duration rtt);
+  /// The round trip to the peer, as its answer to our stamp has shown: of all its sources, which
+  /// come the same way.
+  void noteRoundTrip(Duration rtt);
   /// Ends a source, never a receiver. Ignored for sources that were not heard here.
   void handleBye(uint32_t ssrc, Timestamp now);
   /// Asks the sender for a key frame, rate-limited. Frames go on coming.

@@ -28,7 +28,7 @@ struct RtpSessionConfig {
   /// Largest RTP or RTCP packet before SRTP. 1200 with the SRTP trailer stays below 1280 - 48.
   size_t maxPacketSize = 1200;
   bool reducedSizeRtcp = false;        ///< `a=rtcp-rsize` on both sides: we may send RFC 5506
-  bool receiverReferenceTime = false;  ///< `a=rtcp-xr:rcvr-rtt`: measure RTT while only receiving
+  bool receiverReferenceTime = false;  ///< stamps of RFC 3611: measure RTT also to what we receive
   ArrivalFeedback arrivalFeedback = ArrivalFeedback::None;
   /// nullptr = GCC. Only used during construction.
   const congestion::ControllerFactory* controllers = nullptr;

@@ -4,13 +4,15 @@
 const parley = require('./index.js');
 
 module.exports = {
-  globals: parley.interfaces,
+  // A runner that has workers of its own keeps them; lib/worker_scope.js is what they need inside.
+  globals: globalThis.Worker ? parley.interfaces : { ...parley.interfaces, Worker: parley.Worker },
   mediaDevices: parley.mediaDevices,
   hooks: {
     videoSink: parley.attachVideoSink,
     audioSink: parley.attachAudioSink,
     createVideoSource: parley.createVideoSource,
     createAudioSource: parley.createAudioSource,
+    scripts: parley.scripts,
     createAudioTrack: () => parley.createFakeAudioTrack({ hz: 440 }),
   },
 };

@@ -2,16 +2,19 @@
 // Parley as a browser shows WebRTC: the interfaces, and what a page's surroundings would have.
 
 const rt = require('./lib/idl.js');
-const { interfaces, enums } = require('./generated/interfaces.js')(rt);
+const { interfaces, enums, exposed } = require('./generated/interfaces.js')(rt);
 
 rt.interfaces = interfaces;
 require('./lib/values.js');
 require('./lib/peer_connection.js');
 const media = require('./lib/media.js');
+const { Worker, scripts } = require('./lib/worker.js');
 
 module.exports = {
-  interfaces,
+  interfaces: Object.fromEntries(Object.entries(interfaces).filter(([name]) => exposed[name].includes('Window'))),
   enums,
+  Worker,
+  scripts,
   mediaDevices: media.createMediaDevices(),
   attachVideoSink: media.attachVideoSink,
   attachAudioSink: media.attachAudioSink,

@@ -196,8 +196,11 @@ std::vector<uint32_t> senders(const Context&, Pc pc) {
   for (const RtpSender& s : pc.getSenders()) out.push_back(s.transceiverId());
   return out;
 }
-bool hasTransport(const Context&, Pc pc, uint32_t id) {
-  return static_cast<bool>(sender(pc, id).transport());
+/// -1: that of all; null: none yet; else the section that has it for itself.
+std::optional<int> transportOf(const Context&, Pc pc, uint32_t id) {
+  const DtlsTransport transport = sender(pc, id).transport();
+  if (!transport) return std::nullopt;
+  return transport.ownOf() ? static_cast<int>(*transport.ownOf()) : -1;
 }
 void replaceTrack(const Context& context, Pc pc, uint32_t id, MediaStreamTrack track,
                   JsFunction done) {
@@ -208,8 +211,8 @@ RtpSendParameters senderParameters(const Context&, Pc pc, uint32_t id) {
   return sender(pc, id).getParameters();
 }
 void setParameters(const Context& context, Pc pc, uint32_t id, RtpSendParameters parameters,
-                   JsFunction done) {
-  sender(pc, id).setParameters(std::move(parameters), completion<void>(std::move(done)));
+                   SetParameterOptions options, JsFunction done) {
+  sender(pc, id).setParameters(std::move(parameters), completion<void>(std::move(done)), options);
   context.loop()->deliverSettled();
 }
 void senderStats(const Context& context, Pc pc, uint32_t id, JsFunction done) {
@@ -302,7 +305,7 @@ void addConnectionFunctions(napi_env env, napi_value exports) {
   PARLEY_NODE_ADD(negotiatedExtensions);
   PARLEY_NODE_ADD(senders);
   PARLEY_NODE_ADD(senderTrack);
-  PARLEY_NODE_ADD(hasTransport);
+  PARLEY_NODE_ADD(transportOf);
   PARLEY_NODE_ADD(replaceTrack);
   PARLEY_NODE_ADD(senderParameters);
   PARLEY_NODE_ADD(setParameters);

@@ -242,6 +242,14 @@ PARLEY_NODE_DICTIONARY(RtpSendParameters) {
     v("codecs", s.codecs);
   }
 };
+PARLEY_NODE_DICTIONARY(EncodingOptions) {
+    v("keyFrame", s.keyFrame);
+  }
+};
+PARLEY_NODE_DICTIONARY(SetParameterOptions) {
+    v("encodingOptions", s.encodingOptions);
+  }
+};
 PARLEY_NODE_DICTIONARY(RtpReceiveParameters) {
     v("headerExtensions", s.headerExtensions);
     v("rtcp", s.rtcp);
@@ -296,5 +304,6 @@ void addConnectionFunctions(napi_env env, napi_value exports);
 void addMediaFunctions(napi_env env, napi_value exports);
 void addChannelFunctions(napi_env env, napi_value exports);
 void addTransportFunctions(napi_env env, napi_value exports);
+void addTransformFunctions(napi_env env, napi_value exports);
 
 }  // namespace parley::binding

@@ -98,6 +98,7 @@ napi_value init(napi_env env, napi_value exports) {
   add<wake>(env, exports, "wake");
   addConnectionFunctions(env, exports);
   addTransportFunctions(env, exports);
+  addTransformFunctions(env, exports);
   addMediaFunctions(env, exports);
   addChannelFunctions(env, exports);
   return exports;

@@ -11,6 +11,15 @@ IceTransport ice(const Pc& pc) {
   return IceTransport(pc.core());
 }
 
+/// Of the transport that a section has for itself.
+DtlsTransportState ownState(const Context&, Pc pc, uint32_t section) {
+  return DtlsTransport(pc.core(), section).state();
+}
+int sctpTransportOf(const Context&, Pc pc) {
+  const auto own = SctpTransport(pc.core()).transport().ownOf();
+  return own ? static_cast<int>(*own) : -1;
+}
+
 IceRole iceRole(const Context&, Pc pc) {
   return ice(pc).role();
 }
@@ -77,6 +86,8 @@ std::optional<IceCandidate::Parsed> parseCandidate(const Context&, std::string l
 
 void addTransportFunctions(napi_env env, napi_value exports) {
 #define PARLEY_NODE_ADD(name) add<name>(env, exports, #name)
+  PARLEY_NODE_ADD(ownState);
+  PARLEY_NODE_ADD(sctpTransportOf);
   PARLEY_NODE_ADD(iceRole);
   PARLEY_NODE_ADD(iceState);
   PARLEY_NODE_ADD(iceGathererState);

@@ -15,7 +15,8 @@ const wanted = new Set(['RTCPeerConnection', 'RTCSessionDescription', 'RTCIceCan
   'RTCDataChannelEvent', 'RTCDTMFSender', 'RTCDTMFToneChangeEvent', 'RTCStatsReport', 'RTCError', 'RTCErrorEvent',
   'MediaStream', 'MediaStreamTrack', 'MediaStreamTrackEvent', 'OverconstrainedError', 'MediaDevices', 'MediaDeviceInfo',
   'InputDeviceInfo', 'DeviceChangeEvent', 'RTCEncodedVideoFrame', 'RTCEncodedAudioFrame', 'RTCRtpScriptTransform',
-  'RTCRtpScriptTransformer', 'RTCTransformEvent']);
+  'RTCRtpScriptTransformer', 'RTCTransformEvent', 'KeyFrameRequestEvent', 'RTCRtpSFrameEncryptor', 'RTCRtpSFrameDecryptor',
+  'SFrameTransformErrorEvent']);
 const skippedMembers = new Set();
 
 function readAll() {
@@ -32,7 +33,7 @@ function fold(definitions) {
   for (const d of whole) {
     if (d.type === 'interface mixin') mixins.set(d.name, d);
     else model[d.type]?.set(d.name, { name: d.name, inheritance: d.inheritance, members: [...(d.members ?? [])], values: d.values,
-      idlType: d.idlType });
+      idlType: d.idlType, extAttrs: d.extAttrs });
   }
   for (const d of definitions) {
     if (d.partial && model[d.type]?.has(d.name)) model[d.type].get(d.name).members.push(...d.members);
@@ -161,7 +162,11 @@ function emitConstructor(d, constructors, isEvent) {
   const internal = 'rt.isInternal(arguments[0])';
   if (!constructors.length) lines.push(`    if (!${internal}) throw new TypeError('Illegal constructor');`);
   if (isEvent) {
-    if (constructors.length) {
+    if (constructors.length && !model.dictionary.has(constructors[0].arguments[1].idlType.idlType)) {
+      const second = constructors[0].arguments[1].name;
+      lines.push(`    const given = rt.args(arguments, ${name}, signatures.${d.name});`);
+      lines.push(`    super(given[0]); rt.bind(this, ${name}, rt.eventState({ ${second}: given[1] }, attributes.${d.name}));`);
+    } else if (constructors.length) {
       lines.push(`    const given = rt.args(arguments, ${name}, signatures.${d.name});`);
       lines.push(`    super(given[0], given[1]); rt.bind(this, ${name}, rt.eventState(given[1], attributes.${d.name}));`);
     } else {
@@ -217,6 +222,11 @@ function generate() {
   const interfaces = [...model.interface.values()].filter((d) => wanted.has(d.name));
   // A parent comes before its children.
   interfaces.sort((a, b) => Number(wanted.has(a.inheritance)) - Number(wanted.has(b.inheritance)));
+  const exposed = interfaces.map((d) => {
+    const given = d.extAttrs?.find((a) => a.name === 'Exposed')?.rhs;
+    const names = [given?.value ?? 'Window'].flat().map((v) => v.value ?? v);
+    return `  ${d.name}: [${names.map(quote).join(', ')}],`;
+  });
   const enums = [...model.enum.values()].map((e) => `  ${e.name}: [${e.values.map((v) => quote(v.value)).join(', ')}],`);
   return `'use strict';
 // Written by idl/generate.js from the IDL of the specifications. Do not edit.
@@ -229,7 +239,9 @@ ${[...model.dictionary.values()].map(dictionary).join('\n')}
 
 ${interfaces.map(emitInterface).join('\n\n')}
 
-return { interfaces: { ${interfaces.map((d) => d.name).join(', ')} }, enums: {
+return { interfaces: { ${interfaces.map((d) => d.name).join(', ')} }, exposed: {
+${exposed.join('\n')}
+}, enums: {
 ${enums.join('\n')}
 } };
 };

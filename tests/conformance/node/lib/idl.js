@@ -107,6 +107,8 @@ function union(build) {
 
 const foreign = {
   Blob: (v) => typeof Blob !== 'undefined' && (v instanceof Blob || Object.prototype.toString.call(v) === '[object Blob]'),
+  // Also another one than ours, of a runner of pages' tests.
+  Worker: (v) => typeof v.postMessage === 'function' && typeof v.terminate === 'function',
   ArrayBuffer: (v) => Object.prototype.toString.call(v) === '[object ArrayBuffer]',
 };
 

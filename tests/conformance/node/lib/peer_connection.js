@@ -181,9 +181,11 @@ class PeerConnection {
   }
   get sctp() { return native.hasSctp(this.native) ? this.transport('sctp') : null; }
 
-  transport(kind) {
-    if (!this.transports.has(kind)) this.transports.set(kind, createTransport(kind, this));
-    return this.transports.get(kind);
+  /// The one of all, or that which a section has for itself.
+  transport(kind, section = -1) {
+    const key = section < 0 ? kind : `${kind}.${section}`;
+    if (!this.transports.has(key)) this.transports.set(key, createTransport(kind, this, section));
+    return this.transports.get(key);
   }
 
   getStats(selector) {

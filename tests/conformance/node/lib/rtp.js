@@ -4,6 +4,7 @@
 const rt = require('./idl.js');
 const { native, operation, weakly } = require('./native.js');
 const { wrapTrack } = require('./media.js');
+const { transformable } = require('./transforms.js');
 const { statsReport } = require('./values.js');
 
 // Members that are not there are left out, as WebIDL does with dictionaries.
@@ -45,26 +46,30 @@ function sendParameters(given) {
   return out;
 }
 
+function transportOf({ pc, id }) {
+  const section = native.transportOf(pc.native, id);
+  return section === null ? null : pc.transport('dtls', section);
+}
+
 class Sender {
   constructor(pc, id) {
     this.pc = pc;
     this.id = id;
     this.dtmf = native.kind(pc.native, id) === 'audio' ? rt.create('RTCDTMFSender', new DtmfSender(pc, id)) : null;
-    this.transform = null;
   }
   get track() {
     const handle = native.senderTrack(this.pc.native, this.id);
     return handle ? wrapTrack(handle) : null;
   }
-  get transport() { return native.hasTransport(this.pc.native, this.id) ? this.pc.transport('dtls') : null; }
+  get transport() { return transportOf(this); }
   replaceTrack(track) {
     this.pc.used();
     return operation((done) => native.replaceTrack(this.pc.native, this.id, track ? rt.of(track).native : null, done));
   }
   getParameters() { return sendParameters(native.senderParameters(this.pc.native, this.id)); }
-  setParameters(parameters) {
+  setParameters(parameters, options) {
     this.pc.used();
-    return operation((done) => native.setParameters(this.pc.native, this.id, parameters, done));
+    return operation((done) => native.setParameters(this.pc.native, this.id, parameters, options, done));
   }
   setStreams(...streams) { native.setStreams(this.pc.native, this.id, streamIds(streams)); }
   getStats() {
@@ -79,9 +84,8 @@ class Receiver {
     this.pc = pc;
     this.id = id;
     this.track = wrapTrack(native.receiverTrack(pc.native, id));
-    this.transform = null;
   }
-  get transport() { return native.hasTransport(this.pc.native, this.id) ? this.pc.transport('dtls') : null; }
+  get transport() { return transportOf(this); }
   getParameters() {
     const given = native.receiverParameters(this.pc.native, this.id);
     const { reducedSize } = given.rtcp;
@@ -116,6 +120,8 @@ class DtmfSender {
   toneChanged(tone) { this.wrapper.dispatchEvent(new rt.interfaces.RTCDTMFToneChangeEvent('tonechange', { tone })); }
 }
 
+transformable(Sender, 'sender');
+transformable(Receiver, 'receiver');
 rt.implement('RTCRtpSender', Sender);
 rt.implement('RTCRtpReceiver', Receiver);
 

@@ -1,5 +1,6 @@
 'use strict';
-// RTCIceTransport, RTCDtlsTransport, RTCSctpTransport: one of each per connection, as everything is bundled.
+// RTCIceTransport, RTCDtlsTransport, RTCSctpTransport: one of each per connection, as everything is bundled. Sections that
+// would be alone without bundling have further ones as long as an offer is out, on which nothing happens.
 
 const rt = require('./idl.js');
 const { native, toException } = require('./native.js');
@@ -46,25 +47,51 @@ class DtlsTransport {
   getRemoteCertificates() { return native.dtlsRemoteCertificates(this.pc.native); }
 }
 
+class OwnIceTransport {
+  constructor(pc, section) {
+    this.pc = pc;
+    this.section = section;
+  }
+  get role() { return native.iceRole(this.pc.native); }
+  get component() { return 'rtp'; }
+  get state() { return native.ownState(this.pc.native, this.section); }
+  get gatheringState() { return 'new'; }
+  getLocalCandidates() { return []; }
+  getRemoteCandidates() { return []; }
+  getSelectedCandidatePair() { return null; }
+  getLocalParameters() { return native.iceLocalParameters(this.pc.native); }
+  getRemoteParameters() { return null; }
+}
+
+class OwnDtlsTransport {
+  constructor(pc, section) {
+    this.pc = pc;
+    this.section = section;
+  }
+  get iceTransport() { return this.pc.transport('ice', this.section); }
+  get state() { return native.ownState(this.pc.native, this.section); }
+  getRemoteCertificates() { return []; }
+}
+
 class SctpTransport {
   constructor(pc) {
     this.pc = pc;
   }
-  get transport() { return this.pc.transport('dtls'); }
+  get transport() { return this.pc.transport('dtls', native.sctpTransportOf(this.pc.native)); }
   get state() { return native.sctpState(this.pc.native); }
   get maxMessageSize() { return native.sctpMaxMessageSize(this.pc.native) ?? Infinity; }
   get maxChannels() { return native.sctpMaxChannels(this.pc.native); }
 }
 
 const kinds = {
-  ice: ['RTCIceTransport', IceTransport],
-  dtls: ['RTCDtlsTransport', DtlsTransport],
+  ice: ['RTCIceTransport', IceTransport, OwnIceTransport],
+  dtls: ['RTCDtlsTransport', DtlsTransport, OwnDtlsTransport],
   sctp: ['RTCSctpTransport', SctpTransport],
 };
 
-function createTransport(kind, pc) {
-  const [name, State] = kinds[kind];
-  return rt.create(name, new State(pc));
+function createTransport(kind, pc, section) {
+  const [name, State, Own] = kinds[kind];
+  return rt.create(name, section >= 0 ? new Own(pc, section) : new State(pc));
 }
 
 function fireTransportEvent(wrapper, type, error) {
