@@ -40,10 +40,14 @@ const char* icePwd(const Line& l) {
 }
 
 const char* iceOptions(const Line& l) {
-  std::string_view rest = l.value;
+  // RFC 8839 section 5.6 separates by spaces; libdatachannel by commas.
+  std::string text(l.value);
+  std::replace(text.begin(), text.end(), ',', ' ');
+  std::string_view rest = text;
   std::vector<std::string> options;
   while (!rest.empty()) {
     const std::string_view option = cutWord(rest);
+    if (option.empty()) continue;
     if (!isToken(option)) return "ice-options holds something that is no token";
     if (options.size() == Bounds::kListItems) return "too many ice-options";
     options.emplace_back(option);

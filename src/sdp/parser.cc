@@ -35,7 +35,8 @@ class Parser {
     // webrtc-pc section 4.4.1.5 tells text that does not read from values that cannot be: the
     // credentials of ICE are of the latter kind.
     if (std::string_view(problem).starts_with("ice-"))
-      return fail(ErrorCode::InvalidAccess, "line " + std::to_string(number_) + ": " + problem);
+      return fail(Error{ErrorCode::InvalidAccess,
+                        "line " + std::to_string(number_) + ": " + problem, number_});
     return fail(Error{ErrorCode::Syntax, "line " + std::to_string(number_) + ": " + problem,
                       number_, ErrorDetail::SdpSyntaxError});
   }

@@ -122,10 +122,9 @@ const std::map<std::string, Names>& membersOfA() {
         "localId", "roundTripTime", "totalRoundTripTime", "fractionLost",
         "roundTripTimeMeasurements"}},
       {"outbound-rtp",
-       {"ssrc", "kind", "transportId", "codecId", "mid", "mediaSourceId", "remoteId",
-        "encodingIndex", "packetsSent", "packetsSentWithEct1", "bytesSent", "headerBytesSent",
-        "retransmittedPacketsSent", "retransmittedBytesSent", "targetBitrate",
-        "totalPacketSendDelay", "nackCount", "active"}},
+       {"ssrc", "kind", "transportId", "codecId", "mid", "mediaSourceId", "remoteId", "packetsSent",
+        "packetsSentWithEct1", "bytesSent", "headerBytesSent", "retransmittedPacketsSent",
+        "retransmittedBytesSent", "targetBitrate", "totalPacketSendDelay", "nackCount", "active"}},
   };
   return kMembers;
 }
@@ -160,7 +159,8 @@ const std::map<std::string, Names>& membersOfB() {
         "retransmittedBytesReceived"}},
       {"remote-outbound-rtp",
        {"ssrc", "kind", "transportId", "codecId", "packetsSent", "bytesSent", "localId",
-        "remoteTimestamp", "reportsSent", "totalRoundTripTime", "roundTripTimeMeasurements"}},
+        "remoteTimestamp", "reportsSent", "roundTripTime", "totalRoundTripTime",
+        "roundTripTimeMeasurements"}},
       {"media-playout",
        {"kind", "synthesizedSamplesDuration", "synthesizedSamplesEvents", "totalSamplesDuration",
         "totalPlayoutDelay", "totalSamplesCount"}},

@@ -50,6 +50,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void setCodecs(const Json& request);
   void setSender(const Json& request);
   Json transceivers() const;
+  void replaceTrack(const Json& request);
+  void dtmf(const Json& request);
+  void sframe(const Json& request);
 
   Json stats(const Json& request);
   Json selected();

@@ -174,6 +174,9 @@ void NativePeer::addMediaCommands() {
   add("addTransceiver", [this](const Json& r) { connection(r)->addTransceiver(r); });
   add("setCodecs", [this](const Json& r) { connection(r)->setCodecs(r); });
   add("setSender", [this](const Json& r) { connection(r)->setSender(r); });
+  add("replaceTrack", [this](const Json& r) { connection(r)->replaceTrack(r); });
+  add("dtmf", [this](const Json& r) { connection(r)->dtmf(r); });
+  add("sframe", [this](const Json& r) { connection(r)->sframe(r); });
   add("transceivers", [this](const Json& r) { return connection(r)->transceivers(); });
   add("stats", [this](const Json& r) { return connection(r)->stats(r); });
   add("selected", [this](const Json& r) { return connection(r)->selected(); });

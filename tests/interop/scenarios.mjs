@@ -289,4 +289,138 @@ const restart = (byAnswerer, answerDelay = 0) => async (a, b, context) => {
   }
 };
 
-export const scenarios = { messages, media: media(undefined), vp8: media(['VP8', 'rtx']), vp9: media(['VP9', 'rtx']), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), restart_slowly: restart(true, 400), ...channelScenarios };
+const ROLLBACK = { type: 'rollback' };
+
+/// Offers are taken back: by who made them, by who got them, and where two met.
+async function rollback(a, b, context) {
+  const signaling = await start(a, b);
+  const state = async (peer, value) => peer.cmd('wait', { kind: 'signaling', value, timeout: 5000 });
+  await addAudio(a, 0);
+  await a.cmd('createOffer', { set: true });
+  await state(a, 'have-local-offer');
+  await a.cmd('setLocal', { desc: ROLLBACK });
+  await state(a, 'stable');
+  const refused = await a.cmd('createOffer', { set: true });
+  await b.cmd('setRemote', { desc: refused });
+  await state(b, 'have-remote-offer');
+  await b.cmd('setRemote', { desc: ROLLBACK });
+  await state(b, 'stable');
+  assert.deepEqual(await b.cmd('transceivers'), []);
+  await a.cmd('setLocal', { desc: ROLLBACK });
+  context.say('offers rolled back at both ends');
+  await signaling.negotiate(a, () => addAudio(b, 1));
+  await connected(a, b);
+  await hears(b, TONE_HZ[0]);
+  await hears(a, TONE_HZ[1]);
+
+  // Both offer pictures at once; each has been the polite one.
+  for (const [polite, impolite] of [[b, a], [a, b]]) {
+    await addVideo(polite, context);
+    await polite.cmd('createOffer', { set: true });
+    if (polite === b) await addVideo(impolite, context);
+    else await impolite.cmd('restartIce');
+    await signaling.negotiate(impolite);
+    await state(polite, 'stable');
+    await signaling.negotiate(polite);
+    await connected(a, b);
+    for (const peer of [a, b]) await limitVideo(peer);
+    await Promise.all([sees(a), sees(b)]);
+    await hears(b, TONE_HZ[0]);
+    context.say(`glare resolved by ${polite.name}`);
+    if (polite === b) await polite.cmd('removeTrack', { kind: 'video' });
+  }
+}
+
+/// Pictures are added and ended ten times; the section that ended is used again.
+async function recycle(a, b, context) {
+  const signaling = await start(a, b);
+  await addAudio(a, 0);
+  await signaling.negotiate(a, () => addAudio(b, 1));
+  await connected(a, b);
+  let sections = 0;
+  for (let round = 1; round <= 10; round++) {
+    const offerer = round % 2 === 1 ? a : b;
+    const other = offerer === a ? b : a;
+    await addVideo(offerer, context);
+    const { offer } = await signaling.negotiate(offerer);
+    const count = offer.sdp.match(/^m=/gm).length;
+    sections = Math.max(sections, count);
+    await limitVideo(offerer);
+    const before = (await latest(other, 'video'))?.frames ?? 0;
+    await eventually(`${other.name} sees pictures of round ${round}`, 20000, async () => {
+      const video = await latest(other, 'video');
+      return video?.width === WIDTH && video.frames > 5 && video.frames !== before ? null : JSON.stringify(video ?? 'no track');
+    });
+    await offerer.cmd('stopTransceiver', { kind: 'video' });
+    await signaling.negotiate(offerer);
+  }
+  assert.equal(sections, 2, 'the section of what ended is used again');
+  await hears(b, TONE_HZ[0]);
+  await hears(a, TONE_HZ[1]);
+  context.say('ten rounds in two sections, sound goes on');
+}
+
+/// Other tracks take the place of those that are being sent.
+async function replace(a, b, context) {
+  const signaling = await start(a, b);
+  await addAudio(a, 0);
+  await addVideo(a, context);
+  await signaling.negotiate(a, async () => {
+    await addAudio(b, 1);
+    await addVideo(b, context);
+  });
+  await connected(a, b);
+  await hears(b, TONE_HZ[0]);
+  for (const [index, peer] of [a, b].entries()) {
+    const other = index === 0 ? b : a;
+    const frequency = TONE_HZ[index] + 220;
+    await peer.cmd('replaceTrack', { kind: 'audio', source: 'tone', frequency });
+    await peer.cmd('replaceTrack', { kind: 'video', source: 'pattern', width: WIDTH, height: HEIGHT, fps: FPS });
+    await limitVideo(peer);
+    await hears(other, frequency);
+    await sees(other);
+    context.say(`${peer.name} sends other tracks, ${other.name} hears and sees them`);
+  }
+}
+
+/// Telephone events of the offerer sound at the answerer: the keys of a telephone have two frequencies each.
+async function dtmf(a, b, context) {
+  const signaling = await start(a, b);
+  await addAudio(a, 0);
+  await signaling.negotiate(a, () => addAudio(b, 1));
+  await connected(a, b);
+  await hears(b, TONE_HZ[0]);
+  for (const [key, low, high] of [['1', 697, 1209], ['9', 852, 1477]]) {
+    await a.cmd('dtmf', { tones: key, duration: 5000 });
+    await eventually(`${b.name} hears the key ${key}`, 6000, async () => {
+      const sound = await latest(b, 'audio');
+      const near = hz => Math.abs(sound.peakHz - hz) <= 15;
+      return sound.rms > 0.01 && (near(low) || near(high)) ? null : JSON.stringify(sound);
+    });
+    context.say(`${b.name} hears the key ${key}`);
+    await sleep(5000);
+  }
+  await hears(b, TONE_HZ[0]);
+}
+
+/// Sound and pictures encrypted end to end, by native peers; a wrong key shows nothing.
+async function sframe(a, b, context) {
+  const signaling = await start(a, b);
+  const key = Array.from({ length: 16 }, (_, i) => 7 * i + 1);
+  await addAudio(a, 0);
+  await addVideo(a, context);
+  await signaling.negotiate(a, async () => {
+    await addAudio(b, 1);
+    await addVideo(b, context);
+    await b.cmd('sframe', { key });
+  });
+  await connected(a, b);
+  await sleep(1500);
+  const unseen = await latest(b, 'video');
+  assert(!unseen || unseen.frames === 0, 'what is not encrypted is not shown');
+  await a.cmd('sframe', { key });
+  for (const peer of [a, b]) await limitVideo(peer);
+  await mediaFlows([a, b], context);
+}
+
+export const scenarios = { rollback, recycle, replace, dtmf, sframe, messages, media: media(undefined), vp8: media(['VP8', 'rtx']), vp9: media(['VP9', 'rtx']), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), restart_slowly: restart(true, 400), ...channelScenarios };

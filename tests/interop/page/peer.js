@@ -114,6 +114,19 @@ const commands = {
     sender.track.stop();
     p.pc.removeTrack(sender);
   },
+  async replaceTrack(args) {
+    const p = peer(args);
+    const sender = p.pc.getSenders().find(s => s.track?.kind === args.kind);
+    const source = await makeSource(args);
+    const former = sender.track;
+    await sender.replaceTrack(source.track);
+    former.stop();
+    p.sources.set(args.kind, source);
+  },
+  dtmf(args) {
+    const sender = peer(args).pc.getSenders().find(s => s.dtmf?.canInsertDTMF);
+    sender.dtmf.insertDTMF(args.tones, args.duration ?? 100, args.gap ?? 70);
+  },
   stopTransceiver: args => transceiverOf(peer(args), args.kind).stop(),
   addTransceiver(args) {
     const { kind, direction = 'recvonly', sendEncodings, codecs } = args;

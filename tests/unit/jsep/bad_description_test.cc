@@ -36,6 +36,9 @@ TEST(BadRemote, LeavesTheStateAsItIs) {
       {"no ufrag", [](D d) { d.media[0].transport.iceUfrag.reset(); }},
       {"no pwd", [](D d) { d.media[0].transport.icePwd.reset(); }},
       {"no fingerprint", [](D d) { d.media[0].transport.fingerprints.clear(); }},
+      {"no rtcp-mux", [](D d) { d.media[0].rtcpMux = d.media[1].rtcpMux = false; }},
+      {"a payload type of RTCP's", [](D d) { d.media[1].codecs[0].payloadType = 72; }},
+      {"extension id reused", [](D d) { d.media[0].extmaps[0].uri = "urn:another"; }},
       {"holdconn", [](D d) { d.media[0].transport.setup = SetupRole::HoldConn; }},
       {"role flip", [](D d) { d.media[0].transport.setup = SetupRole::Passive; }},
   };

@@ -136,5 +136,102 @@ TEST(Browsers, TheirAnswersToAnOfferOfTheSameShapeApply) {
   }
 }
 
+TEST(OtherStacks, TheirOffersAreAnswered) {
+  struct Case {
+    const char* name;
+    bool media, data, sends;
+  };
+  const Case cases[] = {
+      {"aiortc1.4-offer-audio-video-data", true, true, true},
+      {"aiortc1.4-offer-recvonly", true, false, false},
+      {"gstreamer1.22-offer-audio-video-data", true, true, true},
+      {"gstreamer1.22-offer-recvonly", true, false, false},
+      {"libdatachannel-offer-audio-video-data", true, true, true},
+      {"libdatachannel-offer-data-only", false, true, false},
+      {"pion3-offer-audio-video-data", true, true, true},
+      {"pion3-offer-recvonly", true, false, false},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    const auto offer = browser(c.name);
+    Peer us("u");
+    us.track(MediaKind::Audio);
+    us.track(MediaKind::Video);
+    ASSERT_TRUE(us.remote(SdpType::Offer, offer));
+    EXPECT_EQ(us.last.events.tracks.size(), c.sends ? 2u : 0u);
+    const auto answer = us.answer();
+    EXPECT_EQ(us.state.signaling, SignalingState::Stable);
+    ASSERT_EQ(answer.media.size(), offer.media.size());
+    ASSERT_TRUE(answer.bundleGroup());
+    EXPECT_EQ(answer.bundleGroup()->mids, offer.bundleGroup()->mids);
+    for (size_t i = 0; i < answer.media.size(); ++i) {
+      const auto& m = answer.media[i];
+      EXPECT_EQ(m.mid, offer.media[i].mid);
+      EXPECT_FALSE(m.isRejected()) << *m.mid;
+      EXPECT_EQ(m.protocol, offer.media[i].protocol);
+      for (const auto& codec : m.codecs)
+        EXPECT_TRUE(sdp::sameFormat(*offer.media[i].codec(codec.payloadType), codec)) << codec.name;
+      if (!m.isRtp()) continue;
+      EXPECT_TRUE(sdp::sends(answer.directionOf(m)));
+      EXPECT_EQ(sdp::receives(answer.directionOf(m)), c.sends);
+    }
+    EXPECT_EQ(answer.transportOf(answer.media[0]).setup, SetupRole::Active);
+    EXPECT_EQ(us.last.data && us.last.data->enabled, c.data);
+    EXPECT_EQ(us.at(0).negotiated.media.send && us.at(1).negotiated.media.send, c.media);
+    EXPECT_FALSE(us.last.transport.remoteCandidates.empty());
+    EXPECT_EQ(us.last.transport.remoteFingerprints.size(), 1u);
+    // Its sections end and come back in an offer of ours.
+    if (!c.media) continue;
+    stopTransceiver(us.state, us.at(1).id);
+    const auto again = us.peek();
+    EXPECT_TRUE(again.media[*us.at(1).negotiated.mLineIndex].isRejected());
+  }
+}
+
+TEST(OtherStacks, TheirAnswersToAnOfferOfTheSameShapeApply) {
+  for (const std::string stack : {"aiortc1.4", "gstreamer1.22", "libdatachannel", "pion3"}) {
+    for (const std::string to : {"chromium156", "firefox153"}) {
+      const bool dataOnly = stack == "libdatachannel" && to == "chromium156";
+      const std::string name =
+          stack + "-answer-to-" + to + (dataOnly ? "-data-only" : "-audio-video-data-gathered");
+      SCOPED_TRACE(name);
+      Peer us("u");
+      if (!dataOnly) {
+        us.track(MediaKind::Audio);
+        us.track(MediaKind::Video);
+      }
+      us.state.data.wanted = true;
+      us.offer();
+      const auto answer = browser(name);
+      ASSERT_TRUE(us.remote(SdpType::Answer, answer));
+      EXPECT_EQ(us.state.signaling, SignalingState::Stable);
+      EXPECT_TRUE(us.state.transport.remoteIce);
+      EXPECT_EQ(us.state.transport.dtlsRole, DtlsRole::Server);
+      EXPECT_TRUE(us.last.data && us.last.data->enabled);
+      for (size_t i = 0; i + 1 < answer.media.size(); ++i) {
+        const MediaSettings& m = us.at(i).negotiated.media;
+        const sdp::Direction theirs = answer.directionOf(answer.media[i]);
+        EXPECT_EQ(m.send, sdp::receives(theirs) && !answer.media[i].isRejected());
+        EXPECT_EQ(m.receive, sdp::sends(theirs) && !answer.media[i].isRejected());
+        if (m.send) {
+          EXPECT_TRUE(answer.media[i].codec(m.sendCodecs[0].payloadType));
+        }
+      }
+      EXPECT_EQ(us.peek().media.size(), answer.media.size());
+    }
+  }
+}
+
+TEST(OtherStacks, AnAnswerWithoutSimulcastToAnOfferWithItSendsOneLayer) {
+  Peer us("u");
+  TransceiverInit layers;
+  layers.encodings = {us.encoding("1"), us.encoding("2"), us.encoding("3")};
+  layers.hasTrack = true;
+  addTransceiver(us.state, MediaKind::Video, layers);
+  us.offer();
+  ASSERT_TRUE(us.remote(SdpType::Answer, browser("pion3-answer-to-chromium156-simulcast")));
+  EXPECT_TRUE(us.at(0).negotiated.media.send);
+}
+
 }  // namespace
 }  // namespace parley::jsep

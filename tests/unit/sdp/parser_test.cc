@@ -18,10 +18,10 @@ SessionDescription good(const std::string& text) {
   return parsed ? *std::move(parsed) : SessionDescription{};
 }
 
-void bad(const std::string& text, int line) {
+void bad(const std::string& text, int line, ErrorCode code = ErrorCode::Syntax) {
   const auto parsed = parse(text);
   ASSERT_FALSE(parsed) << text;
-  EXPECT_EQ(parsed.error().code, ErrorCode::Syntax);
+  EXPECT_EQ(parsed.error().code, code);
   EXPECT_EQ(parsed.error().sdpLineNumber, line) << parsed.error().message << "\n" << text;
 }
 
@@ -231,9 +231,6 @@ TEST(SdpParser, NamesTheLineOfTheFirstMistake) {
                            "a=rtcp-fb:96",
                            "a=mid:two words",
                            "a=mid:1",
-                           "a=ice-ufrag:abc",
-                           "a=ice-pwd:short",
-                           "a=ice-ufrag:abc!",
                            "a=fingerprint:sha-256",
                            "a=fingerprint:sha-256 0:1",
                            "a=fingerprint:sha-256 ZZ",
@@ -251,6 +248,13 @@ TEST(SdpParser, NamesTheLineOfTheFirstMistake) {
                            "a=sctpmap:x y"}) {
     bad(kHead + kVideo + line + "\r\n", 8);
   }
+  for (const char* line : {"a=ice-ufrag:abc", "a=ice-pwd:short", "a=ice-ufrag:abc!"})
+    bad(kHead + kVideo + line + "\r\n", 8, ErrorCode::InvalidAccess);
+}
+
+TEST(SdpParser, IceOptionsMayStandBetweenCommas) {
+  EXPECT_EQ(good(kHead + "a=ice-options:ice2,trickle\r\n" + kVideo).transport.iceOptions,
+            (std::vector<std::string>{"ice2", "trickle"}));
 }
 
 TEST(SdpParser, RidsUsedTwiceCountOnce) {
