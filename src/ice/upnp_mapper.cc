@@ -374,10 +374,8 @@ void UpnpMapperCore::startJob(Gateway& gateway, Timestamp now) {
     gateway.jobs.pop_front();
     if (job.kind == Job::Kind::Map && !mappingOf(job.mapping)) continue;
     if (job.kind != Job::Kind::Describe && !gateway.service) continue;
-    Running& running = gateway.running.emplace();
-    running.job = job;
-    running.socket = ids_.nextSocket();
-    running.by = now + config_.request;
+    const Running& running =
+        gateway.running.emplace(Running{job, ids_.nextSocket(), false, now + config_.request, {}});
     const upnp::Url& url =
         job.kind == Job::Kind::Describe ? gateway.found[gateway.tried] : gateway.service->control;
     effects.push(OpenTcp{running.socket, url.host, gateway.local});

@@ -40,6 +40,8 @@ TEST(AddRemoteCandidate, NeedsADescriptionAndASection) {
   EXPECT_TRUE(s == before) << "an error changes nothing";
   EXPECT_TRUE(addRemoteCandidate(s, {line(1), "0", uint16_t{9}}));
   EXPECT_TRUE(addRemoteCandidate(s, {line(1), {}, uint16_t{1}}));
+  EXPECT_EQ(addRemoteCandidate(s, {line(2), ""}).error().code, ErrorCode::Operation);
+  EXPECT_TRUE(addRemoteCandidate(s, {line(2), "", uint16_t{1}})->useNow) << "as Pion sends them";
 }
 
 TEST(AddRemoteCandidate, BelongsToTheGenerationOfItsUfrag) {

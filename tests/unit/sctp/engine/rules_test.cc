@@ -339,6 +339,19 @@ TEST(Rules, ARepeatedCookieIsAcknowledgedAgain) {
   EXPECT_TRUE(peer.association->pollInbound(in));
 }
 
+TEST(Rules, ZeroChecksumsAreAnnouncedToWhoAnnouncesThem) {
+  for (const bool knows : {false, true}) {
+    RawPeer peer({.zeroChecksum = true});
+    InitChunk init = peer.init();
+    init.zeroChecksum = knows;
+    peer.send(chunk::kInit, 0, writeInit(init));
+    peer.poll();
+    const std::optional<InitChunk> answer = parseInit(*peer.last(chunk::kInitAck));
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->zeroChecksum, knows);
+  }
+}
+
 TEST(Rules, ZeroChecksumsAreTakenOnlyWhereOffered) {
   for (const bool offered : {false, true}) {
     RawPeer peer({.zeroChecksum = offered});
