@@ -178,6 +178,19 @@ std::vector<RtpCodec> capabilityCodecs(const Configuration& configuration, Media
   return out;
 }
 
+std::vector<RtpCapabilities::Scalability> scalabilityOf(const Configuration& configuration) {
+  std::vector<RtpCapabilities::Scalability> out;
+  for (const codec::SdpVideoFormat& format : configuration.videoEncoders->supportedFormats()) {
+    RtpCapabilities::Scalability entry{"video/" + format.name, {}};
+    for (const std::string& mode : format.scalabilityModes) {
+      if (codec::parseScalabilityMode(mode)) entry.modes.push_back(mode);
+    }
+    if (entry.modes.empty()) entry.modes = {"L1T1"};
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
 RtpHeaderExtensionCapability fromCapability(const jsep::HeaderExtensionCapability& capability) {
   return {capability.uri,
           capability.offered ? fromSdp(capability.direction) : TransceiverDirection::Stopped};
@@ -209,6 +222,7 @@ RtpCapabilities builtinCapabilities(MediaKind kind) {
   const Configuration builtin = builtinConfiguration();
   RtpCapabilities out;
   out.codecs = capabilityCodecs(builtin, kind);
+  if (kind == MediaKind::Video) out.scalability = scalabilityOf(builtin);
   const jsep::LocalCapabilities capabilities = makeCapabilities(builtin);
   for (const auto& extension :
        kind == MediaKind::Audio ? capabilities.audioExtensions : capabilities.videoExtensions) {

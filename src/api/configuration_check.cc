@@ -175,7 +175,9 @@ jsep::LocalCapabilities fillInCodecs(Configuration& configuration, const Builtin
   if (!configuration.videoDecoders) configuration.videoDecoders = builtin.videoDecoders;
   if (!configuration.audioEncoders) configuration.audioEncoders = builtin.audioEncoders;
   if (!configuration.audioDecoders) configuration.audioDecoders = builtin.audioDecoders;
-  return bringsNone ? builtin.capabilities : makeCapabilities(configuration);
+  jsep::LocalCapabilities out = bringsNone ? builtin.capabilities : makeCapabilities(configuration);
+  out.receiveSimulcast = configuration.receiveSimulcast;
+  return out;
 }
 
 }  // namespace

@@ -40,9 +40,16 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
 /// `capabilities`: the codecs that can be sent.
 Result<std::vector<RtpEncodingParameters>> validateSendEncodings(
     MediaKind kind, std::vector<RtpEncodingParameters> encodings,
-    const std::vector<RtpCodec>& capabilities);
+    const std::vector<RtpCodec>& capabilities,
+    const std::vector<RtpCapabilities::Scalability>& scalability);
 /// The checks that setParameters has in common with it: values, and for video the default scale.
-Result<void> checkEncodingValues(MediaKind kind, std::vector<RtpEncodingParameters>& encodings);
+Result<void> checkEncodingValues(MediaKind kind, std::vector<RtpEncodingParameters>& encodings,
+                                 const std::vector<RtpCapabilities::Scalability>& scalability);
+/// Whether the codec has the mode; without a codec, whether any has.
+bool hasScalabilityMode(const std::vector<RtpCapabilities::Scalability>& known,
+                        const std::optional<RtpCodec>& codec, const std::string& mode);
+/// What the encoders of a configuration can do.
+std::vector<RtpCapabilities::Scalability> scalabilityOf(const Configuration& configuration);
 /// The encodings of a sender for which the app gave none, or that the peer's rids ask for.
 std::vector<RtpEncodingParameters> defaultEncodings(MediaKind kind,
                                                     const std::vector<std::string>& rids);

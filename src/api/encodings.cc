@@ -13,8 +13,6 @@ namespace parley::api_internal {
 namespace {
 
 constexpr size_t kMaxRidLength = 16;
-/// The most layers of simulcast that a sender may have.
-constexpr size_t kMaxEncodings = 3;
 
 bool isRid(const std::string& rid) {
   const auto alphanumeric = [](char c) {
@@ -57,11 +55,21 @@ bool sameCodec(const RtpCodec& a, const RtpCodec& b) {
          a.channels == b.channels && a.sdpFmtpLine == b.sdpFmtpLine;
 }
 
-Result<void> checkEncodingValues(MediaKind kind, std::vector<RtpEncodingParameters>& encodings) {
+bool hasScalabilityMode(const std::vector<RtpCapabilities::Scalability>& known,
+                        const std::optional<RtpCodec>& codec, const std::string& mode) {
+  return std::any_of(known.begin(), known.end(), [&](const RtpCapabilities::Scalability& entry) {
+    return (!codec || equalsIgnoreCase(entry.mimeType, codec->mimeType)) &&
+           std::find(entry.modes.begin(), entry.modes.end(), mode) != entry.modes.end();
+  });
+}
+
+Result<void> checkEncodingValues(MediaKind kind, std::vector<RtpEncodingParameters>& encodings,
+                                 const std::vector<RtpCapabilities::Scalability>& scalability) {
   for (RtpEncodingParameters& encoding : encodings) {
     if (kind == MediaKind::Audio) {
       encoding.scaleResolutionDownBy.reset();
       encoding.maxFramerate.reset();
+      encoding.scalabilityMode.reset();
     }
     if (encoding.scaleResolutionDownBy && !(*encoding.scaleResolutionDownBy >= 1.0)) {
       return fail(ErrorCode::Range, "scaleResolutionDownBy must be at least 1");
@@ -69,7 +77,8 @@ Result<void> checkEncodingValues(MediaKind kind, std::vector<RtpEncodingParamete
     if (encoding.maxFramerate && !(*encoding.maxFramerate >= 0)) {
       return fail(ErrorCode::Range, "maxFramerate must not be negative");
     }
-    if (encoding.scalabilityMode && *encoding.scalabilityMode != "L1T1") {
+    if (encoding.scalabilityMode &&
+        !hasScalabilityMode(scalability, encoding.codec, *encoding.scalabilityMode)) {
       return fail(ErrorCode::Operation,
                   "scalability mode \"" + *encoding.scalabilityMode + "\" is not supported");
     }
@@ -89,7 +98,8 @@ std::vector<RtpEncodingParameters> defaultEncodings(MediaKind kind,
 
 Result<std::vector<RtpEncodingParameters>> validateSendEncodings(
     MediaKind kind, std::vector<RtpEncodingParameters> encodings,
-    const std::vector<RtpCodec>& capabilities) {
+    const std::vector<RtpCodec>& capabilities,
+    const std::vector<RtpCapabilities::Scalability>& scalability) {
   if (encodings.empty()) return defaultEncodings(kind, {});
   if (Result<void> rids = checkRids(encodings); !rids) return fail(rids.error());
   for (const RtpEncodingParameters& encoding : encodings) {
@@ -102,10 +112,10 @@ Result<std::vector<RtpEncodingParameters>> validateSendEncodings(
                   "codec " + encoding.codec->mimeType + " cannot be sent: see getCapabilities()");
     }
   }
-  if (Result<void> values = checkEncodingValues(kind, encodings); !values)
+  if (Result<void> values = checkEncodingValues(kind, encodings, scalability); !values)
     return fail(values.error());
   // Sound has no layers.
-  const size_t most = kind == MediaKind::Video ? kMaxEncodings : 1;
+  const size_t most = kind == MediaKind::Video ? jsep::kMaxSimulcastLayers : 1;
   if (encodings.size() > most) encodings.resize(most);
   if (encodings.size() == 1) encodings.front().rid.reset();
   if (kind != MediaKind::Video) return encodings;

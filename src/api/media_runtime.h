@@ -4,7 +4,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "parley/api/rtp_transceiver.h"
 #include "parley/jsep/session.h"
@@ -29,11 +31,13 @@ class MediaRuntime {
   /// The track that a sender sends has changed; null = none.
   void attachTrack(PeerConnectionCore& pc, uint32_t transceiver, std::shared_ptr<TrackCore> track);
   void configureSender(PeerConnectionCore& pc, const jsep::SenderConfigured& config);
-  /// The app's own bounds on an encoding (RTCRtpEncodingParameters).
-  void setEncoding(PeerConnectionCore& pc, uint32_t transceiver,
-                   const RtpEncodingParameters& encoding);
+  /// The sender's encodings and the app's own bounds on them (RTCRtpEncodingParameters).
+  void setEncodings(PeerConnectionCore& pc, uint32_t transceiver,
+                    const std::vector<RtpEncodingParameters>& encodings);
   void stopSender(PeerConnectionCore& pc, uint32_t transceiver);
-  void requestKeyFrame(PeerConnectionCore& pc, uint32_t transceiver);
+  /// Of one encoding, or of all.
+  void requestKeyFrame(PeerConnectionCore& pc, uint32_t transceiver,
+                       const std::optional<std::string>& rid = {});
   void setSenderTransform(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind,
                           AppTransform transform);
   void setReceiverTransform(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind,
@@ -46,17 +50,24 @@ class MediaRuntime {
   void collect(PeerConnectionCore& pc, jsep::Session& session);
   void forget(PeerConnectionCore& pc);
 
-  std::optional<EncodeStats> encodeStats(const PeerConnectionCore& pc, uint32_t transceiver) const;
+  std::optional<EncodeStats> encodeStats(const PeerConnectionCore& pc, uint32_t transceiver,
+                                         const std::string& rid) const;
   std::optional<DecodeStats> decodeStats(const PeerConnectionCore& pc, uint32_t transceiver) const;
 
  private:
   using Key = std::pair<const PeerConnectionCore*, uint32_t>;
+  /// One encoding of pictures: all of a sender's are fed by the same track.
+  struct VideoLayer {
+    std::shared_ptr<VideoSendPipe> pipe;
+    VideoSendPipe::Settings settings;
+    DataRate rate;
+  };
   struct Sender {
     std::shared_ptr<TrackCore> track;
-    std::shared_ptr<VideoSendPipe> video;
+    std::vector<VideoLayer> video;
     std::shared_ptr<AudioSendPipe> audio;
-    VideoSendPipe::Settings settings;
-    std::shared_ptr<FrameConsumer> consumerPtr() const;
+    TransformSlot::Held transform;  ///< of pictures
+    VideoLayer* find(const std::string& rid);
   };
   struct Receiver {
     std::shared_ptr<VideoReceivePipe> video;
@@ -65,8 +76,17 @@ class MediaRuntime {
 
   Sender& sender(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind);
   Receiver& receiver(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind);
-  static void apply(const RtpEncodingParameters& encoding, VideoSendPipe::Settings& settings);
+  /// The layers for these rids, in their order: what is missing is made, what is not named ends.
+  void setLayers(PeerConnectionCore& pc, uint32_t transceiver, Sender& sender,
+                 const std::vector<std::string>& rids);
+  VideoLayer makeLayer(PeerConnectionCore& pc, uint32_t transceiver, const Sender& sender,
+                       const std::string& rid);
+  void applyEncodings(PeerConnectionCore& pc, Sender& sender,
+                      const std::vector<RtpEncodingParameters>& encodings);
+  void attach(Sender& sender);
   void detach(Sender& sender);
+  /// With what is left of it: an app's transform may own handles of ours.
+  void end(Sender&& sender);
   static void tellKeyFrameNeeded(PeerConnectionCore& pc, const Sender& sender);
 
   LoopCore& loop_;

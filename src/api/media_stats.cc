@@ -84,9 +84,12 @@ class SenderStatsBuilder {
   }
 
   void addSent(const media::SendStreamStats& stream, const media::BandwidthStats& bandwidth) {
-    const auto id = pc_.session()->transceiverOf(stream.id);
-    const jsep::TransceiverState* transceiver = id ? pc_.transceiver(*id) : nullptr;
+    const auto of = pc_.session()->encodingOf(stream.id);
+    const jsep::TransceiverState* transceiver = of ? pc_.transceiver(of->transceiver) : nullptr;
     if (!transceiver) return;
+    const uint32_t id = of->transceiver;
+    const std::vector<RtpEncodingParameters>& encodings = pc_.encodings(id);
+    const size_t index = indexOf(encodings, of->rid);
     Stats out = context_.make("OT" + std::to_string(stream.ssrc), "outbound-rtp");
     auto& m = out.members;
     m["ssrc"] = uint64_t{stream.ssrc};
@@ -94,9 +97,9 @@ class SenderStatsBuilder {
     m["transportId"] = std::string(StatsContext::kTransport);
     m["mid"] = stream.mid;
     if (!stream.rid.empty()) m["rid"] = stream.rid;
-    if (stream.kind == media::MediaKind::Video) m["encodingIndex"] = encodingIndex(*id, stream.rid);
+    if (stream.kind == media::MediaKind::Video) m["encodingIndex"] = uint64_t{index};
     if (stream.rtxSsrc) m["rtxSsrc"] = uint64_t{*stream.rtxSsrc};
-    m["active"] = stream.active && pc_.encoding(*id).active;
+    m["active"] = stream.active && encodings[index].active;
     m["packetsSent"] = stream.packetsSent;
     m["packetsSentWithEct1"] = uint64_t{0};  // nothing is sent as ECN-capable
     m["bytesSent"] = stream.bytesSent;
@@ -110,33 +113,33 @@ class SenderStatsBuilder {
         addCodecStats(context_, {true, stream.mid, stream.payloadType, stream.kind},
                       transceiver->negotiated.media.sendCodecs);
     if (!codec.empty()) m["codecId"] = codec;
-    if (stream.kind == media::MediaKind::Video) addVideo(*id, stream, m);
-    if (const auto track = pc_.senderTrack(*id)) m["mediaSourceId"] = sourceId(*track);
+    if (stream.kind == media::MediaKind::Video) addVideo(*of, encodings[index], stream, m);
+    if (const auto track = pc_.senderTrack(id)) m["mediaSourceId"] = sourceId(*track);
     if (stream.remote) m["remoteId"] = addRemoteInbound(stream, out.id, codec);
     // Ours: what the estimator thinks of the whole transport.
     m["parleyEstimateBps"] = bandwidth.estimate.bps();
-    context_.outbound.emplace(*id, out.id);
+    context_.outbound.emplace(id, out.id);
     context_.report.add(std::move(out));
   }
 
-  uint64_t encodingIndex(uint32_t transceiver, const std::string& rid) {
-    const std::vector<RtpEncodingParameters>& encodings = pc_.encodings(transceiver);
+  static size_t indexOf(const std::vector<RtpEncodingParameters>& encodings,
+                        const std::string& rid) {
     for (size_t i = 0; i < encodings.size(); ++i) {
-      if (!rid.empty() && encodings[i].rid == rid) return i;
+      if (encodings[i].rid.value_or("") == rid) return i;
     }
     return 0;
   }
 
-  void addVideo(uint32_t transceiver, const media::SendStreamStats& stream,
-                StatsContext::Members& m) {
+  void addVideo(const jsep::SenderEncoding& of, const RtpEncodingParameters& encoding,
+                const media::SendStreamStats& stream, StatsContext::Members& m) {
     m["framesSent"] = stream.framesSent;
     m["hugeFramesSent"] = stream.hugeFramesSent;
     m["pliCount"] = uint64_t{stream.pliCount};
     m["firCount"] = uint64_t{stream.firCount};
     if (stream.frameWidth > 0) m["frameWidth"] = int64_t{stream.frameWidth};
     if (stream.frameHeight > 0) m["frameHeight"] = int64_t{stream.frameHeight};
-    m["scalabilityMode"] = pc_.encoding(transceiver).scalabilityMode.value_or("L1T1");
-    const auto encoded = pc_.loop().media().encodeStats(pc_, transceiver);
+    m["scalabilityMode"] = encoding.scalabilityMode.value_or("L1T1");
+    const auto encoded = pc_.loop().media().encodeStats(pc_, of.transceiver, of.rid);
     if (!encoded) return;
     m["framesEncoded"] = encoded->framesEncoded;
     m["keyFramesEncoded"] = encoded->keyFramesEncoded;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "parley/base/text.h"
+
 #include "api/configuration_check.h"
 #include "api/media_runtime.h"
 #include "api/peer_connection_core.h"
@@ -68,6 +70,9 @@ jsep::SenderTuning tuningOf(const RtpEncodingParameters& encoding) {
   constexpr double kWeights[] = {0.5, 1, 2, 4};
   out.priority = kWeights[static_cast<size_t>(encoding.priority)];
   out.networkPriority = static_cast<media::NetworkPriority>(encoding.networkPriority);
+  out.active = encoding.active;
+  out.scaleDownBy = encoding.scaleResolutionDownBy.value_or(1.0);
+  if (encoding.codec) out.codec = toPreferences({*encoding.codec}).front();
   return out;
 }
 
@@ -84,16 +89,31 @@ std::vector<RtpEncodingParameters>& PeerConnectionCore::encodings(uint32_t id) {
 
 void PeerConnectionCore::setEncodings(uint32_t id, std::vector<RtpEncodingParameters> list) {
   encodings_[id] = std::move(list);
-  // The media layer sends the first encoding.
-  const RtpEncodingParameters& first = encodings_[id].front();
-  loop_->media().setEncoding(*this, id, first);
+  loop_->media().setEncodings(*this, id, encodings_[id]);
   jsep::Session* session = this->session();
   if (!session) return;
-  session->tuneSender(id, tuningOf(first), loop_->now());
-  std::optional<sdp::CodecParams> codec;
-  if (first.codec) codec = toPreferences({*first.codec}).front();
-  session->setSendCodec(id, std::move(codec), loop_->now());
+  std::vector<jsep::SenderTuning> tunings;
+  for (const RtpEncodingParameters& encoding : encodings_[id])
+    tunings.push_back(tuningOf(encoding));
+  session->tuneSender(id, tunings, loop_->now());
 }
+
+namespace {
+
+/// webrtc-svc section 4.2.2: a mode that the codec in use does not have gives way. True if so.
+bool keepKnownMode(RtpEncodingParameters& encoding, const std::vector<sdp::CodecParams>& negotiated,
+                   const std::vector<RtpCapabilities::Scalability>& scalability) {
+  if (!encoding.scalabilityMode) return false;
+  std::optional<RtpCodec> codec = encoding.codec;
+  for (const sdp::CodecParams& c : negotiated) {
+    if (!codec && !c.isAuxiliary()) codec = fromSdp(c, MediaKind::Video);
+  }
+  if (!codec || hasScalabilityMode(scalability, codec, *encoding.scalabilityMode)) return false;
+  encoding.scalabilityMode = "L1T1";
+  return true;
+}
+
+}  // namespace
 
 // webrtc-pc section 4.4.1.5: a description may take layers away, or bring those that the peer
 // proposes; and a codec that is negotiated no more is chosen no more.
@@ -131,6 +151,14 @@ void PeerConnectionCore::syncEncodings() {
       if (there) continue;
       encoding.codec.reset();
       changed = true;
+    }
+    if (kindOf(t) == MediaKind::Video) {
+      const auto hasMode = [](const auto& e) { return e.scalabilityMode.has_value(); };
+      if (std::any_of(list.begin(), list.end(), hasMode)) {
+        const auto scalability = scalabilityOf(configuration_);
+        for (RtpEncodingParameters& encoding : list)
+          changed = keepKnownMode(encoding, negotiated, scalability) || changed;
+      }
     }
     if (changed) setEncodings(t.id.value, std::vector(list));
   }
@@ -188,10 +216,17 @@ Result<void> PeerConnectionCore::checkSendParameters(uint32_t id, RtpSendParamet
                 "only the encodings of what getParameters() gave last can be changed");
   }
   const MediaKind kind = kindOf(*state);
-  if (Result<void> values = checkEncodingValues(kind, parameters.encodings); !values) return values;
   // Before negotiation every codec that could be sent may be asked for.
   std::vector<RtpCodec> choices(given.codecs.begin(), given.codecs.end());
   if (choices.empty()) choices = capabilityCodecs(configuration_, kind);
+  auto scalability = scalabilityOf(configuration_);
+  std::erase_if(scalability, [&](const RtpCapabilities::Scalability& entry) {
+    return std::none_of(choices.begin(), choices.end(), [&](const RtpCodec& codec) {
+      return equalsIgnoreCase(codec.mimeType, entry.mimeType);
+    });
+  });
+  if (auto values = checkEncodingValues(kind, parameters.encodings, scalability); !values)
+    return values;
   for (RtpEncodingParameters& encoding : parameters.encodings) {
     if (kind == MediaKind::Video && !encoding.scaleResolutionDownBy)
       encoding.scaleResolutionDownBy = 1.0;
@@ -220,14 +255,15 @@ void PeerConnectionCore::setSendParameters(uint32_t id, RtpSendParameters parame
     settle<void>(std::move(done), std::move(allowed));
     return;
   }
-  const bool keyFrame = std::any_of(wishes.begin(), wishes.end(),
-                                    [](const EncodingOptions& wish) { return wish.keyFrame; });
   queueStep(
-      [this, id, keyFrame, parameters = std::move(parameters), done = std::move(done)](Step& step) {
+      [this, id, options, parameters = std::move(parameters), done = std::move(done)](Step& step) {
         lastParameters_.erase(id);
         degradation_[id] = parameters.degradationPreference;
         setEncodings(id, parameters.encodings);
-        if (keyFrame) loop_->media().requestKeyFrame(*this, id);
+        for (size_t i = 0; i < options.encodingOptions.size(); ++i) {
+          if (options.encodingOptions[i].keyFrame)
+            loop_->media().requestKeyFrame(*this, id, parameters.encodings[i].rid.value_or(""));
+        }
         afterCall(loop_->now());
         finish<void>(step, done, ok());
       });

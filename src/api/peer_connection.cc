@@ -316,7 +316,8 @@ Result<RtpTransceiver> addTransceiverFor(const std::shared_ptr<PeerConnectionCor
   }
   Result<std::vector<RtpEncodingParameters>> encodings = api_internal::validateSendEncodings(
       kind, std::move(init.sendEncodings),
-      api_internal::capabilityCodecs(core->configuration(), kind));
+      api_internal::capabilityCodecs(core->configuration(), kind),
+      api_internal::scalabilityOf(core->configuration()));
   if (!encodings) return fail(encodings.error());
   std::vector<std::string> rids;
   for (const RtpEncodingParameters& encoding : *encodings)

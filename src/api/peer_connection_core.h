@@ -178,7 +178,8 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   RtpReceiveParameters receiveParameters(uint32_t transceiver);
   std::vector<RtpEncodingParameters>& encodings(uint32_t transceiver);
   void setEncodings(uint32_t transceiver, std::vector<RtpEncodingParameters> encodings);
-  /// The app's bounds on what a transceiver sends; defaults if it never set any.
+  /// The app's bounds on what a transceiver sends, of the first encoding; defaults if it never set
+  /// any.
   const RtpEncodingParameters& encoding(uint32_t transceiver) {
     return encodings(transceiver).front();
   }

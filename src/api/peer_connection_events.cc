@@ -153,7 +153,9 @@ void PeerConnectionCore::onEvent(jsep::SessionEvent&& event, Step* step) {
             ensureReceiver(e.transceiver, e.kind);
             loop_->media().configureReceiver(*this, e);
           },
-          [&](jsep::KeyFrameRequested& e) { loop_->media().requestKeyFrame(*this, e.transceiver); },
+          [&](jsep::KeyFrameRequested& e) {
+            loop_->media().requestKeyFrame(*this, e.transceiver, e.rid);
+          },
           [&](jsep::TargetBitrate& e) { loop_->media().setTargetBitrate(*this, e); },
       },
       event);

@@ -33,7 +33,7 @@ codec::VideoRotation toRotation(const rtp::VideoOrientationValue& orientation) {
 
 VideoReceivePipe::VideoReceivePipe(std::shared_ptr<codec::VideoDecoderFactory> factory,
                                    std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track,
-                                   std::function<void()> needKeyFrame,
+                                   std::function<void(bool)> needKeyFrame,
                                    std::function<Timestamp()> clock)
     : factory_(std::move(factory)),
       worker_(std::move(worker)),
@@ -106,10 +106,11 @@ void VideoReceivePipe::decodeNext() {
     ++stats_.framesDropped;
     skipToKeyFrame_ = true;  // what follows refers to it
   }
-  needKeyFrame_();
+  needKeyFrame_(true);
 }
 
 void VideoReceivePipe::show(const media::ReceivedFrame& frame) {
+  if (!choose(frame)) return;
   if (track_->wantsEncoded()) {
     codec::EncodedVideoFrame encoded;
     encoded.data = frame.payload;
@@ -123,6 +124,17 @@ void VideoReceivePipe::show(const media::ReceivedFrame& frame) {
   }
   // An app that records compressed pictures only is spared the decoding.
   if (track_->wantsDecoded() || !track_->wantsEncoded()) decode(frame);
+}
+
+bool VideoReceivePipe::choose(const media::ReceivedFrame& frame) {
+  LayerChooser::Verdict verdict;
+  {
+    const std::lock_guard lock(mutex_);
+    verdict = layers_.judge(frame, clock_());
+    stats_.shownSsrc = layers_.ssrc();
+  }
+  if (verdict == LayerChooser::Verdict::NeedsKeyFrame) needKeyFrame_(false);
+  return verdict == LayerChooser::Verdict::Show;
 }
 
 TransformSlot::Held VideoReceivePipe::setTransform(AppTransform transform) {
@@ -144,6 +156,7 @@ Verdict VideoReceivePipe::transform(media::ReceivedFrame& frame) {
   shown.ssrc = frame.ssrc;
   shown.payloadType = frame.payloadType;
   shown.mimeType = "video/" + frame.codecName;
+  shown.rid = frame.rid;
   shown.width = frame.size.width;
   shown.height = frame.size.height;
   std::swap(shown.data, frame.payload);
@@ -228,7 +241,7 @@ void VideoReceivePipe::decode(const media::ReceivedFrame& frame) {
     const std::lock_guard lock(mutex_);
     rendering_.rendered(shown);
   } else if (status != codec::DecodeStatus::NoOutput) {
-    needKeyFrame_();
+    needKeyFrame_(true);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "parley/media/receive_types.h"
 
 #include "api/frame_rate.h"
+#include "api/layer_chooser.h"
 #include "api/render_timing.h"
 #include "api/track_core.h"
 #include "api/transform_slot.h"
@@ -27,6 +28,7 @@ struct DecodeStats {
   Duration totalDecodeTime{};
   std::optional<uint64_t> qpSum;  ///< nothing if the decoder does not tell
   double framesPerSecond = 0;
+  uint32_t shownSsrc = 0;  ///< of the layer that is decoded, if the peer sends simulcast
   RenderTiming::Totals rendering;
   int width = 0;
   int height = 0;
@@ -58,7 +60,7 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
  public:
   VideoReceivePipe(std::shared_ptr<codec::VideoDecoderFactory> factory,
                    std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track,
-                   std::function<void()> needKeyFrame, std::function<Timestamp()> clock);
+                   std::function<void(bool lost)> needKeyFrame, std::function<Timestamp()> clock);
 
   /// The formats that may come, by the codec's name.
   void configure(std::vector<codec::SdpVideoFormat> formats);
@@ -78,12 +80,14 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
   void decode(const media::ReceivedFrame& frame);
   /// The app's transform, if there is one.
   Verdict transform(media::ReceivedFrame& frame);
+  /// Whether the frame is of the layer that is shown.
+  bool choose(const media::ReceivedFrame& frame);
   bool ensureDecoder(const std::string& codecName);
 
   const std::shared_ptr<codec::VideoDecoderFactory> factory_;
   const std::shared_ptr<Worker> worker_;
   const std::shared_ptr<TrackCore> track_;
-  const std::function<void()> needKeyFrame_;
+  const std::function<void(bool lost)> needKeyFrame_;  ///< lost: no other frame is of use
   const std::function<Timestamp()> clock_;
 
   mutable std::mutex mutex_;
@@ -95,6 +99,7 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
   FrameRate decodedRate_;
   RenderTiming rendering_;
   TransformSlot transform_;
+  LayerChooser layers_;
 
   // Used by the worker only.
   std::unique_ptr<codec::VideoDecoder> decoder_;

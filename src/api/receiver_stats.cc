@@ -66,7 +66,14 @@ class ReceiverStatsBuilder {
         addCodecStats(context_, {false, stream.mid, stream.payloadType, stream.kind},
                       transceiver->negotiated.media.receiveCodecs);
     if (!codec.empty()) m["codecId"] = codec;
-    const DecodeStats decoded = pc_.loop().media().decodeStats(pc_, id).value_or(DecodeStats{});
+    DecodeStats decoded = pc_.loop().media().decodeStats(pc_, id).value_or(DecodeStats{});
+    if (!stream.rid.empty()) {
+      m["parleyRid"] = stream.rid;
+      // Of the layers of simulcast one is decoded.
+      if (decoded.shownSsrc != stream.ssrc) decoded = {};
+      decoded.width = stream.frameSize.width;
+      decoded.height = stream.frameSize.height;
+    }
     if (decoded.captured) {
       m["estimatedPlayoutTimestamp"] =
           toMs(*decoded.captured) + (context_.now - decoded.playedAt).seconds() * 1000;

@@ -83,7 +83,9 @@ RtpCapabilities RtpSender::getCapabilities(MediaKind kind) {
   return api_internal::builtinCapabilities(kind);
 }
 RtpCapabilities RtpReceiver::getCapabilities(MediaKind kind) {
-  return api_internal::builtinCapabilities(kind);
+  RtpCapabilities out = api_internal::builtinCapabilities(kind);
+  out.scalability.clear();  // a receiver takes whatever comes
+  return out;
 }
 
 namespace {
@@ -156,12 +158,20 @@ Result<void> RtpReceiver::setReader(FrameReader reader) {
   return transformReceived(*core_, transceiver_, {{}, std::move(reader)});
 }
 
-Result<void> RtpSender::generateKeyFrame() {
+Result<void> RtpSender::generateKeyFrame(const std::vector<std::string>& rids) {
   const LoopCore::Lock lock(core_->loop());
   const Result<MediaKind> kind = liveKind(*core_, transceiver_);
   if (!kind) return fail(kind.error());
   if (*kind != MediaKind::Video) return fail(ErrorCode::InvalidState, "sound has no key frames");
-  core_->loop().media().requestKeyFrame(*core_, transceiver_);
+  const auto& encodings = core_->encodings(transceiver_);
+  for (const std::string& rid : rids) {
+    if (std::none_of(encodings.begin(), encodings.end(),
+                     [&](const auto& e) { return e.rid == rid; }))
+      return fail(ErrorCode::NotFound, "the sender has no encoding with the rid \"" + rid + "\"");
+  }
+  if (rids.empty()) core_->loop().media().requestKeyFrame(*core_, transceiver_);
+  for (const std::string& rid : rids)
+    core_->loop().media().requestKeyFrame(*core_, transceiver_, rid);
   core_->loop().wake();
   return ok();
 }

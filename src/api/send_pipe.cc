@@ -29,7 +29,8 @@ bool VideoSendPipe::configure(Settings settings) {
   const std::lock_guard lock(mutex_);
   const bool wasPaused = isPaused();
   const bool sameEncoder = settings.format.name == settings_.format.name &&
-                           settings.format.parameters == settings_.format.parameters;
+                           settings.format.parameters == settings_.format.parameters &&
+                           settings.scalability == settings_.scalability;
   if (!sameEncoder) settingsChanged_ = true;
   settings.screenContent = settings_.screenContent;
   settings_ = std::move(settings);
@@ -56,6 +57,11 @@ bool VideoSendPipe::setTargetRate(DataRate rate) {
   return endsPause(wasPaused);
 }
 
+void VideoSendPipe::setStarved(bool starved) {
+  const std::lock_guard lock(mutex_);
+  starved_ = starved;
+}
+
 bool VideoSendPipe::requestKeyFrame() {
   const std::lock_guard lock(mutex_);
   keyFrameWanted_ = true;
@@ -79,6 +85,8 @@ EncodeStats VideoSendPipe::stats() const {
 }
 
 void VideoSendPipe::countEncoded(const codec::EncodedVideoFrame& frame) {
+  const auto* vp9 = std::get_if<codec::Vp9Info>(&frame.info);
+  if (vp9 && !vp9->endOfPicture) return;  // counted with its largest layer
   ++stats_.framesEncoded;
   if (frame.keyFrame) ++stats_.keyFramesEncoded;
   if (frame.qp >= 0) stats_.qpSum = stats_.qpSum.value_or(0) + static_cast<uint64_t>(frame.qp);
@@ -92,7 +100,13 @@ void VideoSendPipe::onVideo(const codec::VideoFrame& frame) {
   {
     const std::lock_guard lock(mutex_);
     ++stats_.framesIn;
-    if (isPaused()) return;
+    if (isPaused()) {
+      if (starved_ && settings_.active) {
+        limitations_.begin(clock_());
+        limitations_.overRate(clock_());
+      }
+      return;
+    }
     if (settings_.maxFramerate && tookAny_) {
       // A tenth of tolerance, so that a 30 fps camera with jitter stays at 30 when 30 is the cap.
       const double least = 0.9 / std::max(*settings_.maxFramerate, 0.001);
@@ -120,6 +134,7 @@ void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame,
   std::unique_ptr<codec::EncodedVideoFrame> transformed;
   {
     const std::lock_guard lock(mutex_);
+    if (frame.encodingIndex != settings_.index) return;  // another layer's
     ++stats_.framesIn;
     if (isPaused()) return;
     // The payload type says what the receiver feeds to its decoder.
@@ -140,7 +155,7 @@ void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame,
   }
 }
 
-TransformSlot::Held VideoSendPipe::setTransform(AppTransform transform) {
+TransformSlot::Held VideoSendPipe::setTransform(TransformSlot::Held transform) {
   const std::lock_guard lock(mutex_);
   return transform_.exchange(std::move(transform));
 }
@@ -155,6 +170,7 @@ void VideoSendPipe::emit(codec::EncodedVideoFrame& frame) {
       shown.ssrc = settings_.ssrc;
       shown.payloadType = settings_.payloadType;
       shown.mimeType = "video/" + settings_.format.name;
+      shown.rid = settings_.rid;
     }
   }
   if (transform) {
@@ -239,6 +255,9 @@ void VideoSendPipe::encode(const codec::VideoFrame& source, const Settings& sett
     config.screenContent = settings.screenContent;
     config.startBitrate = rate;
     config.maxBitrate = settings.maxBitrate.value_or(DataRate::kbps(8000));
+    config.temporalLayers = settings.scalability.temporalLayers;
+    config.spatialLayers = settings.scalability.spatialLayers;
+    config.keyOnly = settings.scalability.keyOnly;
     auto created = factory_->create(settings.format, config);
     if (!created) return;
     encoder_ = *std::move(created);

@@ -50,6 +50,9 @@ class VideoSendPipe final : public FrameConsumer,
     bool screenContent = false;  ///< the track's, not the app's
     uint32_t ssrc = 0;           ///< for the app's transform, as is the next
     uint8_t payloadType = 0;
+    std::string rid;    ///< of a layer of simulcast
+    uint8_t index = 0;  ///< among the sender's encodings
+    codec::ScalabilityMode scalability;
   };
 
   VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory, std::shared_ptr<Worker> worker,
@@ -59,11 +62,13 @@ class VideoSendPipe final : public FrameConsumer,
   bool configure(Settings settings);
   /// Zero, as before the first call, pauses: nothing is encoded. True if that ends a pause.
   bool setTargetRate(DataRate rate);
+  /// Whether it is paused because the rate is given to smaller layers of the same picture.
+  void setStarved(bool starved);
   /// The next picture will be a key frame, as it is after every pause. False while it is paused.
   bool requestKeyFrame();
   /// Runs on what the encoder gives; empty = none. Gives the former
   /// one, to be destroyed without any lock.
-  [[nodiscard]] TransformSlot::Held setTransform(AppTransform transform);
+  [[nodiscard]] TransformSlot::Held setTransform(TransformSlot::Held transform);
   /// No frame leaves after it returns, except one being encoded right now.
   void stop();
   EncodeStats stats() const;
@@ -99,6 +104,7 @@ class VideoSendPipe final : public FrameConsumer,
   bool settingsChanged_ = false;
   DataRate rate_;
   bool keyFrameWanted_ = true;
+  bool starved_ = false;
   bool stopped_ = false;
   std::deque<codec::VideoFrame> pending_;
   Timestamp lastTaken_;

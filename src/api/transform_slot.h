@@ -27,6 +27,9 @@ class TransformSlot {
         transform_,
         transform ? std::make_shared<const AppTransform>(std::move(transform)) : nullptr);
   }
+  [[nodiscard]] Held exchange(Held transform) {
+    return std::exchange(transform_, std::move(transform));
+  }
   Held get() const { return transform_; }
 
  private:

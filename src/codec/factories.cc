@@ -46,7 +46,10 @@ std::optional<VpxKind> vpxKind(const SdpVideoFormat& format) {
 std::vector<SdpVideoFormat> videoFormats() {
 #ifdef PARLEY_WITH_VPX
   return {{"VP8", {}, {"L1T1", "L1T2", "L1T3"}},
-          {"VP9", {{"profile-id", "0"}}, {"L1T1", "L1T2", "L1T3"}}};
+          {"VP9",
+           {{"profile-id", "0"}},
+           {"L1T1", "L1T2", "L1T3", "L2T1", "L2T2", "L2T3", "L3T1", "L3T2", "L3T3", "L2T1_KEY",
+            "L2T2_KEY", "L2T3_KEY", "L3T1_KEY", "L3T2_KEY", "L3T3_KEY"}}};
 #else
   return {};
 #endif

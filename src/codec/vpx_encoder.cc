@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <vpx/vp8cx.h>
 #include <vpx/vpx_encoder.h>
@@ -15,6 +16,9 @@ namespace {
 
 constexpr int kMaxSide = 16383;
 constexpr size_t kMaxPending = 8;
+// Of VP9E_SET_SVC_INTER_LAYER_PRED; vp8cx.h names them in words only.
+constexpr unsigned kPredicted = 0;
+constexpr unsigned kPredictedInKeyFrames = 2;
 
 /// One step of a temporal layer pattern for VP8.
 struct LayerStep {
@@ -54,6 +58,8 @@ class Encoder final : public VideoEncoder {
       return fail(ErrorCode::Range, "the picture size must be within 1..16383");
     if (settings.temporalLayers < 1 || settings.temporalLayers > 3)
       return fail(ErrorCode::Range, "1 to 3 temporal layers are possible");
+    if (settings.spatialLayers < 1 || settings.spatialLayers > (kind_ == VpxKind::Vp9 ? 3 : 1))
+      return fail(ErrorCode::Range, "1 to 3 spatial layers are possible in VP9, 1 in VP8");
     if (!(settings.maxFramerate > 0 && settings.maxFramerate <= 240))
       return fail(ErrorCode::Range, "the frame rate must be within 0..240");
     settings_ = settings;
@@ -64,7 +70,7 @@ class Encoder final : public VideoEncoder {
 
   Result<void> encode(const VideoFrame& frame, bool keyFrame) override {
     if (!frame.buffer) return fail(ErrorCode::Type, "the frame has no picture");
-    if (pending_.full())
+    if (kMaxPending - pending_.size() < static_cast<size_t>(settings_.spatialLayers))
       return fail(ErrorCode::ResourceExhausted, "poll() the earlier frames first");
     if (frame.width() != settings_.width || frame.height() != settings_.height) {
       if (frame.width() > kMaxSide || frame.height() > kMaxSide)
@@ -114,7 +120,7 @@ class Encoder final : public VideoEncoder {
         static_cast<unsigned>(pixels > 640 * 480 ? std::clamp(settings_.threads, 1, 4) : 1);
     config_.g_lag_in_frames = 0;
     // Layers above the base may be dropped on the way, so no frame may lean on their entropy state.
-    config_.g_error_resilient = settings_.temporalLayers > 1 ? VPX_ERROR_RESILIENT_DEFAULT : 0;
+    config_.g_error_resilient = isLayered() ? VPX_ERROR_RESILIENT_DEFAULT : 0;
     config_.kf_mode = VPX_KF_DISABLED;  // key frames come when asked for
     config_.rc_end_usage = VPX_CBR;
     config_.rc_min_quantizer = kind_ == VpxKind::Vp8 ? 2 : 8;
@@ -161,19 +167,53 @@ class Encoder final : public VideoEncoder {
     vpx_codec_control(
         &context_, VP9E_SET_TUNE_CONTENT,
         static_cast<int>(settings_.screenContent ? VP9E_CONTENT_SCREEN : VP9E_CONTENT_DEFAULT));
-    if (settings_.temporalLayers > 1) {
+    if (isLayered()) {
       vpx_codec_control(&context_, VP9E_SET_SVC, 1);
-      vpx_svc_extra_cfg_t svc{};
-      svc.max_quantizers[0] = static_cast<int>(config_.rc_max_quantizer);
-      svc.min_quantizers[0] = static_cast<int>(config_.rc_min_quantizer);
-      svc.scaling_factor_num[0] = 1;
-      svc.scaling_factor_den[0] = 1;
-      for (int i = 0; i < settings_.temporalLayers; ++i) {
-        svc.max_quantizers[i] = static_cast<int>(config_.rc_max_quantizer);
-        svc.min_quantizers[i] = static_cast<int>(config_.rc_min_quantizer);
-      }
-      vpx_codec_control(&context_, VP9E_SET_SVC_PARAMETERS, &svc);
+      applyLayerControls();
     }
+  }
+
+  bool isLayered() const { return settings_.temporalLayers > 1 || settings_.spatialLayers > 1; }
+
+  /// Of spatial layer `i`: the picture's size is divided by it.
+  int divisorOf(int i) const { return 1 << (settings_.spatialLayers - 1 - i); }
+
+  /// One side of the pictures of spatial layer `i`: libvpx makes smaller ones even.
+  int sideOf(int i, int side) const {
+    const int divisor = divisorOf(i);
+    return divisor == 1 ? side : (side / divisor + 1) & ~1;
+  }
+
+  void applyLayerControls() {
+    const int pixels = settings_.width * settings_.height;
+    vpx_svc_extra_cfg_t svc{};
+    for (int i = 0; i < settings_.spatialLayers * settings_.temporalLayers; ++i) {
+      svc.max_quantizers[i] = static_cast<int>(config_.rc_max_quantizer);
+      svc.min_quantizers[i] = static_cast<int>(config_.rc_min_quantizer);
+    }
+    for (int i = 0; i < settings_.spatialLayers; ++i) {
+      svc.scaling_factor_num[i] = 1;
+      svc.scaling_factor_den[i] = divisorOf(i);
+      svc.speed_per_layer[i] =
+          settings_.speed > 0 ? std::min(settings_.speed, 9) : (pixels <= 352 * 288 ? 7 : 8);
+    }
+    vpx_codec_control(&context_, VP9E_SET_SVC_PARAMETERS, &svc);
+    if (settings_.spatialLayers == 1) return;
+    vpx_codec_control(&context_, VP9E_SET_SVC_INTER_LAYER_PRED,
+                      settings_.keyOnly ? kPredictedInKeyFrames : kPredicted);
+    // A picture is dropped as a whole: receivers of all layers then miss the same ones.
+    vpx_svc_frame_drop_t drop{};
+    drop.framedrop_mode = FULL_SUPERFRAME_DROP;
+    drop.max_consec_drop = 1000;
+    for (int& threshold : drop.framedrop_thresh)
+      threshold = static_cast<int>(config_.rc_dropframe_thresh);
+    vpx_codec_control(&context_, VP9E_SET_SVC_FRAME_DROP_LAYER, &drop);
+    vpx_codec_priv_output_cx_pkt_cb_pair_t output{};
+    output.output_cx_pkt = [](vpx_codec_cx_pkt_t* packet, void* self) {
+      static_cast<Encoder*>(self)->takeLayer(*packet);
+    };
+    output.user_priv = this;
+    vpx_codec_control(&context_, VP9E_REGISTER_CX_CALLBACK, static_cast<void*>(&output));
   }
 
   /// A key frame may take half of the buffer's optimal level: 300 ms worth of rate, in percent of
@@ -188,25 +228,37 @@ class Encoder final : public VideoEncoder {
     config_.rc_target_bitrate = kbps;
     const auto layers = static_cast<unsigned>(settings_.temporalLayers);
     config_.ts_number_layers = layers;
-    config_.ss_number_layers = 1;
-    if (layers == 1) return;
-    config_.ts_periodicity = layers == 2 ? 2 : 4;
+    const auto spatial = static_cast<unsigned>(settings_.spatialLayers);
+    config_.ss_number_layers = spatial;
+    if (!isLayered()) return;
+    config_.ts_periodicity = layers == 1 ? 1 : layers == 2 ? 2 : 4;
     static constexpr unsigned kTwo[] = {0, 1};
     static constexpr unsigned kThree[] = {0, 2, 1, 2};
-    for (unsigned i = 0; i < config_.ts_periodicity; ++i)
+    for (unsigned i = 0; layers > 1 && i < config_.ts_periodicity; ++i)
       config_.ts_layer_id[i] = layers == 2 ? kTwo[i] : kThree[i];
+    // Four times the pixels of a layer that builds on the one below: somewhat less than three times
+    // the bits.
+    static constexpr double kSpatial[3][3] = {{1.0}, {0.27, 0.73}, {0.09, 0.25, 0.66}};
     // Cumulative shares: 60 % for the base of two; 40 % and 60 % for the lower ones of three.
-    const double shares[3] = {layers == 2 ? 0.6 : 0.4, layers == 2 ? 1.0 : 0.6, 1.0};
-    for (unsigned i = 0; i < layers; ++i) {
-      config_.ts_rate_decimator[i] = 1u << (layers - 1 - i);
-      const auto rate = static_cast<unsigned>(kbps * shares[i]);
-      config_.ts_target_bitrate[i] = std::max(1u, rate);
-      config_.layer_target_bitrate[i] = std::max(1u, rate);
+    static constexpr double kTemporal[3][3] = {{1.0}, {0.6, 1.0}, {0.4, 0.6, 1.0}};
+    for (unsigned s = 0; s < spatial; ++s) {
+      const double share = kbps * kSpatial[spatial - 1][s];
+      config_.ss_target_bitrate[s] = std::max(1u, static_cast<unsigned>(share));
+      for (unsigned t = 0; t < layers; ++t) {
+        config_.layer_target_bitrate[s * layers + t] =
+            std::max(1u, static_cast<unsigned>(share * kTemporal[layers - 1][t]));
+      }
     }
-    config_.ss_target_bitrate[0] = kbps;
-    if (kind_ == VpxKind::Vp9)
-      config_.temporal_layering_mode =
-          layers == 2 ? VP9E_TEMPORAL_LAYERING_MODE_0101 : VP9E_TEMPORAL_LAYERING_MODE_0212;
+    for (unsigned t = 0; t < layers; ++t) {
+      config_.ts_rate_decimator[t] = 1u << (layers - 1 - t);
+      config_.ts_target_bitrate[t] =
+          std::max(1u, static_cast<unsigned>(kbps * kTemporal[layers - 1][t]));
+    }
+    if (kind_ == VpxKind::Vp9) {
+      config_.temporal_layering_mode = layers == 1   ? VP9E_TEMPORAL_LAYERING_MODE_NOLAYERING
+                                       : layers == 2 ? VP9E_TEMPORAL_LAYERING_MODE_0101
+                                                     : VP9E_TEMPORAL_LAYERING_MODE_0212;
+    }
   }
 
   void applyRates() {
@@ -250,7 +302,11 @@ class Encoder final : public VideoEncoder {
       return fail(ErrorCode::Operation, "libvpx could not encode the picture");
     }
     firstFrame_ = false;
-    collect(frame, step);
+    if (settings_.spatialLayers > 1) {
+      collectLayers(frame);
+    } else {
+      collect(frame, step);
+    }
     return ok();
   }
 
@@ -271,12 +327,7 @@ class Encoder final : public VideoEncoder {
       return;
     }
     out.keyFrame = key;
-    out.rtpTimestamp = videoRtpTimestamp(frame.capture);
-    out.capture = frame.capture;
-    out.width = settings_.width;
-    out.height = settings_.height;
-    out.rotation = frame.rotation;
-    out.temporalLayers = static_cast<uint8_t>(settings_.temporalLayers);
+    describe(out, frame);
     vpx_codec_control(&context_, VP8E_GET_LAST_QUANTIZER, &out.qp);
     if (kind_ == VpxKind::Vp8) {
       Vp8Info info;
@@ -293,16 +344,75 @@ class Encoder final : public VideoEncoder {
     pending_.push(std::move(out));
   }
 
+  void describe(EncodedVideoFrame& out, const VideoFrame& frame) const {
+    out.rtpTimestamp = videoRtpTimestamp(frame.capture);
+    out.capture = frame.capture;
+    out.width = settings_.width;
+    out.height = settings_.height;
+    out.rotation = frame.rotation;
+    out.temporalLayers = static_cast<uint8_t>(settings_.temporalLayers);
+  }
+
+  /// Called by libvpx for each spatial layer, from within vpx_codec_encode.
+  void takeLayer(const vpx_codec_cx_pkt_t& packet) {
+    if (packet.kind != VPX_CODEC_CX_FRAME_PKT || packet.data.frame.sz == 0) return;
+    vpx_svc_layer_id_t id{};
+    vpx_codec_control(&context_, VP9E_GET_SVC_LAYER_ID, &id);
+    EncodedVideoFrame& out = layers_.emplace_back();
+    const auto* bytes = static_cast<const uint8_t*>(packet.data.frame.buf);
+    out.data.assign(bytes, bytes + packet.data.frame.sz);
+    out.keyFrame = (packet.data.frame.flags & VPX_FRAME_IS_KEY) != 0;
+    out.spatialId = static_cast<uint8_t>(id.spatial_layer_id);
+    out.temporalId = static_cast<uint8_t>(id.temporal_layer_id);
+  }
+
+  void collectLayers(const VideoFrame& frame) {
+    if (layers_.empty()) return;  // dropped
+    // Only the lowest layer of a key picture is a key frame to libvpx; the others build on it.
+    const bool key = layers_.front().keyFrame;
+    if (key) step_ = 0;
+    int qp = -1;
+    vpx_codec_control(&context_, VP8E_GET_LAST_QUANTIZER, &qp);
+    for (EncodedVideoFrame& out : layers_) {
+      describe(out, frame);
+      out.width = sideOf(out.spatialId, settings_.width);
+      out.height = sideOf(out.spatialId, settings_.height);
+      out.keyFrame = key;
+      out.qp = qp;
+      Vp9Info info;
+      info.spatialLayers = static_cast<uint8_t>(settings_.spatialLayers);
+      info.interPicturePredicted = !key;
+      info.interLayerPredicted = out.spatialId > 0 && (key || !settings_.keyOnly);
+      info.switchingPoint = key ? false : isSwitchingPoint(out.temporalId);
+      if (key) out.temporalId = 0;
+      info.endOfPicture = &out == &layers_.back();
+      for (int i = 0; key && i < settings_.spatialLayers; ++i) {
+        info.layerSizes[static_cast<size_t>(i)] = {
+            static_cast<uint16_t>(sideOf(i, settings_.width)),
+            static_cast<uint16_t>(sideOf(i, settings_.height))};
+      }
+      out.info = info;
+      pending_.push(std::move(out));
+    }
+    layers_.clear();
+    ++step_;
+  }
+
+  /// In 0101 and 0212 every enhancement picture refers at most to the base picture before it,
+  /// except the last of four, which may refer to the middle layer.
+  bool isSwitchingPoint(uint8_t temporalId) const {
+    return temporalId > 0 && (settings_.temporalLayers == 2 || step_ % 4 != 3);
+  }
+
   Vp9Info vp9Info(EncodedVideoFrame& out, bool key) {
     Vp9Info info;
     info.interPicturePredicted = !key;
     if (settings_.temporalLayers > 1) {
+      if (key) step_ = 0;
       vpx_svc_layer_id_t id{};
       vpx_codec_control(&context_, VP9E_GET_SVC_LAYER_ID, &id);
       out.temporalId = static_cast<uint8_t>(key ? 0 : id.temporal_layer_id);
-      // In 0101 and 0212 every enhancement picture refers at most to the base picture before it,
-      // except the last of four, which may refer to the middle layer.
-      info.switchingPoint = out.temporalId > 0 && (settings_.temporalLayers == 2 || step_ % 4 != 3);
+      info.switchingPoint = isSwitchingPoint(out.temporalId);
     }
     return info;
   }
@@ -325,6 +435,7 @@ class Encoder final : public VideoEncoder {
   unsigned step_ = 0;
   RingQueue<EncodedVideoFrame> pending_;
   Bytes spare_;
+  std::vector<EncodedVideoFrame> layers_;  ///< of the picture being encoded
 };
 
 }  // namespace

@@ -215,7 +215,7 @@ void Applier::remoteDataSection(const sdp::MediaDescription& section, size_t i) 
 /// webrtc-pc section 4.4.1.5, "proposed send encodings": a peer that offers to receive simulcast
 /// decides the layers, unless the sender has layers or a section already.
 void Applier::adoptProposedRids(TransceiverState& t, const sdp::MediaDescription& section) {
-  if (!s_.sendSimulcast || !section.simulcast || section.simulcast->recv.size() < 2) return;
+  if (!section.simulcast || section.simulcast->recv.size() < 2) return;
   const bool negotiatedBefore = t.beforeOffer && t.beforeOffer->mLineIndex;
   if (negotiatedBefore || t.sender.encodings.size() != 1 || !t.sender.encodings.front().rid.empty())
     return;
@@ -224,7 +224,7 @@ void Applier::adoptProposedRids(TransceiverState& t, const sdp::MediaDescription
     const std::string& id = alternatives.front().id;
     const bool declared = std::any_of(section.rids.begin(), section.rids.end(),
                                       [&](const sdp::Rid& r) { return !r.send && r.id == id; });
-    if (declared) encodings.push_back(Encoding{id, 0, 0});
+    if (declared && encodings.size() < kMaxSimulcastLayers) encodings.push_back({id, 0, 0});
   }
   if (encodings.size() < 2) return;
   encodings.front().ssrc = t.sender.encodings.front().ssrc;

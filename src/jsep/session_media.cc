@@ -5,52 +5,10 @@
 
 #include "parley/jsep/session.h"
 
+#include "jsep/media_mapping.h"
+
 namespace parley::jsep {
 namespace {
-
-MediaKind kindOf(const TransceiverState& transceiver) {
-  return transceiver.kind == sdp::MediaKind::Audio ? MediaKind::Audio : MediaKind::Video;
-}
-
-const sdp::CodecParams* primaryCodec(const std::vector<sdp::CodecParams>& codecs) {
-  const auto it =
-      std::find_if(codecs.begin(), codecs.end(), [](const auto& c) { return !c.isAuxiliary(); });
-  return it == codecs.end() ? nullptr : &*it;
-}
-
-/// The application's choice if it is negotiated, else the first.
-const sdp::CodecParams* chosenCodec(const std::vector<sdp::CodecParams>& codecs,
-                                    const std::optional<sdp::CodecParams>& choice) {
-  const auto it = std::find_if(codecs.begin(), codecs.end(), [&](const auto& c) {
-    return choice && !c.isAuxiliary() && sdp::sameFormat(c, *choice);
-  });
-  return it == codecs.end() ? primaryCodec(codecs) : &*it;
-}
-
-std::optional<uint8_t> rtxOf(const std::vector<sdp::CodecParams>& codecs, uint8_t payloadType) {
-  for (const sdp::CodecParams& codec : codecs) {
-    if (codec.is("rtx") && codec.associatedPayloadType() == payloadType) return codec.payloadType;
-  }
-  return std::nullopt;
-}
-
-rtp::ExtensionMap extensionsOf(const MediaSettings& settings, bool sending) {
-  rtp::ExtensionMap out;
-  for (const NegotiatedExtension& extension : settings.extensions) {
-    const bool used = sending ? extension.send : extension.receive;
-    if (used && extension.id <= 255) out.add(extension.uri, static_cast<uint8_t>(extension.id));
-  }
-  return out;
-}
-
-/// Telephone events of one clock rate with the sound: they share its time line (RFC 4733 section
-/// 2.1).
-std::optional<uint8_t> eventsOf(const std::vector<sdp::CodecParams>& codecs, uint32_t clockRate) {
-  for (const sdp::CodecParams& codec : codecs) {
-    if (codec.is("telephone-event") && codec.clockRate == clockRate) return codec.payloadType;
-  }
-  return std::nullopt;
-}
 
 bool usesTransportCc(const MediaSettings& settings) {
   return extensionsOf(settings, false).has(rtp::ExtensionKind::TransportSequenceNumber) &&
@@ -109,68 +67,6 @@ void Session::updateRtpConfig(const MediaSettings& settings, Timestamp now) {
   rtp_->reconfigure(rtpConfig_, now);
 }
 
-void Session::applySender(const TransceiverState& transceiver, Sender& sender, Timestamp now) {
-  const MediaSettings& settings = sender.settings;
-  const sdp::CodecParams* codec =
-      settings.send ? chosenCodec(settings.sendCodecs, sender.codec) : nullptr;
-  SenderConfigured event{transceiver.id.value, kindOf(transceiver), {}};
-  if (codec) event.codec = *codec;
-
-  if (!codec && !sender.stream) {
-    events_.push(std::move(event));
-    return;
-  }
-  media::SendStreamConfig config;
-  if (sender.stream) config = *rtp_->sendStream(*sender.stream);
-  config.active = codec != nullptr;
-  if (codec) {
-    const Encoding& encoding = transceiver.sender.encodings.front();
-    config.kind = event.kind;
-    config.mid = settings.mid;
-    config.rid = settings.sendRids.empty() ? std::string{} : encoding.rid;
-    config.ssrc = encoding.ssrc;
-    config.payloadType = codec->payloadType;
-    config.rtxPayloadType = rtxOf(settings.sendCodecs, codec->payloadType);
-    if (config.rtxPayloadType) config.rtxSsrc = encoding.rtxSsrc;
-    config.eventPayloadType = event.kind == MediaKind::Audio
-                                  ? eventsOf(settings.sendCodecs, codec->clockRate)
-                                  : std::nullopt;
-    config.codec = codec->name;
-    config.clockRate = static_cast<int>(codec->clockRate);
-    config.payloadFormat.h264PacketizationMode =
-        static_cast<int>(codec->fmtpNumber("packetization-mode").value_or(0));
-    config.extensions = extensionsOf(settings, true);
-    config.nack = codec->hasFeedback("nack");
-    if (event.kind == MediaKind::Audio) {
-      config.minBitrate = DataRate::kbps(16);
-      config.maxBitrate = DataRate::kbps(64);
-    } else {
-      config.maxBitrate = rtpConfig_.rates.max;
-    }
-  }
-  if (settings.maxSendBitrate) {
-    config.maxBitrate =
-        std::min(config.maxBitrate, DataRate::bps(static_cast<int64_t>(*settings.maxSendBitrate)));
-  }
-  const SenderTuning& tuning = sender.tuning;
-  if (tuning.maxBitrate) config.maxBitrate = std::min(config.maxBitrate, *tuning.maxBitrate);
-  // A call that stutters is worse than one that blurs.
-  config.priority = tuning.priority * (event.kind == MediaKind::Audio ? 2 : 1);
-  config.dscp = media::dscpOf(event.kind, tuning.networkPriority);
-  config.minBitrate = std::min(config.minBitrate, config.maxBitrate);
-  if (sender.stream) {
-    if (!rtp_->updateSendStream(*sender.stream, config, now)) event.codec.reset();
-  } else {
-    Result<media::SendStreamId> added = rtp_->addSendStream(config, now);
-    if (added) {
-      sender.stream = *added;
-    } else {
-      event.codec.reset();  // no payload format for it: nothing can be sent
-    }
-  }
-  events_.push(std::move(event));
-}
-
 void Session::applyReceiver(const TransceiverState& transceiver, const MediaSettings& settings,
                             Timestamp now) {
   ReceiverConfigured event{transceiver.id.value, kindOf(transceiver), {}, settings.receive};
@@ -218,7 +114,8 @@ void Session::removeMedia(const std::vector<TransceiverId>& transceivers, Timest
   for (TransceiverId id : transceivers) {
     const auto it = senders_.find(id.value);
     if (it != senders_.end()) {
-      if (it->second.stream) rtp_->removeSendStream(*it->second.stream, now);
+      for (const Sender::Stream& stream : it->second.streams)
+        rtp_->removeSendStream(stream.id, now);
       senders_.erase(it);
     }
     if (rtp_) rtp_->removeReceiver(media::ReceiverId(id.value), now);
@@ -256,56 +153,9 @@ void Session::receiveStats(std::vector<media::InboundStats>& out) const {
   }
 }
 
-void Session::tuneSender(uint32_t id, const SenderTuning& tuning, Timestamp now) {
-  now = clock_.clamp(now);
-  Sender& sender = senders_[id];
-  if (sender.tuning == tuning) return;
-  sender.tuning = tuning;
-  const TransceiverState* transceiver = state_.find(TransceiverId(id));
-  if (transceiver && sender.stream) applySender(*transceiver, sender, now);
-}
-
-void Session::setSendCodec(uint32_t id, std::optional<sdp::CodecParams> codec, Timestamp now) {
-  now = clock_.clamp(now);
-  Sender& sender = senders_[id];
-  if (sender.codec == codec) return;
-  sender.codec = std::move(codec);
-  const TransceiverState* transceiver = state_.find(TransceiverId(id));
-  if (transceiver && sender.stream) applySender(*transceiver, sender, now);
-}
-
 void Session::setMinimumPlayoutDelay(uint32_t transceiver, Duration delay) {
   playoutDelays_[transceiver] = delay;
   if (rtp_) rtp_->setMinimumPlayoutDelay(media::ReceiverId(transceiver), delay);
-}
-
-std::optional<media::SendStreamId> Session::sendStream(uint32_t transceiver) const {
-  const auto it = senders_.find(transceiver);
-  return it == senders_.end() ? std::nullopt : it->second.stream;
-}
-
-std::optional<uint32_t> Session::transceiverOf(media::SendStreamId stream) const {
-  for (const auto& [id, sender] : senders_) {
-    if (sender.stream == stream) return id;
-  }
-  return std::nullopt;
-}
-
-void Session::sendVideo(uint32_t transceiver, const codec::EncodedVideoFrame& frame,
-                        Timestamp now) {
-  now = clock_.clamp(now);
-  const auto stream = sendStream(transceiver);
-  // A refused frame is counted in the stream's statistics and leads to a KeyFrameRequested.
-  if (stream && !closed_) (void)rtp_->sendVideo(*stream, frame, now);
-  pumpMedia(now);
-}
-
-void Session::sendAudio(uint32_t transceiver, const codec::EncodedAudioFrame& frame,
-                        Timestamp now) {
-  now = clock_.clamp(now);
-  const auto stream = sendStream(transceiver);
-  if (stream && !closed_) (void)rtp_->sendAudio(*stream, frame, now);
-  pumpMedia(now);
 }
 
 bool Session::canSendTone(uint32_t transceiver) const {
@@ -363,10 +213,12 @@ Timestamp Session::mediaDeadline() const {
 
 void Session::onRtpEvent(const media::RtpEvent& event) {
   if (const auto* key = std::get_if<media::KeyFrameRequested>(&event)) {
-    if (const auto id = transceiverOf(key->stream)) events_.push(KeyFrameRequested{*id});
+    if (auto of = encodingOf(key->stream))
+      events_.push(KeyFrameRequested{of->transceiver, std::move(of->rid)});
   } else if (const auto* target = std::get_if<media::TargetBitrateChanged>(&event)) {
-    if (const auto id = transceiverOf(target->stream)) {
-      events_.push(TargetBitrate{*id, target->rate, target->lossFraction});
+    if (auto of = encodingOf(target->stream)) {
+      events_.push(
+          TargetBitrate{of->transceiver, target->rate, target->lossFraction, std::move(of->rid)});
     }
   } else if (const auto* source = std::get_if<media::SourceEvent>(&event)) {
     if (source->kind == media::SourceEvent::Kind::Ended) {

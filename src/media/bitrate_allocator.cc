@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "media/simulcast_rates.h"
+
 namespace parley::media {
 namespace {
 
@@ -26,6 +28,7 @@ void distribute(DataRate& left, std::span<BitrateDemand> demands, bool audio) {
 }  // namespace
 
 void allocateBitrate(DataRate total, std::span<BitrateDemand> demands) {
+  joinLayers(demands);
   DataRate left = total;
   bool anyVideo = false;
   for (const bool audio : {true, false}) {
@@ -42,6 +45,7 @@ void allocateBitrate(DataRate total, std::span<BitrateDemand> demands) {
     if (audio) distribute(left, demands, true);
   }
   distribute(left, demands, false);
+  spreadOverLayers(demands);
 }
 
 }  // namespace parley::media

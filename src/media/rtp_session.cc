@@ -211,8 +211,10 @@ void RtpSession::Impl::describeStreams(Timestamp now) {
   for (const auto& stream : streams_) {
     const SendStreamConfig& c = stream->config();
     if (!c.active) continue;
-    streams.minTotal = streams.minTotal + c.minBitrate;
-    streams.maxTotal = streams.maxTotal + c.maxBitrate;
+    const BitrateDemand demand = demandOf(*stream);
+    // Higher layers of simulcast need not be sent at all.
+    if (!c.layer) streams.minTotal = streams.minTotal + demand.min;
+    streams.maxTotal = streams.maxTotal + demand.max;
     streams.probeWhenApplicationLimited |= c.kind == MediaKind::Video;
   }
   applyUpdate(controller_->onStreamsConfig(streams), now);
@@ -230,16 +232,7 @@ void RtpSession::Impl::applyUpdate(const congestion::ControlUpdate& update, Time
 
 void RtpSession::Impl::allocate() {
   demands_.clear();
-  for (const auto& stream : streams_) {
-    const SendStreamConfig& c = stream->config();
-    BitrateDemand demand;
-    demand.min = c.minBitrate;
-    demand.max = std::max(c.minBitrate, c.maxBitrate);
-    demand.priority = c.priority > 0 ? c.priority : 1;
-    demand.audio = c.kind == MediaKind::Audio;
-    demand.active = c.active;
-    demands_.push_back(demand);
-  }
+  for (const auto& stream : streams_) demands_.push_back(demandOf(*stream));
   allocateBitrate(target_.target, demands_);
   for (size_t i = 0; i < streams_.size(); ++i) {
     SendStream& stream = *streams_[i];
@@ -276,7 +269,10 @@ Result<void> RtpSession::Impl::sendVideo(SendStreamId id, const codec::EncodedVi
     stream->skipToKeyFrame();
     return fail(ErrorCode::InvalidState, "the transport is not connected");
   }
+  const int width = stream->stats().frameWidth;
   const auto accepted = stream->sendVideo(frame, pacer_, now);
+  // How much the layers of simulcast can use follows from the sizes of their pictures.
+  if (stream->config().layer && width != stream->stats().frameWidth) describeStreams(now);
   settle(now);
   return refuse(*stream, accepted, now);
 }

@@ -64,6 +64,7 @@ class RtpSession::Impl {
   void applyUpdate(const congestion::ControlUpdate& update, Timestamp now);
   void allocate();
   void describeStreams(Timestamp now);
+  BitrateDemand demandOf(const SendStream& stream) const;
   void updateReporting(Timestamp now);
   bool receivesVideo() const;
   Result<void> refuse(SendStream& stream, SendStream::Accepted accepted, Timestamp now);

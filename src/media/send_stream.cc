@@ -89,7 +89,9 @@ void SendStream::addExtensions(rtp::PacketWriter& writer, const PacketPlan& plan
   const rtp::ExtensionMap& map = config_.extensions;
   writer.reserve<rtp::AbsSendTime>(map);
   writer.reserve<rtp::TransportSequenceNumber>(map);
-  if (!acknowledged_) {
+  // A layer of simulcast is named again on key frames: there a server begins to forward it.
+  const bool namesLayer = !config_.rid.empty() && plan.video != nullptr && plan.video->keyFrame;
+  if (!acknowledged_ || namesLayer) {
     if (!config_.mid.empty()) writer.add<rtp::Mid>(map, config_.mid);
     if (!config_.rid.empty()) writer.add<rtp::Rid>(map, config_.rid);
   }
@@ -147,6 +149,28 @@ rtp::Vp9Descriptor SendStream::describeVp9(const codec::EncodedVideoFrame& frame
   return d;
 }
 
+namespace {
+
+/// The sizes of the spatial layers; nothing if the encoder does not tell.
+std::optional<rtp::Vp9ScalabilityStructure> structureOf(const codec::EncodedVideoFrame& frame,
+                                                        const codec::Vp9Info& info) {
+  rtp::Vp9ScalabilityStructure structure;
+  structure.hasSizes = true;
+  for (size_t i = 0; i < info.spatialLayers && i < info.layerSizes.size(); ++i)
+    structure.layers.push_back({info.layerSizes[i].width, info.layerSizes[i].height});
+  if (info.spatialLayers == 1) {
+    structure.layers.clear();
+    structure.layers.push_back(
+        {static_cast<uint16_t>(frame.width), static_cast<uint16_t>(frame.height)});
+  }
+  for (const rtp::VideoSize& size : structure.layers) {
+    if (size.width == 0 || size.height == 0) return std::nullopt;
+  }
+  return structure;
+}
+
+}  // namespace
+
 rtp::FrameDescription SendStream::describe(const codec::EncodedVideoFrame& frame) {
   rtp::FrameDescription description;
   description.keyFrame = frame.keyFrame;
@@ -161,13 +185,7 @@ rtp::FrameDescription SendStream::describe(const codec::EncodedVideoFrame& frame
     info.interPicturePredicted = !frame.keyFrame;
     if (vp9 != nullptr) info = *vp9;
     description.codec = describeVp9(frame, info);
-    if (frame.keyFrame && frame.spatialId == 0 && info.spatialLayers == 1) {
-      rtp::Vp9ScalabilityStructure structure;
-      structure.layers.push_back(
-          {static_cast<uint16_t>(frame.width), static_cast<uint16_t>(frame.height)});
-      structure.hasSizes = frame.width > 0 && frame.height > 0;
-      if (structure.hasSizes) description.vp9Structure = structure;
-    }
+    if (frame.keyFrame && frame.spatialId == 0) description.vp9Structure = structureOf(frame, info);
   }
   if (vp9 == nullptr || vp9->endOfPicture) pictureId_ = (pictureId_ + 1) & kPictureIdMask;
   return description;
@@ -233,7 +251,7 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
   lastTimestamp_ = plan.timestamp;
   lastFrameTime_ = frame.capture;
   if (endOfPicture) ++stats_.framesSent;
-  if (frame.keyFrame) ++stats_.keyFramesSent;
+  if (frame.keyFrame && endOfPicture) ++stats_.keyFramesSent;
   stats_.frameWidth = frame.width;
   stats_.frameHeight = frame.height;
   noteFrameSize(frame.data.size());

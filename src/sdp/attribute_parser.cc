@@ -262,7 +262,9 @@ const char* extmap(const Line& l) {
   out.attributes = rest;
   std::vector<Extmap>& list = l.media ? l.media->extmaps : l.session.extmaps;
   for (const Extmap& other : list) {
-    if (other.id == out.id) return "extmap id used twice in one section";
+    if (other.id != out.id) continue;
+    // Said twice is harmless; with two meanings nothing could be made of it (RFC 8285 section 7).
+    return other.uri == out.uri ? kFine : "extmap id used twice in one section";
   }
   if (list.size() == Bounds::kExtmapsPerSection) return "too many header extensions";
   list.push_back(std::move(out));

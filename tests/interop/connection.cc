@@ -35,6 +35,7 @@ Configuration configurationOf(const Json& given) {
   if (given.value("iceTransportPolicy", "all") == "relay")
     configuration.iceTransportPolicy = IceTransportPolicy::Relay;
   configuration.iceLite = given.value("iceLite", false);
+  configuration.receiveSimulcast = given.value("receiveSimulcast", false);
   if (given.value("listensOnTcp", false))
     configuration.tcpCandidates = TcpCandidates::ActiveAndPassive;
   return configuration;

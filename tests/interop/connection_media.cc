@@ -32,6 +32,8 @@ void change(RtpEncodingParameters& encoding, const Json& given) {
     encoding.maxFramerate = *rate;
   if (const auto scale = optionalMember<double>(given, "scaleResolutionDownBy"))
     encoding.scaleResolutionDownBy = *scale;
+  if (given.contains("scalabilityMode"))
+    encoding.scalabilityMode = given["scalabilityMode"].get<std::string>();
 }
 
 TransceiverInit initOf(const Json& request, const char* direction) {

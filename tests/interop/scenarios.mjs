@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import { fromBase64, fullRange, psnrDb } from './page/content.js';
 import { channelScenarios } from './channel_scenarios.mjs';
+import { layerScenarios } from './layer_scenarios.mjs';
 import { connected, eventually, sleep, start } from './steps.mjs';
 
 const WIDTH = 640;
@@ -423,4 +424,4 @@ async function sframe(a, b, context) {
   await mediaFlows([a, b], context);
 }
 
-export const scenarios = { rollback, recycle, replace, dtmf, sframe, messages, media: media(undefined), vp8: media(['VP8', 'rtx']), vp9: media(['VP9', 'rtx']), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), restart_slowly: restart(true, 400), ...channelScenarios };
+export const scenarios = { rollback, recycle, replace, dtmf, sframe, messages, media: media(undefined), vp8: media(['VP8', 'rtx']), vp9: media(['VP9', 'rtx']), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), restart_slowly: restart(true, 400), ...channelScenarios, ...layerScenarios };

@@ -20,6 +20,8 @@ export const useConfiguration = config => {
   configuration = config;
 };
 
+export const configurationWith = more => ({ ...configuration, ...more });
+
 /// If set, candidates of another protocol ("udp", "tcp") are lost on their way, and a connection must be of this one.
 let protocol;
 export const useProtocol = only => {

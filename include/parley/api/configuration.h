@@ -117,6 +117,10 @@ struct Configuration {
   std::shared_ptr<codec::VideoDecoderFactory> videoDecoders;
   std::shared_ptr<codec::AudioEncoderFactory> audioEncoders;
   std::shared_ptr<codec::AudioDecoderFactory> audioDecoders;
+  /// Take all layers of a peer that offers simulcast (RFC 8853), as servers do that hand them on.
+  /// Each is an inbound stream of its own; a transform sees them all (EncodedFrame::rid), sinks get
+  /// the largest that arrives. Off: the peer sends one, as to a browser.
+  bool receiveSimulcast = false;
   /// Bounds and start of the bandwidth estimate for everything sent.
   DataRate minBitrate = DataRate::kbps(30);
   DataRate startBitrate = DataRate::kbps(500);

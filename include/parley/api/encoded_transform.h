@@ -23,6 +23,7 @@ struct EncodedFrame {
   uint32_t ssrc = 0;
   uint8_t payloadType = 0;
   std::string mimeType;  ///< "video/VP8"
+  std::string rid{};     ///< which layer of simulcast it is; else empty
   int width = 0;         ///< 0 if unknown, and for sound
   int height = 0;
   uint8_t temporalIndex = 0;

@@ -117,7 +117,8 @@ class PARLEY_EXPORT MediaStreamTrack {
   void onKeyFrameNeeded(std::function<void()> callback);
   /// Encoded tracks: how many bits per second to produce from now on. Zero is a pause (no network,
   /// or no room beside other streams): what is pushed meanwhile is dropped, as it is before the
-  /// first call, and onKeyFrameNeeded follows when it ends.
+  /// first call, and onKeyFrameNeeded follows when it ends. With several encodings (simulcast) the
+  /// rate is that of all together; codec::EncodedVideoFrame::encodingIndex says whose a frame is.
   void onTargetBitrate(std::function<void(DataRate)> callback);
 
   explicit MediaStreamTrack(std::shared_ptr<api_internal::TrackCore> core)

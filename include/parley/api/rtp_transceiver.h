@@ -60,6 +60,13 @@ struct RtpHeaderExtensionCapability {
 struct RtpCapabilities {
   std::vector<RtpCodec> codecs;
   std::vector<RtpHeaderExtensionCapability> headerExtensions;
+  /// Of a sender: what RtpEncodingParameters::scalabilityMode may be with which codec. "L2T3_KEY"
+  /// is two sizes, three frame rates, the larger size built on the smaller one in key frames only.
+  struct Scalability {
+    std::string mimeType;
+    std::vector<std::string> modes;
+  };
+  std::vector<Scalability> scalability{};
 };
 
 /// RTCRtcpParameters.
@@ -87,7 +94,9 @@ struct RtpEncodingParameters {
   std::optional<DataRate> maxBitrate{};
   std::optional<double> maxFramerate{};           ///< video only
   std::optional<double> scaleResolutionDownBy{};  ///< video only, where it always has a value
-  std::optional<std::string> scalabilityMode{};   ///< only "L1T1" is known (webrtc-svc)
+  /// webrtc-svc, see RtpCapabilities::scalability; nothing, or a mode that the codec does not have
+  /// in the end: "L1T1".
+  std::optional<std::string> scalabilityMode{};
   /// Its share of the bitrate: each level gets twice what the one below gets.
   PriorityType priority = PriorityType::Low;
   /// Marks its packets for the network (RFC 8837 section 5, table 1); Low: unmarked.
@@ -156,8 +165,8 @@ class PARLEY_EXPORT RtpSender {
   RtpSendParameters getParameters() const;
   /// InvalidState if the transceiver has stopped or the parameters are not of this turn;
   /// InvalidModification if anything but the changeable part of `encodings` differs, or a codec is
-  /// not negotiated; Range for scaleResolutionDownBy < 1 or maxFramerate < 0; Operation for an
-  /// unknown scalabilityMode.
+  /// not negotiated; Range for scaleResolutionDownBy < 1 or maxFramerate < 0; Operation for a
+  /// scalabilityMode that no codec in question has.
   /// `options` may ask for key frames; InvalidModification unless it names all encodings or none.
   void setParameters(RtpSendParameters parameters, std::function<void(Result<void>)> done,
                      const SetParameterOptions& options = {});
@@ -175,8 +184,10 @@ class PARLEY_EXPORT RtpSender {
   Result<void> setTransform(FrameTransform transform);
   /// The same for an app that takes its time; replaces the former one, as that replaces this.
   Result<void> setReader(FrameReader reader);
-  /// The next picture will be a key frame. InvalidState once stopped or closed, and for audio.
-  Result<void> generateKeyFrame();
+  /// The next picture will be a key frame: of the encodings with these rids, or of all.
+  /// InvalidState once stopped or closed, and for audio; NotFound for a rid that the sender does
+  /// not have.
+  Result<void> generateKeyFrame(const std::vector<std::string>& rids = {});
   /// outbound-rtp of this sender and what it refers to (webrtc-pc section 8.3).
   void getStats(std::function<void(Result<StatsReport>)> done) const;
 

@@ -33,6 +33,11 @@ struct Vp9Info {
   std::array<uint8_t, 3> refDiffs{};  ///< flexible mode: distances in pictures
   uint8_t refCount = 0;
   uint8_t spatialLayers = 1;
+  struct LayerSize {
+    uint16_t width = 0;
+    uint16_t height = 0;
+  };
+  std::array<LayerSize, 3> layerSizes{};  ///< on key frames with several spatial layers
 };
 
 using CodecInfo = std::variant<std::monostate, Vp8Info, Vp9Info>;
@@ -51,6 +56,9 @@ struct EncodedVideoFrame {
   uint8_t temporalLayers = 1;
   VideoRotation rotation = VideoRotation::None;
   CodecInfo info;
+  /// From an application's own encoder, for a sender with several encodings (simulcast): the index
+  /// of the one that it is.
+  uint8_t encodingIndex = 0;
 };
 
 /// One packet's worth of compressed sound.

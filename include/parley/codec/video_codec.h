@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,18 @@ struct SdpVideoFormat {
   const std::string* parameter(std::string_view key) const;
 };
 
+/// How a stream is cut into layers, of which receivers may get fewer (W3C webrtc-svc section 5).
+struct ScalabilityMode {
+  int spatialLayers = 1;   ///< 1..3, each twice as wide as the one below
+  int temporalLayers = 1;  ///< 1..3, each twice as many pictures as the one below
+  /// Upper spatial layers refer to lower ones in key frames only.
+  bool keyOnly = false;
+  bool operator==(const ScalabilityMode&) const = default;
+};
+
+/// "L2T3_KEY" and the like; nothing for names that stand for something else.
+PARLEY_EXPORT std::optional<ScalabilityMode> parseScalabilityMode(std::string_view name);
+
 struct VideoEncoderSettings {
   int width = 0;  ///< of the first frame; later frames may differ
   int height = 0;
@@ -38,6 +51,9 @@ struct VideoEncoderSettings {
   DataRate maxBitrate = DataRate::kbps(2500);
   int threads = 1;         ///< upper bound
   int temporalLayers = 1;  ///< 1..3
+  /// 1..3; one frame per layer of a picture comes out then. Only codecs that list such modes.
+  int spatialLayers = 1;
+  bool keyOnly = false;  ///< see ScalabilityMode
   bool screenContent = false;
   bool dropFrames = true;  ///< skip pictures rather than exceed the rate
   int speed = 0;           ///< 0 = the codec's own choice for real time; larger is faster

@@ -41,11 +41,14 @@ struct SessionConfig {
   LocalCapabilities capabilities;
 };
 
-/// What an application asks of a sender's packets (RTCRtpEncodingParameters).
+/// What an application asks of one encoding of a sender (RTCRtpEncodingParameters).
 struct SenderTuning {
   std::optional<DataRate> maxBitrate;
   double priority = 1;  ///< its share of the rate in proportion to other senders'
   media::NetworkPriority networkPriority = media::NetworkPriority::Low;
+  bool active = true;
+  double scaleDownBy = 1;  ///< of its picture; what it can use of the rate follows from the size
+  std::optional<sdp::CodecParams> codec{};  ///< of the negotiated ones; nothing: the first
   bool operator==(const SenderTuning&) const = default;
 };
 
@@ -122,11 +125,16 @@ struct TransceiversRemoved {
 struct TrackUnmuted {
   uint32_t transceiver = 0;
 };
-/// What a sender is to produce from now on; `codec` is empty when nothing is to be sent.
+/// What a sender is to produce from now on.
 struct SenderConfigured {
+  struct Encoding {
+    std::string rid;                        ///< empty without simulcast
+    std::optional<sdp::CodecParams> codec;  ///< nothing: it is not sent
+    uint32_t ssrc = 0;
+  };
   uint32_t transceiver = 0;
   MediaKind kind{};
-  std::optional<sdp::CodecParams> codec;
+  std::vector<Encoding> encodings;  ///< all that the sender has
 };
 struct ReceiverConfigured {
   uint32_t transceiver = 0;
@@ -136,11 +144,18 @@ struct ReceiverConfigured {
 };
 struct KeyFrameRequested {
   uint32_t transceiver = 0;
+  std::string rid;
 };
 struct TargetBitrate {
   uint32_t transceiver = 0;
   DataRate rate;
   double lossFraction = 0;
+  std::string rid;
+};
+/// One encoding of a sender, wherever it is sent.
+struct SenderEncoding {
+  uint32_t transceiver = 0;
+  std::string rid;  ///< as the sender knows it, also where it is sent without
 };
 using SessionEvent =
     std::variant<std::monostate, SignalingStateChanged, DescriptionsChanged, LocalCandidate,
@@ -210,7 +225,8 @@ class PARLEY_EXPORT Session {
   const TransceiverState* transceiver(uint32_t id) const { return state_.find(TransceiverId(id)); }
 
   // Media. Frames of a transceiver that does not send are dropped.
-  void sendVideo(uint32_t transceiver, const codec::EncodedVideoFrame& frame, Timestamp now);
+  void sendVideo(uint32_t transceiver, const codec::EncodedVideoFrame& frame, Timestamp now,
+                 const std::string& rid = {});
   void sendAudio(uint32_t transceiver, const codec::EncodedAudioFrame& frame, Timestamp now);
   /// Whether telephone events are agreed with what a transceiver sends at present.
   bool canSendTone(uint32_t transceiver) const;
@@ -218,9 +234,11 @@ class PARLEY_EXPORT Session {
   void sendTone(uint32_t transceiver, uint8_t event, Duration duration, Timestamp now);
   void requestKeyFrame(uint32_t transceiver, Timestamp now);
   void decoderLostState(uint32_t transceiver, Timestamp now);
-  void tuneSender(uint32_t transceiver, const SenderTuning& tuning, Timestamp now);
-  /// Which of the negotiated codecs to send; nothing: the first.
-  void setSendCodec(uint32_t transceiver, std::optional<sdp::CodecParams> codec, Timestamp now);
+  /// For the encodings that the sender has now, in their order.
+  void tuneSender(uint32_t transceiver, const std::vector<SenderTuning>& tunings, Timestamp now);
+  void tuneSender(uint32_t transceiver, const SenderTuning& tuning, Timestamp now) {
+    tuneSender(transceiver, std::vector{tuning}, now);
+  }
   void setMinimumPlayoutDelay(uint32_t transceiver, Duration delay);
   /// What has arrived and is due; `receiver` is the transceiver's number.
   bool pollFrame(media::ReceivedFrame& out);
@@ -230,8 +248,9 @@ class PARLEY_EXPORT Session {
   /// RtpSession::receiveStats, with what came before a receiver paused: a direction that changes to
   /// and fro ends no stream (webrtc-stats section 5).
   void receiveStats(std::vector<media::InboundStats>& out) const;
+  /// Of the first encoding that has one.
   std::optional<media::SendStreamId> sendStream(uint32_t transceiver) const;
-  std::optional<uint32_t> transceiverOf(media::SendStreamId stream) const;
+  std::optional<SenderEncoding> encodingOf(media::SendStreamId stream) const;
 
   // Data.
   Result<sctp::ChannelId> createDataChannel(const sctp::ChannelInit& init, Timestamp now);
@@ -296,13 +315,22 @@ class PARLEY_EXPORT Session {
 
   // Media (session_media.cc).
   struct Sender {
-    std::optional<media::SendStreamId> stream;
+    struct Stream {
+      std::string rid;
+      media::SendStreamId id{};
+    };
+    std::vector<Stream> streams;  ///< of encodings that have been sent, or are
     MediaSettings settings;
-    SenderTuning tuning;
-    std::optional<sdp::CodecParams> codec;
+    std::map<std::string, SenderTuning> tunings;  ///< by rid
+    const Stream* find(const std::string& rid) const;
   };
   void applyMedia(const MediaSectionChange& change, Timestamp now);
   void applySender(const TransceiverState& transceiver, Sender& sender, Timestamp now);
+  void applyEncoding(const TransceiverState& transceiver, Sender& sender, const Encoding& encoding,
+                     SenderConfigured::Encoding& out, Timestamp now);
+  std::optional<media::SendStreamConfig> sendConfig(const TransceiverState& transceiver,
+                                                    const Sender& sender, const Encoding& encoding,
+                                                    const sdp::CodecParams* codec) const;
   void applyReceiver(const TransceiverState& transceiver, const MediaSettings& settings,
                      Timestamp now);
   media::RtpSession& rtpSession(Timestamp now);

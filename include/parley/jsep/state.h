@@ -52,6 +52,9 @@ struct TypedDescription {
   bool operator==(const TypedDescription&) const = default;
 };
 
+/// The most layers of simulcast that a sender may have; what is proposed beyond them is left out.
+inline constexpr size_t kMaxSimulcastLayers = 3;
+
 using TransceiverId = StrongId<struct TransceiverTag>;
 
 /// One layer that a sender may send. SSRCs are 0 until whoever commits the Delta has drawn them;
@@ -199,8 +202,6 @@ struct PARLEY_EXPORT SessionState {
 
   uint64_t sessionId = 0;       ///< o= line; drawn once, below 2^63
   uint64_t sessionVersion = 0;  ///< of the newest local description
-  /// The media below can send layers, so those that a peer proposes to receive are taken.
-  bool sendSimulcast = false;
   std::string cname{"parley"};
   uint32_t nextTransceiverId = 1;
 

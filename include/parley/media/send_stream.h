@@ -16,6 +16,15 @@ namespace parley::media {
 /// Names one outgoing encoding of an RtpSession. Never reused within a session.
 using SendStreamId = StrongId<struct SendStreamIdTag>;
 
+/// What makes an encoding a layer of simulcast: others show the same source in other sizes, and all
+/// of them share one part of the bitrate.
+struct SimulcastLayer {
+  uint32_t sender = 0;     ///< layers with the same number belong together; not 0
+  double scaleDownBy = 1;  ///< how much smaller than the source; the smallest is the lowest layer
+  bool ownLimit = false;   ///< maxBitrate is the application's: else the picture's size bounds it
+  bool operator==(const SimulcastLayer&) const = default;
+};
+
 /// One outgoing RTP stream: an encoding of a sender.
 struct SendStreamConfig {
   MediaKind kind = MediaKind::Video;
@@ -37,6 +46,7 @@ struct SendStreamConfig {
   DataRate maxBitrate = DataRate::kbps(2500);
   double priority = 1;  ///< share of what is left after all minima
   uint8_t dscp = 0;     ///< of its packets, 6 bits (dscpOf)
+  std::optional<SimulcastLayer> layer{};
 };
 
 /// What the peer reports about one of our streams (webrtc-stats remote-inbound-rtp).

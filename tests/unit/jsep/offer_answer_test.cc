@@ -460,24 +460,8 @@ TEST(CreateAnswer, DropsAnExtensionIdThatMeansSomethingElseInTheBundle) {
   EXPECT_EQ(d.media[1].extmaps.size(), 1u);
 }
 
-TEST(CreateAnswer, LayersAreNotPromisedWithoutMediaThatSendsThem) {
-  Peer sfu("s"), b("b");
-  sfu.add(MediaKind::Video, Direction::RecvOnly);
-  auto offer = sfu.offer();
-  offer.media[0].rids = {{"h", false, {}, {}}, {"l", false, {}, {}}};
-  offer.media[0].simulcast = sdp::Simulcast{{}, {{{"h", false}}, {{"l", false}}}};
-  b.track(MediaKind::Video);
-  ASSERT_TRUE(b.remote(SdpType::Offer, offer));
-  const auto d = b.answer();
-  EXPECT_FALSE(d.media[0].simulcast);
-  EXPECT_TRUE(d.media[0].rids.empty());
-  EXPECT_EQ(b.at(0).sender.encodings.size(), 1u);
-  EXPECT_TRUE(b.at(0).negotiated.media.send);
-}
-
 TEST(CreateAnswer, SendsTheSimulcastLayersThatAServerAsksFor) {
   Peer sfu("s"), b("b");
-  b.state.sendSimulcast = true;
   sfu.add(MediaKind::Video, Direction::RecvOnly);
   auto offer = sfu.offer();
   offer.media[0].rids = {{"h", false, {}, {}}, {"l", false, {}, {}}};

@@ -63,7 +63,6 @@ TEST(Rollback, RestoresWhatARemoteOfferTookAway) {
 
 TEST(Rollback, RestoresEncodingsThatARemoteOfferProposed) {
   Peer sfu("s"), b("b");
-  b.state.sendSimulcast = true;
   sfu.add(MediaKind::Video, Direction::RecvOnly);
   auto offer = sfu.offer();
   offer.media[0].rids = {{"h", false, {}, {}}, {"l", false, {}, {}}};

@@ -257,6 +257,11 @@ TEST(SdpParser, IceOptionsMayStandBetweenCommas) {
             (std::vector<std::string>{"ice2", "trickle"}));
 }
 
+TEST(SdpParser, AnExtmapSaidTwiceCountsOnce) {
+  const auto d = good(kHead + kVideo + "a=extmap:1 urn:x\r\na=extmap:1 urn:x\r\n");
+  EXPECT_EQ(d.media[0].extmaps.size(), 1u);
+}
+
 TEST(SdpParser, RidsUsedTwiceCountOnce) {
   const auto twice = good(kHead + kVideo +
                           "a=rid:a send\r\na=rid:b send\r\na=rid:a recv\r\n"

@@ -1,0 +1,199 @@
+// A sender's encodings, each an RTP stream of its own: made and changed as negotiated and as the
+// application asks.
+
+#include <algorithm>
+#include <utility>
+
+#include "parley/jsep/session.h"
+
+#include "jsep/media_mapping.h"
+
+namespace parley::jsep {
+namespace {
+
+const sdp::CodecParams* primaryCodec(const std::vector<sdp::CodecParams>& codecs) {
+  const auto it =
+      std::find_if(codecs.begin(), codecs.end(), [](const auto& c) { return !c.isAuxiliary(); });
+  return it == codecs.end() ? nullptr : &*it;
+}
+
+/// The application's choice if it is negotiated, else the first.
+const sdp::CodecParams* chosenCodec(const std::vector<sdp::CodecParams>& codecs,
+                                    const std::optional<sdp::CodecParams>& choice) {
+  const auto it = std::find_if(codecs.begin(), codecs.end(), [&](const auto& c) {
+    return choice && !c.isAuxiliary() && sdp::sameFormat(c, *choice);
+  });
+  return it == codecs.end() ? primaryCodec(codecs) : &*it;
+}
+
+/// Telephone events of one clock rate with the sound: they share its time line (RFC 4733 section
+/// 2.1).
+std::optional<uint8_t> eventsOf(const std::vector<sdp::CodecParams>& codecs, uint32_t clockRate) {
+  for (const sdp::CodecParams& codec : codecs) {
+    if (codec.is("telephone-event") && codec.clockRate == clockRate) return codec.payloadType;
+  }
+  return std::nullopt;
+}
+
+/// RFC 8853 section 5.4: without simulcast in the answer a sender of layers sends the first.
+bool isSent(const MediaSettings& settings, const std::vector<Encoding>& encodings,
+            const Encoding& encoding) {
+  if (settings.sendRids.empty()) return encoding.rid == encodings.front().rid;
+  return std::find(settings.sendRids.begin(), settings.sendRids.end(), encoding.rid) !=
+         settings.sendRids.end();
+}
+
+}  // namespace
+
+const Session::Sender::Stream* Session::Sender::find(const std::string& rid) const {
+  const auto it =
+      std::find_if(streams.begin(), streams.end(), [&](const Stream& s) { return s.rid == rid; });
+  return it == streams.end() ? nullptr : &*it;
+}
+
+void Session::applySender(const TransceiverState& transceiver, Sender& sender, Timestamp now) {
+  const std::vector<Encoding>& encodings = transceiver.sender.encodings;
+  // Layers that the peer does not take, and those that a new description has taken away.
+  const auto gone = [&](const Sender::Stream& stream) {
+    const auto known = std::find_if(encodings.begin(), encodings.end(),
+                                    [&](const Encoding& e) { return e.rid == stream.rid; });
+    const bool sent = known != encodings.end() &&
+                      (!sender.settings.send || isSent(sender.settings, encodings, *known));
+    if (!sent) rtp_->removeSendStream(stream.id, now);
+    return !sent;
+  };
+  std::erase_if(sender.streams, gone);
+  SenderConfigured event{transceiver.id.value, kindOf(transceiver), {}};
+  for (const Encoding& encoding : encodings) {
+    SenderConfigured::Encoding& out = event.encodings.emplace_back();
+    out.rid = encoding.rid;
+    out.ssrc = encoding.ssrc;
+    applyEncoding(transceiver, sender, encoding, out, now);
+  }
+  events_.push(std::move(event));
+}
+
+void Session::applyEncoding(const TransceiverState& transceiver, Sender& sender,
+                            const Encoding& encoding, SenderConfigured::Encoding& out,
+                            Timestamp now) {
+  const MediaSettings& settings = sender.settings;
+  const sdp::CodecParams* codec = nullptr;
+  if (settings.send && isSent(settings, transceiver.sender.encodings, encoding))
+    codec = chosenCodec(settings.sendCodecs, sender.tunings[encoding.rid].codec);
+  const auto config = sendConfig(transceiver, sender, encoding, codec);
+  if (!config) return;
+  if (codec) out.codec = *codec;
+  if (const Sender::Stream* stream = sender.find(encoding.rid)) {
+    if (!rtp_->updateSendStream(stream->id, *config, now)) out.codec.reset();
+    return;
+  }
+  const Result<media::SendStreamId> added = rtp_->addSendStream(*config, now);
+  if (added) {
+    sender.streams.push_back({encoding.rid, *added});
+  } else {
+    out.codec.reset();  // no payload format for it: nothing can be sent
+  }
+}
+
+/// Nothing for an encoding that is not sent and never was; the former configuration, but inactive,
+/// for one that was.
+std::optional<media::SendStreamConfig> Session::sendConfig(const TransceiverState& transceiver,
+                                                           const Sender& sender,
+                                                           const Encoding& encoding,
+                                                           const sdp::CodecParams* codec) const {
+  const MediaSettings& settings = sender.settings;
+  const Sender::Stream* stream = sender.find(encoding.rid);
+  if (!codec && !stream) return std::nullopt;
+  const auto tuned = sender.tunings.find(encoding.rid);
+  const SenderTuning tuning = tuned == sender.tunings.end() ? SenderTuning{} : tuned->second;
+  const MediaKind kind = kindOf(transceiver);
+  media::SendStreamConfig config;
+  if (stream) config = *rtp_->sendStream(stream->id);
+  config.active = codec != nullptr && tuning.active;
+  if (codec) {
+    config.kind = kind;
+    config.mid = settings.mid;
+    config.rid = settings.sendRids.empty() ? std::string{} : encoding.rid;
+    config.ssrc = encoding.ssrc;
+    config.payloadType = codec->payloadType;
+    config.rtxPayloadType = rtxOf(settings.sendCodecs, codec->payloadType);
+    if (config.rtxPayloadType) config.rtxSsrc = encoding.rtxSsrc;
+    config.eventPayloadType =
+        kind == MediaKind::Audio ? eventsOf(settings.sendCodecs, codec->clockRate) : std::nullopt;
+    config.codec = codec->name;
+    config.clockRate = static_cast<int>(codec->clockRate);
+    config.payloadFormat.h264PacketizationMode =
+        static_cast<int>(codec->fmtpNumber("packetization-mode").value_or(0));
+    config.extensions = extensionsOf(settings, true);
+    config.nack = codec->hasFeedback("nack");
+    if (kind == MediaKind::Audio) {
+      config.minBitrate = DataRate::kbps(16);
+      config.maxBitrate = DataRate::kbps(64);
+    } else {
+      config.maxBitrate = rtpConfig_.rates.max;
+    }
+    config.layer.reset();
+    if (settings.sendRids.size() > 1) {
+      config.layer = media::SimulcastLayer{transceiver.id.value, tuning.scaleDownBy,
+                                           tuning.maxBitrate.has_value()};
+    }
+  }
+  if (settings.maxSendBitrate) {
+    config.maxBitrate =
+        std::min(config.maxBitrate, DataRate::bps(static_cast<int64_t>(*settings.maxSendBitrate)));
+  }
+  if (tuning.maxBitrate) config.maxBitrate = std::min(config.maxBitrate, *tuning.maxBitrate);
+  // A call that stutters is worse than one that blurs.
+  config.priority = tuning.priority * (kind == MediaKind::Audio ? 2 : 1);
+  config.dscp = media::dscpOf(kind, tuning.networkPriority);
+  config.minBitrate = std::min(config.minBitrate, config.maxBitrate);
+  return config;
+}
+
+void Session::tuneSender(uint32_t id, const std::vector<SenderTuning>& tunings, Timestamp now) {
+  now = clock_.clamp(now);
+  Sender& sender = senders_[id];
+  const TransceiverState* transceiver = state_.find(TransceiverId(id));
+  if (!transceiver) return;
+  const std::vector<Encoding>& encodings = transceiver->sender.encodings;
+  std::map<std::string, SenderTuning> next;
+  for (size_t i = 0; i < encodings.size() && i < tunings.size(); ++i)
+    next[encodings[i].rid] = tunings[i];
+  if (std::exchange(sender.tunings, next) == next) return;
+  if (!sender.streams.empty()) applySender(*transceiver, sender, now);
+}
+
+std::optional<media::SendStreamId> Session::sendStream(uint32_t transceiver) const {
+  const auto it = senders_.find(transceiver);
+  if (it == senders_.end() || it->second.streams.empty()) return std::nullopt;
+  return it->second.streams.front().id;
+}
+
+std::optional<SenderEncoding> Session::encodingOf(media::SendStreamId stream) const {
+  for (const auto& [id, sender] : senders_) {
+    for (const Sender::Stream& s : sender.streams) {
+      if (s.id == stream) return SenderEncoding{id, s.rid};
+    }
+  }
+  return std::nullopt;
+}
+
+void Session::sendVideo(uint32_t transceiver, const codec::EncodedVideoFrame& frame, Timestamp now,
+                        const std::string& rid) {
+  now = clock_.clamp(now);
+  const auto it = senders_.find(transceiver);
+  const Sender::Stream* stream = it == senders_.end() ? nullptr : it->second.find(rid);
+  // A refused frame is counted in the stream's statistics and leads to a KeyFrameRequested.
+  if (stream && !closed_) (void)rtp_->sendVideo(stream->id, frame, now);
+  pumpMedia(now);
+}
+
+void Session::sendAudio(uint32_t transceiver, const codec::EncodedAudioFrame& frame,
+                        Timestamp now) {
+  now = clock_.clamp(now);
+  const auto stream = sendStream(transceiver);
+  if (stream && !closed_) (void)rtp_->sendAudio(*stream, frame, now);
+  pumpMedia(now);
+}
+
+}  // namespace parley::jsep

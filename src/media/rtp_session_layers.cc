@@ -1,0 +1,49 @@
+// RtpSession: what each stream could use of the bitrate, with the sizes of simulcast layers.
+
+#include <algorithm>
+
+#include "media/rtp_session_impl.h"
+#include "media/simulcast_rates.h"
+
+namespace parley::media {
+namespace {
+
+/// Until a picture is seen.
+constexpr double kUsualPixels = 1280.0 * 720.0;
+
+/// Of the source, as far as any of the sender's layers shows it.
+double sourcePixels(const std::vector<std::unique_ptr<SendStream>>& streams, uint32_t sender) {
+  double pixels = 0;
+  for (const auto& stream : streams) {
+    const auto& layer = stream->config().layer;
+    if (!layer || layer->sender != sender) continue;
+    const SendStreamStats& stats = stream->stats();
+    pixels = std::max(pixels, static_cast<double>(stats.frameWidth) * stats.frameHeight *
+                                  layer->scaleDownBy * layer->scaleDownBy);
+  }
+  return pixels > 0 ? pixels : kUsualPixels;
+}
+
+}  // namespace
+
+BitrateDemand RtpSession::Impl::demandOf(const SendStream& stream) const {
+  const SendStreamConfig& c = stream.config();
+  BitrateDemand demand;
+  demand.min = c.minBitrate;
+  demand.max = std::max(c.minBitrate, c.maxBitrate);
+  demand.priority = c.priority > 0 ? c.priority : 1;
+  demand.audio = c.kind == MediaKind::Audio;
+  demand.active = c.active;
+  if (!c.layer) return demand;
+  const SimulcastLayer& layer = *c.layer;
+  const double scale = std::max(layer.scaleDownBy, 1.0);
+  const LayerRates rates = layerRates(sourcePixels(streams_, layer.sender) / (scale * scale));
+  demand.max = layer.ownLimit ? c.maxBitrate : std::min(c.maxBitrate, rates.max);
+  demand.min = std::min(rates.min, demand.max);
+  demand.sender = layer.sender;
+  demand.scaleDownBy = scale;
+  demand.wasOn = !stream.stats().targetBitrate.isZero();
+  return demand;
+}
+
+}  // namespace parley::media
