@@ -83,8 +83,8 @@ Result<void> receiverRead(const Context& context, Pc pc, uint32_t id, JsFunction
 void writeFrame(const Context&, FrameWriter writer, Bytes data) {
   if (writer) writer(std::move(data));
 }
-Result<void> generateKeyFrame(const Context&, Pc pc, uint32_t id) {
-  return RtpSender(pc.core(), id).generateKeyFrame();
+Result<void> generateKeyFrame(const Context&, Pc pc, uint32_t id, std::vector<std::string> rids) {
+  return RtpSender(pc.core(), id).generateKeyFrame(rids);
 }
 void requestKeyFrame(const Context&, Pc pc, uint32_t id) {
   RtpReceiver(pc.core(), id).requestKeyFrame();

@@ -91,7 +91,8 @@ class ScriptTransform {
     if (rid !== undefined && !encodings.some((encoding) => encoding.rid === rid)) refuse('NotFoundError', `there is no encoding '${rid}'`);
     const direction = native.currentDirection(pc.native, id);
     if (!track || (direction !== 'sendrecv' && direction !== 'sendonly')) refuse('InvalidStateError', 'nothing is being sent');
-    native.generateKeyFrame(pc.native, id);
+    const first = rid ?? encodings[0]?.rid; // without a rid: of the first encoding
+    native.generateKeyFrame(pc.native, id, first === undefined ? [] : [first]);
   }
   sendKeyFrameRequest() {
     this.able('receiver');
