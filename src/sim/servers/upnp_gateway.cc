@@ -54,8 +54,8 @@ UpnpGateway::UpnpGateway(World& world, Segment& home, Nat& nat, UpnpGatewayConfi
       host_(world.addHost("upnp gateway", home)) {
   search_ = ids_.nextSocket();
   listener_ = ids_.nextSocket();
-  effects_.push_back(OpenUdp{search_, {IpAddress::any(AddressFamily::V4), kSearchPort}, true});
-  effects_.push_back(ListenTcp{listener_, {IpAddress::any(AddressFamily::V4), kHttpPort}});
+  effects_.push(OpenUdp{search_, {IpAddress::any(AddressFamily::V4), kSearchPort}, true});
+  effects_.push(ListenTcp{listener_, {IpAddress::any(AddressFamily::V4), kHttpPort}});
   node_ = &world.addNode(host_, *this);
 }
 
@@ -70,7 +70,7 @@ void UpnpGateway::restart() {
 
 void UpnpGateway::handle(Input&& input, Timestamp) {
   if (const auto* opened = std::get_if<SocketOpened>(&input); opened && opened->socket == search_) {
-    effects_.push_back(JoinMulticast{search_, IpAddress::v4(239, 255, 255, 250), 0});
+    effects_.push(JoinMulticast{search_, IpAddress::v4(239, 255, 255, 250), 0});
   } else if (const auto* datagram = std::get_if<Datagram>(&input)) {
     answerSearch(*datagram);
   } else if (const auto* bytes = std::get_if<StreamBytes>(&input)) {
@@ -137,7 +137,7 @@ void UpnpGateway::answerRequest(SocketId socket, const std::string& request) {
     head += "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n";
   }
   send(socket, {}, head + body);
-  effects_.push_back(CloseSocket{socket});
+  effects_.push(CloseSocket{socket});
   requests_.erase(socket);
 }
 
@@ -219,8 +219,7 @@ size_t UpnpGateway::pollTransmit(std::span<TxPacket> out) {
 bool UpnpGateway::pollEffect(Effect& out) {
   // What was answered leaves before its connection closes.
   if (effects_.empty() || !transmits_.empty()) return false;
-  out = std::move(effects_.front());
-  effects_.erase(effects_.begin());
+  out = effects_.pop();
   return true;
 }
 

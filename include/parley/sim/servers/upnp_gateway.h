@@ -10,6 +10,7 @@
 #include "parley/base/export.h"
 #include "parley/base/id_allocator.h"
 #include "parley/base/packet_buffer.h"
+#include "parley/base/ring_queue.h"
 #include "parley/sim/nat.h"
 #include "parley/sim/world.h"
 
@@ -72,7 +73,7 @@ class PARLEY_EXPORT UpnpGateway final : private Driven {
   IdAllocator ids_;
   SocketId search_{};
   SocketId listener_{};
-  std::vector<Effect> effects_;
+  RingQueue<Effect> effects_{64};
   std::vector<TxPacket> transmits_;
   std::map<SocketId, std::string> requests_;    ///< by stream, as far as they have come
   std::map<uint16_t, SocketAddress> mappings_;  ///< by external port
