@@ -41,7 +41,7 @@ TEST(AddRemoteCandidate, NeedsADescriptionAndASection) {
   EXPECT_TRUE(addRemoteCandidate(s, {line(1), "0", uint16_t{9}}));
   EXPECT_TRUE(addRemoteCandidate(s, {line(1), {}, uint16_t{1}}));
   EXPECT_EQ(addRemoteCandidate(s, {line(2), ""}).error().code, ErrorCode::Operation);
-  EXPECT_TRUE(addRemoteCandidate(s, {line(2), "", uint16_t{1}})->useNow) << "as Pion sends them";
+  EXPECT_TRUE(addRemoteCandidate(s, {line(2), "", uint16_t{0}})->useNow) << "as Pion sends them";
 }
 
 TEST(AddRemoteCandidate, BelongsToTheGenerationOfItsUfrag) {

@@ -344,8 +344,11 @@ TEST(Rules, ZeroChecksumsAreAnnouncedToWhoAnnouncesThem) {
     RawPeer peer({.zeroChecksum = true});
     InitChunk init = peer.init();
     init.zeroChecksum = knows;
+    peer.association->connect(peer.now);
+    peer.poll();
     peer.send(chunk::kInit, 0, writeInit(init));
     peer.poll();
+    ASSERT_NE(peer.last(chunk::kInitAck), nullptr);
     const std::optional<InitChunk> answer = parseInit(*peer.last(chunk::kInitAck));
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->zeroChecksum, knows);
