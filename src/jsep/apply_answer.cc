@@ -192,7 +192,7 @@ void Applier::becomeStable() {
 }
 
 void Applier::removeStopped() {
-  const auto rejected = [](const std::optional<TypedDescription>& d, size_t i) {
+  const auto rejected = [](const Boxed<TypedDescription>& d, size_t i) {
     return d && i < d->sdp.media.size() && d->sdp.media[i].isRejected();
   };
   std::erase_if(s_.transceivers, [&](const TransceiverState& t) {

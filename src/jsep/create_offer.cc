@@ -77,7 +77,7 @@ class OfferBuilder {
   }
 
   bool rejectedByBoth(size_t i) const {
-    const auto rejected = [&](const std::optional<TypedDescription>& d) {
+    const auto rejected = [&](const Boxed<TypedDescription>& d) {
       return d && i < d->sdp.media.size() && d->sdp.media[i].isRejected();
     };
     return rejected(state_.currentLocal) && rejected(state_.currentRemote);

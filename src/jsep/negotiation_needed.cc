@@ -22,8 +22,7 @@ bool msidsMatch(const MediaDescription& section, const TransceiverState& t) {
   return sorted(std::move(streams)) == sorted(t.sender.streams);
 }
 
-const MediaDescription* sectionAt(const std::optional<TypedDescription>& d,
-                                  std::optional<size_t> index) {
+const MediaDescription* sectionAt(const Boxed<TypedDescription>& d, std::optional<size_t> index) {
   return d && index && *index < d->sdp.media.size() ? &d->sdp.media[*index] : nullptr;
 }
 

@@ -330,7 +330,7 @@ void Session::emitEvents(const SessionEvents& events, SignalingState signaling) 
   }
 }
 
-std::optional<DescriptionText> Session::textOf(const std::optional<TypedDescription>& description,
+std::optional<DescriptionText> Session::textOf(const Boxed<TypedDescription>& description,
                                                bool local) const {
   if (!description) return std::nullopt;
   sdp::SessionDescription copy = description->sdp;

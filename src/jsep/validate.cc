@@ -157,7 +157,7 @@ Result<void> stateFor(SignalingState now, SdpType type, bool local) {
                                            toString(type) + " cannot be set in " + toString(now));
 }
 
-const SessionDescription* sdpOf(const std::optional<TypedDescription>& d) {
+const SessionDescription* sdpOf(const Boxed<TypedDescription>& d) {
   return d ? &d->sdp : nullptr;
 }
 
@@ -167,7 +167,7 @@ const SessionDescription* sdpOf(const std::optional<TypedDescription>& d) {
 }  // namespace
 
 bool isReusable(const SessionState& state, size_t i) {
-  const auto rejected = [&](const std::optional<TypedDescription>& d) {
+  const auto rejected = [&](const Boxed<TypedDescription>& d) {
     return d && i < d->sdp.media.size() && d->sdp.media[i].isRejected();
   };
   return rejected(state.currentLocal) && rejected(state.currentRemote);

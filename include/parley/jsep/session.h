@@ -303,7 +303,7 @@ class PARLEY_EXPORT Session {
   void emitEvents(const SessionEvents& events, SignalingState signaling);
   DescriptionsChanged descriptions() const;
   SdpType implicitType() const;
-  std::optional<DescriptionText> textOf(const std::optional<TypedDescription>& description,
+  std::optional<DescriptionText> textOf(const Boxed<TypedDescription>& description,
                                         bool local) const;
   void drawSsrcs(TransceiverState& transceiver);
   void refreshIce();

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "parley/base/boxed.h"
 #include "parley/base/export.h"
 #include "parley/base/strong_id.h"
 #include "parley/jsep/format_memory.h"
@@ -182,10 +183,10 @@ struct TransportState {
 /// Everything offer/answer remembers about one connection.
 struct PARLEY_EXPORT SessionState {
   SignalingState signaling = SignalingState::Stable;
-  std::optional<TypedDescription> currentLocal{};
-  std::optional<TypedDescription> pendingLocal{};
-  std::optional<TypedDescription> currentRemote{};
-  std::optional<TypedDescription> pendingRemote{};
+  Boxed<TypedDescription> currentLocal{};
+  Boxed<TypedDescription> pendingLocal{};
+  Boxed<TypedDescription> currentRemote{};
+  Boxed<TypedDescription> pendingRemote{};
 
   std::vector<TransceiverState> transceivers{};
   DataState data{};
@@ -197,7 +198,7 @@ struct PARLEY_EXPORT SessionState {
   ExtensionMemory extensions{};  ///< header extension ids of the bundle, for the whole session
   std::vector<std::string> usedMids{};
 
-  std::optional<TransportState> transportBeforeOffer{};
+  Boxed<TransportState> transportBeforeOffer{};
   std::optional<DataState> dataBeforeOffer{};
 
   uint64_t sessionId = 0;       ///< o= line; drawn once, below 2^63

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "parley/base/boxed.h"
 #include "parley/base/driven.h"
 #include "parley/base/environment.h"
 #include "parley/base/export.h"
@@ -276,7 +277,7 @@ class PARLEY_EXPORT PeerTransport {
   std::optional<Renewal> renewal_;
   bool mediaExpected_ = false;
   bool srtpRequired_ = false;
-  std::optional<crypto::SrtpKeying> srtpKeying_;  ///< until `srtp_` is made of it
+  Boxed<crypto::SrtpKeying> srtpKeying_;  ///< until `srtp_` is made of it
   std::unique_ptr<srtp::SrtpSession> srtp_;
   srtp::Counters srtpBefore_;  ///< of keys no longer in use
   sctp::DataChannels channels_;

@@ -10,7 +10,7 @@
 namespace parley::sctp {
 namespace {
 
-constexpr size_t kFirstCapacity = 32;
+constexpr size_t kFirstCapacity = 8;
 /// RFC 8985 section 6.2: chunks acknowledged out of order that tell a loss where no reordering was
 /// ever seen (RFC 9260 section 7.2.4 counts to three as well).
 constexpr size_t kLossThreshold = 3;
