@@ -80,7 +80,7 @@ try {
     if (turn.ca) extra.push('--ca', turn.ca);
   }
   const common = [...(clip ? ['--clip', clip] : []), ...(options['all-interfaces'] ? ['--all-interfaces'] : [])];
-  const native = [...(scenarios[scenario].native ?? []), ...(options['one-port'] ? ['--port', '34700'] : [])];
+  const native = [...(scenarios[scenario].native ?? []), ...(options['one-port'] ? ['--port', '34700'] : []), ...(turn?.ca ? ['--ca', turn.ca] : [])];
   const started = await Promise.allSettled(
     kinds.map((kind, index) => Peer.start(kind, [...common, ...(PROGRAMS[kind] ? ['--tone', String(toneOf(index)), ...extra] : native)])),
   );

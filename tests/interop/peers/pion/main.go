@@ -358,8 +358,11 @@ func answer(r *request) {
 
 func main() {
 	os.Stdout = os.Stderr // Pion's log
-	for _, word := range os.Args[1:] {
+	for i, word := range os.Args {
 		everywhere = everywhere || word == "--all-interfaces"
+		if word == "--ca" && i+1 < len(os.Args) {
+			os.Setenv("SSL_CERT_FILE", os.Args[i+1]) // for a TURN server over TLS
+		}
 	}
 	say(object{"event": "ready", "peer": "pion", "version": "3", "maxMessage": largestMessage, "echoesMedia": true})
 	lines := bufio.NewScanner(os.Stdin)
