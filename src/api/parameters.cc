@@ -259,7 +259,16 @@ void PeerConnectionCore::setSendParameters(uint32_t id, RtpSendParameters parame
       [this, id, options, parameters = std::move(parameters), done = std::move(done)](Step& step) {
         lastParameters_.erase(id);
         degradation_[id] = parameters.degradationPreference;
-        setEncodings(id, parameters.encodings);
+        // A description may have come between: what it took away stays away, and what it brought
+        // was not meant.
+        std::vector<RtpEncodingParameters> next = encodings(id);
+        for (RtpEncodingParameters& encoding : next) {
+          const auto given =
+              std::find_if(parameters.encodings.begin(), parameters.encodings.end(),
+                           [&](const auto& changed) { return changed.rid == encoding.rid; });
+          if (given != parameters.encodings.end()) encoding = *given;
+        }
+        setEncodings(id, std::move(next));
         for (size_t i = 0; i < options.encodingOptions.size(); ++i) {
           if (options.encodingOptions[i].keyFrame)
             loop_->media().requestKeyFrame(*this, id, parameters.encodings[i].rid.value_or(""));

@@ -215,6 +215,7 @@ void Applier::remoteDataSection(const sdp::MediaDescription& section, size_t i) 
 /// webrtc-pc section 4.4.1.5, "proposed send encodings": a peer that offers to receive simulcast
 /// decides the layers, unless the sender has layers or a section already.
 void Applier::adoptProposedRids(TransceiverState& t, const sdp::MediaDescription& section) {
+  if (t.kind != sdp::MediaKind::Video) return;  // sound has no layers
   if (!section.simulcast || section.simulcast->recv.size() < 2) return;
   const bool negotiatedBefore = t.beforeOffer && t.beforeOffer->mLineIndex;
   if (negotiatedBefore || t.sender.encodings.size() != 1 || !t.sender.encodings.front().rid.empty())

@@ -278,6 +278,29 @@ TEST_F(Simulcast, S4_4_1_5_AnOfferToReceiveLayersProposesThem) {
   EXPECT_NE(reply.find("a=rid:m send\r\n"), std::string::npos);
 }
 
+TEST_F(Simulcast, S5_2_ParametersOfLayersThatAreGoneChangeNothing) {
+  RtpSender sender = a.addTransceiver(pattern(), layers({layer("q"), layer("f")})).value().sender();
+  ASSERT_TRUE(setLocal(a));
+  ASSERT_TRUE(setRemote(b, *a.localDescription()));
+  ASSERT_TRUE(setLocal(b));  // takes one layer
+  RtpSendParameters p = sender.getParameters();
+  for (RtpEncodingParameters& encoding : p.encodings) encoding.maxBitrate = DataRate::kbps(321);
+  std::optional<bool> described, set;
+  a.setRemoteDescription(*b.localDescription(), [&](Result<void> r) { described = r.has_value(); });
+  sender.setParameters(p, [&](Result<void> r) { set = r.has_value(); });
+  ASSERT_TRUE(runUntil([&] { return described && set; }));
+  EXPECT_EQ(ridsOf(sender), (Lines{"q"}));
+}
+
+TEST_F(Simulcast, S4_4_1_5_SoundHasNoLayers) {
+  RtpSender sender = a.addTrack(audio()).value();
+  TransceiverInit init;
+  init.direction = TransceiverDirection::RecvOnly;
+  ASSERT_TRUE(b.addTransceiver(MediaKind::Audio, init));
+  ASSERT_TRUE(setRemote(a, offerToReceive({"l", "m"})));
+  EXPECT_EQ(ridsOf(sender), (Lines{"-"}));
+}
+
 TEST_F(Simulcast, S4_4_1_5_RollbackTakesProposedLayersBack) {
   RtpSender sender = a.addTrack(pattern()).value();
   run();
