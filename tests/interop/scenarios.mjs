@@ -314,12 +314,12 @@ async function rollback(a, b, context) {
   await hears(b, TONE_HZ[0]);
   await hears(a, TONE_HZ[1]);
 
-  // Both offer pictures at once; each has been the polite one.
+  // Both offer at once, first pictures, then another path; each has been the polite one.
   for (const [polite, impolite] of [[b, a], [a, b]]) {
-    await addVideo(polite, context);
+    const change = peer => (polite === b ? addVideo(peer, context) : peer.cmd('restartIce'));
+    await change(polite);
     await polite.cmd('createOffer', { set: true });
-    if (polite === b) await addVideo(impolite, context);
-    else await impolite.cmd('restartIce');
+    await change(impolite);
     await signaling.negotiate(impolite);
     await state(polite, 'stable');
     await signaling.negotiate(polite);
@@ -328,7 +328,6 @@ async function rollback(a, b, context) {
     await Promise.all([sees(a), sees(b)]);
     await hears(b, TONE_HZ[0]);
     context.say(`glare resolved by ${polite.name}`);
-    if (polite === b) await polite.cmd('removeTrack', { kind: 'video' });
   }
 }
 
@@ -347,10 +346,10 @@ async function recycle(a, b, context) {
     const count = offer.sdp.match(/^m=/gm).length;
     sections = Math.max(sections, count);
     await limitVideo(offerer);
-    const before = (await latest(other, 'video'))?.frames ?? 0;
     await eventually(`${other.name} sees pictures of round ${round}`, 20000, async () => {
-      const video = await latest(other, 'video');
-      return video?.width === WIDTH && video.frames > 5 && video.frames !== before ? null : JSON.stringify(video ?? 'no track');
+      const open = (await other.cmd('transceivers')).find(t => t.kind === 'video' && /recv/.test(t.currentDirection ?? ''));
+      const video = (await other.cmd('media')).find(m => m.mid === open?.mid);
+      return video?.width === WIDTH && video.frames > 5 ? null : JSON.stringify(video ?? 'no track');
     });
     await offerer.cmd('stopTransceiver', { kind: 'video' });
     await signaling.negotiate(offerer);
@@ -374,7 +373,8 @@ async function replace(a, b, context) {
   await hears(b, TONE_HZ[0]);
   for (const [index, peer] of [a, b].entries()) {
     const other = index === 0 ? b : a;
-    const frequency = TONE_HZ[index] + 220;
+    // Firefox's tone is that of its fake microphone, which has one.
+    const frequency = peer.name === 'firefox' ? TONE_HZ[index] : TONE_HZ[index] + 220;
     await peer.cmd('replaceTrack', { kind: 'audio', source: 'tone', frequency });
     await peer.cmd('replaceTrack', { kind: 'video', source: 'pattern', width: WIDTH, height: HEIGHT, fps: FPS });
     await limitVideo(peer);

@@ -190,7 +190,8 @@ const commands = {
       codecs: all.filter(s => s.type === 'inbound-rtp').map(s => ({ kind: s.kind, mime: byId(s.codecId)?.mimeType, frames: s.framesDecoded, lost: s.packetsLost, nack: s.nackCount, pli: s.pliCount })),
     };
   },
-  media: args => Promise.all([...peer(args).sinks.values()].map(sink => sink.measure())),
+  // What has ended sounds no more, and cannot be recorded.
+  media: args => Promise.all([...peer(args).sinks.values()].filter(sink => sink.kind === 'video' || sink.track.readyState === 'live').map(sink => sink.measure())),
   frame(args) {
     const { sinks } = peer(args);
     const sink = args.mid !== undefined ? need(sinks, args.mid, 'mid') : [...sinks.values()].findLast(s => s.kind === 'video');

@@ -59,9 +59,18 @@ class DataChannel {
 
   flush() {
     while (this.queue.length > 0 && this.queue[0].data !== null) {
-      const { size, data } = this.queue.shift();
+      const { size, data } = this.queue[0];
+      try {
+        this.sendNow(data);
+      } catch ({ name }) {
+        // No room: what is under way first. Otherwise it has closed meanwhile, and nobody is told.
+        if (name === 'OperationError' && native.channelState(this.native) === 'open') {
+          setTimeout(() => this.flush(), 10);
+          return;
+        }
+      }
+      this.queue.shift();
       this.queuedBytes -= size;
-      try { this.sendNow(data); } catch { /* closed meanwhile: nobody is told */ }
     }
     if (this.queue.length === 0 && this.closing) {
       this.closing = false;

@@ -190,7 +190,9 @@ class PeerConnection {
 
   getStats(selector) {
     this.used();
-    return operation((done) => native.getStats(this.native, selector ? rt.of(selector).native : null, done)).then(statsReport);
+    const { closed } = this;
+    return operation((done) => native.getStats(this.native, selector ? rt.of(selector).native : null, done))
+      .then((list) => statsReport(list, closed));
   }
 
   // --- events ------------------------------------------------------------------------------------

@@ -74,7 +74,8 @@ class Sender {
   setStreams(...streams) { native.setStreams(this.pc.native, this.id, streamIds(streams)); }
   getStats() {
     this.pc.used();
-    return operation((done) => native.senderStats(this.pc.native, this.id, done)).then(statsReport);
+    const { closed } = this.pc;
+    return operation((done) => native.senderStats(this.pc.native, this.id, done)).then((list) => statsReport(list, closed));
   }
   static getCapabilities(kind) { return capabilities('senderCapabilities', kind); }
 }
@@ -95,7 +96,8 @@ class Receiver {
   getSynchronizationSources() { return present(native.synchronizationSources(this.pc.native, this.id)); }
   getStats() {
     this.pc.used();
-    return operation((done) => native.receiverStats(this.pc.native, this.id, done)).then(statsReport);
+    const { closed } = this.pc;
+    return operation((done) => native.receiverStats(this.pc.native, this.id, done)).then((list) => statsReport(list, closed));
   }
   get jitterBufferTarget() { return native.jitterBufferTarget(this.pc.native, this.id); }
   set jitterBufferTarget(value) { native.setJitterBufferTarget(this.pc.native, this.id, value); }

@@ -104,7 +104,12 @@ class StatsReport {
     this.map = new Map(list.map(({ id, type, timestamp, members }) => [id, { id, timestamp, type, ...members }]));
   }
 }
-const statsReport = (list) => rt.create('RTCStatsReport', new StatsReport(list));
+// webrtc-stats, section 5: streams end with the connection, and so do their objects. The library goes on telling how they
+// were.
+const streams = new Set(['inbound-rtp', 'outbound-rtp', 'remote-inbound-rtp', 'remote-outbound-rtp', 'media-playout']);
+function statsReport(list, closed) {
+  return rt.create('RTCStatsReport', new StatsReport(closed ? list.filter(({ type }) => !streams.has(type)) : list));
+}
 
 rt.implement('RTCSessionDescription', SessionDescription);
 rt.implement('RTCIceCandidate', IceCandidate);

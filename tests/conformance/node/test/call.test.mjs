@@ -43,4 +43,9 @@ test('pictures and sound pass between two connections', async () => {
   hooks.audioSink(tracks.audio, ({ data }) => { loud ||= data.some((sample) => Math.abs(sample) > 1000); });
   await until(() => picture && loud);
   assert.equal(picture.data.length, picture.width * picture.height * 1.5);
+  const types = async () => [...(await a.getStats()).values()].map(({ type }) => type);
+  assert.ok((await types()).includes('outbound-rtp'));
+  a.close();
+  const left = await types();
+  assert.ok(left.includes('peer-connection') && !left.some((type) => type.includes('-rtp')));
 });
