@@ -2,6 +2,7 @@
 
 // The facade: everything an application needs for calls and data channels.
 
+#include "parley/api/bandwidth_estimate.h"
 #include "parley/api/certificate.h"
 #include "parley/api/configuration.h"
 #include "parley/api/data_channel.h"

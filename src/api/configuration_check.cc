@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "parley/codec/factories.h"
+#include "parley/congestion/scream.h"
 
 #include "api/loop_core.h"
 
@@ -180,6 +181,17 @@ jsep::LocalCapabilities fillInCodecs(Configuration& configuration, const Builtin
   return out;
 }
 
+/// RFC 8888 section 6, for media of every kind: one way of reporting per transport.
+void askForCongestionFeedback(jsep::LocalCapabilities& capabilities) {
+  const auto add = [](std::vector<sdp::CodecParams>& codecs) {
+    for (sdp::CodecParams& codec : codecs) {
+      if (!codec.feedback.empty()) codec.feedback.push_back({"ack", "ccfb"});
+    }
+  };
+  capabilities.audioCodecs.edit(add);
+  capabilities.videoCodecs.edit(add);
+}
+
 }  // namespace
 
 Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, LoopCore& loop,
@@ -247,6 +259,10 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
   out.rates.start = configuration.startBitrate;
   out.rates.max = configuration.maxBitrate;
   out.capabilities = fillInCodecs(configuration, loop.builtinCodecs());
+  if (configuration.congestionControl == CongestionControl::Scream) {
+    out.controllers = &congestion::screamFactory();
+    askForCongestionFeedback(out.capabilities);
+  }
   return out;
 }
 

@@ -118,6 +118,8 @@ class SenderStatsBuilder {
     if (stream.remote) m["remoteId"] = addRemoteInbound(stream, out.id, codec);
     // Ours: what the estimator thinks of the whole transport.
     m["parleyEstimateBps"] = bandwidth.estimate.bps();
+    m["parleyAcknowledgedBps"] = bandwidth.estimator.acknowledged.bps();
+    m["parleyQueueDelay"] = bandwidth.estimator.queueDelay.seconds();
     context_.outbound.emplace(id, out.id);
     context_.report.add(std::move(out));
   }

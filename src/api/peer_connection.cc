@@ -472,6 +472,13 @@ PARLEY_CALLBACK_SETTER(onStreamTrackChange, streamTrack, void(const StreamTrackE
 PARLEY_CALLBACK_SETTER(onDataChannel, dataChannel, void(DataChannel))
 #undef PARLEY_CALLBACK_SETTER
 
+void PeerConnection::onBandwidthEstimate(std::function<void(const BandwidthEstimate&)> callback) {
+  const LoopCore::Lock lock(core()->loop());
+  if (core()->closed()) return;
+  core()->session()->reportEstimates(static_cast<bool>(callback));
+  std::swap(core()->callbacks.bandwidthEstimate, callback);
+}
+
 const char* toString(IceGatheringState state) {
   constexpr const char* kNames[] = {"new", "gathering", "complete"};
   return kNames[static_cast<int>(state)];

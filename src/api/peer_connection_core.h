@@ -33,6 +33,7 @@ struct PeerConnectionCallbacks {
   std::function<void(const TrackEvent&)> track;
   std::function<void(const StreamTrackEvent&)> streamTrack;
   std::function<void(DataChannel)> dataChannel;
+  std::function<void(const BandwidthEstimate&)> bandwidthEstimate;
 
   std::function<void(IceTransportState)> iceTransportState;
   std::function<void(IceGathererState)> gathererState;
@@ -223,6 +224,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   /// `step` is the one that caused the event; null for what the network brought.
   void onEvent(jsep::SessionEvent&& event, Step* step);
   void inOrNew(Step* step, std::function<void(Step&)> body);
+  void onEstimate(const media::BandwidthStats& stats);
   void onDescriptions(const jsep::DescriptionsChanged& event);
   void onLocalCandidate(const jsep::LocalCandidate& event);
   void onGathering(const jsep::GatheringStateChanged& event, Step* cause);

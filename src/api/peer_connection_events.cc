@@ -157,8 +157,33 @@ void PeerConnectionCore::onEvent(jsep::SessionEvent&& event, Step* step) {
             loop_->media().requestKeyFrame(*this, e.transceiver, e.rid);
           },
           [&](jsep::TargetBitrate& e) { loop_->media().setTargetBitrate(*this, e); },
+          [&](jsep::EstimateChanged& e) { onEstimate(e.estimate); },
       },
       event);
+}
+
+void PeerConnectionCore::onEstimate(const media::BandwidthStats& stats) {
+  BandwidthEstimate out;
+  const Environment& environment = session()->environment();
+  out.unixMs = static_cast<double>(environment.wallClock.unixNanosAt(loop_->now())) / 1e6;
+  out.estimate = stats.estimate;
+  out.target = stats.target;
+  out.delayBased = stats.estimator.delayBased;
+  out.lossBased = stats.estimator.lossBased;
+  out.acknowledged = stats.estimator.acknowledged;
+  out.pacing = stats.pacing;
+  out.lossFraction = stats.lossFraction;
+  out.roundTripTime = stats.roundTripTime.value_or(Duration::zero());
+  out.queueDelay = stats.estimator.queueDelay;
+  out.overuse = stats.estimator.signal == congestion::DelaySignal::Overusing    ? 1
+                : stats.estimator.signal == congestion::DelaySignal::Underusing ? -1
+                                                                                : 0;
+  out.probes = stats.estimator.probes;
+  out.applicationLimited = stats.estimator.applicationLimited;
+  queueStep([out](Step& step) {
+    step.then(
+        [out](PeerConnectionCore& c) { return bindCallback(c.callbacks.bandwidthEstimate, out); });
+  });
 }
 
 void PeerConnectionCore::onDescriptions(const jsep::DescriptionsChanged& event) {

@@ -12,6 +12,10 @@ constexpr size_t kMaxCapacity = 16'384;
 constexpr Duration kMaxAge = Duration::seconds(10);
 constexpr Duration kReferenceUnit = Duration::millis(64);
 constexpr Duration kDeltaUnit = Duration::micros(250);
+/// How far back of what was settled a report may still bring news: packets that came late.
+constexpr int64_t kReorderWindow = 512;
+/// RFC 8888 section 3.1: from here on the arrival time is not told.
+constexpr uint16_t kNoOffset = 0x1ffe;
 
 }  // namespace
 
@@ -36,7 +40,8 @@ SentPacket FeedbackAdapter::onSent(const Outgoing& packet, Timestamp now) {
     bytesInFlight_ -= entry.size;
     settled_ = entry.sequence;
   }
-  entry = {next_, now, packet.size, packet.probeId, packet.audio, false, false};
+  entry = {next_,        now,   packet.size, packet.probeId, packet.ssrc, packet.rtpSequence,
+           packet.audio, false, false};
   bytesInFlight_ += packet.size;
   ++next_;
   return {entry.sequence, now, packet.size, packet.probeId, packet.audio, bytesInFlight_};
@@ -92,17 +97,58 @@ std::optional<TransportFeedbackReport> FeedbackAdapter::onFeedback(const Feedbac
                          feedback.arrivals[nextArrival].sequence == static_cast<uint16_t>(sequence);
     if (arrived)
       arrival += kDeltaUnit * static_cast<int64_t>(feedback.arrivals[nextArrival++].delta);
-    if (entry.sequence != sequence || entry.received) continue;
-    if (!arrived && entry.lossReported) continue;
-    entry.received = arrived;
-    entry.lossReported = !arrived;
-    PacketResult result;
-    result.sent = {sequence, entry.sendTime, entry.size, entry.probeId, entry.audio, 0};
-    if (arrived) result.receiveTime = arrival;
-    results_.push_back(result);
+    if (entry.sequence == sequence) addResult(entry, arrived, false, arrival);
   }
   settleUpTo(end - 1);
   if (results_.empty()) return std::nullopt;
+  return TransportFeedbackReport{now, results_, bytesInFlight_};
+}
+
+void FeedbackAdapter::addResult(Entry& entry, bool arrived, bool ecnCe, Timestamp arrival) {
+  if (entry.received || (!arrived && entry.lossReported)) return;
+  entry.received = arrived;
+  entry.lossReported = !arrived;
+  PacketResult result;
+  result.sent = {entry.sequence, entry.sendTime, entry.size, entry.probeId, entry.audio, 0};
+  if (arrived) result.receiveTime = arrival;
+  result.ecnCe = ecnCe;
+  results_.push_back(result);
+}
+
+std::optional<TransportFeedbackReport> FeedbackAdapter::onRtpFeedback(
+    uint32_t reportTime, std::span<const RtpArrivals> streams, Timestamp now) {
+  if (!lastReportTime_) {
+    reportBase_ = now;
+  } else {
+    // 1/65536 s, modulo 2^32, sign extended.
+    const auto diff = static_cast<int32_t>(reportTime - *lastReportTime_);
+    reportBase_ += Duration::nanos(static_cast<int64_t>(diff) * 1'000'000'000 / 65'536);
+  }
+  lastReportTime_ = reportTime;
+  results_.clear();
+  const int64_t oldest =
+      std::max({int64_t{1}, next_ - static_cast<int64_t>(ring_.size()), settled_ - kReorderWindow});
+  int64_t newest = 0;
+  for (const RtpArrivals& stream : streams) {
+    for (int64_t sequence = oldest; sequence < next_; ++sequence) {
+      Entry& entry = at(sequence);
+      if (entry.sequence != sequence || entry.ssrc != stream.ssrc) continue;
+      const auto offset = static_cast<uint16_t>(entry.rtpSequence - stream.beginSequence);
+      if (offset >= stream.packets.size()) continue;
+      const RtpArrival& packet = stream.packets[offset];
+      newest = std::max(newest, sequence);
+      const bool timed = packet.received && packet.offset < kNoOffset;
+      const Timestamp arrival =
+          timed ? reportBase_ - Duration::nanos(int64_t{packet.offset} * 1'000'000'000 / 1024)
+                : reportBase_;
+      addResult(entry, packet.received, packet.ecnCe, arrival);
+    }
+  }
+  settleUpTo(newest);
+  if (results_.empty()) return std::nullopt;
+  std::sort(results_.begin(), results_.end(), [](const PacketResult& a, const PacketResult& b) {
+    return a.sent.sequence < b.sent.sequence;
+  });
   return TransportFeedbackReport{now, results_, bytesInFlight_};
 }
 
@@ -111,6 +157,7 @@ void FeedbackAdapter::reset() {
   settled_ = next_ - 1;
   bytesInFlight_ = 0;
   lastReference_.reset();
+  lastReportTime_.reset();
 }
 
 }  // namespace parley::congestion

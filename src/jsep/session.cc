@@ -59,6 +59,7 @@ Session::Session(Environment& environment, SessionConfig config, Timestamp now)
   rtpConfig_.cname = state_.cname;
   rtpConfig_.rates = config.rates;
   rtpConfig_.receiverReferenceTime = true;  // a peer that knows none ignores it
+  rtpConfig_.controllers = config.controllers;
   capabilities_.maxMessageSize = environment_.limits.maxMessageSize;
   capabilities_.iceLite = transport_.iceLite();
   capabilities_.freshIce = fromIce(transport_.localCredentials());

@@ -16,6 +16,12 @@ bool usesTransportCc(const MediaSettings& settings) {
                      [](const auto& codec) { return codec.hasFeedback("transport-cc"); });
 }
 
+/// RFC 8888 in place of it (section 6).
+bool usesCongestionFeedback(const MediaSettings& settings) {
+  return std::any_of(settings.receiveCodecs.begin(), settings.receiveCodecs.end(),
+                     [](const auto& codec) { return codec.hasFeedback("ack", "ccfb"); });
+}
+
 std::optional<uint32_t> rtxSsrcOf(const MediaSettings& settings, uint32_t ssrc) {
   for (const sdp::SsrcGroup& group : settings.remoteSsrcGroups) {
     if (group.semantics == "FID" && group.ssrcs.size() == 2 && group.ssrcs[0] == ssrc)
@@ -51,6 +57,7 @@ media::RtpSession& Session::rtpSession(Timestamp now) {
   if (!rtp_) {
     rtp_ = std::make_unique<media::RtpSession>(environment_, rtpConfig_);
     rtp_->setNetworkAvailable(mediaAvailable_, now);
+    rtp_->reportEstimates(estimatesWanted_);
   }
   transport_.expectMedia();
   return *rtp_;
@@ -59,8 +66,14 @@ media::RtpSession& Session::rtpSession(Timestamp now) {
 void Session::updateRtpConfig(const MediaSettings& settings, Timestamp now) {
   media::RtpSessionConfig next = rtpConfig_;
   next.reducedSizeRtcp = next.reducedSizeRtcp || settings.rtcpReducedSize;
-  if (usesTransportCc(settings)) next.arrivalFeedback = media::ArrivalFeedback::TransportWide;
+  if (usesCongestionFeedback(settings)) {
+    next.arrivalFeedback = media::ArrivalFeedback::Rfc8888;
+    next.peerReportsRfc8888 = true;
+  } else if (usesTransportCc(settings) && !next.peerReportsRfc8888) {
+    next.arrivalFeedback = media::ArrivalFeedback::TransportWide;
+  }
   if (next.reducedSizeRtcp == rtpConfig_.reducedSizeRtcp &&
+      next.peerReportsRfc8888 == rtpConfig_.peerReportsRfc8888 &&
       next.arrivalFeedback == rtpConfig_.arrivalFeedback)
     return;
   rtpConfig_ = next;
@@ -185,6 +198,11 @@ void Session::decoderLostState(uint32_t transceiver, Timestamp now) {
   pumpMedia(now);
 }
 
+void Session::reportEstimates(bool wanted) {
+  estimatesWanted_ = wanted;
+  if (rtp_) rtp_->reportEstimates(wanted);
+}
+
 void Session::onDtlsForMedia(Timestamp now) {
   onPathForMedia(now);
 }
@@ -195,12 +213,61 @@ void Session::onPathForMedia(Timestamp now) {
   if (const ice::SendPath* path = transport_.agent().sendPath()) {
     const MediaRoute route{path->local, path->remote.ip};
     const bool changed = mediaRoute_ && *mediaRoute_ != route;
+    const std::optional<DataRate> known = changed ? leaveRoute(route, now) : std::nullopt;
     mediaRoute_ = route;
-    if (changed && rtp_) rtp_->onRouteChange(now);
+    if (changed && rtp_) rtp_->onRouteChange(now, known);
   }
   const bool available = transport_.readyForMedia();
   if (available != std::exchange(mediaAvailable_, available) && rtp_)
     rtp_->setNetworkAvailable(available, now);
+}
+
+/// Remembers what was found on the route left now, and tells what is known of the next one: a path
+/// that was in use a moment ago is not met as a stranger.
+std::optional<DataRate> Session::leaveRoute(const MediaRoute& next, Timestamp now) {
+  constexpr size_t kRoutes = 4;
+  constexpr Duration kMemory = Duration::seconds(60);
+  constexpr double kCaution = 0.7;
+  std::erase_if(formerRoutes_, [&](const RouteMemory& r) {
+    return r.route == *mediaRoute_ || now - r.left > kMemory;
+  });
+  if (rtp_) {
+    const media::BandwidthStats found = rtp_->bandwidth();
+    if (!found.estimator.acknowledged.isZero()) {
+      if (formerRoutes_.size() == kRoutes) formerRoutes_.erase(formerRoutes_.begin());
+      formerRoutes_.push_back({*mediaRoute_, found.estimate, now});
+    }
+  }
+  for (const RouteMemory& r : formerRoutes_) {
+    if (r.route == next) return r.estimate * kCaution;
+  }
+  return std::nullopt;
+}
+
+void Session::shareWithData(Timestamp now) {
+  constexpr Duration kInterval = Duration::millis(10);
+  // The estimate counts media packets without the layers below; SCTP's are a little thicker.
+  constexpr double kThickness = 0.95;
+  if (!rtp_ || !transport_.sctpEnabled()) return;
+  sctp::DataChannels& channels = transport_.dataChannels();
+  const bool waiting = channels.hasWaiting();
+  if (waiting == dataShare_.waiting && now - dataShare_.told < kInterval) return;
+  const sctp::AssociationStats stats = channels.associationStats();
+  const uint64_t acked = stats.bytesSent - std::min<uint64_t>(stats.bytesSent, stats.bytesInFlight);
+  if (waiting || dataShare_.waiting || stats.bytesInFlight > 0) {
+    // A new association counts from zero.
+    const uint64_t sent = stats.bytesSent - std::min(stats.bytesSent, dataShare_.sent);
+    const uint64_t arrived = acked - std::min(acked, dataShare_.acked);
+    rtp_->onDataTransfer(static_cast<int64_t>(sent), static_cast<int64_t>(arrived), waiting, now);
+  }
+  dataShare_.sent = stats.bytesSent;
+  dataShare_.acked = acked;
+  dataShare_.waiting = waiting;
+  dataShare_.told = now;
+  const DataRate rate = rtp_->dataRate(now);
+  const DataRate limit = rate.isInfinite() ? rate : rate * kThickness;
+  if (limit != dataShare_.limit) channels.setRateLimit(limit);
+  dataShare_.limit = limit;
 }
 
 void Session::advanceMedia(Timestamp now) {
@@ -220,6 +287,8 @@ void Session::onRtpEvent(const media::RtpEvent& event) {
       events_.push(
           TargetBitrate{of->transceiver, target->rate, target->lossFraction, std::move(of->rid)});
     }
+  } else if (const auto* estimate = std::get_if<media::EstimateChanged>(&event)) {
+    events_.push(EstimateChanged{estimate->estimate});
   } else if (const auto* source = std::get_if<media::SourceEvent>(&event)) {
     if (source->kind == media::SourceEvent::Kind::Ended) {
       transport_.releaseSource(source->ssrc);
@@ -249,9 +318,10 @@ void Session::pumpMedia(Timestamp now) {
     }
   }
   if (!rtp_) return;
+  if (!closed_) shareWithData(now);
   media::OutgoingPacket out;
   while (rtp_->pollTransmit(out))
-    transport_.sendRtp(std::move(out.data), out.isRtcp, out.txClass, out.dscp);
+    transport_.sendRtp(std::move(out.data), out.isRtcp, out.txClass, out.dscp, out.ecn);
   if (closed_) return;
   media::RtpEvent event;
   while (rtp_->pollEvent(event)) onRtpEvent(event);

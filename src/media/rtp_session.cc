@@ -1,6 +1,7 @@
 #include "parley/media/rtp_session.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "parley/base/check.h"
 #include "parley/congestion/gcc.h"
@@ -13,6 +14,11 @@ namespace {
 
 constexpr size_t kMaxSendStreams = 256;
 constexpr size_t kMinPacketSize = 256;
+constexpr Duration kEstimateInterval = Duration::millis(50);
+/// Data channels that wait get at least this share of the path: a file must arrive some day.
+constexpr double kDataShare = 0.1;
+/// After this without media the path belongs to data alone.
+constexpr Duration kMediaMemory = Duration::seconds(2);
 
 uint32_t drawSsrc(Random& random) {
   for (;;) {
@@ -178,12 +184,13 @@ void RtpSession::Impl::setNetworkAvailable(bool available, Timestamp now) {
   settle(now);
 }
 
-void RtpSession::Impl::onRouteChange(Timestamp now) {
+void RtpSession::Impl::onRouteChange(Timestamp now, std::optional<DataRate> known) {
   now = clock_.clamp(now);
   adapter_.reset();
   rtt_.reset();
   congestion::RateConstraints rates = config_.rates;
   rates.time = now;
+  if (known) rates.start = known;
   applyUpdate(controller_->onRouteChange({now, rates}), now);
   settle(now);
 }
@@ -226,16 +233,42 @@ void RtpSession::Impl::applyUpdate(const congestion::ControlUpdate& update, Time
   for (const congestion::ProbeCluster& probe : update.probes()) pacer_.addProbe(probe, now);
   if (!update.target) return;
   target_ = *update.target;
+  estimateChanged_ = true;
   allocate();
   updateRtt();
+}
+
+DataRate RtpSession::Impl::mediaBudget() const {
+  return dataWaiting_ ? target_.target * (1 - kDataShare) : target_.target;
+}
+
+void RtpSession::Impl::onDataTransfer(int64_t bytesSent, int64_t bytesAcked, bool waiting,
+                                      Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_) return;
+  const bool changed = waiting != std::exchange(dataWaiting_, waiting);
+  applyUpdate(controller_->onDataTransfer({now, bytesSent, bytesAcked, waiting}), now);
+  if (changed) allocate();
+  settle(now);
+}
+
+DataRate RtpSession::Impl::dataRate(Timestamp now) const {
+  const bool mediaFlows = lastMediaSent_ && now - *lastMediaSent_ < kMediaMemory;
+  if (!available_ || !mediaFlows || controller_->state().acknowledged.isZero())
+    return DataRate::infinite();
+  const DataRate left =
+      target_.bandwidth > allocated_ ? target_.bandwidth - allocated_ : DataRate::zero();
+  return std::max(left, target_.bandwidth * kDataShare);
 }
 
 void RtpSession::Impl::allocate() {
   demands_.clear();
   for (const auto& stream : streams_) demands_.push_back(demandOf(*stream));
-  allocateBitrate(target_.target, demands_);
+  allocateBitrate(mediaBudget(), demands_);
+  allocated_ = DataRate::zero();
   for (size_t i = 0; i < streams_.size(); ++i) {
     SendStream& stream = *streams_[i];
+    allocated_ = allocated_ + demands_[i].given;
     stream.setRetransmissionRate(target_.bandwidth);
     if (stream.stats().targetBitrate == demands_[i].given) continue;
     stream.stats().targetBitrate = demands_[i].given;
@@ -400,6 +433,7 @@ bool RtpSession::Impl::stamp(const SendStream& stream, PacketBuf& packet, Timest
   const rtp::ExtensionMap& map = stream.config().extensions;
   const MutableByteSpan bytes = packet.mutableSpan();
   rtp::setExtension<rtp::AbsSendTime>(bytes, map, rtp::AbsSendTime::fromTimestamp(now));
+  if (config_.peerReportsRfc8888) return true;
   return rtp::setExtension<rtp::TransportSequenceNumber>(bytes, map, adapter_.nextSequence());
 }
 
@@ -409,10 +443,14 @@ void RtpSession::Impl::transmit(SendStream& stream, PacketBuf packet, PacketType
   schedule_.onMedia(stream.config().kind == MediaKind::Video, now);
   const auto size = static_cast<uint32_t>(packet.size());
   const TxClass txClass = type == PacketType::Audio ? TxClass::Audio : TxClass::Media;
-  push({std::move(packet), false, txClass, stream.config().dscp});
+  const bool marked = config_.peerReportsRfc8888 && controller_->wantsEarlyMarks();
+  const uint32_t ssrc = loadU32(packet.data() + 8);
+  const uint16_t rtpSequence = loadU16(packet.data() + 2);
+  push({std::move(packet), false, txClass, stream.config().dscp, marked ? Ecn::Ect1 : Ecn::NotEct});
+  lastMediaSent_ = now;
   congestion::SentPacket sent;
   if (counted) {
-    sent = adapter_.onSent({size, probeId, type == PacketType::Audio}, now);
+    sent = adapter_.onSent({size, probeId, type == PacketType::Audio, ssrc, rtpSequence}, now);
   } else {
     sent.sendTime = now;
     sent.size = size;
@@ -488,6 +526,13 @@ bool RtpSession::Impl::pollEvent(RtpEvent& out) {
     out = source;
     return true;
   }
+  if (estimatesWanted_ && estimateChanged_ &&
+      (!lastEstimateTold_ || clock_.last() - *lastEstimateTold_ >= kEstimateInterval)) {
+    estimateChanged_ = false;
+    lastEstimateTold_ = clock_.last();
+    out = EstimateChanged{bandwidth()};
+    return true;
+  }
   for (const auto& stream : streams_) {
     if (!stream->pendingTarget) continue;
     out = TargetBitrateChanged{stream->id(), *stream->pendingTarget, target_.lossFraction,
@@ -507,6 +552,7 @@ BandwidthStats RtpSession::Impl::bandwidth() const {
   stats.roundTripTime = rtt_.smoothed();
   stats.bytesInFlight = adapter_.bytesInFlight();
   stats.pacerQueueBytes = pacer_.queuedBytes();
+  stats.estimator = controller_->state();
   return stats;
 }
 

@@ -33,8 +33,18 @@ void RtpSession::setMinimumPlayoutDelay(ReceiverId id, Duration delay) {
 void RtpSession::setNetworkAvailable(bool available, Timestamp now) {
   impl_->setNetworkAvailable(available, now);
 }
-void RtpSession::onRouteChange(Timestamp now) {
-  impl_->onRouteChange(now);
+void RtpSession::onRouteChange(Timestamp now, std::optional<DataRate> known) {
+  impl_->onRouteChange(now, known);
+}
+void RtpSession::onDataTransfer(int64_t bytesSent, int64_t bytesAcked, bool waiting,
+                                Timestamp now) {
+  impl_->onDataTransfer(bytesSent, bytesAcked, waiting, now);
+}
+DataRate RtpSession::dataRate(Timestamp now) const {
+  return impl_->dataRate(now);
+}
+void RtpSession::reportEstimates(bool wanted) {
+  impl_->reportEstimates(wanted);
 }
 void RtpSession::setMaxPacketSize(size_t bytes) {
   impl_->setMaxPacketSize(bytes);

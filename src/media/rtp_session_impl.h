@@ -35,7 +35,10 @@ class RtpSession::Impl {
   void setReceiver(const ReceiveConfig& config, Timestamp now);
   void removeReceiver(ReceiverId id, Timestamp now);
   void setNetworkAvailable(bool available, Timestamp now);
-  void onRouteChange(Timestamp now);
+  void onRouteChange(Timestamp now, std::optional<DataRate> known);
+  void onDataTransfer(int64_t bytesSent, int64_t bytesAcked, bool waiting, Timestamp now);
+  DataRate dataRate(Timestamp now) const;
+  void reportEstimates(bool wanted) { estimatesWanted_ = wanted; }
   void setMaxPacketSize(size_t bytes);
   void close(Timestamp now);
   Result<void> sendVideo(SendStreamId id, const codec::EncodedVideoFrame& frame, Timestamp now);
@@ -63,6 +66,8 @@ class RtpSession::Impl {
   SendStream* findBySsrc(uint32_t ssrc) const;
   void applyUpdate(const congestion::ControlUpdate& update, Timestamp now);
   void allocate();
+  /// What the encoders may produce together: data channels that wait keep a part.
+  DataRate mediaBudget() const;
   void describeStreams(Timestamp now);
   BitrateDemand demandOf(const SendStream& stream) const;
   void updateReporting(Timestamp now);
@@ -88,6 +93,7 @@ class RtpSession::Impl {
   void handleTransportFeedback(const rtp::rtcp::Block& block, Timestamp now);
   void handlePayloadFeedback(const rtp::rtcp::Block& block, Timestamp now);
   void handleArrivalFeedback(const rtp::rtcp::Block& block, Timestamp now);
+  void handleCongestionFeedback(const rtp::rtcp::Block& block, Timestamp now);
   void handleExtendedReport(const rtp::rtcp::ExtendedReport& report, Timestamp now);
   void updateRtt();
   // RTCP out
@@ -120,6 +126,13 @@ class RtpSession::Impl {
   bool available_ = false;
   bool closed_ = false;
   congestion::TargetRate target_;
+  /// What all streams were given of it.
+  DataRate allocated_;
+  bool dataWaiting_ = false;
+  std::optional<Timestamp> lastMediaSent_;
+  bool estimatesWanted_ = false;
+  bool estimateChanged_ = false;
+  std::optional<Timestamp> lastEstimateTold_;
   /// Whoever reports before any stream of ours exists.
   uint32_t ownSsrc_;
 
@@ -145,6 +158,9 @@ class RtpSession::Impl {
   std::vector<rtp::rtcp::ReportBlock> reportBlocks_;
   rtp::rtcp::TransportFeedback arrivalFeedback_;
   std::vector<congestion::FeedbackAdapter::Arrival> arrivals_;
+  rtp::rtcp::CongestionFeedback congestionFeedback_;
+  std::vector<congestion::FeedbackAdapter::RtpArrival> rtpArrivals_;
+  std::vector<congestion::FeedbackAdapter::RtpArrivals> rtpStreams_;
   FeedbackRequest feedbackRequest_;
   /// The compound of feedback being written.
   PacketBuf feedbackPacket_;

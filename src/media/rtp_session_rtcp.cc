@@ -103,6 +103,8 @@ void RtpSession::Impl::handleReports(const rtcp::ReportBlocks& blocks, Timestamp
 void RtpSession::Impl::handleTransportFeedback(const rtcp::Block& block, Timestamp now) {
   if (block.count == rtcp::TransportFeedback::kFormat) {
     handleArrivalFeedback(block, now);
+  } else if (block.count == rtcp::CongestionFeedback::kFormat) {
+    handleCongestionFeedback(block, now);
   } else if (block.count == rtcp::Nack::kFormat) {
     const auto nack = rtcp::Nack::parse(block);
     if (!nack) return;
@@ -124,6 +126,26 @@ void RtpSession::Impl::handleArrivalFeedback(const rtcp::Block& block, Timestamp
   feedback.referenceTime = arrivalFeedback_.referenceTime;
   feedback.arrivals = arrivals_;
   if (const auto report = adapter_.onFeedback(feedback, now))
+    applyUpdate(controller_->onTransportFeedback(*report), now);
+}
+
+void RtpSession::Impl::handleCongestionFeedback(const rtcp::Block& block, Timestamp now) {
+  // Without the agreement packets were counted by the transport-wide number, if at all.
+  if (!config_.peerReportsRfc8888 || !rtcp::CongestionFeedback::parse(block, congestionFeedback_))
+    return;
+  rtpArrivals_.clear();
+  for (const auto& report : congestionFeedback_.reports)
+    rtpArrivals_.push_back({report.received, report.ecn == Ecn::Ce, report.arrivalOffset});
+  rtpStreams_.clear();
+  for (const auto& stream : congestionFeedback_.streams) {
+    // Each costs a walk over what is in flight.
+    if (!ssrcInUse(stream.ssrc)) continue;
+    if (rtpStreams_.size() >= 2 * streams_.size()) break;
+    rtpStreams_.push_back({stream.ssrc, stream.beginSequence,
+                           std::span(rtpArrivals_).subspan(stream.firstReport, stream.count)});
+  }
+  if (const auto report =
+          adapter_.onRtpFeedback(congestionFeedback_.reportTimestamp, rtpStreams_, now))
     applyUpdate(controller_->onTransportFeedback(*report), now);
 }
 

@@ -33,6 +33,10 @@ void Association::setPartSize(uint16_t stream, size_t bytes) {
   static_cast<void>(stream), static_cast<void>(bytes);
 }
 
+void Association::setRateLimit(DataRate limit) {
+  static_cast<void>(limit);
+}
+
 bool Association::canTake(size_t bytes) const {
   static_cast<void>(bytes);
   return true;

@@ -37,6 +37,7 @@ void DataChannels::start(std::unique_ptr<Association> association, Timestamp now
   now_ = clock_.clamp(now);
   if (association_ || ended_ || !association) return;
   association_ = std::move(association);
+  association_->setRateLimit(rateLimit_);
   for (const auto& [stream, channel] : byStream_) {
     if (channel->partSize > 0) association_->setPartSize(stream, channel->partSize);
   }
@@ -77,6 +78,11 @@ std::optional<uint16_t> DataChannels::maxChannels() const {
 
 AssociationState DataChannels::associationState() const {
   return association_ ? association_->state() : AssociationState::New;
+}
+
+void DataChannels::setRateLimit(DataRate limit) {
+  rateLimit_ = limit;
+  if (association_) association_->setRateLimit(limit);
 }
 
 AssociationStats DataChannels::associationStats() const {

@@ -92,7 +92,7 @@ void PeerTransport::restartIce(ice::Credentials local, Timestamp now) {
   pumpIce(now);
 }
 
-bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass, uint8_t dscp) {
+bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass, uint8_t dscp, Ecn ecn) {
   const ice::SendPath* path = agent_.sendPath();
   if (!path) {
     ++counters_.droppedNoPath;
@@ -105,6 +105,7 @@ bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass, uint8_t dscp)
   out.from = path->local;
   out.txClass = txClass;
   out.dscp = dscp;
+  out.ecn = ecn;
   out.data = std::move(packet);
   const size_t size = out.data.size();
   const bool queued = queue(std::move(out));
@@ -141,13 +142,14 @@ void PeerTransport::pollGatherer() {
   while (!out_.full() && gatherer_.pollTransmit(out)) out_.push(std::move(out));
 }
 
-bool PeerTransport::sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass, uint8_t dscp) {
+bool PeerTransport::sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass, uint8_t dscp, Ecn ecn) {
   if (closed_ || !startSrtp()) {
     ++counters_.droppedBeforeKeys;
     return false;
   }
   const srtp::Status status = isRtcp ? srtp_->protectRtcp(packet) : srtp_->protectRtp(packet);
-  if (status != srtp::Status::Ok || !queueOnPath(std::move(packet), txClass, dscp)) return false;
+  if (status != srtp::Status::Ok || !queueOnPath(std::move(packet), txClass, dscp, ecn))
+    return false;
   if (!std::exchange(memory_.mediaSent, true))
     memory_.timeline.note(Milestone::FirstMediaSent, clock_.last());
   return true;

@@ -520,6 +520,8 @@ TEST_F(StatsTest, CountersNeverFall) {
                                          "availableOutgoingBitrate",
                                          "packetsLost",
                                          "parleyEstimateBps",
+                                         "parleyAcknowledgedBps",
+                                         "parleyQueueDelay",
                                          "smoothedRoundTripTime",
                                          "congestionWindow",
                                          "receiverWindow",

@@ -5,6 +5,7 @@
 #include "parley/base/bytes.h"
 #include "parley/congestion/feedback_adapter.h"
 #include "parley/congestion/gcc.h"
+#include "parley/congestion/scream.h"
 
 using namespace parley;
 using namespace parley::congestion;
@@ -15,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ByteReader in({data, size});
   RateConstraints limits;
   limits.start = DataRate::kbps(300);
-  auto controller = createGcc(limits);
+  auto controller = in.u8() % 2 == 0 ? createGcc(limits) : createScream(limits);
   FeedbackAdapter adapter;
   Timestamp now = Timestamp::seconds(1);
   int32_t probe = -1;
@@ -31,12 +32,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   while (in.remaining() > 0) {
     const uint8_t action = in.u8();
     now += Duration::millis(in.u8());
-    switch (action % 9) {
+    switch (action % 11) {
       case 0:
       case 1:
         for (unsigned i = 0; i <= action / 16u; ++i)
-          check(controller->onSentPacket(adapter.onSent(
-              {in.u16(), (action & 0x80) != 0 ? probe : -1, (action & 0x40) != 0}, now)));
+          check(controller->onSentPacket(
+              adapter.onSent({in.u16(), (action & 0x80) != 0 ? probe : -1, (action & 0x40) != 0, 1,
+                              adapter.nextSequence()},
+                             now)));
         break;
       case 2: {
         FeedbackAdapter::Feedback feedback;
@@ -54,6 +57,22 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           check(controller->onTransportFeedback(*report));
         break;
       }
+      case 9: {
+        std::vector<FeedbackAdapter::RtpArrival> packets;
+        for (unsigned i = 0; i < action / 4u; ++i) {
+          const uint16_t bits = in.u16();
+          packets.push_back(
+              {(bits & 0x8000) != 0, (bits & 0x4000) != 0, static_cast<uint16_t>(bits & 0x1fff)});
+        }
+        const auto begin = static_cast<uint16_t>(adapter.nextSequence() - in.u8());
+        const FeedbackAdapter::RtpArrivals stream{1, begin, packets};
+        if (const auto report = adapter.onRtpFeedback(in.u32(), {&stream, 1}, now))
+          check(controller->onTransportFeedback(*report));
+        break;
+      }
+      case 10:
+        check(controller->onDataTransfer({now, in.u16(), in.u16(), (action & 0x80) != 0}));
+        break;
       case 3:
         check(controller->onRoundTripTime({now, Duration::millis(in.u16())}));
         break;

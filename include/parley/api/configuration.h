@@ -52,6 +52,17 @@ enum class BundlePolicy { Balanced, MaxCompat, MaxBundle };
 /// section 4.5).
 enum class RtcpMuxPolicy { Require };
 
+/// How the rate of media is found.
+enum class CongestionControl {
+  /// By delay, loss and probes (draft-ietf-rmcat-gcc and what became of it), from feedback that all
+  /// browsers give.
+  Google,
+  /// SCReAM (RFC 8298, draft-johansson-ccwg-rfc8298bis-screamv2): a window moved by delay, loss and
+  /// congestion marks, for paths with L4S queues. Packets leave as ECT(1) if the peer reports marks
+  /// (RFC 8888).
+  Scream,
+};
+
 /// RTCConfiguration, and what a native application may want beyond it.
 struct Configuration {
   std::vector<IceServer> iceServers;
@@ -125,6 +136,7 @@ struct Configuration {
   DataRate minBitrate = DataRate::kbps(30);
   DataRate startBitrate = DataRate::kbps(500);
   DataRate maxBitrate = DataRate::kbps(8000);
+  CongestionControl congestionControl = CongestionControl::Google;
 };
 
 }  // namespace parley

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "parley/api/bandwidth_estimate.h"
 #include "parley/api/configuration.h"
 #include "parley/api/data_channel.h"
 #include "parley/api/diagnosis.h"
@@ -168,6 +169,8 @@ class PARLEY_EXPORT PeerConnection {
   void onTrack(std::function<void(const TrackEvent&)> callback);
   void onStreamTrackChange(std::function<void(const StreamTrackEvent&)> callback);
   void onDataChannel(std::function<void(DataChannel)> callback);
+  /// While media is sent: what may be sent is estimated anew. At most every 50 ms.
+  void onBandwidthEstimate(std::function<void(const BandwidthEstimate&)> callback);
 
   const std::shared_ptr<api_internal::PeerConnectionCore>& core() const;
 

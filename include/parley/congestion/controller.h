@@ -55,6 +55,14 @@ struct RoundTripTimeReport {
   Duration rtt;
 };
 
+/// Data channels share the path with media but are acknowledged by SCTP.
+struct DataTransferReport {
+  Timestamp time;
+  int64_t bytesSent = 0;   ///< since the former report, SCTP packets
+  int64_t bytesAcked = 0;  ///< the same
+  bool waiting = false;    ///< more would be sent if it were allowed
+};
+
 /// From receiver reports (RFC 3550 section 6.4.1): counts since the former report, all streams.
 struct LossReport {
   Timestamp time;
@@ -125,6 +133,20 @@ struct PacerRates {
   bool operator==(const PacerRates&) const = default;
 };
 
+/// What the path's delay says.
+enum class DelaySignal : uint8_t { Normal, Underusing, Overusing };
+
+/// How an estimate came about, for statistics and graphs.
+struct EstimatorState {
+  DataRate delayBased = DataRate::infinite();  ///< infinite: no such bound
+  DataRate lossBased = DataRate::infinite();
+  DataRate acknowledged;  ///< what arrives at the peer; zero: not known
+  DelaySignal signal = DelaySignal::Normal;
+  Duration queueDelay;  ///< how much longer packets take than the quickest of late
+  bool applicationLimited = false;
+  uint32_t probes = 0;  ///< clusters asked for so far
+};
+
 /// What to change. Absent members stay as they are.
 struct ControlUpdate {
   static constexpr size_t kMaxProbes = 4;
@@ -153,9 +175,14 @@ class PARLEY_EXPORT Controller {
   virtual ControlUpdate onRoundTripTime(const RoundTripTimeReport& message) = 0;
   virtual ControlUpdate onLossReport(const LossReport& message) = 0;
   virtual ControlUpdate onRemoteBitrate(const RemoteBitrateReport& message) = 0;
+  virtual ControlUpdate onDataTransfer(const DataTransferReport& message) = 0;
   virtual ControlUpdate onProcess(const ProcessInterval& message) = 0;
   /// When onProcess is due; never() while nothing is sent, so that an idle transport sleeps.
   virtual Timestamp nextDeadline() const = 0;
+  virtual EstimatorState state() const = 0;
+  /// Whether packets are to leave as ECT(1), so that L4S queues mark them early (RFC 9331), where
+  /// the peer reports the marks.
+  virtual bool wantsEarlyMarks() const { return false; }
 };
 
 /// Makes one controller per transport.

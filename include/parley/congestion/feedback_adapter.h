@@ -20,6 +20,8 @@ class PARLEY_EXPORT FeedbackAdapter {
     uint32_t size = 0;
     int32_t probeId = -1;
     bool audio = false;
+    uint32_t ssrc = 0;  ///< for feedback that names packets by their RTP numbers
+    uint16_t rtpSequence = 0;
   };
   /// One packet that arrived; `delta` in 250 us since the one before (the first: since the
   /// reference).
@@ -35,6 +37,19 @@ class PARLEY_EXPORT FeedbackAdapter {
     std::span<const Arrival> arrivals;
   };
 
+  /// What RFC 8888 reports of one packet.
+  struct RtpArrival {
+    bool received = false;
+    bool ecnCe = false;
+    uint16_t offset = 0;  ///< 1/1024 s before the report's time; 0x1ffe and above: not known
+  };
+  /// A stream's part of such a report: packets from `beginSequence` on.
+  struct RtpArrivals {
+    uint32_t ssrc = 0;
+    uint16_t beginSequence = 0;
+    std::span<const RtpArrival> packets;
+  };
+
   FeedbackAdapter();
 
   /// The sequence number that the next packet will get.
@@ -44,6 +59,10 @@ class PARLEY_EXPORT FeedbackAdapter {
   /// Matches feedback with history. Numbers never sent, already acknowledged or forgotten are
   /// ignored. The report's span is valid until the next call; nullopt if nothing in it was new.
   std::optional<TransportFeedbackReport> onFeedback(const Feedback& feedback, Timestamp now);
+  /// The same for feedback of RFC 8888. `reportTime`: the middle 32 bits of an NTP time.
+  std::optional<TransportFeedbackReport> onRtpFeedback(uint32_t reportTime,
+                                                       std::span<const RtpArrivals> streams,
+                                                       Timestamp now);
   /// Forgets what is in flight (the path changed). Sequence numbers go on.
   void reset();
   int64_t bytesInFlight() const { return bytesInFlight_; }
@@ -54,11 +73,14 @@ class PARLEY_EXPORT FeedbackAdapter {
     Timestamp sendTime;
     uint32_t size = 0;
     int32_t probeId = -1;
+    uint32_t ssrc = 0;
+    uint16_t rtpSequence = 0;
     bool audio = false;
     bool received = false;
     bool lossReported = false;
   };
   Entry& at(int64_t sequence) { return ring_[static_cast<size_t>(sequence) & (ring_.size() - 1)]; }
+  void addResult(Entry& entry, bool arrived, bool ecnCe, Timestamp arrival);
   void growIfYoung(Timestamp now);
   Timestamp referenceToTime(uint32_t referenceTime, Timestamp now);
   void settleUpTo(int64_t sequence);
@@ -70,6 +92,8 @@ class PARLEY_EXPORT FeedbackAdapter {
   int64_t bytesInFlight_ = 0;
   std::optional<uint32_t> lastReference_;
   Timestamp referenceBase_;
+  std::optional<uint32_t> lastReportTime_;
+  Timestamp reportBase_;
 };
 
 }  // namespace parley::congestion

@@ -37,6 +37,8 @@ struct SessionConfig {
   std::vector<dtls::Fingerprint> otherFingerprints;
   /// Bounds of the bandwidth estimate; the rest is filled in from what is negotiated.
   congestion::RateConstraints rates;
+  /// nullptr = GCC. Must outlive the session.
+  const congestion::ControllerFactory* controllers = nullptr;
   /// Codecs and header extensions that may be negotiated; identity and credentials are filled in.
   LocalCapabilities capabilities;
 };
@@ -157,12 +159,16 @@ struct SenderEncoding {
   uint32_t transceiver = 0;
   std::string rid;  ///< as the sender knows it, also where it is sent without
 };
+/// What may be sent is estimated anew; only if asked for (reportEstimates).
+struct EstimateChanged {
+  media::BandwidthStats estimate;
+};
 using SessionEvent =
     std::variant<std::monostate, SignalingStateChanged, DescriptionsChanged, LocalCandidate,
                  GatheringStateChanged, LocalCandidateError, SelectedPairChanged, IceStateChanged,
                  DtlsStateChanged, TrackAdded, TrackRemoved, StreamTrackChanged, TransceiverStopped,
                  TransceiversRemoved, TrackUnmuted, SenderConfigured, ReceiverConfigured,
-                 KeyFrameRequested, TargetBitrate>;
+                 KeyFrameRequested, TargetBitrate, EstimateChanged>;
 
 /// One peer connection without threads and callbacks: a machine. The methods are those of
 /// RTCPeerConnection with the asynchronous ones made synchronous: each runs to its end and leaves
@@ -233,6 +239,8 @@ class PARLEY_EXPORT Session {
   /// See RtpSession::sendTone.
   void sendTone(uint32_t transceiver, uint8_t event, Duration duration, Timestamp now);
   void requestKeyFrame(uint32_t transceiver, Timestamp now);
+  /// Whether EstimateChanged is wanted.
+  void reportEstimates(bool wanted);
   void decoderLostState(uint32_t transceiver, Timestamp now);
   /// For the encodings that the sender has now, in their order.
   void tuneSender(uint32_t transceiver, const std::vector<SenderTuning>& tunings, Timestamp now);
@@ -338,6 +346,14 @@ class PARLEY_EXPORT Session {
   void onRtpEvent(const media::RtpEvent& event);
   void removeMedia(const std::vector<TransceiverId>& transceivers, Timestamp now);
   void keepReceiveStats(uint32_t transceiver);
+  struct MediaRoute {
+    IpAddress local;
+    IpAddress remote;
+    bool operator==(const MediaRoute&) const = default;
+  };
+  /// Media and data channels share the path: each learns what the other does.
+  void shareWithData(Timestamp now);
+  std::optional<DataRate> leaveRoute(const MediaRoute& route, Timestamp now);
   void advanceMedia(Timestamp now);
   void pumpMedia(Timestamp now);
   void onDtlsForMedia(Timestamp now);
@@ -371,12 +387,24 @@ class PARLEY_EXPORT Session {
   std::set<uint32_t> earlyMedia_;
   std::vector<media::InboundStats> pausedStats_;  ///< of sources that receivers had before a pause
   bool mediaAvailable_ = false;
-  struct MediaRoute {
-    IpAddress local;
-    IpAddress remote;
-    bool operator==(const MediaRoute&) const = default;
-  };
   std::optional<MediaRoute> mediaRoute_;  ///< the last one in use
+  /// What was found on the routes used lately.
+  struct RouteMemory {
+    MediaRoute route;
+    DataRate estimate;
+    Timestamp left;
+  };
+  std::vector<RouteMemory> formerRoutes_;
+  bool estimatesWanted_ = false;
+  /// What data channels have told the estimate of so far.
+  struct DataShare {
+    uint64_t sent = 0;
+    uint64_t acked = 0;
+    bool waiting = false;
+    Timestamp told;
+    DataRate limit = DataRate::infinite();
+  };
+  DataShare dataShare_;
   /// Everybody polls them in every round: that this many wait does not happen.
   RingQueue<SessionEvent> events_{8192};
   // Looked at one ahead, so that `hasEvents` can answer without taking anything.

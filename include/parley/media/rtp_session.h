@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -30,6 +31,9 @@ struct RtpSessionConfig {
   bool reducedSizeRtcp = false;        ///< `a=rtcp-rsize` on both sides: we may send RFC 5506
   bool receiverReferenceTime = false;  ///< stamps of RFC 3611: measure RTT also to what we receive
   ArrivalFeedback arrivalFeedback = ArrivalFeedback::None;
+  /// The peer reports arrivals as of RFC 8888 (`a=rtcp-fb:* ack ccfb`): packets need no
+  /// transport-wide number then, and may ask for early congestion marks.
+  bool peerReportsRfc8888 = false;
   /// nullptr = GCC. Only used during construction.
   const congestion::ControllerFactory* controllers = nullptr;
 };
@@ -40,6 +44,7 @@ struct OutgoingPacket {
   bool isRtcp = false;
   TxClass txClass = TxClass::Media;
   uint8_t dscp = 0;  ///< 6 bits
+  Ecn ecn = Ecn::NotEct;
 };
 
 /// The peer cannot go on without a key frame, or we dropped a frame. At most one per 300 ms and
@@ -54,7 +59,13 @@ struct TargetBitrateChanged {
   double lossFraction = 0;  ///< for codecs with redundancy of their own
   Duration roundTripTime;
 };
-using RtpEvent = std::variant<std::monostate, KeyFrameRequested, TargetBitrateChanged, SourceEvent>;
+/// What is estimated has changed. At most one per 50 ms, and only if asked for
+/// (reportEstimates).
+struct EstimateChanged {
+  BandwidthStats estimate;
+};
+using RtpEvent = std::variant<std::monostate, KeyFrameRequested, TargetBitrateChanged, SourceEvent,
+                              EstimateChanged>;
 
 /// Datagrams and packets that led to nothing.
 struct RtpSessionDrops {
@@ -96,8 +107,17 @@ class PARLEY_EXPORT RtpSession {
   void setMinimumPlayoutDelay(ReceiverId id, Duration delay);
   /// Before the transport is connected nothing is sent; frames are refused.
   void setNetworkAvailable(bool available, Timestamp now);
-  /// The path changed: the estimate starts again.
-  void onRouteChange(Timestamp now);
+  /// The path changed: the estimate starts again, at what is known of the new path from before, or
+  /// as at the beginning.
+  void onRouteChange(Timestamp now, std::optional<DataRate> known = {});
+  /// Data channels share the path: what they sent and what of it was acknowledged since the former
+  /// call, in bytes, and whether they have more.
+  void onDataTransfer(int64_t bytesSent, int64_t bytesAcked, bool waiting, Timestamp now);
+  /// What data channels may send: the estimate less what the encoders are given. Infinite while no
+  /// media is sent or nothing is known of the path.
+  DataRate dataRate(Timestamp now) const;
+  /// Whether EstimateChanged is wanted.
+  void reportEstimates(bool wanted);
   /// Overhead or another path MTU changed what fits.
   void setMaxPacketSize(size_t bytes);
   /// Says BYE for all streams; poll it out. Nothing is sent or accepted afterwards.

@@ -7,6 +7,7 @@
 #include "parley/base/strong_id.h"
 #include "parley/base/time.h"
 #include "parley/base/units.h"
+#include "parley/congestion/controller.h"
 #include "parley/media/types.h"
 #include "parley/rtp/extension_map.h"
 #include "parley/rtp/payload_format/payload_format.h"
@@ -101,6 +102,7 @@ struct BandwidthStats {
   std::optional<Duration> roundTripTime;
   int64_t bytesInFlight = 0;
   int64_t pacerQueueBytes = 0;
+  congestion::EstimatorState estimator;  ///< how it came about
 };
 
 }  // namespace parley::media

@@ -15,6 +15,7 @@
 #include "parley/base/packet_buffer.h"
 #include "parley/base/result.h"
 #include "parley/base/time.h"
+#include "parley/base/units.h"
 
 // The sctp room: SCTP over DTLS (RFC 8261) and WebRTC data channels on top (RFC 8831, RFC 8832).
 //
@@ -189,6 +190,9 @@ class PARLEY_EXPORT Association {
   /// Application bytes accepted by send() and not yet handed out by pollTransmit().
   virtual size_t bufferedAmount() const = 0;
   virtual size_t bufferedAmount(uint16_t stream) const = 0;
+  /// Sends no faster than this: media on the same path has gone first. Infinite, the default: as
+  /// congestion control finds. An engine that cannot be slowed down ignores it.
+  virtual void setRateLimit(DataRate limit);
   /// Whether send() has room for so many bytes.
   virtual bool canTake(size_t bytes) const;
   virtual AssociationStats stats() const = 0;

@@ -167,6 +167,10 @@ class PARLEY_EXPORT DataChannels {
   /// `setDtlsRole` may be called again.
   void restart(Timestamp now);
 
+  /// See Association::setRateLimit.
+  void setRateLimit(DataRate limit);
+  /// Whether something waits to be sent.
+  bool hasWaiting() const { return association_ && association_->bufferedAmount() > 0; }
   void handlePacket(ByteSpan packet, Timestamp now);
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
@@ -240,6 +244,7 @@ class PARLEY_EXPORT DataChannels {
 
   Environment& env_;
   std::unique_ptr<Association> association_;
+  DataRate rateLimit_ = DataRate::infinite();
   std::vector<Bytes> earlyPackets_;
   std::optional<bool> isClient_;
   bool connected_ = false;

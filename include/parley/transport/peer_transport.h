@@ -168,7 +168,8 @@ class PARLEY_EXPORT PeerTransport {
   /// the first packet, and a connection that carries data only never pays for it.
   void expectMedia();
   /// Protects and queues a plaintext packet. False (and counted) if it cannot leave.
-  bool sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass, uint8_t dscp = 0);
+  bool sendRtp(PacketBuf packet, bool isRtcp, TxClass txClass, uint8_t dscp = 0,
+               Ecn ecn = Ecn::NotEct);
   bool pollRtp(RtpPacket& out);
   /// Media sections are in force: an association without SRTP keys then fails the transport (RFC
   /// 5764 section 4.1), with a DtlsStateChange of its own.
@@ -254,7 +255,7 @@ class PARLEY_EXPORT PeerTransport {
 
   void followTraffic(std::optional<uint32_t> pair);
   void forgetTraffic();
-  bool queueOnPath(PacketBuf packet, TxClass txClass, uint8_t dscp = 0);
+  bool queueOnPath(PacketBuf packet, TxClass txClass, uint8_t dscp = 0, Ecn ecn = Ecn::NotEct);
   bool queue(TxPacket&& packet);
   void pollGatherer();
 

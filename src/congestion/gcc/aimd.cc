@@ -10,9 +10,25 @@ constexpr double kBeta = 0.85;
 constexpr double kGrowthPerSecond = 1.08;
 constexpr double kOveruseWeight = 0.05;
 constexpr double kProbeWeight = 0.5;
-constexpr double kAdditiveFloorBps = 4000;
-constexpr double kFramesPerSecond = 30;
-constexpr double kPacketBytes = 1200;
+/// A queue is to be gone after this long, however long it is, within limits.
+constexpr Duration kDrainTime = Duration::seconds(1);
+constexpr double kDeepestCut = 0.5;
+/// Once the queue is gone, so much of what was sent or arrived before is sent: the deeper cut was
+/// only for the queue. What this takes from a large flow and additive growth gives to all alike
+/// makes flows equal.
+constexpr double kReturn = 0.88;
+constexpr double kContestedReturn = 0.95;
+constexpr double kNoise = 0.85;
+constexpr Duration kDrained = Duration::millis(12);
+/// A queue as long as this is no time to grow.
+constexpr Duration kHoldQueue = Duration::millis(25);
+/// Additive growth per second: the same for all, so that flows become equal, and fast enough that
+/// an overuse is found before much of a queue has grown. (With growth a and a threshold s of the
+/// delay's slope the queue is s^2 / 2a when it is noticed.)
+constexpr double kAdditiveBps = 100'000;
+constexpr double kMaxAdditiveShare = 0.12;
+/// Beside flows that fill the queue a rate may become small, and must find its way back.
+constexpr double kMinAdditiveBps = 25'000;
 
 }  // namespace
 
@@ -56,10 +72,14 @@ DataRate AimdRateControl::clamp(DataRate rate) const {
 }
 
 void AimdRateControl::setEstimate(DataRate rate, Timestamp now) {
-  const DataRate before = current_;
   current_ = clamp(rate);
   lastChange_ = now;
-  if (current_ > before) capacity_.forget();
+  drain_.reset();
+}
+
+void AimdRateControl::setProbed(DataRate rate, Timestamp now) {
+  setEstimate(rate, now);
+  capacity_.onProbe(rate);
 }
 
 bool AimdRateControl::mayDecreaseAgain(std::optional<DataRate> acked, Timestamp now) const {
@@ -69,11 +89,11 @@ bool AimdRateControl::mayDecreaseAgain(std::optional<DataRate> acked, Timestamp 
 }
 
 double AimdRateControl::additivePerSecond() const {
-  // One average packet per response time: the smallest step that can be noticed.
-  const double frameBytes = static_cast<double>(current_.bps()) / 8 / kFramesPerSecond;
-  const double packets = std::max(1.0, std::ceil(frameBytes / kPacketBytes));
-  const Duration response = (rtt_ + Duration::millis(100)) * 2;
-  return std::max(kAdditiveFloorBps, frameBytes / packets * 8 / response.seconds());
+  // On long paths the answer comes late: what grows meanwhile should be no more than elsewhere.
+  const double patience = std::min(1.0, 0.4 / (rtt_.seconds() + 0.1));
+  const double most =
+      std::max(kMinAdditiveBps, static_cast<double>(current_.bps()) * kMaxAdditiveShare);
+  return std::min(kAdditiveBps * patience, most);
 }
 
 DataRate AimdRateControl::increased(DataRate throughput, bool applicationLimited, Timestamp now) {
@@ -93,17 +113,19 @@ DataRate AimdRateControl::increased(DataRate throughput, bool applicationLimited
   return std::min(raised, limit);
 }
 
-DataRate AimdRateControl::decreased(DataRate throughput) {
-  // What arrived while the queue grew is what the path carries; stay a little below, so it drains.
-  DataRate lowered = throughput * kBeta;
-  if (lowered > current_ && capacity_.known()) lowered = capacity_.estimate() * kBeta;
+DataRate AimdRateControl::decreased(DataRate throughput, Duration queue) {
+  // What arrived while the queue grew is what the path carries; stay below, so it drains.
+  const double cut =
+      contested_ ? 1 - kContestedReturn : std::clamp(queue / kDrainTime, 1 - kBeta, kDeepestCut);
+  DataRate lowered = throughput * (1 - cut);
+  if (lowered > current_ && capacity_.known()) lowered = capacity_.estimate() * (1 - cut);
   if (throughput < capacity_.lower()) capacity_.forget();
   capacity_.onOveruse(throughput);
   return std::min(lowered, current_);
 }
 
 DataRate AimdRateControl::update(BandwidthUse use, std::optional<DataRate> acked,
-                                 bool applicationLimited, Timestamp now) {
+                                 bool applicationLimited, Duration queue, Timestamp now) {
   if (acked) latestThroughput_ = *acked;
   switch (use) {
     case BandwidthUse::Normal:
@@ -119,15 +141,34 @@ DataRate AimdRateControl::update(BandwidthUse use, std::optional<DataRate> acked
       state_ = State::Hold;
       break;
   }
-  if (state_ == State::Increase) {
-    if (acked) current_ = clamp(increased(latestThroughput_, applicationLimited, now));
+  const bool mayGrow = contested_ || queue < kHoldQueue;
+  if (drain_ && state_ != State::Decrease) {
+    finishDrain(queue, now);
+  } else if (state_ == State::Increase) {
+    if (acked && mayGrow) current_ = clamp(increased(latestThroughput_, applicationLimited, now));
     lastChange_ = now;
   } else if (state_ == State::Decrease) {
-    current_ = clamp(decreased(acked ? latestThroughput_ : current_ * 0.5));
+    const DataRate before = current_;
+    current_ = clamp(decreased(acked ? latestThroughput_ : current_ * 0.5, queue));
+    // Each further cut within the same episode may only lower where to return to.
+    // What arrives in a moment is noisy: the rate that was sent counts, unless far less arrived.
+    const bool pathIsSlower = !acked || latestThroughput_ < before * kNoise;
+    const double share = contested_ ? kContestedReturn : kReturn;
+    DataRate back = pathIsSlower ? latestThroughput_ * share : before * share;
+    back = std::min(back, drain_ ? drain_->returnTo : before);
+    drain_ = Drain{std::max(back, current_), now + kDrainTime + rtt_};
     lastChange_ = now;
     state_ = State::Hold;
   }
   return current_;
+}
+
+void AimdRateControl::finishDrain(Duration queue, Timestamp now) {
+  if (!contested_ && queue > kDrained && now < drain_->until) return;
+  current_ = clamp(std::max(current_, drain_->returnTo));
+  drain_.reset();
+  lastChange_ = now;
+  state_ = State::Increase;
 }
 
 }  // namespace parley::congestion::gcc

@@ -34,10 +34,17 @@ class AimdRateControl {
 
   void setLimits(DataRate min, DataRate max);
   void setRtt(Duration rtt) { rtt_ = rtt; }
+  /// Others keep the queue filled, whatever we do: who gives way deeply there gets nothing.
+  void setContested(bool contested) { contested_ = contested; }
   /// A measurement or the application says so.
   void setEstimate(DataRate rate, Timestamp now);
+  /// A probe got so much through.
+  void setProbed(DataRate rate, Timestamp now);
+  /// `queue`: how long packets wait on the path now.
   DataRate update(BandwidthUse use, std::optional<DataRate> acked, bool applicationLimited,
-                  Timestamp now);
+                  Duration queue, Timestamp now);
+  /// After a decrease, until the queue it was for is gone.
+  bool draining() const { return drain_.has_value(); }
   /// Enough time for the former decrease to show its effect.
   bool mayDecreaseAgain(std::optional<DataRate> acked, Timestamp now) const;
   DataRate estimate() const { return current_; }
@@ -46,7 +53,8 @@ class AimdRateControl {
  private:
   enum class State : uint8_t { Hold, Increase, Decrease };
   DataRate increased(DataRate throughput, bool applicationLimited, Timestamp now);
-  DataRate decreased(DataRate throughput);
+  DataRate decreased(DataRate throughput, Duration queue);
+  void finishDrain(Duration queue, Timestamp now);
   double additivePerSecond() const;
   DataRate clamp(DataRate rate) const;
 
@@ -56,8 +64,14 @@ class AimdRateControl {
   DataRate latestThroughput_;
   LinkCapacity capacity_;
   State state_ = State::Hold;
+  bool contested_ = false;
   Duration rtt_ = Duration::millis(200);
   std::optional<Timestamp> lastChange_;
+  struct Drain {
+    DataRate returnTo;  ///< when it is over
+    Timestamp until;    ///< at the latest
+  };
+  std::optional<Drain> drain_;
 };
 
 }  // namespace parley::congestion::gcc

@@ -24,6 +24,18 @@ constexpr double kSilenceFactor = 0.8;
 /// How much may wait on the path beyond one round trip before the encoders are pushed back.
 constexpr Duration kQueueAllowance = Duration::millis(350);
 constexpr int64_t kMinWindow = 2 * 1500;
+constexpr Duration kNoQueue = Duration::millis(5);
+/// A queue of this length for this long is too much.
+constexpr Duration kLongQueue = Duration::millis(40);
+constexpr Duration kLongQueueTime = Duration::millis(200);
+/// A probe on top of a queue measures the queue.
+constexpr Duration kProbeQueue = Duration::millis(15);
+/// When the queue should have become shorter after a cut, if it was ours.
+constexpr Duration kCutEffect = Duration::millis(1500);
+constexpr Duration kForeignTime = Duration::seconds(20);
+constexpr DataRate kDataCeiling = DataRate::kbps(1'000'000);
+/// Data acknowledged longer ago says nothing about now.
+constexpr Duration kDataMemory = Duration::seconds(1);
 
 }  // namespace
 
@@ -38,16 +50,35 @@ GccController::GccController(const RateConstraints& constraints)
 void GccController::applyLimits() {
   constraints_.min = std::max(constraints_.min, kFloor);
   constraints_.max = std::max(constraints_.max, constraints_.min);
-  aimd_.setLimits(constraints_.min, constraints_.max);
-  loss_.setLimits(constraints_.min, constraints_.max);
-  probes_.setLimits(constraints_.max);
+  aimd_.setLimits(constraints_.min, ceiling());
+  loss_.setLimits(constraints_.min, ceiling());
+  probes_.setLimits(ceiling());
   reportBased_ = std::clamp(reportBased_, constraints_.min, constraints_.max);
+}
+
+DataRate GccController::ceiling() const {
+  return dataWaiting_ ? kDataCeiling : constraints_.max;
+}
+
+DataRate GccController::clamp(DataRate rate) const {
+  return std::clamp(rate, constraints_.min, std::max(constraints_.min, ceiling()));
+}
+
+std::optional<DataRate> GccController::acknowledged() const {
+  const auto media = acked_.rate();
+  if (!media || !lastDataAcked_ || now_ - *lastDataAcked_ > kDataMemory) return media;
+  return *media + dataAcked_.rate().value_or(DataRate::zero());
 }
 
 void GccController::restart(DataRate start) {
   groups_.reset();
   trendline_.reset();
   acked_.reset();
+  queue_.reset();
+  queueLongSince_.reset();
+  lastCut_.reset();
+  foreignUntil_ = Timestamp();
+  dataAcked_.reset();
   aimd_ = AimdRateControl(start);
   loss_ = LossBasedEstimator(start);
   probeEstimator_.reset();
@@ -101,7 +132,7 @@ ControlUpdate GccController::onStreamsConfig(const StreamsConfig& message) {
   ControlUpdate out;
   streams_ = message;
   probes_.setApplicationLimited(alr_.limited(), streams_.probeWhenApplicationLimited);
-  probes_.setWanted(message.maxTotal, bandwidth(), message.time, out);
+  probes_.setWanted(dataWaiting_ ? kDataCeiling : message.maxTotal, bandwidth(), message.time, out);
   emit(out);
   return out;
 }
@@ -143,7 +174,6 @@ void GccController::measureRtt(const TransportFeedbackReport& report) {
   least = std::clamp(least, Duration::zero(), Duration::seconds(60));
   rtt_ = rttKnown_ ? rtt_ * 0.8 + least * 0.2 : least;
   rttKnown_ = true;
-  aimd_.setRtt(rtt_);
 }
 
 std::optional<DataRate> GccController::takeArrivals(const TransportFeedbackReport& report) {
@@ -167,29 +197,58 @@ std::optional<DataRate> GccController::takeArrivals(const TransportFeedbackRepor
   return probe;
 }
 
+/// The trend tells a queue that grows, not one that stands. Against others that fill the queue
+/// whatever we do holding back is of no use: then only the trend counts.
+bool GccController::queueStands(Timestamp now) {
+  const Duration queue = queue_.value();
+  if (queue <= kLongQueue) {
+    queueLongSince_.reset();
+    if (queue <= kLongQueue / 2) foreignUntil_ = Timestamp();
+    return false;
+  }
+  if (!queueLongSince_) queueLongSince_ = now;
+  if (lastCut_ && now - *lastCut_ > kCutEffect && queue > queueAtCut_ * 0.6) {
+    foreignUntil_ = now + kForeignTime;
+    lastCut_.reset();
+  }
+  if (now < foreignUntil_ || aimd_.draining()) return false;
+  return now - *queueLongSince_ >= kLongQueueTime;
+}
+
 void GccController::updateDelayBased(std::optional<DataRate> probe, Timestamp now) {
-  const BandwidthUse use = trendline_.state();
-  const auto acked = acked_.rate();
+  const bool stands = queueStands(now);
+  aimd_.setContested(now < foreignUntil_);
+  BandwidthUse use = stands ? BandwidthUse::Overusing : trendline_.state();
+  // A trend without any queue is noise.
+  if (use == BandwidthUse::Overusing && queue_.value() < kNoQueue) use = BandwidthUse::Normal;
+  const auto acked = acknowledged();
   if (use == BandwidthUse::Overusing) {
     if (aimd_.mayDecreaseAgain(acked, now)) {
       const DataRate before = aimd_.estimate();
-      aimd_.update(use, acked, alr_.limited(), now);
+      if (!lastCut_) {
+        lastCut_ = now;
+        queueAtCut_ = queue_.value();
+      }
+      aimd_.update(use, acked, alr_.limited(), queue_.value(), now);
       probes_.onOveruse(before, now);
     }
   } else if (probe) {
     // Delivery proves at least this much; a lower result counts only if the path was full, which
     // the delay would have told.
     if (*probe > aimd_.estimate() || alr_.limited()) {
-      aimd_.setEstimate(*probe, now);
+      aimd_.setProbed(*probe, now);
       loss_.setEstimate(aimd_.estimate());
     }
   } else {
-    aimd_.update(use, acked, alr_.limited(), now);
+    aimd_.update(use, acked, alr_.limited(), queue_.value(), now);
   }
+  if (lastCut_ && queue_.value() <= kLongQueue / 2) lastCut_.reset();
 }
 
 ControlUpdate GccController::onTransportFeedback(const TransportFeedbackReport& report) {
   ControlUpdate out;
+  now_ = report.time;
+  queue_.update(report.packets, report.time);
   feedbackSeen_ = true;
   lastFeedback_ = report.time;
   bytesInFlight_ = report.bytesInFlight;
@@ -200,11 +259,13 @@ ControlUpdate GccController::onTransportFeedback(const TransportFeedbackReport& 
   }
   lastSilenceDecrease_.reset();
   measureRtt(report);
+  // A queue of others is no reason to be slow.
+  aimd_.setRtt(std::max(Duration::millis(1), rtt_ - queue_.value()));
   const auto probe = takeArrivals(report);
   updateDelayBased(probe, report.time);
-  loss_.update(report.packets, aimd_.estimate(), acked_.rate());
+  loss_.update(report.packets, aimd_.estimate(), acknowledged());
   if (probe) probes_.onEstimate(*probe, true, report.time, out);
-  probes_.process(bandwidth(), report.time, out);
+  if (queue_.value() < kProbeQueue) probes_.process(bandwidth(), report.time, out);
   updatePushback();
   emit(out);
   return out;
@@ -252,6 +313,45 @@ ControlUpdate GccController::onRemoteBitrate(const RemoteBitrateReport& message)
   return out;
 }
 
+ControlUpdate GccController::onDataTransfer(const DataTransferReport& message) {
+  ControlUpdate out;
+  now_ = message.time;
+  if (message.bytesSent > 0) {
+    alr_.setEstimate(bandwidth());
+    alr_.onSent(message.bytesSent, message.time);
+  }
+  if (message.bytesAcked > 0) {
+    if (lastDataAcked_ && message.time - *lastDataAcked_ > kDataMemory) dataAcked_.reset();
+    dataAcked_.add(message.time, message.bytesAcked, false);
+    lastDataAcked_ = message.time;
+  }
+  if (message.waiting != dataWaiting_) {
+    dataWaiting_ = message.waiting;
+    applyLimits();
+    probes_.setWanted(dataWaiting_ ? kDataCeiling : streams_.maxTotal, bandwidth(), message.time,
+                      out);
+  }
+  emit(out);
+  return out;
+}
+
+EstimatorState GccController::state() const {
+  EstimatorState state;
+  if (feedbackSeen_) {
+    state.delayBased = aimd_.estimate();
+    state.lossBased = loss_.estimate();
+  } else {
+    state.lossBased = reportBased_;
+    state.delayBased = remote_;
+  }
+  state.acknowledged = acknowledged().value_or(DataRate::zero());
+  state.signal = trendline_.state();
+  state.queueDelay = queue_.value();
+  state.applicationLimited = alr_.limited();
+  state.probes = probes_.sent();
+  return state;
+}
+
 void GccController::onSilence(Timestamp now) {
   if (!feedbackSeen_ || !firstUnansweredSent_ || bytesInFlight_ == 0) return;
   const Timestamp since =
@@ -271,7 +371,7 @@ ControlUpdate GccController::onProcess(const ProcessInterval& message) {
   const bool active = lastSent_ && now - *lastSent_ < kActive;
   nextProcess_ = active ? now + kProcessInterval : Timestamp::never();
   onSilence(now);
-  probes_.process(bandwidth(), now, out);
+  if (queue_.value() < kProbeQueue) probes_.process(bandwidth(), now, out);
   updatePushback();
   emit(out);
   return out;
@@ -296,15 +396,16 @@ void GccController::updatePushback() {
 DataRate GccController::bandwidth() const {
   DataRate rate = feedbackSeen_ ? std::min(aimd_.estimate(), loss_.estimate())
                                 : std::min(reportBased_, remote_);
-  return std::clamp(rate, constraints_.min, constraints_.max);
+  return clamp(rate);
 }
 
 void GccController::emit(ControlUpdate& out) {
   for (const ProbeCluster& p : out.probes()) probeEstimator_.onProbeSent(p);
   TargetRate target;
   target.bandwidth = bandwidth();
-  target.target =
-      available_ ? std::max(constraints_.min, target.bandwidth * pushback_) : DataRate::zero();
+  target.target = available_
+                      ? std::clamp(target.bandwidth * pushback_, constraints_.min, constraints_.max)
+                      : DataRate::zero();
   // Whole percents and milliseconds, so that noise alone is no news.
   const double loss = feedbackSeen_ ? loss_.lossFraction() : reportLoss_;
   target.lossFraction = std::round(loss * 100) / 100;

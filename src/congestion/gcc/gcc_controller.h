@@ -10,6 +10,7 @@
 #include "congestion/gcc/loss_based.h"
 #include "congestion/gcc/probe_controller.h"
 #include "congestion/gcc/probe_estimator.h"
+#include "congestion/gcc/queue_delay.h"
 #include "congestion/gcc/trendline.h"
 
 namespace parley::congestion::gcc {
@@ -27,15 +28,23 @@ class GccController final : public Controller {
   ControlUpdate onRoundTripTime(const RoundTripTimeReport& message) override;
   ControlUpdate onLossReport(const LossReport& message) override;
   ControlUpdate onRemoteBitrate(const RemoteBitrateReport& message) override;
+  ControlUpdate onDataTransfer(const DataTransferReport& message) override;
   ControlUpdate onProcess(const ProcessInterval& message) override;
+  EstimatorState state() const override;
   Timestamp nextDeadline() const override { return nextProcess_; }
 
  private:
   void applyLimits();
+  /// The media's maximum; data channels have none.
+  DataRate ceiling() const;
+  DataRate clamp(DataRate rate) const;
+  /// Of media and data together.
+  std::optional<DataRate> acknowledged() const;
   void restart(DataRate start);
   void measureRtt(const TransportFeedbackReport& report);
   std::optional<DataRate> takeArrivals(const TransportFeedbackReport& report);
   void updateDelayBased(std::optional<DataRate> probe, Timestamp now);
+  bool queueStands(Timestamp now);
   void onSilence(Timestamp now);
   void updatePushback();
   DataRate bandwidth() const;
@@ -49,6 +58,18 @@ class GccController final : public Controller {
   PacketGroups groups_;
   TrendlineEstimator trendline_;
   AckedBitrate acked_;
+  QueueDelay queue_;
+  /// Since when it has been long.
+  std::optional<Timestamp> queueLongSince_;
+  /// A queue that did not go away when we held back is somebody else's, until then.
+  Timestamp foreignUntil_;
+  Duration queueAtCut_;
+  std::optional<Timestamp> lastCut_;
+  /// The same for data channels, by our own clock.
+  AckedBitrate dataAcked_;
+  std::optional<Timestamp> lastDataAcked_;
+  bool dataWaiting_ = false;
+  Timestamp now_;
   AimdRateControl aimd_;
   LossBasedEstimator loss_;
   ProbeEstimator probeEstimator_;

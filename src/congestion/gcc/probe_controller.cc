@@ -16,6 +16,10 @@ constexpr double kAnswered = 0.7;
 constexpr Duration kAnswerTime = Duration::seconds(1);
 constexpr Duration kInterval = Duration::seconds(5);
 constexpr Duration kCalmBeforeRecovery = Duration::seconds(2);
+/// The rate grows steadily: where nothing has stopped it for so long there is more.
+constexpr Duration kCalmBeforeMore = Duration::seconds(4);
+/// An overuse so soon after a probe comes of it.
+constexpr Duration kProbeEffect = Duration::seconds(3);
 constexpr Duration kRecoveryWindow = Duration::seconds(60);
 constexpr double kDropWorthProbing = 0.8;
 
@@ -82,8 +86,15 @@ void ProbeController::onOveruse(DataRate before, Timestamp now) {
   furtherAbove_.reset();
   repeatsLeft_ = 0;
   lastOveruse_ = now;
-  if (now - dropTime_ > kRecoveryWindow || before > beforeDrop_) beforeDrop_ = before;
-  dropTime_ = now;
+  // The way back is not open: others have it. Steady growth will find when it is.
+  if (now - lastProbe_ < kProbeEffect) {
+    beforeDrop_ = DataRate::zero();
+    return;
+  }
+  if (now - dropTime_ > kRecoveryWindow || before > beforeDrop_) {
+    beforeDrop_ = before;
+    dropTime_ = now;
+  }
 }
 
 void ProbeController::process(DataRate estimate, Timestamp now, ControlUpdate& out) {
@@ -102,6 +113,8 @@ void ProbeController::process(DataRate estimate, Timestamp now, ControlUpdate& o
                           now - dropTime_ < kRecoveryWindow;
   if (recovering && now - lastOveruse_ > kCalmBeforeRecovery)
     probe(std::min(estimate * kNext, beforeDrop_), false, now, out);
+  else if (!limited_ && now - lastOveruse_ > kCalmBeforeMore)
+    probe(estimate * kNext, true, now, out);
 }
 
 }  // namespace parley::congestion::gcc

@@ -21,6 +21,8 @@ class ProbeController {
   void start(DataRate rate, Timestamp now, ControlUpdate& out);
   void stop();
   bool started() const { return started_; }
+  /// Clusters asked for so far.
+  uint32_t sent() const { return static_cast<uint32_t>(nextId_ - 1); }
   /// `measured`: the estimate comes from a probe.
   void onEstimate(DataRate estimate, bool measured, Timestamp now, ControlUpdate& out);
   void onOveruse(DataRate before, Timestamp now);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "parley/base/time.h"
+#include "parley/congestion/controller.h"
 
 namespace parley::congestion::gcc {
 
@@ -30,7 +31,7 @@ class PacketGroups {
   int reordered_ = 0;
 };
 
-enum class BandwidthUse : uint8_t { Normal, Underusing, Overusing };
+using BandwidthUse = DelaySignal;
 
 /// Least-squares slope of the accumulated delay, compared with a threshold that adapts so that
 /// neither self-inflicted jitter nor competing TCP flows starve us (section 5.4).

@@ -109,6 +109,8 @@ DeliveryStamp CongestionControl::onSend(size_t bytes, size_t inFlight, Timestamp
     roundAcked_ = 0;
   }
   const double rate = pacingRate();
+  // Slower than it could be: what is delivered then says nothing of the path.
+  if (rateLimit_ > 0 && rate >= rateLimit_) onAppLimited(inFlight + bytes);
   if (rate > 0) {
     nextSendAt_ = std::max(nextSendAt_, now - quantumTime() - kLateness) +
                   Duration::fromSeconds(static_cast<double>(bytes) / rate);
@@ -311,6 +313,13 @@ size_t CongestionControl::window() const {
 }
 
 double CongestionControl::pacingRate() const {
+  const double rate = pathRate();
+  if (rateLimit_ <= 0) return rate;
+  return rate > 0 ? std::min(rate, rateLimit_) : rateLimit_;
+}
+
+/// What the path is thought to take; 0: not paced.
+double CongestionControl::pathRate() const {
   // However little got through: two packets per round trip.
   const double rate = bandwidth_ <= 0 || minRtt_.isInfinite()
                           ? 0

@@ -60,6 +60,8 @@ class CongestionControl {
   Timestamp nextBurstAt() const { return nextSendAt_ + quantumTime() / 2; }
   /// Bytes per second; 0: not paced.
   double pacingRate() const;
+  /// Bytes per second at most, whatever the path would take; 0: no such limit.
+  void setRateLimit(double limit) { rateLimit_ = limit; }
 
   double bandwidth() const { return bandwidth_; }  ///< bytes per second, 0 if unknown
   Duration minRtt() const { return minRtt_; }
@@ -69,6 +71,7 @@ class CongestionControl {
   static constexpr size_t kRounds = 10;
 
   double bdp() const;
+  double pathRate() const;
   double firstProbe() const;
   Duration queueTarget() const;
   Duration quantumTime() const;
@@ -134,6 +137,7 @@ class CongestionControl {
   Duration drainExpected_;
   Duration drainFloor_ = Duration::infinite();
   bool afterTimeout_ = false;
+  double rateLimit_ = 0;
   double inFlightBound_ = 0;  ///< 0: none; short paths lose what exceeds a socket's buffer
 
   Timestamp nextSendAt_;

@@ -53,6 +53,9 @@ class NativeAssociation final : public Association {
   size_t maxSendSize() const override;
   size_t bufferedAmount() const override { return scheduler_.buffered(); }
   size_t bufferedAmount(uint16_t stream) const override { return scheduler_.buffered(stream); }
+  void setRateLimit(DataRate limit) override {
+    congestion_.setRateLimit(limit.isInfinite() ? 0 : static_cast<double>(limit.bps()) / 8);
+  }
   bool canTake(size_t bytes) const override { return scheduler_.fits(bytes); }
   AssociationStats stats() const override;
 

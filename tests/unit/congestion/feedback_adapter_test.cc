@@ -95,5 +95,66 @@ TEST_F(Adapter, UnreportedPacketsLeaveTheBooksInTheEnd) {
                     {{static_cast<uint16_t>(adapter_.nextSequence() - 1), 0}}));
 }
 
+class RtpAdapter : public testing::Test {
+ protected:
+  using Packet = FeedbackAdapter::RtpArrival;
+  void send(uint32_t ssrc, uint16_t sequence) {
+    adapter_.onSent({100, -1, false, ssrc, sequence}, now_ += Duration::millis(1));
+  }
+  std::optional<TransportFeedbackReport> feed(uint32_t ssrc, uint16_t begin,
+                                              std::vector<Packet> packets, uint32_t time = 65'536) {
+    packets_ = std::move(packets);
+    const FeedbackAdapter::RtpArrivals stream{ssrc, begin, packets_};
+    return adapter_.onRtpFeedback(time, {&stream, 1}, now_);
+  }
+  FeedbackAdapter adapter_;
+  Timestamp now_ = Timestamp::seconds(5);
+  std::vector<Packet> packets_;
+};
+
+TEST_F(RtpAdapter, PacketsAreFoundByTheirRtpNumbers) {
+  send(1, 65'535);
+  send(2, 7);
+  send(1, 0);
+  const auto report = feed(1, 65'535, {{true, false, 1024}, {true, true, 512}});
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->packets.size(), 2u);
+  EXPECT_EQ(report->packets[1].receiveTime - report->packets[0].receiveTime, Duration::millis(500));
+  EXPECT_FALSE(report->packets[0].ecnCe);
+  EXPECT_TRUE(report->packets[1].ecnCe);
+  EXPECT_FALSE(feed(1, 65'535, {{true, false, 0}})) << "it was told before";
+}
+
+TEST_F(RtpAdapter, WhatIsNotTheirsIsIgnored) {
+  send(1, 10);
+  EXPECT_FALSE(feed(3, 10, {{true, false, 0}}));
+  EXPECT_FALSE(feed(1, 11, {{true, false, 0}, {false, false, 0}}));
+  EXPECT_FALSE(adapter_.onRtpFeedback(0, {}, now_));
+  EXPECT_EQ(adapter_.bytesInFlight(), 100);
+}
+
+TEST_F(RtpAdapter, LossIsToldOnceAndALatePacketTakesItBack) {
+  send(1, 10);
+  send(1, 11);
+  const auto first = feed(1, 10, {{false, false, 0}, {true, false, 0}});
+  ASSERT_TRUE(first);
+  ASSERT_EQ(first->packets.size(), 2u);
+  EXPECT_FALSE(first->packets[0].received());
+  EXPECT_EQ(first->bytesInFlight, 0);
+  EXPECT_FALSE(feed(1, 10, {{false, false, 0}}));
+  const auto late = feed(1, 10, {{true, false, 0}});
+  ASSERT_TRUE(late);
+  EXPECT_TRUE(late->packets[0].received());
+}
+
+TEST_F(RtpAdapter, TheReportTimeWraps) {
+  send(1, 1);
+  send(1, 2);
+  const Timestamp first =
+      feed(1, 1, {{true, false, 0}}, 0xffffffff - 32'767)->packets[0].receiveTime;
+  const Timestamp second = feed(1, 2, {{true, false, 0}}, 32'768)->packets[0].receiveTime;
+  EXPECT_EQ(second - first, Duration::seconds(1));
+}
+
 }  // namespace
 }  // namespace parley::congestion

@@ -7,14 +7,17 @@
 #include <memory>
 
 #include "parley/congestion/gcc.h"
+#include "parley/congestion/scream.h"
 
 namespace parley::congestion {
 namespace {
 
 using namespace parley::test;
 
-class GccContract final : public Contracted {
+class ControllerContract final : public Contracted {
  public:
+  explicit ControllerContract(std::unique_ptr<Controller> controller)
+      : controller_(std::move(controller)) {}
   void start(Timestamp now) override { take(controller_->onNetworkAvailability({now, true})); }
   void work(int round, Timestamp now) override {
     advance(now);
@@ -39,14 +42,18 @@ class GccContract final : public Contracted {
     decisions_.push_back(std::to_string(update.target->target.bps()) + " " +
                          std::to_string(update.probeCount));
   }
-  std::unique_ptr<Controller> controller_ = createGcc({});
+  std::unique_ptr<Controller> controller_;
   std::deque<std::string> decisions_;
 };
 
+ContractedPair contracted(std::unique_ptr<Controller> controller) {
+  return {std::make_unique<ControllerContract>(std::move(controller)), nullptr};
+}
+
 PARLEY_MACHINES(Congestion,
-                MachineCase{"GccController", [](uint64_t) {
-                              return ContractedPair{std::make_unique<GccContract>(), nullptr};
-                            }});
+                MachineCase{"GccController", [](uint64_t) { return contracted(createGcc({})); }},
+                MachineCase{"ScreamController",
+                            [](uint64_t) { return contracted(createScream({})); }});
 
 }  // namespace
 }  // namespace parley::congestion
