@@ -239,7 +239,8 @@ void RtpSession::Impl::applyUpdate(const congestion::ControlUpdate& update, Time
 }
 
 DataRate RtpSession::Impl::mediaBudget() const {
-  return dataWaiting_ ? target_.target * (1 - kDataShare) : target_.target;
+  if (!dataWaiting_) return target_.target;
+  return std::min(target_.target, target_.bandwidth * (1 - kDataShare));
 }
 
 void RtpSession::Impl::onDataTransfer(int64_t bytesSent, int64_t bytesAcked, bool waiting,

@@ -330,6 +330,8 @@ ControlUpdate GccController::onDataTransfer(const DataTransferReport& message) {
     applyLimits();
     probes_.setWanted(dataWaiting_ ? kDataCeiling : streams_.maxTotal, bandwidth(), message.time,
                       out);
+    // What is known so far is what media needed.
+    if (dataWaiting_ && feedbackSeen_) probes_.lookForMore(bandwidth(), message.time, out);
   }
   emit(out);
   return out;

@@ -74,6 +74,10 @@ void ProbeController::setWanted(DataRate maxTotal, DataRate estimate, Timestamp 
   if (limited_ && estimate < maxTotal) probe(std::min(maxTotal, estimate * kFirst), true, now, out);
 }
 
+void ProbeController::lookForMore(DataRate estimate, Timestamp now, ControlUpdate& out) {
+  if (started_ && now - lastProbe_ > kAnswerTime) probe(estimate * kNext, true, now, out);
+}
+
 void ProbeController::onEstimate(DataRate estimate, bool measured, Timestamp now,
                                  ControlUpdate& out) {
   if (measured) repeatsLeft_ = 0;

@@ -23,6 +23,8 @@ class ProbeController {
   bool started() const { return started_; }
   /// Clusters asked for so far.
   uint32_t sent() const { return static_cast<uint32_t>(nextId_ - 1); }
+  /// More is wanted than was ever sent.
+  void lookForMore(DataRate estimate, Timestamp now, ControlUpdate& out);
   /// `measured`: the estimate comes from a probe.
   void onEstimate(DataRate estimate, bool measured, Timestamp now, ControlUpdate& out);
   void onOveruse(DataRate before, Timestamp now);
