@@ -11,12 +11,13 @@ constexpr double kGrowthPerSecond = 1.08;
 constexpr double kOveruseWeight = 0.05;
 constexpr double kProbeWeight = 0.5;
 /// A queue is to be gone after this long, however long it is, within limits.
-constexpr Duration kDrainTime = Duration::seconds(1);
+constexpr Duration kDrainTime = Duration::millis(700);
 constexpr double kDeepestCut = 0.5;
 /// Once the queue is gone, so much of what was sent or arrived before is sent: the deeper cut was
 /// only for the queue. What this takes from a large flow and additive growth gives to all alike
 /// makes flows equal.
 constexpr double kReturn = 0.88;
+constexpr double kEpisodeFloor = 0.4;
 constexpr double kContestedReturn = 0.95;
 constexpr double kNoise = 0.85;
 constexpr Duration kDrained = Duration::millis(12);
@@ -152,11 +153,14 @@ DataRate AimdRateControl::update(BandwidthUse use, std::optional<DataRate> acked
     current_ = clamp(decreased(acked ? latestThroughput_ : current_ * 0.5, queue));
     // Each further cut within the same episode may only lower where to return to.
     // What arrives in a moment is noisy: the rate that was sent counts, unless far less arrived.
-    const bool pathIsSlower = !acked || latestThroughput_ < before * kNoise;
+    const bool pathIsSlower = acked && latestThroughput_ < before * kNoise;
     const double share = contested_ ? kContestedReturn : kReturn;
     DataRate back = pathIsSlower ? latestThroughput_ * share : before * share;
     back = std::min(back, drain_ ? drain_->returnTo : before);
-    drain_ = Drain{std::max(back, current_), now + kDrainTime + rtt_};
+    const DataRate reached = acked ? std::min(before, latestThroughput_) : before;
+    const DataRate floor = drain_ ? drain_->floor : reached * kEpisodeFloor;
+    current_ = clamp(std::max(current_, std::min(floor, before)));
+    drain_ = Drain{std::max(back, current_), now + kDrainTime + rtt_, floor};
     lastChange_ = now;
     state_ = State::Hold;
   }

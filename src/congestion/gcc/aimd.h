@@ -70,6 +70,7 @@ class AimdRateControl {
   struct Drain {
     DataRate returnTo;  ///< when it is over
     Timestamp until;    ///< at the latest
+    DataRate floor;     ///< no cut of the same episode goes lower: its own effect is no news
   };
   std::optional<Drain> drain_;
 };

@@ -23,6 +23,8 @@ constexpr Duration kSilenceStep = Duration::seconds(1);
 constexpr double kSilenceFactor = 0.8;
 /// How much may wait on the path beyond one round trip before the encoders are pushed back.
 constexpr Duration kQueueAllowance = Duration::millis(350);
+constexpr double kLeastReported = 0.45;
+constexpr Duration kReported = Duration::millis(500);
 constexpr int64_t kMinWindow = 2 * 1500;
 constexpr Duration kNoQueue = Duration::millis(5);
 /// A queue of this length for this long is too much.
@@ -225,6 +227,8 @@ void GccController::updateDelayBased(std::optional<DataRate> probe, Timestamp no
   if (use == BandwidthUse::Overusing) {
     if (aimd_.mayDecreaseAgain(acked, now)) {
       const DataRate before = aimd_.estimate();
+      // A queue this long means that the path has become slower: believe what arrives now.
+      if (queue_.value() > kLongQueue) acked_.expectFastChange();
       if (!lastCut_) {
         lastCut_ = now;
         queueAtCut_ = queue_.value();
@@ -266,7 +270,7 @@ ControlUpdate GccController::onTransportFeedback(const TransportFeedbackReport& 
   loss_.update(report.packets, aimd_.estimate(), acknowledged());
   if (probe) probes_.onEstimate(*probe, true, report.time, out);
   if (queue_.value() < kProbeQueue) probes_.process(bandwidth(), report.time, out);
-  updatePushback();
+  updatePushback(report.time);
   emit(out);
   return out;
 }
@@ -374,12 +378,12 @@ ControlUpdate GccController::onProcess(const ProcessInterval& message) {
   nextProcess_ = active ? now + kProcessInterval : Timestamp::never();
   onSilence(now);
   if (queue_.value() < kProbeQueue) probes_.process(bandwidth(), now, out);
-  updatePushback();
+  updatePushback(now);
   emit(out);
   return out;
 }
 
-void GccController::updatePushback() {
+void GccController::updatePushback(Timestamp now) {
   if (!feedbackSeen_) return;
   const int64_t window = std::max(kMinWindow, bandwidth().bytesIn(rtt_ + kQueueAllowance));
   const double fill = static_cast<double>(bytesInFlight_) / static_cast<double>(window);
@@ -392,7 +396,9 @@ void GccController::updatePushback() {
   } else {
     pushback_ = std::min(1.0, pushback_ * 1.05);
   }
-  pushback_ = std::max(pushback_, 0.05);
+  // While reports come the estimate itself answers the queue; it is for when they stay away.
+  const bool reported = lastFeedback_ && now - *lastFeedback_ < kReported;
+  pushback_ = std::max(pushback_, reported ? kLeastReported : 0.05);
 }
 
 DataRate GccController::bandwidth() const {

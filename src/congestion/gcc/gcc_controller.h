@@ -46,7 +46,7 @@ class GccController final : public Controller {
   void updateDelayBased(std::optional<DataRate> probe, Timestamp now);
   bool queueStands(Timestamp now);
   void onSilence(Timestamp now);
-  void updatePushback();
+  void updatePushback(Timestamp now);
   DataRate bandwidth() const;
   /// Adds what changed since the last answer.
   void emit(ControlUpdate& out);
