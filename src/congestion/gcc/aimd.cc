@@ -11,7 +11,7 @@ constexpr double kGrowthPerSecond = 1.08;
 constexpr double kOveruseWeight = 0.05;
 constexpr double kProbeWeight = 0.5;
 /// A queue is to be gone after this long, however long it is, within limits.
-constexpr Duration kDrainTime = Duration::millis(700);
+constexpr Duration kDrainTime = Duration::millis(1000);
 constexpr double kDeepestCut = 0.5;
 /// Once the queue is gone, so much of what was sent or arrived before is sent: the deeper cut was
 /// only for the queue. What this takes from a large flow and additive growth gives to all alike

@@ -227,8 +227,6 @@ void GccController::updateDelayBased(std::optional<DataRate> probe, Timestamp no
   if (use == BandwidthUse::Overusing) {
     if (aimd_.mayDecreaseAgain(acked, now)) {
       const DataRate before = aimd_.estimate();
-      // A queue this long means that the path has become slower: believe what arrives now.
-      if (queue_.value() > kLongQueue) acked_.expectFastChange();
       if (!lastCut_) {
         lastCut_ = now;
         queueAtCut_ = queue_.value();
