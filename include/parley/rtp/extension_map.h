@@ -27,8 +27,9 @@ enum class ExtensionKind : uint8_t {
   ContentType,
   VideoTiming,
   ColorSpace,
+  DependencyDescriptor,
 };
-inline constexpr size_t kExtensionKindCount = 14;
+inline constexpr size_t kExtensionKindCount = 15;
 
 /// The kind with this URI, or nullopt if we do not know it.
 PARLEY_EXPORT std::optional<ExtensionKind> extensionKindOf(std::string_view uri);

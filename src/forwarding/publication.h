@@ -1,0 +1,125 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "parley/base/seq_num.h"
+#include "parley/forwarding/layer_allocator.h"
+#include "parley/forwarding/types.h"
+
+#include "forwarding/packet_cache.h"
+#include "forwarding/packet_layers.h"
+
+namespace parley::forwarding {
+
+/// What one packet is, worked out once for all who get it.
+struct Arrival {
+  const rtp::PacketView& view;
+  const PublicationConfig::Codec& codec;
+  uint8_t encoding = 0;
+  int64_t sequence = 0;
+  PacketLayers layers;
+  const std::optional<rtp::DependencyStructure>& structure;
+  Timestamp time;
+};
+
+/// One encoding of a publication: an SSRC of its own.
+class Encoding {
+ public:
+  static constexpr size_t kSpatial = 4;
+  static constexpr size_t kTemporal = 4;
+
+  Encoding(uint32_t ssrc, std::string_view rid, const PublicationConfig& config,
+           const PublicationConfig::Codec& codec);
+
+  /// Of its codec.
+  uint8_t payloadType() const { return codec_.payloadType; }
+  const PublicationConfig::Codec& codec() const { return codec_; }
+
+  /// False if the packet is of no use.
+  bool read(const rtp::PacketView& view, PacketLayers& out) { return reader_.read(view, out); }
+  /// The same for a packet of the cache: only the places of numbers in the payload.
+  void reread(const rtp::PacketView& view, PacketLayers& out) const { reader_.reread(view, out); }
+  int64_t note(const rtp::PacketView& view, const PacketLayers& layers, bool isVideo,
+               Timestamp now);
+  /// Moves the measuring window; to be called several times a second.
+  void measure(Timestamp now);
+
+  uint32_t ssrc() const { return ssrc_; }
+  const std::string& rid() const { return rid_; }
+  /// Its rates are known.
+  bool isMeasured() const { return isMeasured_; }
+  bool alive(Timestamp now) const { return now - lastPacket_ < Duration::seconds(2); }
+  rtp::VideoSize size() const { return size_; }
+  DataRate rate() const { return rateOf(kSpatial - 1, kTemporal - 1); }
+  /// Of these layers and those below.
+  DataRate rateOf(size_t spatial, size_t temporal) const;
+  size_t spatialLayers() const { return spatialLayers_; }
+  size_t temporalLayers() const { return temporalLayers_; }
+  const std::optional<rtp::DependencyStructure>& structure() const { return reader_.structure(); }
+  PacketCache& cache() { return *cache_; }
+
+  // Requests for key frames, merged.
+  void wantKeyFrame() { keyFrameWanted_ = true; }
+  /// True if one is to be asked for now; counts it as asked.
+  bool takeKeyFrameWish(Timestamp now);
+  Timestamp keyFrameDeadline() const;
+
+ private:
+  uint32_t ssrc_;
+  std::string rid_;
+  PublicationConfig::Codec codec_;
+  LayerReader reader_;
+  SeqUnwrapper<uint16_t> sequences_;
+  std::unique_ptr<PacketCache> cache_;
+  Timestamp lastPacket_;
+  rtp::VideoSize size_;
+  size_t spatialLayers_ = 1;
+  size_t temporalLayers_ = 1;
+  std::array<std::array<uint64_t, kTemporal>, kSpatial> bytes_{};
+  std::array<std::array<double, kTemporal>, kSpatial> rates_{};
+  Timestamp windowStart_;
+  bool started_ = false;
+  bool isMeasured_ = false;
+  bool keyFrameWanted_ = false;
+  Timestamp nextKeyFrameWish_;
+};
+
+/// One track that comes in, with all its encodings.
+class Publication {
+ public:
+  static constexpr size_t kMaxEncodings = 4;
+
+  Publication(PublicationId id, PublicationConfig config) : id_(id), config_(std::move(config)) {}
+
+  PublicationId id() const { return id_; }
+  const PublicationConfig& config() const { return config_; }
+  bool isVideo() const { return config_.kind == media::MediaKind::Video; }
+  /// Known or new; null if there are too many.
+  /// Also null for a payload type that is not configured.
+  Encoding* encodingOf(const rtp::PacketView& packet, std::string_view rid, uint8_t& number,
+                       bool& isNew, Timestamp now);
+  void reconfigure(PublicationConfig config) { config_ = std::move(config); }
+  /// Of the packet that came last.
+  const PublicationConfig::Codec* codec() const {
+    return last_ < encodings_.size() ? &encodings_[last_]->codec() : nullptr;
+  }
+  Encoding& encoding(uint8_t number) { return *encodings_[number]; }
+  const std::vector<std::unique_ptr<Encoding>>& encodings() const { return encodings_; }
+  void measure(Timestamp now);
+  /// All ways to send it that are worth having, cheapest first, up to `limit`.
+  void options(Timestamp now, const std::optional<uint32_t>& maxHeight,
+               std::vector<LayerOption>& out) const;
+
+ private:
+  PublicationId id_;
+  PublicationConfig config_;
+  std::vector<std::unique_ptr<Encoding>> encodings_;
+  size_t last_ = 0;
+};
+
+}  // namespace parley::forwarding

@@ -1,0 +1,271 @@
+#include "forwarding/subscription.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "parley/base/seq_num.h"
+#include "parley/base/text.h"
+#include "parley/rtp/extensions/all.h"
+#include "parley/rtp/packet_writer.h"
+
+namespace parley::forwarding {
+namespace {
+
+using rtp::ExtensionKind;
+
+constexpr ExtensionKind kPassedOn[] = {
+    ExtensionKind::AudioLevel,   ExtensionKind::CsrcAudioLevel,      ExtensionKind::AbsCaptureTime,
+    ExtensionKind::PlayoutDelay, ExtensionKind::VideoOrientation,    ExtensionKind::ContentType,
+    ExtensionKind::ColorSpace,   ExtensionKind::DependencyDescriptor};
+/// Asked for so soon after it was sent, a packet may still be on its way.
+constexpr Duration kUnknownRttGate = Duration::millis(30);
+/// Bad-input rule B35: what a peer that asks for everything may have repeated.
+constexpr double kRepeatBytesPerSecond = 250'000;
+constexpr double kRepeatBurst = 150'000;
+
+uint16_t firstSequence(Random& random) {
+  // RFC 3711 section 3.3.1: in the lower half, so that losing the first packets does not put the
+  // peer's rollover counter wrong.
+  return static_cast<uint16_t>(random.u32() & 0x7fff);
+}
+
+}  // namespace
+
+Subscription::Subscription(const Environment& environment, SubscriptionId id, PeerId peer,
+                           Publication& publication, SubscriptionConfig config)
+    : environment_(environment),
+      id_(id),
+      peer_(peer),
+      publication_(publication.id()),
+      config_(std::move(config)),
+      kind_(publication.config().kind),
+      sequences_(firstSequence(environment.random)),
+      sent_(kSent) {
+  mapExtensions(publication.config());
+  lastTimestamp_ = environment.random.u32();
+  lastPictureId_ = static_cast<uint16_t>(environment.random.u32() & 0x7fff);
+  lastTl0_ = static_cast<uint8_t>(environment.random.u32());
+  lastFrame_ = static_cast<uint16_t>(environment.random.u32());
+  if (publication.isVideo()) return;
+  selector_.setTarget(LayerChoice{});
+}
+
+void Subscription::mapExtensions(const PublicationConfig& source) {
+  extensionIds_.fill(0);
+  sourceDescriptorId_ = source.extensions.id(ExtensionKind::DependencyDescriptor);
+  for (const ExtensionKind kind : kPassedOn) {
+    const uint8_t theirs = source.extensions.id(kind);
+    if (theirs != 0) extensionIds_[theirs] = config_.extensions.id(kind);
+  }
+  // The two-byte form also carries what is longer than 16 octets: structures of dependencies.
+  const bool wide = config_.extensions.needsTwoByteForm() ||
+                    config_.extensions.has(ExtensionKind::DependencyDescriptor);
+  form_ = wide ? rtp::ExtensionForm::TwoByte : rtp::ExtensionForm::OneByte;
+}
+
+void Subscription::reconfigure(const SubscriptionConfig& config, const PublicationConfig& source) {
+  config_ = config;
+  mapExtensions(source);
+}
+
+Subscription::Outcome Subscription::leaveOut(const Arrival& arrival) {
+  const auto& current = selector_.current();
+  const bool isOurs = kind_ == media::MediaKind::Audio
+                          ? started_ && selector_.target()->encoding == arrival.encoding
+                          : current && current->encoding == arrival.encoding;
+  if (!isOurs) return Outcome::NotOurs;
+  if (const auto filler = sequences_.drop(arrival.sequence)) noteFiller(*filler, arrival);
+  return Outcome::LeftOut;
+}
+
+/// The numbers of another encoding go on where those of the last one ended.
+void Subscription::beginEncoding(const Arrival& arrival) {
+  const uint32_t timestamp = arrival.view.timestamp();
+  if (packets_ == 0) {
+    rewrite_.timestampOffset = lastTimestamp_ - timestamp;
+  } else {
+    // Encodings of one picture mostly share its time: then nothing changes. Else by the clock.
+    const double elapsed = (arrival.time - lastTime_).seconds() * arrival.codec.clockRate;
+    const auto expected =
+        lastTimestamp_ + std::max<uint32_t>(1, static_cast<uint32_t>(std::llround(elapsed)));
+    const auto off = static_cast<int32_t>(timestamp + rewrite_.timestampOffset - expected);
+    const bool isNext = isNewer(timestamp + rewrite_.timestampOffset, lastTimestamp_);
+    if (!isNext || std::abs(off) > static_cast<int32_t>(arrival.codec.clockRate / 5))
+      rewrite_.timestampOffset = expected - timestamp;
+  }
+  const PacketLayers& layers = arrival.layers;
+  if (layers.pictureId)
+    rewrite_.pictureIdOffset = static_cast<uint16_t>(lastPictureId_ + 1 - *layers.pictureId);
+  if (layers.tl0PicIdx) rewrite_.tl0Offset = static_cast<uint8_t>(lastTl0_ + 1 - *layers.tl0PicIdx);
+  rewrite_.frameOffset = static_cast<uint16_t>(lastFrame_ + 1 - layers.frameNumber);
+  sequences_.restart();
+  started_ = true;
+  ++stats_.switches;
+}
+
+void Subscription::noteFrame(const Arrival& arrival, const LayerSelector::Decision& decision) {
+  const PacketLayers& layers = arrival.layers;
+  const bool isNewest =
+      decision.isSwitch || !isNewer(lastSourceTimestamp_, arrival.view.timestamp());
+  if (isNewest) lastSourceTimestamp_ = arrival.view.timestamp();
+  // RFC 7741 has receivers of VP8 take a hole in the picture ids for a loss; those of VP9 find the
+  // pictures referred to by the difference of their ids, so there they must stay as they are.
+  if (!decision.forward && isNewest && layers.isVp8) --rewrite_.pictureIdOffset;
+  frameRewrites_[decision.frame] = rewrite_;
+  if (!decision.forward || !isNewest) return;
+  lastTimestamp_ = arrival.view.timestamp() + rewrite_.timestampOffset;
+  lastTime_ = arrival.time;
+  if (layers.pictureId)
+    lastPictureId_ = static_cast<uint16_t>(*layers.pictureId + rewrite_.pictureIdOffset);
+  if (layers.tl0PicIdx) lastTl0_ = static_cast<uint8_t>(*layers.tl0PicIdx + rewrite_.tl0Offset);
+  lastFrame_ = static_cast<uint16_t>(layers.frameNumber + rewrite_.frameOffset);
+}
+
+void Subscription::noteFiller(int64_t out, const Arrival& arrival) {
+  Sent& sent = sentAt(out);
+  sent = {};
+  sent.out = out;
+  sent.isFiller = true;
+  sent.rewrite = rewrite_;
+  sent.source = arrival.sequence;
+  sent.encoding = arrival.encoding;
+}
+
+Subscription::Outcome Subscription::forward(const Arrival& arrival, PacketBuf& out) {
+  const bool isVideo = kind_ == media::MediaKind::Video;
+  // What the peer has not negotiated it could not read.
+  if (config_.ssrc == 0 || !equalsIgnoreCase(config_.codec, arrival.codec.name))
+    return Outcome::NotOurs;
+  LayerSelector::Decision decision;
+  if (isVideo) {
+    decision = selector_.decide(arrival.layers, arrival.encoding, arrival.view.timestamp(),
+                                arrival.structure);
+    if (!decision.isOurs) return Outcome::NotOurs;
+  } else {
+    if (paused) {
+      started_ = false;
+      return Outcome::NotOurs;
+    }
+    decision.isOurs = decision.forward = decision.startsFrame = true;
+    // Sound has one source at a time, and every packet is a beginning.
+    decision.isSwitch = !started_ || selector_.target()->encoding != arrival.encoding;
+    if (decision.isSwitch) selector_.setTarget(LayerChoice{arrival.encoding, 0, 0});
+  }
+  if (decision.isSwitch) beginEncoding(arrival);
+  if (decision.startsFrame) noteFrame(arrival, decision);
+  if (!decision.forward) {
+    if (const auto filler = sequences_.drop(arrival.sequence)) noteFiller(*filler, arrival);
+    return Outcome::LeftOut;
+  }
+  const std::optional<int64_t> number = sequences_.forward(arrival.sequence);
+  if (!number) return Outcome::LeftOut;
+  Sent& sent = sentAt(*number);
+  sent.out = *number;
+  sent.source = arrival.sequence;
+  sent.rewrite = isVideo ? frameRewrites_[decision.frame] : rewrite_;
+  sent.encoding = arrival.encoding;
+  sent.marker = arrival.view.marker() || decision.endsPicture;
+  sent.isFiller = false;
+  sent.last = arrival.time;
+  if (!write(arrival.view, arrival.layers, sent, out)) return Outcome::NoBuffer;
+  ++stats_.packetsForwarded;
+  stats_.bytesForwarded += out.size();
+  return Outcome::Written;
+}
+
+bool Subscription::write(const rtp::PacketView& view, const PacketLayers& layers, const Sent& sent,
+                         PacketBuf& out) {
+  out = environment_.pool.allocate();
+  if (!out) return false;
+  rtp::PacketHeader header;
+  header.payloadType = config_.payloadType;
+  header.marker = sent.marker;
+  header.sequenceNumber = static_cast<uint16_t>(sent.out);
+  header.timestamp = view.timestamp() + sent.rewrite.timestampOffset;
+  header.ssrc = config_.ssrc;
+  rtp::PacketWriter writer(out, header, {}, form_);
+  writer.reserve<rtp::AbsSendTime>(config_.extensions);
+  writer.reserve<rtp::TransportSequenceNumber>(config_.extensions);
+  // Until the peer has surely learnt it (RFC 8852 section 3.1 has the same for rids), and for who
+  // starts again with a key frame.
+  if (!config_.mid.empty() && (packets_ < kMidPackets || layers.keyFrame))
+    writer.add<rtp::Mid>(config_.extensions, config_.mid);
+  ++packets_;
+  rtp::ExtensionReader reader = view.extensions();
+  rtp::ExtensionElement element;
+  while (reader.next(element)) {
+    const uint8_t id = extensionIds_[element.id];
+    if (id != 0) writer.addRaw(id, element.value);
+  }
+  const ByteSpan payload = view.payload();
+  const MutableByteSpan room = writer.beginPayload();
+  if (room.size() < payload.size()) return false;
+  std::copy(payload.begin(), payload.end(), room.begin());
+  if (layers.pictureId) {
+    const auto id = static_cast<uint16_t>(*layers.pictureId + sent.rewrite.pictureIdOffset);
+    uint8_t* const at = room.data() + layers.pictureIdAt;
+    if (layers.longPictureId) {
+      storeU16(at, static_cast<uint16_t>(0x8000 | (id & 0x7fff)));
+    } else {
+      *at = id & 0x7f;
+    }
+  }
+  if (layers.tl0PicIdx)
+    room[layers.tl0PicIdxAt] = static_cast<uint8_t>(*layers.tl0PicIdx + sent.rewrite.tl0Offset);
+  writer.finish(payload.size());
+  if (sent.rewrite.frameOffset != 0 && sourceDescriptorId_ != 0) {
+    const uint8_t id = extensionIds_[sourceDescriptorId_];
+    const MutableByteSpan descriptor =
+        id != 0 ? rtp::findExtension(out.mutableSpan(), id) : MutableByteSpan{};
+    if (descriptor.size() >= rtp::DependencyDescriptor::kMinSize) {
+      uint8_t* const at = descriptor.data() + rtp::DependencyDescriptor::kFrameNumberAt;
+      storeU16(at, static_cast<uint16_t>(loadU16(at) + sent.rewrite.frameOffset));
+    }
+  }
+  return true;
+}
+
+Subscription::Answer Subscription::repeat(uint16_t sequence, Publication& source, Duration rtt,
+                                          Timestamp now, PacketBuf& out) {
+  const int64_t newest = sequences_.next() - 1;
+  const int64_t number = newest - static_cast<uint16_t>(static_cast<uint16_t>(newest) - sequence);
+  Sent& sent = sentAt(number);
+  if (sent.out != number) {
+    ++stats_.packetsNotCached;
+    return Answer::Gone;
+  }
+  // The request may have crossed the repetition on its way.
+  const Duration gate = rtt > Duration::zero() ? rtt : kUnknownRttGate;
+  if (now - sent.last < gate) return Answer::Refused;
+  const double gained = (now - budgetTime_).seconds() * kRepeatBytesPerSecond;
+  repeatBudget_ = std::min(kRepeatBurst, repeatBudget_ + gained);
+  budgetTime_ = now;
+  if (repeatBudget_ <= 0) return Answer::Refused;
+  const bool known = sent.encoding < source.encodings().size();
+  const PacketBuf* const packet =
+      known && !sent.isFiller ? source.encoding(sent.encoding).cache().find(sent.source) : nullptr;
+  const auto view = packet != nullptr ? rtp::PacketView::parse(packet->span()) : std::nullopt;
+  if (!sent.isFiller && !view) {
+    ++stats_.packetsNotCached;
+    return Answer::Gone;
+  }
+  sent.last = now;
+  ++stats_.packetsRepeated;
+  if (sent.isFiller) {
+    // Nothing is missing; an empty packet says so.
+    out = environment_.pool.allocate();
+    if (!out) return Answer::Refused;
+    rtp::PacketWriter writer(out,
+                             {config_.payloadType, false, sequence, lastTimestamp_, config_.ssrc});
+    writer.beginPayload();
+    writer.finish(0);
+    return Answer::Written;
+  }
+  PacketLayers layers;
+  if (kind_ == media::MediaKind::Video) source.encoding(sent.encoding).reread(*view, layers);
+  if (!write(*view, layers, sent, out)) return Answer::Refused;
+  repeatBudget_ -= static_cast<double>(out.size());
+  return Answer::Written;
+}
+
+}  // namespace parley::forwarding
