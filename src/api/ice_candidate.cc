@@ -1,11 +1,26 @@
 #include "parley/api/ice_candidate.h"
 
+#include <string>
+#include <string_view>
+
 #include "parley/sdp/candidate_line.h"
 
 #include "api/candidate_text.h"
 #include "jsep/candidate_conversion.h"
 
 namespace parley {
+namespace {
+
+/// As it stands in the line: it may be a name, which is none of ours to resolve.
+std::string relatedAddressOf(std::string_view line) {
+  constexpr std::string_view kKey = " raddr ";
+  const size_t at = line.find(kKey);
+  if (at == std::string_view::npos) return {};
+  line.remove_prefix(at + kKey.size());
+  return std::string(line.substr(0, line.find(' ')));
+}
+
+}  // namespace
 
 std::optional<IceCandidate::Parsed> IceCandidate::parse() const {
   const auto line = sdp::parseCandidate(candidate);
@@ -20,7 +35,7 @@ std::optional<IceCandidate::Parsed> IceCandidate::parse() const {
   out.type = sdp::toString(line->type);
   if (line->tcpType) out.tcpType = sdp::toString(*line->tcpType);
   if (line->relatedAddress) {
-    out.relatedAddress = line->relatedAddress->ip.toString();
+    out.relatedAddress = relatedAddressOf(candidate);
     out.relatedPort = line->relatedAddress->port;
   }
   return out;

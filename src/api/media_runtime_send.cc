@@ -147,8 +147,9 @@ void MediaRuntime::configureSender(PeerConnectionCore& pc, const jsep::SenderCon
   if (out.audio) {
     const jsep::SenderConfigured::Encoding& encoding = config.encodings.front();
     out.audio->configure(encoding.codec ? toAudioFormat(*encoding.codec) : codec::SdpAudioFormat{},
-                         encoding.codec.has_value(), encoding.ssrc,
-                         encoding.codec ? encoding.codec->payloadType : uint8_t{0});
+                         encoding.codec.has_value(),
+                         {encoding.ssrc, encoding.codec ? encoding.codec->payloadType : uint8_t{0},
+                          encoding.timestampOffset});
     return;
   }
   std::vector<std::string> rids;
@@ -161,6 +162,7 @@ void MediaRuntime::configureSender(PeerConnectionCore& pc, const jsep::SenderCon
     layer.settings.format =
         encoding.codec ? toVideoFormat(*encoding.codec) : codec::SdpVideoFormat{};
     layer.settings.ssrc = encoding.ssrc;
+    layer.settings.timestampOffset = encoding.timestampOffset;
     layer.settings.payloadType = encoding.codec ? encoding.codec->payloadType : uint8_t{0};
     resumes = layer.pipe->configure(layer.settings) || resumes;
   }

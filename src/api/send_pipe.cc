@@ -169,6 +169,7 @@ void VideoSendPipe::emit(codec::EncodedVideoFrame& frame) {
     if (transform) {
       shown.ssrc = settings_.ssrc;
       shown.payloadType = settings_.payloadType;
+      shown.rtpTimestamp = settings_.timestampOffset;
       shown.mimeType = "video/" + settings_.format.name;
       shown.rid = settings_.rid;
     }
@@ -176,7 +177,7 @@ void VideoSendPipe::emit(codec::EncodedVideoFrame& frame) {
   if (transform) {
     shown.kind = MediaKind::Video;
     shown.keyFrame = frame.keyFrame;
-    shown.rtpTimestamp = frame.rtpTimestamp;
+    shown.rtpTimestamp += frame.rtpTimestamp;
     shown.width = frame.width;
     shown.height = frame.height;
     shown.temporalIndex = frame.temporalId;
@@ -301,11 +302,10 @@ TransformSlot::Held AudioSendPipe::setTransform(AppTransform transform) {
   return transform_.exchange(std::move(transform));
 }
 
-void AudioSendPipe::configure(const codec::SdpAudioFormat& format, bool negotiated, uint32_t ssrc,
-                              uint8_t payloadType) {
+void AudioSendPipe::configure(const codec::SdpAudioFormat& format, bool negotiated,
+                              OnTheWire onTheWire) {
   const std::lock_guard lock(mutex_);
-  ssrc_ = ssrc;
-  payloadType_ = payloadType;
+  onTheWire_ = onTheWire;
   formatChanged_ =
       formatChanged_ || format.name != format_.name || format.parameters != format_.parameters;
   format_ = format;
@@ -401,8 +401,9 @@ void AudioSendPipe::encodeAll() {
       ++stats_.framesEncoded;
       transform = transform_.get();
       if (transform) {
-        shown.ssrc = ssrc_;
-        shown.payloadType = payloadType_;
+        shown.ssrc = onTheWire_.ssrc;
+        shown.payloadType = onTheWire_.payloadType;
+        shown.rtpTimestamp = onTheWire_.timestampOffset;
         shown.mimeType = "audio/" + format_.name;
       }
     }
@@ -410,7 +411,7 @@ void AudioSendPipe::encodeAll() {
     if (transform && !encoded_.dtx) {
       shown.kind = MediaKind::Audio;
       shown.keyFrame = true;
-      shown.rtpTimestamp = encoded_.rtpTimestamp;
+      shown.rtpTimestamp += encoded_.rtpTimestamp;
       std::swap(shown.data, encoded_.data);
       if (transform->later) {
         transform->later(std::move(shown), writerOf(encoded_));

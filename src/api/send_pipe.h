@@ -53,6 +53,7 @@ class VideoSendPipe final : public FrameConsumer,
     std::string rid;    ///< of a layer of simulcast
     uint8_t index = 0;  ///< among the sender's encodings
     codec::ScalabilityMode scalability;
+    uint32_t timestampOffset = 0;
   };
 
   VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory, std::shared_ptr<Worker> worker,
@@ -129,9 +130,14 @@ class AudioSendPipe final : public FrameConsumer,
   AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory, std::shared_ptr<Worker> worker,
                 Output output);
 
+  /// What its packets carry, for the app's transform.
+  struct OnTheWire {
+    uint32_t ssrc = 0;
+    uint8_t payloadType = 0;
+    uint32_t timestampOffset = 0;
+  };
   /// Starts or changes what is produced; `negotiated` false pauses.
-  void configure(const codec::SdpAudioFormat& format, bool negotiated, uint32_t ssrc = 0,
-                 uint8_t payloadType = 0);
+  void configure(const codec::SdpAudioFormat& format, bool negotiated, OnTheWire onTheWire = {});
   /// As VideoSendPipe::setTransform.
   [[nodiscard]] TransformSlot::Held setTransform(AppTransform transform);
   /// The app's own switch (RTCRtpEncodingParameters.active).
@@ -154,8 +160,7 @@ class AudioSendPipe final : public FrameConsumer,
 
   mutable std::mutex mutex_;
   codec::SdpAudioFormat format_;
-  uint32_t ssrc_ = 0;
-  uint8_t payloadType_ = 0;
+  OnTheWire onTheWire_;
   TransformSlot transform_;
   bool negotiated_ = false;
   bool active_ = true;

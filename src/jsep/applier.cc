@@ -337,7 +337,11 @@ void Applier::rollBack() {
     if (gone) d_.removed.push_back(t.id);
     return gone;
   });
-  for (TransceiverState& t : s_.transceivers) t.createdByPendingOffer = false;
+  for (TransceiverState& t : s_.transceivers) {
+    // What addTrack has kept is as if it had made it: the next offer may attach to it.
+    t.fromAddTrack = t.fromAddTrack || (t.createdByPendingOffer && t.keptByAddTrack);
+    t.createdByPendingOffer = false;
+  }
 
   if (s_.dataBeforeOffer) {
     const bool wanted = s_.data.wanted;
@@ -346,7 +350,11 @@ void Applier::rollBack() {
     s_.data.wanted = wanted;
   }
   if (s_.transportBeforeOffer) {
-    if (s_.transport.localIce != s_.transportBeforeOffer->localIce) {
+    const TransportState& before = *s_.transportBeforeOffer;
+    if (s_.transport.localIce && !before.localIce && !before.remoteIce) {
+      // webrtc-pc section 4.4.1.5: the transport that the offer brought goes with it.
+      d_.transport.unused = true;
+    } else if (s_.transport.localIce != before.localIce) {
       d_.transport.localIceRolledBack = true;
       d_.transport.localIce = s_.transportBeforeOffer->localIce;
     }

@@ -278,6 +278,18 @@ Timestamp Session::mediaDeadline() const {
   return rtp_ ? rtp_->nextDeadline() : Timestamp::never();
 }
 
+// webrtc-pc section 5.3 and mediacapture-streams section 4.3.1: a peer that says good-bye to the
+// last source of a track mutes it.
+void Session::onSourceEnded(media::ReceiverId receiver) {
+  const TransceiverState* transceiver = state_.find(TransceiverId(receiver.value));
+  if (!transceiver || !transceiver->negotiated.receiver.announced) return;
+  std::vector<media::InboundStats> heard;
+  rtp_->receiveStats(heard);
+  const bool another = std::any_of(heard.begin(), heard.end(),
+                                   [&](const auto& stream) { return stream.receiver == receiver; });
+  if (!another) events_.push(TrackRemoved{receiver.value});
+}
+
 void Session::onRtpEvent(const media::RtpEvent& event) {
   if (const auto* key = std::get_if<media::KeyFrameRequested>(&event)) {
     if (auto of = encodingOf(key->stream))
@@ -293,6 +305,7 @@ void Session::onRtpEvent(const media::RtpEvent& event) {
     if (source->kind == media::SourceEvent::Kind::Ended) {
       transport_.releaseSource(source->ssrc);
       if (source->rtxSsrc) transport_.releaseSource(*source->rtxSsrc);
+      onSourceEnded(source->receiver);
       return;
     }
     const uint32_t id = source->receiver.value;

@@ -69,6 +69,8 @@ void Session::applySender(const TransceiverState& transceiver, Sender& sender, T
     out.rid = encoding.rid;
     out.ssrc = encoding.ssrc;
     applyEncoding(transceiver, sender, encoding, out, now);
+    if (const Sender::Stream* stream = sender.find(encoding.rid))
+      out.timestampOffset = rtp_->timestampOffset(stream->id);
   }
   events_.push(std::move(event));
 }

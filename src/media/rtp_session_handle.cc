@@ -116,5 +116,9 @@ const SendStreamConfig* RtpSession::sendStream(SendStreamId id) const {
   const SendStream* stream = impl_->find(id.value);
   return stream != nullptr ? &stream->config() : nullptr;
 }
+uint32_t RtpSession::timestampOffset(SendStreamId id) const {
+  const SendStream* stream = impl_->find(id.value);
+  return stream != nullptr ? stream->timestampOffset() : 0;
+}
 
 }  // namespace parley::media

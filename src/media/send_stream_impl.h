@@ -31,6 +31,7 @@ class SendStream {
 
   SendStreamId id() const { return id_; }
   const SendStreamConfig& config() const { return config_; }
+  uint32_t timestampOffset() const { return timestampOffset_; }
   /// SSRCs stay; everything else follows the new configuration.
   void update(const SendStreamConfig& config);
   void setMaxPacketSize(size_t bytes) { maxPacketSize_ = bytes; }

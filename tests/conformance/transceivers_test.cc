@@ -219,5 +219,34 @@ TEST_F(Transceivers, S6_2_WhatATurnHasSentIsBufferedUntilItsEnd) {
   EXPECT_EQ(failure->detail, ErrorDetail::SctpFailure);
 }
 
+TEST_F(Transceivers, S5_1_WhatAddTrackKeptTakesTheNextOffer) {
+  (void)a.addTrack(audio(), {"s"});
+  ASSERT_TRUE(setLocal(a));
+  const SessionDescription offered = *a.localDescription();
+  ASSERT_TRUE(setRemote(b, offered));
+  (void)b.addTrack(MediaStreamTrack::createAudio(pair.loopB()), {"t"});
+  ASSERT_TRUE(setRemote(b, {SdpType::Rollback, {}}));
+  ASSERT_EQ(b.getTransceivers().size(), 1u);
+  EXPECT_FALSE(b.getTransceivers()[0].mid());
+  ASSERT_TRUE(setRemote(b, offered));
+  ASSERT_EQ(b.getTransceivers().size(), 1u);
+  EXPECT_EQ(b.getTransceivers()[0].mid(), "0");
+}
+
+TEST_F(Transceivers, S5_3_AGoodByeMutesTheTrack) {
+  for (PeerConnection* pc : {&a, &b}) {
+    PeerConnection* other = pc == &a ? &b : &a;
+    pc->onIceCandidate([other](const std::optional<IceCandidate>& candidate) {
+      if (candidate) other->addIceCandidate(*candidate);
+    });
+  }
+  (void)a.addTrack(MediaStreamTrack::createAudio(pair.loopA(), createToneSource(440)), {"s"});
+  negotiate(a, b);
+  const MediaStreamTrack track = b.getReceivers()[0].track();
+  ASSERT_TRUE(runUntil([&] { return !track.muted(); }));
+  ASSERT_TRUE(a.getTransceivers()[0].stop());
+  EXPECT_TRUE(runUntil([&] { return track.muted(); }, Duration::seconds(4)));
+}
+
 }  // namespace
 }  // namespace parley::conformance

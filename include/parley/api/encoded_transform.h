@@ -18,8 +18,8 @@ namespace parley {
 struct EncodedFrame {
   Bytes data;
   media::MediaKind kind{};
-  bool keyFrame = false;  ///< always true for sound
-  uint32_t rtpTimestamp = 0;
+  bool keyFrame = false;      ///< always true for sound
+  uint32_t rtpTimestamp = 0;  ///< as on the wire
   uint32_t ssrc = 0;
   uint8_t payloadType = 0;
   std::string mimeType;  ///< "video/VP8"

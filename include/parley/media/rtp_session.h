@@ -161,6 +161,9 @@ class PARLEY_EXPORT RtpSession {
   std::optional<ReceiverId> receiverOf(uint32_t ssrc) const;
   /// SSRCs of a stream as finally chosen; nullptr for an unknown id.
   const SendStreamConfig* sendStream(SendStreamId id) const;
+  /// What is added to the timestamps of its frames on the wire (RFC 3550 section 5.1). 0 for an
+  /// unknown one.
+  uint32_t timestampOffset(SendStreamId id) const;
 
  private:
   class Impl;
