@@ -1,5 +1,6 @@
 #include "api/stats_builder.h"
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -75,8 +76,10 @@ void PeerConnectionCore::getStats(const StatsSelector& selector, Completion<Stat
     settle<StatsReport>(std::move(done), StatsReport(finalStats_));
     return;
   }
-  queueStep([this, selector, done = std::move(done)](Step& step) {
-    finish<StatsReport>(step, done, buildStats(*this, loop_->now(), selector));
+  // As it is now: what the app does before the task comes does not show.
+  auto report = std::make_shared<const StatsReport>(buildStats(*this, loop_->now(), selector));
+  queueStep([report = std::move(report), done = std::move(done)](Step& step) {
+    finish<StatsReport>(step, done, *report);
   });
   loop_->wake();
 }
