@@ -137,7 +137,7 @@ class AudioSendPipe final : public FrameConsumer,
     uint32_t timestampOffset = 0;
   };
   /// Starts or changes what is produced; `negotiated` false pauses.
-  void configure(const codec::SdpAudioFormat& format, bool negotiated, OnTheWire onTheWire = {});
+  void configure(const codec::SdpAudioFormat& format, bool negotiated, OnTheWire onTheWire);
   /// As VideoSendPipe::setTransform.
   [[nodiscard]] TransformSlot::Held setTransform(AppTransform transform);
   /// The app's own switch (RTCRtpEncodingParameters.active).
