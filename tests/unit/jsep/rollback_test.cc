@@ -22,7 +22,7 @@ TEST(Rollback, OfAnOwnOfferTakesBackMidsOnly) {
   EXPECT_TRUE(a.state.data.wanted);
   EXPECT_EQ(a.state.transport, before.transport);
   EXPECT_EQ(a.at(0), before.transceivers[0]);
-  EXPECT_TRUE(a.last.transport.localIceRolledBack);
+  EXPECT_TRUE(a.last.transport.unused) << "the transport came with the offer";
   EXPECT_FALSE(a.last.transport.localIce);
   ASSERT_EQ(a.last.media.size(), 1u);
   EXPECT_FALSE(a.last.media[0].settings.receive);
