@@ -253,24 +253,8 @@ Result<void> Session::apply(Result<Delta> result, Timestamp now) {
     for (TransceiverId id : delta.removed) removed.transceivers.push_back(id.value);
     events_.push(std::move(removed));
   }
-  if (pooling_ && state_.local()) releasePool();
   pump(now);
   return ok();
-}
-
-void Session::setServers(ice::GathererConfig config, Timestamp now) {
-  transport_.setServers(std::move(config));
-  if (!pooling_) return;
-  // What was found with other servers, or under another policy, must not come out.
-  pool_.clear();
-  transport_.restartIce(transport_.localCredentials(), clock_.clamp(now));
-}
-
-void Session::gatherEarly(Timestamp now) {
-  if (closed_ || pooling_ || state_.local()) return;
-  pooling_ = true;
-  transport_.startGathering(clock_.clamp(now));
-  pump(now);
 }
 
 void Session::resetTransport(Timestamp now) {
@@ -294,7 +278,6 @@ void Session::applyTransport(const TransportChange& change, Timestamp now) {
     if (local == transport_.localCredentials()) {
       transport_.startGathering(now);
     } else if (!change.localIceRolledBack) {
-      pool_.clear();
       if (!beforeRestart_) beforeRestart_ = std::move(localCandidates_);
       localCandidates_ = {};
       transport_.restartIce(local, now);

@@ -76,9 +76,16 @@ void Session::pumpTransport(Timestamp now) {
     std::visit(Overloaded{
                    [](std::monostate) {},
                    [&](transport::IceStateChange& e) { events_.push(IceStateChanged{e.state}); },
-                   [&](transport::GatheringStateChange& e) { onGathering(std::move(e)); },
-                   [&](transport::CandidateFound& e) { onGathering(std::move(e)); },
-                   [&](ice::CandidateError& e) { onGathering(std::move(e)); },
+                   [&](transport::GatheringStateChange& e) { onGatheringState(e.state); },
+                   [&](transport::CandidateFound& e) { onCandidate(e.candidate); },
+                   [&](ice::CandidateError& e) {
+                     LocalCandidateError error{{}, {}, std::move(e.url), e.code, std::move(e.text)};
+                     if (e.local.port != 0) {
+                       error.address = e.local.ip.toString();
+                       error.port = e.local.port;
+                     }
+                     events_.push(std::move(error));
+                   },
                    [&](transport::DtlsStateChange& e) {
                      events_.push(DtlsStateChanged{e.event});
                      onDtlsForMedia(now);
@@ -99,29 +106,6 @@ void Session::pumpTransport(Timestamp now) {
     if (transport_.dataChannels().pollMessage(message)) nextMessage_ = std::move(message);
   }
   pumpMedia(now);
-}
-
-void Session::onGathering(transport::TransportEvent&& event) {
-  if (pooling_) {
-    pool_.push_back(std::move(event));
-  } else if (auto* change = std::get_if<transport::GatheringStateChange>(&event)) {
-    onGatheringState(change->state);
-  } else if (auto* found = std::get_if<transport::CandidateFound>(&event)) {
-    onCandidate(found->candidate);
-  } else if (auto* problem = std::get_if<ice::CandidateError>(&event)) {
-    LocalCandidateError error{
-        {}, {}, std::move(problem->url), problem->code, std::move(problem->text)};
-    if (problem->local.port != 0) {
-      error.address = problem->local.ip.toString();
-      error.port = problem->local.port;
-    }
-    events_.push(std::move(error));
-  }
-}
-
-void Session::releasePool() {
-  pooling_ = false;
-  for (transport::TransportEvent& event : std::exchange(pool_, {})) onGathering(std::move(event));
 }
 
 void Session::onCandidate(const ice::Candidate& candidate) {

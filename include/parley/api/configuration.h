@@ -69,8 +69,7 @@ struct Configuration {
   IceTransportPolicy iceTransportPolicy = IceTransportPolicy::All;
   BundlePolicy bundlePolicy = BundlePolicy::Balanced;
   RtcpMuxPolicy rtcpMuxPolicy = RtcpMuxPolicy::Require;
-  /// More than 0: candidates are gathered at once, and told when a description is set. There is one
-  /// transport, so that 1 is as good as any.
+  /// Accepted and shown; candidates are gathered when a description is set, never before.
   uint8_t iceCandidatePoolSize = 0;
   /// Empty: an ECDSA P-256 certificate of the connection's own, valid for 30 days.
   std::vector<Certificate> certificates;

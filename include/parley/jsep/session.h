@@ -194,10 +194,7 @@ class PARLEY_EXPORT Session {
                                const std::optional<std::string>& ufrag, Timestamp now);
   void restartIce(Timestamp now);
   /// Servers and policy for the next time that candidates are gathered.
-  void setServers(ice::GathererConfig config, Timestamp now);
-  /// RTCConfiguration.iceCandidatePoolSize: gathers before there is a local description. What is
-  /// found is told once there is one. Nothing happens if there is one already.
-  void gatherEarly(Timestamp now);
+  void setServers(ice::GathererConfig config) { transport_.setServers(std::move(config)); }
   std::optional<bool> remoteTrickles() const;
   /// "Check if negotiation is needed" (webrtc-pc section 4.7.3). When to ask, and when to fire the
   /// event, is up to whoever runs the operations chain.
@@ -324,8 +321,6 @@ class PARLEY_EXPORT Session {
   const sdp::MediaDescription* transportMedia() const;
   void onCandidate(const ice::Candidate& candidate);
   void onGatheringState(transport::GatheringState state);
-  void onGathering(transport::TransportEvent&& event);
-  void releasePool();
 
   // Media (session_media.cc).
   struct Sender {
@@ -383,8 +378,6 @@ class PARLEY_EXPORT Session {
     bool complete = false;
   };
   LocalCandidates localCandidates_;
-  bool pooling_ = false;
-  std::vector<transport::TransportEvent> pool_;  ///< of early gathering, to be told
   std::optional<LocalCandidates>
       beforeRestart_;  ///< in case the offer that restarts is rolled back
   media::RtpSessionConfig rtpConfig_;
