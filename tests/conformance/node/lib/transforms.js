@@ -92,7 +92,7 @@ class ScriptTransform {
     const direction = native.currentDirection(pc.native, id);
     if (!track || (direction !== 'sendrecv' && direction !== 'sendonly')) refuse('InvalidStateError', 'nothing is being sent');
     const first = rid ?? encodings[0]?.rid; // without a rid: of the first encoding
-    native.generateKeyFrame(pc.native, id, first === undefined ? [] : [first]);
+    native.generateKeyFrame(pc.native, id, first ? [first] : []);
   }
   sendKeyFrameRequest() {
     this.able('receiver');
