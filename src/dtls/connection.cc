@@ -20,51 +20,18 @@ constexpr size_t kMinMtu = 300;
 constexpr size_t kMaxUnverifiedData = 64;
 /// A client whose final flight is answered by nothing repeats it for as long as it waits.
 constexpr int kMaxRepeatedFinals = 32;
+/// A flight that is repeated for the third time may be too large for the path, and for the fourth
+/// time still. 900 fits a path of 1000 with every header that may be around it, 500 one of 576.
+struct Step {
+  unsigned attempts;
+  size_t mtu;
+};
+constexpr Step kSmaller[] = {{2, 900}, {3, 500}};
 
 constexpr uint8_t kWarning = 1, kFatal = 2;
 constexpr uint8_t kCloseNotify = 0;
 
 }  // namespace
-
-const char* toString(State state) {
-  switch (state) {
-    case State::New:
-      return "new";
-    case State::Connecting:
-      return "connecting";
-    case State::Connected:
-      return "connected";
-    case State::Closed:
-      return "closed";
-    case State::Failed:
-      return "failed";
-  }
-  return "";
-}
-
-const char* toString(Reason reason) {
-  switch (reason) {
-    case Reason::None:
-      return "none";
-    case Reason::LocalClose:
-      return "closed here";
-    case Reason::RemoteClose:
-      return "closed by the peer";
-    case Reason::HandshakeTimeout:
-      return "handshake timed out";
-    case Reason::HandshakeFailed:
-      return "handshake failed";
-    case Reason::CertificateRejected:
-      return "peer's certificate rejected";
-    case Reason::PeerAlert:
-      return "fatal alert from the peer";
-    case Reason::NoSrtpProfile:
-      return "no SRTP protection profile in common";
-    case Reason::InternalError:
-      return "internal error";
-  }
-  return "";
-}
 
 class Connection::Impl {
  public:
@@ -108,6 +75,7 @@ class Connection::Impl {
   bool shakingHands() const { return state_ == State::Connecting && !handshakeDone_; }
   void process(PacketBuf datagram);
   void processHandshake(ByteSpan datagram);
+  void repeatFlight(RetransmitTimer::Backoff backoff);
   void holdSealed(ByteSpan datagram);
   void processSealed(PacketBuf datagram);
   void handleSealed(uint8_t type, ByteSpan plaintext);
@@ -132,6 +100,9 @@ class Connection::Impl {
   std::unique_ptr<RecordProtection> protection_;  ///< from then on
   Bytes finalFlight_;  ///< a server's: its loss shows only in the client repeating its own
   int repeatedFinals_ = 0;
+  uint64_t flights_ = 0;
+  unsigned nextMessage_ = 0;   ///< after the newest that came in the clear
+  unsigned answeredUpTo_ = 0;  ///< messages below are answered by the flight that is out
   std::optional<uint8_t> receivedAlert_;
   Timestamp handshakeDeadline_ = Timestamp::never();
   Timestamp rateWindowStart_;
@@ -228,6 +199,7 @@ void Connection::Impl::start(Role role, Timestamp now) {
   enter(now);
   role_ = role;
   handshakeDeadline_ = clock_.last() + config_.handshakeTimeout;
+  timer_.setEnd(handshakeDeadline_);
   session_ =
       std::make_unique<SslSession>(config_.certificate->sslContext(), port_, timer_, expected_);
   setState(State::Connecting, Reason::None);
@@ -236,6 +208,7 @@ void Connection::Impl::start(Role role, Timestamp now) {
     return;
   }
   pump();
+  flights_ = timer_.flights();
   // Each once: what overtook the end of the handshake is put back.
   for (size_t waiting = early_.size(); waiting > 0 && !early_.empty(); --waiting) {
     process(early_.pop());
@@ -245,7 +218,16 @@ void Connection::Impl::start(Role role, Timestamp now) {
 void Connection::Impl::resendFlightNow(Timestamp now) {
   SequenceChecker::Scope scope(checker_);
   enter(now);
-  if (shakingHands() && timer_.mayRepeatEarly()) handle(session_->fireTimer(true));
+  if (shakingHands() && timer_.mayRepeatEarly()) repeatFlight(RetransmitTimer::Backoff::Restart);
+}
+
+void Connection::Impl::repeatFlight(RetransmitTimer::Backoff backoff) {
+  for (const Step& step : kSmaller) {
+    if (timer_.attempts() < step.attempts || port_.mtu() <= step.mtu) continue;
+    port_.setMtu(step.mtu);
+    session_->setMtu(step.mtu);
+  }
+  handle(session_->fireTimer(backoff));
 }
 
 void Connection::Impl::handlePacket(PacketBuf datagram, Timestamp now) {
@@ -308,8 +290,18 @@ void Connection::Impl::processHandshake(ByteSpan datagram) {
   recordsInWindow_ += result.kept;
   if (result.size == 0) return;
   port_.deliver(ByteSpan(filtered).first(result.size));
+  const bool repeated = result.lowestMessage < answeredUpTo_;
+  if (result.lowestMessage <= result.highestMessage)
+    nextMessage_ = std::max(nextMessage_, result.highestMessage + 1u);
   pump();
   port_.withdraw();
+  if (std::exchange(flights_, timer_.flights()) != timer_.flights()) {
+    answeredUpTo_ = nextMessage_;
+  } else if (repeated && shakingHands() && timer_.mayAnswerRepeat()) {
+    // RFC 6347 section 4.2.4: who waits and "receives a retransmitted flight from the peer" sends
+    // its own once more.
+    repeatFlight(RetransmitTimer::Backoff::Keep);
+  }
 }
 
 /// Keeps data and alerts that overtook the end of the handshake, or share its last datagram.
@@ -478,7 +470,7 @@ void Connection::Impl::advance(Timestamp now) {
   if (clock_.last() >= handshakeDeadline_) {
     end(State::Failed, Reason::HandshakeTimeout);
   } else if (clock_.last() >= timer_.deadline()) {
-    handle(session_->fireTimer(false));
+    repeatFlight(RetransmitTimer::Backoff::Double);
   }
 }
 

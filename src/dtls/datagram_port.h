@@ -47,6 +47,9 @@ class DatagramPort {
     flight_.clear();
   }
   void endFlight() { packing_ = openDatagram_ = false; }
+  /// Of what is written from now on.
+  void setMtu(size_t mtu) { mtu_ = mtu; }
+  size_t mtu() const { return mtu_; }
   /// The records of the latest flight.
   Bytes takeFlight() { return std::exchange(flight_, {}); }
   WritePosition sealedPosition() const { return sealed_; }

@@ -1,5 +1,6 @@
 #include "dtls/record_filter.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace parley::dtls {
@@ -106,6 +107,12 @@ FilterResult filterRecords(ByteSpan datagram, Role ownRole, size_t budget, Mutab
       continue;
     }
     ++result.kept;
+    if (record.epoch == 0 && record.type == kHandshake) {
+      constexpr size_t kMessageSeq = kRecordHeaderSize + 4;
+      const uint16_t message = loadU16(&bytes[kMessageSeq]);
+      result.lowestMessage = std::min(result.lowestMessage, message);
+      result.highestMessage = std::max(result.highestMessage, message);
+    }
     std::memcpy(&out[result.size], bytes.data(), bytes.size());
     result.size += bytes.size();
   }

@@ -28,6 +28,10 @@ struct FilterResult {
   size_t size = 0;     ///< octets written
   size_t kept = 0;     ///< records
   size_t dropped = 0;  ///< records, and the unreadable rest of a datagram as one
+  /// The message_seq of what was kept in the clear: of one that begins a record. None: lowest is
+  /// above highest.
+  uint16_t lowestMessage = 0xFFFF;
+  uint16_t highestMessage = 0;
 };
 
 /// Reads the next record. False, with nothing read, if what is left is not a whole one.

@@ -10,7 +10,10 @@ namespace {
 
 constexpr Duration kMinFirst = Duration::millis(50);
 constexpr Duration kMaxFirst = Duration::seconds(3);
-/// RFC 6347 section 4.2.4.1: double "up to no less than the RFC 6298 maximum of 60 seconds".
+/// RFC 6347 section 4.2.4.1 doubles "up to no less than the RFC 6298 maximum of 60 seconds", which
+/// is about not to flood a congested path. A flight every 3 s does not, and people wait for it:
+/// RFC 9147 section 5.8.2 leaves it to the application.
+constexpr Duration kCap = Duration::seconds(3);
 constexpr Duration kMaxDuration = Duration::seconds(60);
 constexpr time_t kOutOfReach = std::numeric_limits<time_t>::max() / 4;
 
@@ -18,22 +21,36 @@ constexpr time_t kOutOfReach = std::numeric_limits<time_t>::max() / 4;
 
 void RetransmitTimer::setRttHint(Duration rtt) {
   first_ = std::clamp(rtt * 2, kMinFirst, kMaxFirst);
-  if (!armed_ || attempts_ != 0 || current_ <= first_) return;
-  // The first flight may be out already, on the cautious default.
-  current_ = first_;
-  deadline_ = earliest(deadline_, std::max(startedAt_ + first_, now_ + Duration::nanos(1)));
+  if (!armed_ || deadline_.isNever()) return;
+  // The flight may be out already, on the cautious default.
+  const Duration now = std::min(first_ * (int64_t{1} << std::min(attempts_, 10u)), kCap);
+  if (current_ <= now) return;
+  current_ = now;
+  deadline_ = earliest(deadline_, std::max(startedAt_ + now, now_ + Duration::nanos(1)));
 }
 
 unsigned RetransmitTimer::durationFor(unsigned previous) {
   if (previous == 0) {
     attempts_ = 0;
+    ++flights_;
     current_ = first_;
   } else {
     ++attempts_;
     ++retransmissions_;
-    current_ = restartBackoff_ ? first_ : std::min(current_ * 2, kMaxDuration);
+    if (backoff_ == Backoff::Restart) {
+      current_ = first_;
+    } else if (backoff_ == Backoff::Double) {
+      current_ = std::min(std::max(current_, first_) * 2, slowest());
+    }
   }
   return static_cast<unsigned>(current_.micros());
+}
+
+/// The cap, or as far apart as the attempts left have to be to last until the end.
+Duration RetransmitTimer::slowest() const {
+  if (end_.isNever() || end_ <= now_ || attempts_ >= kMaxAttempts) return kCap;
+  const Duration even = (end_ - now_) / static_cast<int64_t>(kMaxAttempts - attempts_ + 1);
+  return std::clamp(even, kCap, kMaxDuration);
 }
 
 void RetransmitTimer::onNextTimeout(timeval* expiry) {
@@ -58,16 +75,16 @@ void RetransmitTimer::settle(SSL* ssl) {
   if (!reached) expiry_ = nullptr;
 }
 
-int RetransmitTimer::fire(SSL* ssl, bool restartBackoff) {
+int RetransmitTimer::fire(SSL* ssl, Backoff backoff) {
   settle(ssl);
   if (!armed_) return 0;
   if (control_ == Control::Ours) {
     expiry_->tv_sec = 0;
     expiry_->tv_usec = 1;  // all zero would mean that no timer runs
   }
-  restartBackoff_ = restartBackoff;
+  backoff_ = backoff;
   const int result = static_cast<int>(DTLSv1_handle_timeout(ssl));
-  restartBackoff_ = false;
+  backoff_ = Backoff::Double;
   if (result == 0) {
     // OpenSSL's own clock is behind ours: ask again a little later.
     deadline_ = now_ + std::clamp(current_ / 8, Duration::millis(5), Duration::millis(100));

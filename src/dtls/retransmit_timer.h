@@ -26,17 +26,30 @@ class RetransmitTimer {
   /// deadline may end a handshake.
   static constexpr unsigned kMaxAttempts = 12;
 
+  /// What the first duration of a flight is made of; shortens the one that runs, never lengthens
+  /// it.
   void setRttHint(Duration rtt);
+  /// When the handshake ends in any case: the attempts that there are suffice until then.
+  void setEnd(Timestamp end) { end_ = end; }
   /// The time that counts for what OpenSSL does next.
   void setNow(Timestamp now) { now_ = now; }
   Timestamp deadline() const { return deadline_; }
   uint64_t retransmissions() const { return retransmissions_; }
   /// Whether a flight is out and may be repeated out of turn; leaves some attempts to the timer.
   bool mayRepeatEarly() const { return armed_ && attempts_ < kMaxAttempts - 4; }
+  /// The same for a peer that repeats its flight: ours, or the answer to it, was lost, unless they
+  /// have crossed.
+  bool mayAnswerRepeat() const { return mayRepeatEarly() && now_ - startedAt_ >= first_; }
+  /// Repetitions of the present flight.
+  unsigned attempts() const { return attempts_; }
+  /// Flights begun so far.
+  uint64_t flights() const { return flights_; }
 
+  /// What the duration after the next repetition is.
+  enum class Backoff : uint8_t { Double, Restart, Keep };
   /// Repeats the flight: DTLSv1_handle_timeout, and its result (-1 on failure, 0 if OpenSSL did not
-  /// think it was time). `restartBackoff` begins again with the first duration.
-  int fire(SSL* ssl, bool restartBackoff);
+  /// think it was time).
+  int fire(SSL* ssl, Backoff backoff);
   /// To be called after each call into OpenSSL that may have armed the timer.
   void settle(SSL* ssl);
 
@@ -48,6 +61,8 @@ class RetransmitTimer {
  private:
   enum class Control : uint8_t { Unknown, Ours, OpenSsl };
 
+  Duration slowest() const;
+
   Duration first_ = Duration::seconds(1);
   Duration current_ = Duration::seconds(1);
   Timestamp now_;
@@ -57,8 +72,10 @@ class RetransmitTimer {
   Control control_ = Control::Unknown;
   unsigned attempts_ = 0;
   uint64_t retransmissions_ = 0;
+  uint64_t flights_ = 0;
+  Timestamp end_ = Timestamp::never();
   bool armed_ = false;
-  bool restartBackoff_ = false;
+  Backoff backoff_ = Backoff::Double;
 };
 
 }  // namespace parley::dtls

@@ -59,8 +59,7 @@ bool SslSession::open(Role role, size_t mtu, const std::vector<crypto::SrtpProfi
   SSL_set_bio(ssl_, bio, bio);
   SSL_set_app_data(ssl_, this);
   DTLS_set_timer_cb(ssl_, onTimer);
-  // OpenSSL fills a fragment up to its MTU and then adds the record header and, late, the seal.
-  SSL_set_mtu(ssl_, static_cast<long>(mtu - Connection::kRecordOverhead));
+  setMtu(mtu);
   // Also sizes the write buffer: 16 KiB would be wasted on records that fit a datagram.
   SSL_set_max_send_fragment(ssl_, 2048);
 
@@ -91,16 +90,21 @@ SslSession::Outcome SslSession::handshake() {
   return outcome;
 }
 
+void SslSession::setMtu(size_t mtu) {
+  // OpenSSL fills a fragment up to its MTU and then adds the record header and, late, the seal.
+  SSL_set_mtu(ssl_, static_cast<long>(mtu - Connection::kRecordOverhead));
+}
+
 void SslSession::shutdown() {
   ERR_clear_error();
   SSL_shutdown(ssl_);
   ERR_clear_error();
 }
 
-SslSession::Outcome SslSession::fireTimer(bool restartBackoff) {
+SslSession::Outcome SslSession::fireTimer(RetransmitTimer::Backoff backoff) {
   FlightScope flight(port_);
   ERR_clear_error();
-  return timer_.fire(ssl_, restartBackoff) < 0 ? classify(-1) : Outcome::Ok;
+  return timer_.fire(ssl_, backoff) < 0 ? classify(-1) : Outcome::Ok;
 }
 
 /// OpenSSL may leave remarks in its error queue about a record that it dropped, and SSL_get_error()

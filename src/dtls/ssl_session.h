@@ -42,7 +42,9 @@ class SslSession {
   /// Queues close_notify.
   void shutdown();
   /// Repeats the flight; see RetransmitTimer::fire.
-  Outcome fireTimer(bool restartBackoff);
+  Outcome fireTimer(RetransmitTimer::Backoff backoff);
+  /// Of the datagrams written from now on.
+  void setMtu(size_t mtu);
 
   bool hasExtendedMasterSecret() const;
   std::optional<crypto::SrtpProfile> srtpProfile() const;

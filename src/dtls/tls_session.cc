@@ -226,7 +226,7 @@ void TlsSessionCore::advance(Timestamp now) {
   } else if (!isStream() && clock_.last() >= timer_.deadline()) {
     FlightScope flight(port_);
     ERR_clear_error();
-    if (timer_.fire(ssl_, false) < 0) endedBy(-1);
+    if (timer_.fire(ssl_, RetransmitTimer::Backoff::Double) < 0) endedBy(-1);
   }
 }
 

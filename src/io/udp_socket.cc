@@ -117,6 +117,10 @@ void UdpSocket::State::configure(const UdpSocketOptions& options, bool reuseAddr
     if (boundToAny) setOption(f, IPPROTO_IP, IP_PKTINFO, 1);
     setOption(f, IPPROTO_IP, IP_RECVTOS, 1);
     setOption(f, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+    // No DF: where the path is narrower than our 1200 bytes routers may cut, and what cannot be
+    // made smaller any more (a chunk of SCTP that has its number) still arrives. ICMP that would
+    // tell of it is filtered too often. IPv6 carries 1280 everywhere.
+    setOption(f, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
   } else {
     setOption(f, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     if (boundToAny) setOption(f, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
@@ -159,17 +163,22 @@ bool UdpSocket::joinMulticast(const IpAddress& group, uint32_t interfaceIndex) {
     ip_mreqn request{};
     std::memcpy(&request.imr_multiaddr, group.bytes().data(), 4);
     request.imr_ifindex = static_cast<int>(interfaceIndex);
-    if (setsockopt(fd(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request) != 0)
+    // A member already, by way of the interface that the system had chosen, is as well. Which way
+    // packets leave is up to their source address (TxPacket::from).
+    if (setsockopt(fd(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request) != 0 &&
+        errno != EADDRINUSE) {
       return false;
-    if (interfaceIndex != 0)
-      setsockopt(fd(), IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request);
+    }
     setOption(fd(), IPPROTO_IP, IP_MULTICAST_TTL, kMdnsHops);
     return true;
   }
   ipv6_mreq request{};
   std::memcpy(&request.ipv6mr_multiaddr, group.bytes().data(), 16);
   request.ipv6mr_interface = interfaceIndex;
-  if (setsockopt(fd(), IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request) != 0) return false;
+  if (setsockopt(fd(), IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request) != 0 &&
+      errno != EADDRINUSE) {
+    return false;
+  }
   if (interfaceIndex != 0)
     setOption(fd(), IPPROTO_IPV6, IPV6_MULTICAST_IF, static_cast<int>(interfaceIndex));
   setOption(fd(), IPPROTO_IPV6, IPV6_MULTICAST_HOPS, kMdnsHops);

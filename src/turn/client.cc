@@ -13,6 +13,11 @@ namespace {
 static_assert(Machine<Client>);
 
 constexpr uint16_t kNotReached = 701;  // webrtc-pc section 4.8.2.1
+/// A SYN or a TLS flight that is lost twice costs TCP seconds, and a connection whose packets are
+/// swallowed never recovers: another one beside it gets through sooner.
+constexpr Duration kSecondTry = Duration::seconds(3);
+/// The same for one that is there and does not answer.
+constexpr Duration kSecondTryForAnswer = Duration::seconds(5);
 
 }  // namespace
 
@@ -55,6 +60,8 @@ LinkConfig ClientCore::linkConfig() const {
 
 void ClientCore::openLink(Timestamp now) {
   state_ = State::Connecting;
+  retire(second_, now);
+  secondAt_ = isStream(config_.transport) ? now + kSecondTry : Timestamp::never();
   link_ = std::make_unique<ServerLink>(env_, ids_, linkConfig());
   link_->open(now);
 }
@@ -87,6 +94,7 @@ void ClientCore::close(Timestamp now) {
 
 void ClientCore::finishClosing(Timestamp now) {
   requests_.clear();
+  retire(second_, now);
   retire(link_, now);
   relayed_.clear();
   state_ = State::Closed;
@@ -106,6 +114,7 @@ void ClientCore::fail(uint16_t code, std::string text, Timestamp now) {
   requests_.clear();
   waiting_.clear();
   retire(moving_, now);
+  retire(second_, now);
   retire(link_, now);
   relayed_.clear();
   state_ = State::Failed;
@@ -141,13 +150,14 @@ bool ClientCore::isConfirming() const {
 
 ServerLink* ClientCore::linkOf(SocketId socket) {
   if (link_ && link_->owns(socket)) return link_.get();
+  if (second_ && second_->owns(socket)) return second_.get();
   if (moving_ && moving_->owns(socket)) return moving_.get();
   return nullptr;
 }
 
 bool ClientCore::owns(SocketId socket) const {
-  return (link_ && link_->owns(socket)) || (moving_ && moving_->owns(socket)) ||
-         (retired_ && retired_->owns(socket));
+  return (link_ && link_->owns(socket)) || (second_ && second_->owns(socket)) ||
+         (moving_ && moving_->owns(socket)) || (retired_ && retired_->owns(socket));
 }
 
 void ClientCore::handleSocketOpened(const SocketOpened& opened, Timestamp now) {
@@ -198,14 +208,36 @@ void ClientCore::pump(Timestamp now) {
 
 void ClientCore::watchLinks(Timestamp now) {
   if (!link_) return;
+  watchSecond(now);
   if (link_->state() == ServerLink::State::Failed) {
     if (state_ == State::Allocated && moving_) return;  // the old path may well be gone already
     fail(kNotReached, link_->error(), now);
   } else if (state_ == State::Connecting && link_->state() == ServerLink::State::Ready) {
     state_ = State::Allocating;
     lastSentAt_ = now;
+    if (!secondAt_.isNever()) secondAt_ = now + kSecondTryForAnswer;
     ask({Kind::Allocate}, now);
   }
+}
+
+void ClientCore::watchSecond(Timestamp now) {
+  if (state_ != State::Connecting && state_ != State::Allocating) {
+    secondAt_ = Timestamp::never();
+    retire(second_, now);
+    return;
+  }
+  const bool failed = link_->state() == ServerLink::State::Failed;
+  if (second_ && second_->state() == ServerLink::State::Failed) retire(second_, now);
+  if (secondAt_ <= now || (failed && link_->wasCut() && !secondAt_.isNever())) {
+    secondAt_ = Timestamp::never();
+    second_ = std::make_unique<ServerLink>(env_, ids_, linkConfig());
+    second_->open(now);
+  }
+  if (!second_ || (!failed && second_->state() != ServerLink::State::Ready)) return;
+  requests_.clear();
+  retire(link_, now);
+  link_ = std::move(second_);
+  state_ = State::Connecting;
 }
 
 void ClientCore::watchMove(Timestamp now) {
@@ -235,6 +267,7 @@ void ClientCore::keepAlive(Timestamp now) {
 void ClientCore::advance(Timestamp now) {
   now = clock_.clamp(now);
   if (link_) link_->advance(now);
+  if (second_) second_->advance(now);
   if (moving_) moving_->advance(now);
   pump(now);
   PARLEY_DCHECK(nextDeadline() > now);
@@ -244,7 +277,9 @@ Timestamp ClientCore::nextDeadline() const {
   if (isDone()) return Timestamp::never();
   Timestamp next = Timestamp::never();
   if (link_) next = earliest(next, link_->nextDeadline());
+  if (second_) next = earliest(next, second_->nextDeadline());
   if (moving_) next = earliest(next, moving_->nextDeadline());
+  next = earliest(next, secondAt_);
   for (const Request& request : requests_) next = earliest(next, request.transaction.deadline());
   if (state_ != State::Allocated) return next;
   if (!asking(Kind::Refresh) && !asking(Kind::Move)) next = earliest(next, refreshAt_);
@@ -262,7 +297,7 @@ bool ClientCore::pollData(PeerData& out) {
 
 bool ClientCore::pollTransmit(TxPacket& out) {
   return (retired_ && retired_->pollTransmit(out)) || (link_ && link_->pollTransmit(out)) ||
-         (moving_ && moving_->pollTransmit(out));
+         (second_ && second_->pollTransmit(out)) || (moving_ && moving_->pollTransmit(out));
 }
 
 bool ClientCore::pollEffect(Effect& out) {
@@ -271,7 +306,7 @@ bool ClientCore::pollEffect(Effect& out) {
     return true;
   }
   return (retired_ && retired_->pollEffect(out)) || (link_ && link_->pollEffect(out)) ||
-         (moving_ && moving_->pollEffect(out));
+         (second_ && second_->pollEffect(out)) || (moving_ && moving_->pollEffect(out));
 }
 
 bool ClientCore::pollEvent(ClientEvent& out) {

@@ -96,6 +96,7 @@ class ClientCore {
   ServerLink* linkOf(SocketId socket);
   LinkConfig linkConfig() const;
   void watchLinks(Timestamp now);
+  void watchSecond(Timestamp now);
   void watchMove(Timestamp now);
   void fail(uint16_t code, std::string text, Timestamp now);
   void finishClosing(Timestamp now);
@@ -147,8 +148,10 @@ class ClientCore {
   State state_ = State::New;
   ClientAuth auth_;
   std::unique_ptr<ServerLink> link_;
-  std::unique_ptr<ServerLink> moving_;   ///< the new socket of an allocation that moves
-  std::unique_ptr<ServerLink> retired_;  ///< closed, but its last bytes and effects must go out
+  std::unique_ptr<ServerLink> second_;  ///< another try at a connection that does not come about
+  Timestamp secondAt_ = Timestamp::never();  ///< never: not wanted, or made
+  std::unique_ptr<ServerLink> moving_;       ///< the new socket of an allocation that moves
+  std::unique_ptr<ServerLink> retired_;      ///< closed, but its last bytes and effects must go out
   SocketAddress server_;
   std::string serverName_;
   std::vector<SocketAddress> tried_;  ///< servers, in redirections

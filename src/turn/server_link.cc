@@ -108,6 +108,7 @@ void ServerLink::startTls(Timestamp now) {
 
 void ServerLink::handleFailed(const SocketFailed& failed, Timestamp now) {
   (void)clock_.clamp(now);
+  wasCut_ = failed.reason == SocketFailure::Reset || failed.reason == SocketFailure::Closed;
   fail(reasonOf(failed.reason));
 }
 

@@ -44,6 +44,8 @@ class ServerLink {
   const LinkConfig& config() const { return config_; }
   State state() const { return state_; }
   const std::string& error() const { return error_; }
+  /// Failed because a connection that was there, or about to be, was cut.
+  bool wasCut() const { return wasCut_; }
   const SocketAddress& local() const { return local_; }
 
   void handleOpened(const SocketOpened& opened, Timestamp now);
@@ -77,6 +79,7 @@ class ServerLink {
   MonotonicGuard clock_;
   State state_ = State::Idle;
   std::string error_;
+  bool wasCut_ = false;
   SocketId socket_{};
   SocketAddress local_;
   std::optional<ProxyHandshake> proxy_;

@@ -221,11 +221,13 @@ TEST(DiagnosisSim, DtlsIsFilteredOut) {
 TEST(DiagnosisSim, LargePacketsVanish) {
   PairOptions options;
   options.aToB.delay = Duration::millis(10);
-  options.aToB.mtu = 1100;
   Doctored d(options);
   ASSERT_TRUE(d.pair.connect());
   d.pair.run(Duration::seconds(1));
   EXPECT_VERDICT(d.a(), Working, "connected");
+  // Had it been so from the start, the association would have found out.
+  options.aToB.mtu = 1100;
+  d.pair.hostA().port(0).up.setConfig(options.aToB);
   ASSERT_TRUE(d.channel.send(std::string(20'000, 'x')));
   d.pair.run(Duration::seconds(10));
   EXPECT_VERDICT(d.a(), MtuBlackHole, "MTU black hole");

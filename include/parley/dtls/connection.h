@@ -68,7 +68,8 @@ struct Config {
                                                    crypto::SrtpProfile::Aes128CmHmacSha1_80,
                                                    crypto::SrtpProfile::AeadAes256Gcm};
   /// UDP payload that the path carries; no datagram is larger. Clamped to
-  /// 300..PacketBuf::kMaxPayload.
+  /// 300..PacketBuf::kMaxPayload. Handshake flights that stay unanswered are cut smaller: to 900
+  /// from the third repetition on, to 500 from the fourth.
   size_t mtu = 1200;
   /// From start(). Does not count while only the remote fingerprints are missing.
   Duration handshakeTimeout = Duration::seconds(30);
@@ -114,8 +115,8 @@ class PARLEY_EXPORT Connection {
   void start(Role role, Timestamp now);
 
   /// The path's round trip, from ICE. The first retransmission of a flight waits clamp(2 * RTT, 50
-  /// ms, 3 s), then twice as long each time; without a hint it waits 1 s (RFC 6347
-  /// section 4.2.4.1).
+  /// ms, 3 s), then twice as long each time up to 3 s; without a hint it waits 1 s (RFC 6347
+  /// section 4.2.4.1). May come again, also while a flight is out.
   void setRttHint(Duration rtt);
 
   /// Sends the unanswered flight again at once and starts its backoff anew: for a new ICE pair. At

@@ -34,6 +34,7 @@ NativeAssociation::NativeAssociation(Environment& environment, const Association
       std::clamp<size_t>(config_.mtu & ~size_t{3}, 512, PacketBuf::kMaxPayload & ~size_t{3});
   config_.sendBuffer = std::clamp<size_t>(config_.sendBuffer, 64 * 1024, size_t{1} << 30);
   config_.receiveBuffer = std::clamp<size_t>(config_.receiveBuffer, 64 * 1024, size_t{1} << 30);
+  fullMtu_ = config_.mtu;
   inFlightLimit_ = std::min(config_.sendBuffer, kFirstWindow);
   receiveTarget_ = std::min(config_.receiveBuffer, kFirstWindow);
   if (config_.rttHint > Duration::zero()) rtt_.hint(config_.rttHint);
@@ -59,6 +60,7 @@ void NativeAssociation::connect(Timestamp now) {
   localTsn_ = env_.random.u32();
   cookieSecret_ = env_.random.u64();
   heartbeatNonce_ = env_.random.u64();
+  pathProbeNonce_ = ~heartbeatNonce_;
   // RFC 6525 section 5.1.1: request numbers begin with the initial TSN.
   nextRequest_ = localTsn_;
   phase_ = Phase::CookieWait;

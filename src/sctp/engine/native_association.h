@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -144,6 +145,8 @@ class NativeAssociation final : public Association {
   // Packets out.
   bool buildReply(PacketBuf& out);
   void build(PacketBuilder& b);
+  bool buildCookieEcho(PacketBuilder& b);
+  bool buildPathProbe(PacketBuf& out);
   void buildControl(PacketBuilder& b);
   void buildSack(PacketBuilder& b);
   bool buildSackPoint(PacketBuilder& b);
@@ -181,6 +184,12 @@ class NativeAssociation final : public Association {
 
   // Timers.
   void onHandshakeTimer();
+  void beginPath();
+  void notePassed(size_t size);
+  void probePath(int attempt);
+  void onPathProbeTimer();
+  size_t pathProbeSize() const;
+  Duration pathPatience() const;
   void onRetransmissionTimer();
   void onHeartbeatTimer();
   void onResetTimer();
@@ -217,7 +226,9 @@ class NativeAssociation final : public Association {
   bool cookieEchoDue_ = false;
   bool cookieAckDue_ = false;
   int handshakeAttempts_ = 0;
+  Timestamp handshakeSince_;
   Timestamp handshakeSentAt_;
+  size_t cookieEchoSize_ = 0;  ///< of the packet that had it last; 0: answered
   Timestamp handshakeTimer_ = Timestamp::never();
 
   // Sending.
@@ -262,6 +273,14 @@ class NativeAssociation final : public Association {
   bool heartbeatOpen_ = false;
   std::vector<Bytes> heartbeatAcks_;
   Bytes errorDue_;
+
+  // The path's MTU (native_association_path.cc). config_.mtu is what is known to pass.
+  size_t fullMtu_;
+  int pathProbes_ = 0;  ///< since there was reason to probe
+  bool pathProbeDue_ = false;
+  std::array<size_t, 4> pathProbeSizes_{};  ///< of the last ones, by their numbers; 0: answered
+  uint64_t pathProbeNonce_ = 0;
+  Timestamp pathProbeTimer_ = Timestamp::never();
   Timestamp trimTimer_ = Timestamp::never();
 
   // Stream resets.

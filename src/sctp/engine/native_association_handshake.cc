@@ -63,7 +63,7 @@ void NativeAssociation::handleInit(const ChunkView& c) {
 void NativeAssociation::handleInitAck(const ChunkView& c) {
   if (phase_ != Phase::CookieWait) return;
   std::optional<InitChunk> init = parseInit(c.value);
-  if (!init || init->cookie.empty() || init->cookie.size() + kCommonHeaderSize + 4 > config_.mtu) {
+  if (!init || init->cookie.empty() || init->cookie.size() + kCommonHeaderSize + 4 > fullMtu_) {
     return;
   }
   if (handshakeAttempts_ == 1) noteRtt(now_ - handshakeSentAt_);
@@ -83,6 +83,7 @@ void NativeAssociation::adopt(const PeerInit& peer) {
   peerWindow_ = peer.receiverWindow;
   received_.start(peer.initialTsn);
   expectedRequest_ = peer.initialTsn;
+  beginPath();
 }
 
 void NativeAssociation::handleCookieEcho(const ChunkView& c, uint32_t tag) {
@@ -110,6 +111,7 @@ void NativeAssociation::handleCookieEcho(const ChunkView& c, uint32_t tag) {
 }
 
 void NativeAssociation::handleCookieAck() {
+  notePassed(std::exchange(cookieEchoSize_, 0));
   if (phase_ != Phase::CookieEchoed) return;
   if (handshakeAttempts_ == 1) noteRtt(now_ - handshakeSentAt_);
   establish();
@@ -130,6 +132,8 @@ void NativeAssociation::establish() {
   windowSince_ = now_;
   advertised_ = static_cast<uint32_t>(receiveTarget_);
   heartbeatTimer_ = now_ + Duration::seconds(30);
+  // The peer's COOKIE ECHO may have come before the answer to ours.
+  if (config_.mtu < fullMtu_) pathProbeTimer_ = now_ + pathPatience();
   PARLEY_LOG(env_.log, Info, "sctp", "association up, %u streams%s", unsigned{streams_},
              interleaving ? ", interleaving" : "");
   setState(AssociationState::Connected);

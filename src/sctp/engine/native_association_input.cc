@@ -383,8 +383,15 @@ bool NativeAssociation::processAck(uint32_t cumulative, std::optional<ByteSpan> 
 // ---- the rest
 
 void NativeAssociation::handleHeartbeatAck(const ChunkView& c) {
-  // The information parameter that we sent: type, length, a number of ours, the attempt.
-  if (!heartbeatOpen_ || c.value.size() != 12 || loadU64(&c.value[4]) != heartbeatNonce_) return;
+  // The information parameter that we sent: type, length, a number of ours.
+  if (c.value.size() != 12) return;
+  const uint64_t nonce = loadU64(&c.value[4]);
+  // A full queue answers late: the last few probes count.
+  if (pathProbeNonce_ - nonce < pathProbeSizes_.size()) {
+    notePassed(std::exchange(pathProbeSizes_[nonce % pathProbeSizes_.size()], 0));
+    return;
+  }
+  if (!heartbeatOpen_ || nonce != heartbeatNonce_) return;
   heartbeatOpen_ = false;
   errors_ = 0;
   rtt_.clearBackoff();

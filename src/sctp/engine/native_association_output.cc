@@ -19,13 +19,14 @@ constexpr size_t kMaxForwardStreams = 256;
 
 bool NativeAssociation::pollTransmit(PacketBuf& out) {
   if (!replies_.empty()) return buildReply(out);
+  if (pathProbeDue_ && buildPathProbe(out)) return true;
   if (!hasOutput()) return false;
   PacketBuf packet = env_.pool.allocate();
   if (!packet) return false;
   const bool isInit = phase_ == Phase::CookieWait;
-  PacketBuilder b(packet, config_.mtu, config_.localPort, config_.remotePort,
-                  isInit ? 0 : peerTag_);
   const bool needsChecksum = isInit || phase_ == Phase::CookieEchoed;
+  PacketBuilder b(packet, needsChecksum ? fullMtu_ : config_.mtu, config_.localPort,
+                  config_.remotePort, isInit ? 0 : peerTag_);
   build(b);
   if (b.empty()) return false;
   b.finish();
@@ -39,9 +40,10 @@ bool NativeAssociation::hasOutput() const {
   if (phase_ == Phase::CookieWait) return initDue_;
   if (phase_ == Phase::CookieEchoed) return cookieEchoDue_;
   if (!isUp()) return false;
-  if (sackDue_ || cookieAckDue_ || heartbeatDue_ || !heartbeatAcks_.empty() || !errorDue_.empty() ||
-      responseDue_ || (request_ && request_->sendAt <= now_) || forwardDue_ || probeDue_ ||
-      shutdownDue_ || phase_ == Phase::ShutdownPending || phase_ == Phase::ShutdownReceived) {
+  if (pathProbeDue_ || sackDue_ || cookieAckDue_ || heartbeatDue_ || !heartbeatAcks_.empty() ||
+      !errorDue_.empty() || responseDue_ || (request_ && request_->sendAt <= now_) || forwardDue_ ||
+      probeDue_ || shutdownDue_ || phase_ == Phase::ShutdownPending ||
+      phase_ == Phase::ShutdownReceived) {
     return true;
   }
   return wantsToTransmit() && mayTransmit();
@@ -73,7 +75,7 @@ void NativeAssociation::build(PacketBuilder& b) {
       if (!initDue_ || !b.add(chunk::kInit, 0, writeInit(ownInit(localTag_, localTsn_)))) return;
       break;
     case Phase::CookieEchoed:
-      if (!cookieEchoDue_ || !b.add(chunk::kCookieEcho, 0, cookie_)) return;
+      if (!cookieEchoDue_ || !buildCookieEcho(b)) return;
       break;
     default:
       buildControl(b);
@@ -83,9 +85,9 @@ void NativeAssociation::build(PacketBuilder& b) {
       return;
   }
   initDue_ = cookieEchoDue_ = false;
-  ++handshakeAttempts_;
+  if (handshakeAttempts_++ == 0) handshakeSince_ = now_;
   handshakeSentAt_ = now_;
-  handshakeTimer_ = now_ + rtt_.rto();
+  handshakeTimer_ = now_ + rtt_.handshakeRto();
 }
 
 void NativeAssociation::buildControl(PacketBuilder& b) {

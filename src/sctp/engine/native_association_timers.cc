@@ -7,8 +7,10 @@
 namespace parley::sctp {
 namespace {
 
-constexpr int kMaxHandshakeAttempts = 8;  // Max.Init.Retransmits, RFC 9260 section 16
-constexpr int kMaxErrors = 10;            // Association.Max.Retrans
+/// In place of Max.Init.Retransmits (RFC 9260 section 16), whose 8 attempts would be over early
+/// with the waits that we have; as long as the DTLS handshake before it may take.
+constexpr Duration kHandshakePatience = Duration::seconds(30);
+constexpr int kMaxErrors = 10;  // Association.Max.Retrans
 constexpr int kMaxShutdownAttempts = 8;
 constexpr Duration kHeartbeatInterval = Duration::seconds(30);
 constexpr Duration kMinProbe = Duration::millis(10);
@@ -59,6 +61,7 @@ void NativeAssociation::advance(Timestamp now) {
   if (retransmissionTimer_ <= now_) onRetransmissionTimer();
   if (!isUp()) return;
   if (heartbeatTimer_ <= now_) onHeartbeatTimer();
+  if (isUp() && pathProbeTimer_ <= now_) onPathProbeTimer();
   if (isUp() && request_ && request_->retryAt <= now_) onResetTimer();
   if (isUp() && shutdownTimer_ <= now_) onShutdownTimer();
   if (isUp() && trimTimer_ <= now_) onIdle();
@@ -69,6 +72,7 @@ Timestamp NativeAssociation::nextDeadline() const {
   if (phase_ == Phase::New || phase_ == Phase::Ended) return Timestamp::never();
   Timestamp next = earliest(handshakeTimer_, sackTimer_, outstanding_.lossDeadline(), probeTimer_);
   next = earliest(next, retransmissionTimer_, heartbeatTimer_, shutdownTimer_, trimTimer_);
+  next = earliest(next, pathProbeTimer_);
   if (hasOutput()) next = earliest(next, now_ + kSoon);
   if (request_) {
     next = earliest(next, request_->retryAt);
@@ -81,7 +85,7 @@ Timestamp NativeAssociation::nextDeadline() const {
 
 void NativeAssociation::onHandshakeTimer() {
   handshakeTimer_ = Timestamp::never();
-  if (handshakeAttempts_ > kMaxHandshakeAttempts) {
+  if (now_ - handshakeSince_ >= kHandshakePatience) {
     end(AssociationState::Failed, "the peer did not answer", {});
     return;
   }
@@ -143,6 +147,7 @@ void NativeAssociation::onHeartbeatTimer() {
     return;
   }
   // Data in flight asks the same question.
+  probePath(1);  // once more: the path may be another one by now
   heartbeatDue_ = !outstanding_.hasInFlight() && phase_ == Phase::Established;
   heartbeatTimer_ = heartbeatDue_ ? Timestamp::never() : now_ + kHeartbeatInterval;
 }

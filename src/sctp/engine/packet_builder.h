@@ -50,6 +50,13 @@ class PacketBuilder {
     if (!value.empty()) std::memcpy(p, value.data(), value.size());
     return true;
   }
+  /// Fills up to `size` with a PAD chunk (RFC 4820), if one fits.
+  void pad(size_t size) {
+    size = (size < limit_ ? size : limit_) & ~size_t{3};
+    if (size < size_ + 4) return;
+    const size_t length = size - size_ - 4;
+    if (uint8_t* p = add(chunk::kPad, 0, length)) std::memset(p, 0, length);
+  }
   void setTag(uint32_t tag) { storeU32(packet_.data() + 4, tag); }
   void finish() { packet_.resize(size_); }
 

@@ -39,14 +39,18 @@ class RttEstimator {
   bool hasSample() const { return hasSample_; }
   Duration smoothed() const { return smoothed_; }
   Duration variation() const { return variation_; }
-  Duration rto() const {
-    const Duration base =
-        hasSample_ ? std::max(smoothed_ + std::max(variation_ * 4, Duration::millis(10)), kMinRto)
-                   : initialRto_;
-    return std::min(base * (int64_t{1} << backoff_), kMaxRto);
-  }
+  Duration rto() const { return std::min(base() * (int64_t{1} << backoff_), kMaxRto); }
+  /// While an association is set up somebody waits for it, and its packets are few: backs off to a
+  /// second, or to what the path needs.
+  Duration handshakeRto() const { return std::min(rto(), std::max(base(), Duration::seconds(1))); }
 
  private:
+  Duration base() const {
+    return hasSample_
+               ? std::max(smoothed_ + std::max(variation_ * 4, Duration::millis(10)), kMinRto)
+               : initialRto_;
+  }
+
   bool hasSample_ = false;
   Duration smoothed_;
   Duration variation_;

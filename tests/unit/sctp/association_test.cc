@@ -53,6 +53,67 @@ TEST_P(AssociationTest, ConnectsUnderHeavyLoss) {
   }
 }
 
+// The waits end at a second, and attempts are made for half a minute: an INIT and its answer get
+// through a path that loses most of them.
+TEST_P(AssociationTest, ConnectsWhereTwoThirdsAreLost) {
+  if (!isNative()) GTEST_SKIP() << "usrsctp's timers";
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    AssociationConfig config;
+    config.rttHint = Duration::millis(40);
+    make(config, config, {.delay = Duration::millis(20), .loss = 0.65}, seed);
+    a->association->connect(pair->now());
+    b->association->connect(pair->now());
+    EXPECT_TRUE(pair->runUntil(
+        [this] {
+          return a->association->state() == AssociationState::Connected &&
+                 b->association->state() == AssociationState::Connected;
+        },
+        Duration::seconds(60)))
+        << "seed " << seed;
+  }
+}
+
+// A path that swallows what is larger than it takes, silently: nothing is cut for a size that has
+// not passed before.
+TEST_P(AssociationTest, PathsWithASmallMtuAreFoundOutBeforeDataIsSent) {
+  if (!isNative()) GTEST_SKIP() << "usrsctp does not announce PAD";
+  for (const size_t pathMtu : {2000u, 1148u, 1000u, 600u}) {
+    for (const double loss : {0.0, 0.15}) {
+      make({}, {}, {.delay = Duration::millis(20), .loss = loss}, 3);
+      size_t swallowed = 0;
+      pair->setFilter([&](size_t, ByteSpan packet) {
+        const bool passes = packet.size() <= pathMtu;
+        if (!passes) EXPECT_FALSE(isData(packet)) << packet.size();
+        swallowed += !passes;
+        return passes;
+      });
+      ASSERT_TRUE(connect()) << pathMtu;
+      for (int i = 0; i < 20; ++i) ASSERT_TRUE(send(*a, 1, pattern(20'000, 1)));
+      ASSERT_TRUE(pair->runUntil([this] { return b->inbound.size() == 20; })) << pathMtu;
+      pair->run(Duration::seconds(40));
+      const uint32_t expected = pathMtu >= 1148 ? 1148 : pathMtu >= 896 ? 896 : 508;
+      EXPECT_EQ(a->association->stats().mtu, expected) << pathMtu << ", loss " << loss;
+      // Two COOKIE ECHOs or probes of each size and side at first, few later.
+      EXPECT_LE(swallowed, 24u) << pathMtu;
+    }
+  }
+}
+
+// A path that widens is found out with the heartbeats.
+TEST_P(AssociationTest, LargerPacketsAreTriedAgainLater) {
+  if (!isNative()) GTEST_SKIP() << "usrsctp does not announce PAD";
+  make();
+  size_t pathMtu = 700;
+  pair->setFilter([&](size_t, ByteSpan packet) { return packet.size() <= pathMtu; });
+  ASSERT_TRUE(connect());
+  pair->run(Duration::seconds(10));
+  EXPECT_EQ(a->association->stats().mtu, 508u);
+  pathMtu = 1500;
+  pair->run(Duration::seconds(70));
+  EXPECT_EQ(a->association->stats().mtu, 1148u);
+  EXPECT_EQ(a->association->state(), AssociationState::Connected);
+}
+
 TEST_P(AssociationTest, StreamsAreTheLesserOfBothWishes) {
   make({.streams = 300}, {.streams = 100});
   ASSERT_TRUE(connect());
