@@ -231,6 +231,8 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
   gatherer.maxPort = configuration.maxPort;
   gatherer.useAddress = configuration.useAddress;
   gatherer.announced = configuration.announcedAddresses;
+  gatherer.hideHosts = configuration.hideHostAddresses;
+  gatherer.continual = configuration.continualGathering;
   gatherer.mapPorts = configuration.mapPorts && !configuration.iceLite;
 
   const Environment& environment = loop.endpoint().environment();

@@ -98,6 +98,59 @@ std::optional<IceCandidatePair> IceTransport::getSelectedCandidatePair() const {
 
 namespace {
 
+/// The pair as getSelectedCandidatePair() shows it.
+IceCandidatePair toApi(const ice::PairStats& pair, const jsep::Session& session) {
+  const std::string mid = session.transportMid();
+  const uint16_t index = session.transportIndex();
+  ice::Candidate local = pair.local;
+  local.ufrag = session.transport().localCredentials().ufrag;
+  return {api_internal::toApi(local, mid, index), api_internal::toApi(pair.remote, mid, index)};
+}
+
+bool isSame(const IceCandidatePair& a, const IceCandidatePair& b) {
+  return a.local.candidate == b.local.candidate && a.remote.candidate == b.remote.candidate;
+}
+
+}  // namespace
+
+std::vector<IceCandidatePair> IceTransport::getCandidatePairs() const {
+  const LoopCore::Lock lock(core_->loop());
+  std::vector<IceCandidatePair> out;
+  const jsep::Session* session = core_->session();
+  if (!session || core_->closed()) return out;
+  for (const ice::PairStats& pair : session->transport().agent().pairStats())
+    out.push_back(toApi(pair, *session));
+  return out;
+}
+
+Result<void> IceTransport::selectCandidatePair(const std::optional<IceCandidatePair>& pair) {
+  return onPair(pair ? &*pair : nullptr, false);
+}
+
+Result<void> IceTransport::removeCandidatePair(const IceCandidatePair& pair) {
+  return onPair(&pair, true);
+}
+
+Result<void> IceTransport::onPair(const IceCandidatePair* wanted, bool remove) {
+  const LoopCore::Lock lock(core_->loop());
+  jsep::Session* session = core_->session();
+  if (!session || core_->closed()) return fail(ErrorCode::InvalidState, "the connection is closed");
+  uint32_t id = 0;
+  if (wanted) {
+    for (const ice::PairStats& pair : session->transport().agent().pairStats()) {
+      if (isSame(toApi(pair, *session), *wanted)) id = pair.id;
+    }
+    if (id == 0) return fail(ErrorCode::InvalidAccess, "there is no such candidate pair");
+  }
+  const Timestamp now = core_->loop().now();
+  const bool known = remove ? session->removePair(id, now) : session->selectPair(id, now);
+  core_->afterCall(now);
+  if (!known) return fail(ErrorCode::InvalidAccess, "there is no such candidate pair any more");
+  return ok();
+}
+
+namespace {
+
 std::optional<IceParameters> toParameters(const std::optional<jsep::IceCredentials>& credentials) {
   if (!credentials) return std::nullopt;
   return IceParameters{credentials->ufrag, credentials->pwd};

@@ -110,6 +110,7 @@ void Endpoint::destroySession(SessionId id) {
     resolving_.erase(look.value);
     if (mdns_) mdns_->cancel(look);
   }
+  for (const std::string& name : slot->names) mdns().withdraw(name, clock_.last());
   shared_.forget(index);
   sharedTcp_.forget(index);
   timers_.set(index, Timestamp::never());
@@ -117,7 +118,7 @@ void Endpoint::destroySession(SessionId id) {
   const uint32_t generation = (slot->generation + 1) & ((1u << (32 - kSlotBits)) - 1);
   // `ready`, `hasOutput` and `unarmed` stay as they are: the queues still hold the index and skip
   // it once.
-  *slot = Slot{nullptr, generation, slot->ready, slot->hasOutput, false, slot->unarmed, {}};
+  *slot = Slot{nullptr, generation, slot->ready, slot->hasOutput, false, slot->unarmed, {}, {}};
   freeSlots_.push_back(index);
   --liveSessions_;
 }
@@ -146,6 +147,8 @@ bool Endpoint::pollReady(SessionId& out) {
 void Endpoint::collect(size_t index, Timestamp now) {
   Effect effect;
   while (slots_[index].session->pollEffect(effect)) translateEffect(index, std::move(effect), now);
+  ice::HostName name;
+  while (slots_[index].session->pollName(name)) handleName(index, name, now);
   Slot& slot = slots_[index];
   for (SharedPorts* shared : {&shared_, &sharedTcp_}) {
     if (!shared->usesOf(index).empty())
@@ -221,12 +224,34 @@ void Endpoint::resolve(size_t index, Resolve&& wish, Timestamp now) {
     effects_.push(Resolve{id, std::move(wish.host)});
     return;
   }
+  mdns().resolve(id, wish.host, now);
+}
+
+ice::MdnsResolver& Endpoint::mdns() {
   if (!mdns_) {
     ice::MdnsConfig config;
     config.maxQuestions = environment_.limits.maxEndpointMdns;
+    config.maxNames = 4 * config.maxQuestions;
     mdns_ = std::make_unique<ice::MdnsResolver>(environment_, ids_, config);
   }
-  mdns_->resolve(id, wish.host, now);
+  return *mdns_;
+}
+
+void Endpoint::handleName(size_t index, const ice::HostName& name, Timestamp now) {
+  std::vector<std::string>& names = slots_[index].names;
+  if (!name.inUse) {
+    std::erase(names, name.name);
+    mdns().withdraw(name.name, now);
+    return;
+  }
+  uint32_t interfaceIndex = 0;
+  for (const NetworkInterface& interface : interfaces_) {
+    const auto& own = interface.addresses;
+    if (std::find(own.begin(), own.end(), name.address) != own.end())
+      interfaceIndex = interface.index;
+  }
+  names.push_back(name.name);
+  mdns().publish(name.name, name.address, interfaceIndex, now);
 }
 
 // What the machines of the endpoint itself produced. Answers may make sessions ask for more, which

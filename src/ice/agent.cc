@@ -77,6 +77,15 @@ void Agent::restart(Credentials local, Timestamp now) {
 bool Agent::rollbackRestart(Timestamp now) {
   return core_->rollbackRestart(now);
 }
+bool Agent::selectPair(uint32_t pair, Timestamp now) {
+  return core_->selectPair(pair, now);
+}
+bool Agent::removePair(uint32_t pair, Timestamp now) {
+  return core_->removePair(pair, now);
+}
+std::optional<Duration> Agent::pathRtt() const {
+  return core_->pathRtt();
+}
 void Agent::close(Timestamp now) {
   core_->close(now);
 }

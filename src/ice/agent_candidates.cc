@@ -235,7 +235,7 @@ void AgentCore::removeSocket(SocketId socket, Timestamp now) {
 void AgentCore::losePath(Timestamp now) {
   useSelected(nullptr, now);
   graceUntil_ = now + config_.consentTimeout;
-  recheckOthers();
+  recheckOthers(now);
 }
 
 // RFC 6544 section 7.1 has a pair fail whose connection cannot be made or breaks. Where the peer
@@ -314,9 +314,10 @@ void AgentCore::beginGeneration(Credentials local, Timestamp now) {
   local_ = std::move(local);
   remote_.reset();
   localDone_ = remoteDone_ = false;
-  nominated_ = nominating_ = 0;
+  nominated_ = nominating_ = pinned_ = 0;
   firstUsableAt_ = pacDeadline_ = graceUntil_ = Timestamp::never();
   roleSwitches_ = 0;
+  plainChecks_ = false;
   failed_ = hadPath_ = false;
   if (hasPath_ && selected_ != kept) useSelected(nullptr, now);
 }

@@ -26,6 +26,7 @@ void AgentCore::pump(Timestamp now) {
     updateState(now);
   }
   if (!ended()) {
+    probePinned(now);
     nominateIfReady(now);
     sendChecks(now);
     sendConsent(now);
@@ -50,12 +51,14 @@ Timestamp AgentCore::nextDeadline() const {
   const Timestamp last = clock_.last();
   if (const Pair* pair = selected()) {
     next = earliest(next, consentAt_, probeAt_, pair->consentUntil);
+    if (suspectAt_ > last && !pair->silent) next = earliest(next, suspectAt_);
     if (!pair->silent) next = earliest(next, silentAt(*pair));
   } else {
     if (hadPath_ && graceUntil_ > last) next = earliest(next, graceUntil_);
     if (pacDeadline_ > last) next = earliest(next, pacDeadline_);
   }
   if (!remote_) return next;
+  next = earliest(next, pinnedProbeAt_);
 
   if (list_.hasTriggered()) {
     next = earliest(next, pacing_.readyAt(config_.checkBurst * 2));
@@ -171,6 +174,7 @@ bool AgentCore::isValidSource(SocketId socket, const SocketAddress& from) const 
 std::vector<PairStats> AgentCore::pairStats() const {
   std::vector<PairStats> all;
   const auto append = [&](const Pair& pair) {
+    if (pair.removed) return;
     PairStats stats;
     stats.id = pair.id;
     stats.local = pair.mapped ? pair.mapped->candidate : pair.local->candidate;

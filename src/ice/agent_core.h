@@ -20,8 +20,9 @@ namespace parley::ice {
 /// What stands behind `Agent`. Every public entry clamps the time, changes state, and ends in
 /// `pump`, which does all that is due; so no order of calls leaves something undone.
 ///
-/// Parts: agent_candidates.cc (credentials, candidates, generations), agent_server.cc (checks from
-/// the peer), agent_client.cc (our checks), agent_selection.cc (nomination, consent, state).
+/// Parts: agent_control.cc (what the application decides), agent_candidates.cc (credentials,
+/// candidates, generations), agent_server.cc (checks from the peer), agent_client.cc (our checks),
+/// agent_selection.cc (nomination, consent, state).
 class AgentCore {
  public:
   AgentCore(Environment& environment, const AgentConfig& config, Credentials local);
@@ -41,6 +42,8 @@ class AgentCore {
   void restart(Credentials local, Timestamp now);
   bool rollbackRestart(Timestamp now);
   void close(Timestamp now);
+  bool selectPair(uint32_t id, Timestamp now);
+  bool removePair(uint32_t id, Timestamp now);
   HandleResult handleStun(SocketId socket, const SocketAddress& from, const SocketAddress& to,
                           ByteSpan datagram, Timestamp now);
   void handleResolved(const Resolved& resolved, Timestamp now);
@@ -55,6 +58,9 @@ class AgentCore {
   const SendPath* sendPath() const { return hasPath_ ? &path_ : nullptr; }
   bool usesFormerPath() const { return hasPath_ && oldPair_ && oldPair_->id == selected_; }
   std::optional<SelectedPair> selectedPair() const;
+  std::optional<Duration> pathRtt() const {
+    return hasPath_ && selected() ? selected()->rtt : std::nullopt;
+  }
   bool isValidSource(SocketId socket, const SocketAddress& from) const;
   std::vector<PairStats> pairStats() const;
   std::vector<Candidate> localCandidates() const;
@@ -168,8 +174,12 @@ class AgentCore {
   void heard(Pair& pair, Timestamp now);
   void markSilence(Timestamp now);
   Timestamp silentAt(const Pair& pair) const;
-  void recheckOthers();
+  void recheckOthers(Timestamp now);
+  void suspectPath(const Pair& elsewhere, Timestamp now);
+  bool isReplaced(const Pair& pair, Timestamp now) const;
   Pair* bestUsable(Timestamp now, bool allowSilent);
+  Pair* workingPinned(Timestamp now);
+  void probePinned(Timestamp now);
   void nominateIfReady(Timestamp now);
   bool mayNominate(const Pair& best, Timestamp now) const;
   void setNominated(Pair& pair);
@@ -231,6 +241,9 @@ class AgentCore {
   uint32_t nominated_ = 0;
   uint32_t nominating_ = 0;  ///< controlling: the pair whose USE-CANDIDATE is under way
   uint32_t nominationCount_ = 0;
+  bool plainChecks_ = false;  ///< the controlling peer checks without nominating, too
+  uint32_t pinned_ = 0;       ///< the application's choice
+  Timestamp pinnedProbeAt_ = Timestamp::never();  ///< while it does not work
   Timestamp firstUsableAt_ = Timestamp::never();
   Timestamp pacDeadline_ = Timestamp::never();
   Timestamp consentAt_ = Timestamp::never();
@@ -238,6 +251,8 @@ class AgentCore {
   Timestamp graceUntil_ =
       Timestamp::never();                   ///< the path's socket vanished: time for another path
   Timestamp probeAt_ = Timestamp::never();  ///< next request while one is unanswered
+  Timestamp suspectSince_;
+  Timestamp suspectAt_ = Timestamp::never();        ///< when silence means that the path is gone
   Timestamp unansweredSince_ = Timestamp::never();  ///< first consent request since last heard
   bool hadPath_ = false;                            ///< in this generation
   bool failed_ = false;

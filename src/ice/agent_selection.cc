@@ -11,8 +11,15 @@ namespace {
 /// A request on the selected pair that stays unanswered so long is followed by another one.
 constexpr Duration kProbeInterval = Duration::seconds(1);
 constexpr Duration kMinUnanswered = Duration::seconds(2);
-/// Peers that nominate aggressively send USE-CANDIDATE on several pairs at once: among nominations
-/// closer than this the higher priority counts, otherwise the latest.
+/// A pair that was heard within this time need not prove itself once more.
+constexpr Duration kFresh = Duration::millis(300);
+/// So many packets, none of them further behind the one before than this, are a stream of media.
+constexpr uint8_t kStream = 20;
+constexpr Duration kStreamGap = Duration::millis(80);
+/// Peers that nominate aggressively send USE-CANDIDATE on several pairs at once, with every check:
+/// among nominations closer than this the higher priority counts, otherwise the latest. Who also
+/// checks without it means each one, and the two sides need not agree on priorities: what is a host
+/// candidate for one is a peer-reflexive one for the other.
 constexpr Duration kNominationOverlap = Duration::millis(500);
 
 }  // namespace
@@ -36,6 +43,8 @@ void AgentCore::noteReceived(Timestamp now) {
   now = clock_.clamp(now);
   if (Pair* pair = selected()) {
     const bool wasSilent = pair->silent;
+    const bool follows = now - pair->lastHeard < kStreamGap;
+    pair->streak = follows ? std::min<uint8_t>(pair->streak + 1, kStream) : 0;
     heard(*pair, now);
     // The usual call, once per packet, costs nothing more; the state changes only after silence.
     if (wasSilent) pump(now);
@@ -54,20 +63,52 @@ Timestamp AgentCore::silentAt(const Pair& pair) const {
 
 void AgentCore::markSilence(Timestamp now) {
   Pair* pair = selected();
-  if (!pair || pair->silent || now < silentAt(*pair)) return;
+  if (!pair || pair->silent) return;
+  if (now < silentAt(*pair) && !isReplaced(*pair, now)) return;
   pair->silent = true;
   if (nominating_ == pair->id) {
     list_.untrigger(pair->id);
     nominating_ = 0;
   }
-  recheckOthers();
+  recheckOthers(now);
+}
+
+// A check of the peer comes by another way than the one in use: its NAT may have forgotten a
+// binding, or its interface be gone, and then nobody tells. The path is asked. Where it is silent
+// from here on, for as long as an answer takes or as a stream of media never is, and the other way
+// works, that one takes over.
+void AgentCore::suspectPath(const Pair& elsewhere, Timestamp now) {
+  Pair* pair = selected();
+  if (!pair || pair == &elsewhere || pair->silent || !pair->nominated || nominating_ != 0) return;
+  if (config_.lite) {
+    // It may not ask, and a full agent checks nothing but what it uses.
+    if (now - pair->lastHeard >= kFresh) pair->silent = true;
+    return;
+  }
+  if (!suspectAt_.isNever() && suspectAt_ > now) return;
+  const Duration rtt = pair->rtt.value_or(Duration::millis(500));
+  const bool streams = pair->streak >= kStream && now - pair->lastHeard < kStreamGap;
+  suspectSince_ = now;
+  suspectAt_ = now + (streams ? std::max(rtt / 2, kStreamGap) : rtt + rtt / 8 + kStreamGap / 4);
+  if (probeAt_.isNever() || probeAt_ > now) probeAt_ = now;
+}
+
+/// What is heard at first may have been under way before.
+bool AgentCore::isReplaced(const Pair& pair, Timestamp now) const {
+  if (suspectAt_ > now) return false;
+  const Duration rtt = pair.rtt.value_or(Duration::millis(500));
+  if (pair.lastHeard >= suspectSince_ + std::min(rtt / 2, kStreamGap / 2)) return false;
+  return std::any_of(list_.pairs().begin(), list_.pairs().end(), [&](const auto& other) {
+    return other.get() != &pair && other->usable(now) && now - other->lastHeard < kFresh * 4;
+  });
 }
 
 // The path is lost or about to be: what failed or rested before may work now.
-void AgentCore::recheckOthers() {
+void AgentCore::recheckOthers(Timestamp now) {
   if (config_.lite) return;
   for (const auto& pair : list_.pairs()) {
-    if (pair->id == selected_ || pair->id == nominating_) continue;
+    if (pair->id == selected_ || pair->id == nominating_ || pair->removed) continue;
+    if (pair->state == PairState::Succeeded && now - pair->lastHeard < kFresh * 4) continue;
     if (pair->state == PairState::Succeeded || pair->state == PairState::Failed) {
       pair->state = PairState::Waiting;
       pair->silent = pair->everSucceeded;  // its success may be as stale as the lost path's
@@ -95,6 +136,12 @@ bool AgentCore::mayNominate(const Pair& best, Timestamp now) const {
 // when the nominated pair falls silent; peers follow the latest USE-CANDIDATE.
 void AgentCore::nominateIfReady(Timestamp now) {
   if (role_ != Role::Controlling || nominating_ != 0 || !remote_) return;
+  if (Pair* pinned = workingPinned(now)) {
+    if (nominated_ == pinned->id || pinned->state != PairState::Succeeded) return;
+    nominating_ = pinned->id;
+    list_.triggerFirst(*pinned);
+    return;
+  }
   Pair* best = nullptr;
   for (const auto& pair : list_.pairs()) {
     if (pair->state == PairState::Succeeded && pair->usable(now) && !pair->silent) {
@@ -130,11 +177,14 @@ void AgentCore::considerNominated(Pair& pair, Timestamp now) {
   const bool currentWorks = current && current->usable(now) && !current->silent;
   if (currentWorks) {
     const bool numbered = pair.nominationValue != 0 || current->nominationValue != 0;
-    const bool later = now - current->lastUseCandidate > kNominationOverlap;
-    if (numbered ? pair.nominationValue < current->nominationValue
-                 : pair.priority < current->priority && !later) {
-      return;
+    bool follows = pair.nominationValue >= current->nominationValue;
+    if (!numbered && plainChecks_) {
+      follows = pair.lastUseCandidate >= current->lastUseCandidate;
+    } else if (!numbered) {
+      follows = pair.priority >= current->priority ||
+                now - current->lastUseCandidate > kNominationOverlap;
     }
+    if (!follows) return;
   }
   setNominated(pair);
 }
@@ -143,7 +193,9 @@ void AgentCore::reselect(Timestamp now) {
   const auto works = [&](const Pair* pair) { return pair && pair->usable(now) && !pair->silent; };
   Pair* nominated = list_.byId(nominated_);
   Pair* choice = nullptr;
-  if (works(nominated)) {
+  if (Pair* pinned = workingPinned(now)) {
+    choice = pinned;
+  } else if (works(nominated)) {
     choice = nominated;
   } else if (works(oldPair_.get())) {
     choice = oldPair_.get();  // after a restart, until a new pair is nominated
@@ -172,7 +224,7 @@ void AgentCore::retireOldPair() {
 void AgentCore::useSelected(Pair* pair, Timestamp now) {
   selected_ = pair ? pair->id : 0;
   hasPath_ = pair != nullptr;
-  consentAt_ = consentFrom_ = probeAt_ = unansweredSince_ = Timestamp::never();
+  consentAt_ = consentFrom_ = probeAt_ = unansweredSince_ = suspectAt_ = Timestamp::never();
   path_ = {};
   if (pair) {
     path_ = {pair->local->socket, pair->remote->candidate.address, pair->local->base.ip};

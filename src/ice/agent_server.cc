@@ -67,6 +67,7 @@ HandleResult AgentCore::handleRequest(const stun::Message& request, SocketId soc
   if (!remote) remote = learnRemote(request, *local, from, theirs, now);
   Pair* pair = remote ? list_.find(local, remote.get()) : nullptr;
   if (remote && !pair) pair = list_.add(sharedLocal(local), remote, role_);
+  if (pair && pair->removed) return HandleResult::Dropped;
   if (!pair || !sendSuccess(request, *local, from, local_.password)) {
     // Without a pair of ours a success would let the peer send what we then have to drop.
     ++counters_.overLimit;
@@ -76,6 +77,7 @@ HandleResult AgentCore::handleRequest(const stun::Message& request, SocketId soc
   ++pair->requestsReceived;
   ++pair->responsesSent;
   heard(*pair, now);
+  suspectPath(*pair, now);
   if (config_.lite) {
     acceptPair(*pair, now);
   } else {
@@ -196,7 +198,8 @@ void AgentCore::acceptPair(Pair& pair, Timestamp now) {
 
 // RFC 8445 section 7.3.1.4.
 void AgentCore::triggerCheck(Pair& pair, Timestamp now) {
-  if (pair.state == PairState::Succeeded) return;
+  // A success whose consent has run out since must be had again before a nomination can count.
+  if (pair.state == PairState::Succeeded && pair.usable(now)) return;
   if (pair.state == PairState::InProgress) {
     for (const Outstanding& request : outstanding_) {
       const bool current = request.transaction.id() == pair.current;
@@ -224,7 +227,11 @@ void AgentCore::repeatNomination(Pair& pair) {
 }
 
 void AgentCore::handleUseCandidate(Pair& pair, const stun::Message& request, Timestamp now) {
-  if (role_ != Role::Controlled || !request.has(stun::AttributeType::UseCandidate)) return;
+  if (role_ != Role::Controlled) return;
+  if (!request.has(stun::AttributeType::UseCandidate)) {
+    plainChecks_ = true;
+    return;
+  }
   pair.lastUseCandidate = now;
   pair.nominationValue =
       config_.renomination ? request.u32(stun::AttributeType::GoogNomination).value_or(0) : 0;

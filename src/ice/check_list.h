@@ -40,9 +40,11 @@ struct Pair {
   bool everSucceeded = false;
   bool nominated = false;
   bool nominateOnSuccess =
-      false;            ///< controlled: USE-CANDIDATE came before our own check succeeded
-  bool silent = false;  ///< Disconnected was declared while it was selected
+      false;             ///< controlled: USE-CANDIDATE came before our own check succeeded
+  bool removed = false;  ///< by the application: kept so that it is not made again
+  bool silent = false;   ///< Disconnected was declared while it was selected
   uint32_t nominationValue = 0;
+  uint8_t streak = 0;  ///< packets of data in a row, without a pause
   Timestamp lastUseCandidate;
   Timestamp lastHeard;
   Timestamp consentUntil;  ///< RFC 7675; meaningful once everSucceeded

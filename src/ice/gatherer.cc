@@ -277,7 +277,8 @@ void GathererCore::closeRelays(Timestamp now) {
 void GathererCore::tellReflexive(Socket& socket, const SocketAddress& mapped, size_t server,
                                  const std::string& from, const std::string& url) {
   // RFC 8445 section 5.1.3: redundant if it equals the base or another candidate with that base.
-  if (mapped == socket.local || !isAcceptableRemote(mapped, false) ||
+  // A hidden host is told by what a server sees of it, be it the same address.
+  if ((mapped == socket.local && !config_.hideHosts) || !isAcceptableRemote(mapped, false) ||
       std::find(socket.mapped.begin(), socket.mapped.end(), mapped) != socket.mapped.end() ||
       socket.mapped.size() >= kMaxServers) {
     return;
@@ -413,9 +414,17 @@ bool GathererCore::pollEffect(Effect& out) {
 
 bool GathererCore::pollEvent(GathererEvent& out) {
   // Relayed and TCP candidates before the end of gathering that they were waited for.
-  if (relays_.pollEvent(out) || tcp_.pollEvent(out)) return true;
-  if (events_.empty()) return false;
-  out = events_.pop();
+  if (!relays_.pollEvent(out) && !tcp_.pollEvent(out)) {
+    if (events_.empty()) return false;
+    out = events_.pop();
+  }
+  if (auto* found = std::get_if<CandidateGathered>(&out)) hide(found->candidate);
+  return true;
+}
+
+bool GathererCore::pollName(HostName& out) {
+  if (nameChanges_.empty()) return false;
+  out = nameChanges_.pop();
   return true;
 }
 
@@ -464,6 +473,9 @@ bool Gatherer::pollEffect(Effect& out) {
 }
 bool Gatherer::pollEvent(GathererEvent& out) {
   return core_->pollEvent(out);
+}
+bool Gatherer::pollName(HostName& out) {
+  return core_->pollName(out);
 }
 void Gatherer::advance(Timestamp now) {
   core_->advance(now);

@@ -40,6 +40,7 @@ class GathererCore {
   bool pollTransmit(TxPacket& out);
   bool pollEffect(Effect& out);
   bool pollEvent(GathererEvent& out);
+  bool pollName(HostName& out);
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
   bool done() const { return done_; }
@@ -57,6 +58,7 @@ class GathererCore {
   void closeRelays(Timestamp now);
 
  private:
+  static constexpr size_t kMaxNames = 64;
   struct Socket {
     SocketId id{};
     SocketAddress local;
@@ -89,6 +91,9 @@ class GathererCore {
   };
 
   void pump(Timestamp now);
+  void hide(Candidate& candidate);
+  const std::string& nameOf(const IpAddress& address);
+  void forgetNames(const std::vector<IpAddress>& addresses);
   void lookUp(Server& server, Timestamp now);
   void giveUp(Timestamp now);
   void openSockets(const std::vector<IpAddress>& addresses, Timestamp now);
@@ -137,6 +142,8 @@ class GathererCore {
   RingQueue<TxPacket> transmits_{64};
   RingQueue<Effect> effects_{256};
   RingQueue<GathererEvent> events_{256};
+  std::vector<HostName> names_;  ///< in use
+  RingQueue<HostName> nameChanges_{2 * kMaxNames};
 };
 
 }  // namespace parley::ice

@@ -11,13 +11,22 @@ namespace parley::ice {
 void GathererCore::handleInterfaces(const InterfacesChanged& change, Timestamp now) {
   now = clock_.clamp(now);
   if (!started_ || closed_ || !config_.sockets.empty()) return;
+  const bool closed = addressesKnown_ && done_ && !config_.continual;
   addressesKnown_ = true;
   if (config_.hostAndReflexive) {
-    const std::vector<IpAddress> addresses = selectHostAddresses(change.interfaces, config_);
+    std::vector<IpAddress> addresses = selectHostAddresses(change.interfaces, config_);
+    if (closed) {
+      std::erase_if(addresses, [&](const IpAddress& ip) {
+        return std::none_of(sockets_.begin(), sockets_.end(),
+                            [&](const Socket& socket) { return socket.local.ip == ip; });
+      });
+    }
     openSockets(addresses, now);
+    forgetNames(addresses);
     if (tcp_.setAddresses(addresses, now)) done_ = false;
   }
-  relays_.handleInterfaces(change.interfaces, now);
+  // An allocation that can move does not become a new candidate.
+  if (!closed || config_.turnMobility) relays_.handleInterfaces(change.interfaces, now);
   pump(now);
 }
 

@@ -383,6 +383,20 @@ void Session::restartIce(Timestamp now) {
   jsep::restartIce(state_);
 }
 
+bool Session::selectPair(uint32_t pair, Timestamp now) {
+  now = clock_.clamp(now);
+  const bool known = !closed_ && transport_.selectPair(pair, now);
+  pumpTransport(now);
+  return known;
+}
+
+bool Session::removePair(uint32_t pair, Timestamp now) {
+  now = clock_.clamp(now);
+  const bool known = !closed_ && transport_.removePair(pair, now);
+  pumpTransport(now);
+  return known;
+}
+
 std::optional<bool> Session::remoteTrickles() const {
   return canTrickle(state_);
 }

@@ -166,6 +166,18 @@ void PeerTransport::rollbackIceRestart(Timestamp now) {
   pumpIce(now);
 }
 
+bool PeerTransport::selectPair(uint32_t pair, Timestamp now) {
+  const bool known = agent_.selectPair(pair, clock_.clamp(now));
+  pumpIce(now);
+  return known;
+}
+
+bool PeerTransport::removePair(uint32_t pair, Timestamp now) {
+  const bool known = agent_.removePair(pair, clock_.clamp(now));
+  pumpIce(now);
+  return known;
+}
+
 void PeerTransport::handle(Input&& input, Timestamp now) {
   now = clock_.clamp(now);
   // Socket and resolver news belong to whoever wished for them; the ids tell them apart.
@@ -256,10 +268,18 @@ void PeerTransport::handleDatagram(Datagram&& datagram, Timestamp now) {
     traffic.lastReceived = now;
   }
   if (packetClass == PacketClass::Dtls) {
+    heardOnPath_ = heardOnPath_ || isOnPath(datagram);
     handleDtls(std::move(datagram.data), now);
     return;
   }
   handleRtp(std::move(datagram), now);
+}
+
+/// What comes by another way, from behind a NAT that has forgotten its binding, says nothing of the
+/// path that is in use here.
+bool PeerTransport::isOnPath(const Datagram& datagram) const {
+  const ice::SendPath* path = agent_.sendPath();
+  return path && path->socket == datagram.socket && path->remote == datagram.from;
 }
 
 void PeerTransport::handleRtp(Datagram&& datagram, Timestamp now) {
@@ -267,6 +287,7 @@ void PeerTransport::handleRtp(Datagram&& datagram, Timestamp now) {
     ++counters_.droppedBeforeKeys;
     return;
   }
+  const bool onPath = isOnPath(datagram);
   RtpPacket packet;
   packet.isRtcp = isRtcp(datagram.data.span());
   packet.data = std::move(datagram.data);
@@ -278,7 +299,7 @@ void PeerTransport::handleRtp(Datagram&& datagram, Timestamp now) {
     ++counters_.droppedUnauthentic;
     return;
   }
-  agent_.noteReceived(now);
+  if (onPath) agent_.noteReceived(now);
   if (!std::exchange(memory_.mediaReceived, true))
     memory_.timeline.note(Milestone::FirstMediaReceived, now);
   if (!rtp_.push(std::move(packet))) ++counters_.droppedQueueFull;
@@ -337,10 +358,7 @@ void PeerTransport::onSelectedPair(Timestamp now) {
   followTraffic(pair ? std::optional(pair->id) : std::nullopt);
   if (!pair) return;
   gatherer_.stopKeepalives();
-  if (pair->rtt) {
-    dtls_->setRttHint(*pair->rtt);
-    if (renewal_) renewal_->dtls->setRttHint(*pair->rtt);
-  }
+  hintRtt();
   // RFC 8445 section 12.1: data may flow as soon as there is a valid pair; nomination is not
   // awaited.
   if (dtlsStarted_) dtls_->resendFlightNow(now);

@@ -81,8 +81,6 @@ void PeerTransport::renewDtls(std::vector<dtls::Fingerprint> remote, dtls::Role 
   renewal_.emplace(Renewal{makeDtls(), localRole, kind});
   renewal_->required = kind == DtlsRenewal::NewPeer || dtls_->state() != dtls::State::Connected;
   renewal_->dtls->setRemoteFingerprints(std::move(remote), now);
-  if (const auto pair = agent_.selectedPair(); pair && pair->rtt)
-    renewal_->dtls->setRttHint(*pair->rtt);
   pump(now);
 }
 
@@ -102,8 +100,18 @@ void PeerTransport::pumpDtls(Timestamp now) {
   sendThroughDtls(now);
 }
 
+/// On a lossy path the first check may have been repeated and so have measured nothing: what a
+/// later one measures is not too late.
+void PeerTransport::hintRtt() {
+  const std::optional<Duration> rtt = agent_.pathRtt();
+  if (!rtt) return;
+  dtls_->setRttHint(*rtt);
+  if (renewal_) renewal_->dtls->setRttHint(*rtt);
+}
+
 /// What came in, and what follows from it but for packets.
 void PeerTransport::runDtls(Timestamp now) {
+  if (!isSettled()) hintRtt();
   if (!dtlsStarted_ && dtlsRole_ && agent_.sendPath()) {
     dtlsStarted_ = true;
     dtls_->start(*dtlsRole_, now);
@@ -123,9 +131,10 @@ void PeerTransport::runDtls(Timestamp now) {
   }
   PacketBuf packet;
   while (dtls_->pollData(packet)) {
-    agent_.noteReceived(now);
+    if (heardOnPath_) agent_.noteReceived(now);
     channels_.handlePacket(packet.span(), now);
   }
+  heardOnPath_ = false;
   noteSctp(now);
 }
 
@@ -311,7 +320,7 @@ void PeerTransport::startSctp(Timestamp now) {
   config.remotePort = *sctpRemotePort_;
   config.maxMessageSize = environment_.limits.maxMessageSize;
   config.sendBuffer = config.receiveBuffer = environment_.limits.maxTransferWindow;
-  if (const auto pair = agent_.selectedPair(); pair && pair->rtt) config.rttHint = *pair->rtt;
+  if (const auto rtt = agent_.pathRtt()) config.rttHint = *rtt;
   channels_.start(sctp::createAssociation(environment_, config), now);
   memory_.timeline.note(Milestone::SctpStarted, now);
 }

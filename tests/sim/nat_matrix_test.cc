@@ -38,6 +38,17 @@ TEST_P(NatMatrixSim, ConnectsWhereTheoryHasAPathAndOverTheBest) {
   }
 }
 
+// A nomination whose answers are lost, or that a late check of the other side overtakes, must not
+// leave each end with a relay of its own choice.
+TEST(NatMatrixRelaySim, BothEndsEndUpOnTheSamePair) {
+  for (const uint64_t seed : {16u, 17u, 18u, 26u, 28u, 36u}) {
+    const NatOutcome outcome =
+        NatCall(NetKind::NatApd, NetKind::NatApd, true, seed, 0.1).run(NetPath::Relay);
+    EXPECT_EQ(outcome.path, NetPath::Relay) << seed;
+    EXPECT_TRUE(outcome.agreed) << seed << outcome.story;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Networks, NatMatrixSim,
                          ::testing::Combine(::testing::ValuesIn(kNetKinds), ::testing::Bool()),
                          [](const auto& param) {

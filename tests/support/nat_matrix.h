@@ -21,6 +21,8 @@ struct NatOutcome {
   double roundTrips = 0;
   /// From that byte until the best path is in use; data flows meanwhile.
   Duration settling;
+  /// Each side's pair is the other's, seen from there.
+  bool agreed = false;
   std::string story;  ///< what both sides tell, if it is another path than the best
 };
 
@@ -41,6 +43,9 @@ class NatCall {
     testing::PairOptions options;
     options.signalingDelay = kRoundTrip / 2;
     options.configurationA = options.configurationB = configuration(relays);
+    if (a == NetKind::TcpOnly || b == NetKind::TcpOnly)
+      options.configurationA.tcpCandidates = options.configurationB.tcpCandidates =
+          TcpCandidates::ActiveAndPassive;
     pair_ = std::make_unique<testing::Pair>(world_, options);
     place(pair_->hostA(), a);
     place(pair_->hostB(), b);
@@ -82,7 +87,11 @@ class NatCall {
       out.settling += Duration::millis(100);
       out.path = path();
     }
-    if (out.path != best) out.story = story();
+    for (Duration waited; !(out.agreed = agreed()) && waited < Duration::seconds(40);) {
+      pair_->run(Duration::millis(100));
+      waited += Duration::millis(100);
+    }
+    if (out.path != best || !out.agreed) out.story = story();
     return out;
   }
 
@@ -148,11 +157,15 @@ class NatCall {
       case NetKind::V6Only:
         host.attach(internet_, port({*internet_.allocate(AddressFamily::V6)}));
         return;
-      case NetKind::UdpBlocked: {
+      case NetKind::UdpBlocked:
+      case NetKind::TcpOnly: {
         sim::Segment& office = lan(host.name() + " office", false);
         // Without translation, as large institutions have it: what is tested is the blocking.
-        world_.addFirewall(host.name() + " firewall", office, internet_,
-                           {.blockUdp = true, .allowedTcpPorts = {443}});
+        world_.addFirewall(
+            host.name() + " firewall", office, internet_,
+            {.blockUdp = true,
+             .allowedTcpPorts =
+                 kind == NetKind::TcpOnly ? std::vector<uint16_t>{} : std::vector<uint16_t>{443}});
         host.attach(office, port({}));
         return;
       }
@@ -206,6 +219,16 @@ class NatCall {
   }
   std::string story() const {
     return "offerer: " + pair_->a().diagnose().text() + "answerer: " + pair_->b().diagnose().text();
+  }
+  bool agreed() const {
+    const auto a = selected(pair_->a());
+    const auto b = selected(pair_->b());
+    const auto same = [](const IceCandidate& x, const IceCandidate& y) {
+      const auto one = x.parse();
+      const auto other = y.parse();
+      return one && other && one->address == other->address && one->port == other->port;
+    };
+    return a && b && same(a->local, b->remote) && same(a->remote, b->local);
   }
   NetPath path() const {
     const auto a = selected(pair_->a());

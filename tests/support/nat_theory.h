@@ -13,18 +13,19 @@ enum class NetKind : uint8_t {
   NatAd,       ///< both address-dependent
   NatApd,      ///< both address-and-port-dependent
   UdpBlocked,  ///< nothing leaves but TCP to port 443
+  TcpOnly,     ///< nothing leaves but TCP, to any port; peers of such listen on TCP
   V6Only,      ///< a global IPv6 address and nothing else
   DualStack,   ///< IPv4 behind a home router, IPv6 without translation
   CarrierNat,  ///< a home router behind a carrier's; two such peers have one carrier
   SharedNat,   ///< two such peers sit behind one NAT, which keeps its clients from each other
 };
-constexpr std::array kNetKinds = {NetKind::Open,      NetKind::NatEi,      NetKind::NatAd,
-                                  NetKind::NatApd,    NetKind::UdpBlocked, NetKind::V6Only,
-                                  NetKind::DualStack, NetKind::CarrierNat, NetKind::SharedNat};
+constexpr std::array kNetKinds = {
+    NetKind::Open,    NetKind::NatEi,  NetKind::NatAd,     NetKind::NatApd,     NetKind::UdpBlocked,
+    NetKind::TcpOnly, NetKind::V6Only, NetKind::DualStack, NetKind::CarrierNat, NetKind::SharedNat};
 
 inline const char* toString(NetKind kind) {
-  constexpr std::array kNames = {"open",    "nat_ei",     "nat_ad",      "nat_apd",   "udp_blocked",
-                                 "v6_only", "dual_stack", "carrier_nat", "shared_nat"};
+  constexpr std::array kNames = {"open",     "nat_ei",  "nat_ad",     "nat_apd",     "udp_blocked",
+                                 "tcp_only", "v6_only", "dual_stack", "carrier_nat", "shared_nat"};
   return kNames[static_cast<size_t>(kind)];
 }
 
@@ -41,6 +42,7 @@ struct NetTheory {
   enum class Dependence : uint8_t { Endpoint, Address, AddressAndPort };
   struct Side {
     bool udp = true;
+    bool tcp = true;  ///< out, to any port
     bool v6 = false;
     bool v4 = true;
     bool translated = false;  ///< of IPv4
@@ -65,6 +67,9 @@ struct NetTheory {
         side.mapping = side.filtering = D::AddressAndPort;
         break;
       case NetKind::UdpBlocked:
+        side.tcp = false;
+        [[fallthrough]];
+      case NetKind::TcpOnly:
         side.udp = false;
         break;
       case NetKind::V6Only:
@@ -94,6 +99,11 @@ struct NetTheory {
     return to.filtering != Dependence::AddressAndPort || from.mapping == Dependence::Endpoint;
   }
 
+  /// Whether one connects to where the other listens. Only who has no UDP needs to.
+  static bool reachesByTcp(const Side& from, const Side& to) {
+    return !from.udp && from.tcp && from.v4 && to.udp && to.v4 && !to.translated;
+  }
+
   /// The best path between two such peers. `relays`: both have a server that they reach by UDP, and
   /// by TLS on port 443, over both IP versions, and that relays for both.
   static NetPath best(NetKind a, NetKind b, bool relays) {
@@ -109,6 +119,7 @@ struct NetTheory {
           return NetPath::Reflexive;
       }
     }
+    if (reachesByTcp(x, y) || reachesByTcp(y, x)) return NetPath::Host;
     // A relay stands in the open, on both IP versions. Whether one or two of them are on the path
     // is not told apart: the priorities of RFC 8445 do not either.
     return relays ? NetPath::Relay : NetPath::None;
@@ -124,6 +135,7 @@ struct NetTheory {
     // through: it begins when the answer has come.
     constexpr double kSetup = 4.5;
     constexpr double kSetupBehindFilter = 5.5;
+    constexpr double kTcp = 1;
     // The answerer gathers from when it answers on: the server's name, then what it is asked.
     constexpr double kReflexive = 1 + 1;
     constexpr double kRelayByUdp = 1 + 2;          // 401, Allocate
@@ -132,7 +144,10 @@ struct NetTheory {
       case NetPath::None:
         return 0;
       case NetPath::Host:
-        return kSetup;
+        // The connection first. If the offerer makes it, after the answer, its check is the first
+        // there, and the answerer's follows.
+        if (!x.udp) return kSetupBehindFilter + kTcp;
+        return y.udp ? kSetup : kSetup + kTcp;
       case NetPath::Reflexive: {
         // No server has a part in it where one side is public: it answers the other's checks.
         if (!x.translated) return kSetup;

@@ -92,6 +92,15 @@ struct Configuration {
   /// Addresses from which a router forwards this machine's ports to it, unchanged (NAT 1:1, as in
   /// clouds): host candidates tell these instead of the machine's own of the same family.
   std::vector<IpAddress> announcedAddresses{};
+  /// Tell random names in place of the machine's addresses, as browsers do for pages that may not
+  /// use camera or microphone (draft-ietf-mmusic-mdns-ice-candidates): only who is on the same link
+  /// can ask for the address behind one, by multicast DNS. What servers show, and announced
+  /// addresses, are told as they are. Off: native applications are trusted, and where multicast
+  /// does not get through such candidates are of no use.
+  bool hideHostAddresses = false;
+  /// Follow the network for as long as the connection lives: what the machine gets later is told to
+  /// the peer and used. False: candidates are gathered once for each ICE generation.
+  bool continualGathering = true;
   /// Ask the home router to forward the ports of host candidates (PCP, RFC 6887; NAT-PMP, RFC
   /// 6886; else UPnP), renewed while the connection lives and ended with it: connects where NATs of
   /// both sides would otherwise want a relay. Gathering waits for the router's answer: 3 s where

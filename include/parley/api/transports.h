@@ -73,6 +73,16 @@ class PARLEY_EXPORT IceTransport {
   /// What addIceCandidate and remote descriptions brought for this generation.
   std::vector<IceCandidate> getRemoteCandidates() const;
   std::optional<IceCandidatePair> getSelectedCandidatePair() const;
+  // Beyond the W3C, after the ideas of webrtc-ice and webrtc-extensions.
+  /// What is or can be checked in this generation, best first.
+  std::vector<IceCandidatePair> getCandidatePairs() const;
+  /// Sends over this pair as long as it works, whatever is better; the controlling side has the
+  /// other follow. Nothing takes the choice back. It ends with the pair, or with an ICE restart.
+  /// InvalidAccess: no such pair. InvalidState: closed.
+  Result<void> selectCandidatePair(const std::optional<IceCandidatePair>& pair);
+  /// Gives the pair up until an ICE restart: it is not checked any more, and nothing is taken that
+  /// comes over it. Errors as above.
+  Result<void> removeCandidatePair(const IceCandidatePair& pair);
   /// Nothing before setLocalDescription.
   std::optional<IceParameters> getLocalParameters() const;
   /// Nothing before setRemoteDescription.
@@ -87,6 +97,8 @@ class PARLEY_EXPORT IceTransport {
       : core_(std::move(core)), ownOf_(ownOf) {}
 
  private:
+  Result<void> onPair(const IceCandidatePair* pair, bool remove);
+
   std::shared_ptr<api_internal::PeerConnectionCore> core_;
   std::optional<size_t> ownOf_;  ///< of this section alone: what bundling makes superfluous
 };

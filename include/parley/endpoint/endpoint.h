@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -121,6 +122,7 @@ class PARLEY_EXPORT Endpoint final : public Driven {
     bool wantsInterfaces = false;
     bool unarmed = false;
     std::vector<ResolveId> resolving;  ///< numbers towards the driver
+    std::vector<std::string> names;    ///< that stand for addresses of this machine
   };
   Slot* slotOf(SessionId id);
   void collect(size_t index, Timestamp now);
@@ -144,6 +146,8 @@ class PARLEY_EXPORT Endpoint final : public Driven {
   bool handOver(WaitingStream& waiting, Timestamp now);
   std::optional<SocketId> socketFor(size_t index, TxPacket& packet);
   void collectOwn(Timestamp now);
+  ice::MdnsResolver& mdns();
+  void handleName(size_t index, const ice::HostName& name, Timestamp now);
   void resolve(size_t index, Resolve&& wish, Timestamp now);
   void routeResolved(Resolved&& resolved, Timestamp now);
   void handleOwn(Input&& input, Timestamp now);

@@ -182,6 +182,15 @@ class PARLEY_EXPORT Agent {
   /// Stops everything. Silent; no more packets.
   void close(Timestamp now);
 
+  /// Uses this pair for data as long as it works, whatever else is better or nominated; a
+  /// controlling agent nominates it. What falls silent is left for others, and taken again when it
+  /// comes back. 0 takes it back. Holds until the pair goes, or the generation ends. False (and
+  /// nothing done) if there is no such pair.
+  bool selectPair(uint32_t pair, Timestamp now);
+  /// Gives the pair up for this generation: it is not checked again, checks and data that come over
+  /// it are dropped. False if there is no such pair, or it is that of the former generation.
+  bool removePair(uint32_t pair, Timestamp now);
+
   /// A datagram that looks like STUN, with its socket, source and local destination.
   HandleResult handleStun(SocketId socket, const SocketAddress& from, const SocketAddress& to,
                           ByteSpan datagram, Timestamp now);
@@ -207,6 +216,8 @@ class PARLEY_EXPORT Agent {
   /// call.
   const SendPath* sendPath() const;
   std::optional<SelectedPair> selectedPair() const;
+  /// Measured last on the path for data.
+  std::optional<Duration> pathRtt() const;
   /// After a restart: `sendPath` is still that of the generation before.
   bool usesFormerPath() const;
   /// True if the tuple is the peer's: it answered a check of ours or sent an authentic one. The

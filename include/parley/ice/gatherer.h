@@ -64,6 +64,13 @@ struct GathererConfig {
   bool hostAndReflexive = true;
   /// False: no host candidate is told, only what servers show (reflexive and relayed).
   bool tellHosts = true;
+  /// Host candidates tell a random name in place of their address
+  /// (draft-ietf-mmusic-mdns-ice-candidates), and others do not tell it beside theirs. Who runs the
+  /// gatherer answers for the names (`pollName`). Announced addresses are no secret.
+  bool hideHosts = false;
+  /// False: when gathering is done, addresses that the machine gets later bring no candidates;
+  /// those that it loses are given up all the same.
+  bool continual = true;
   /// Which TCP host candidates (RFC 6544) there are beside those of UDP. Active ones connect to
   /// passive ones of the peer, from any port; passive ones listen; simultaneous-open ones do both.
   bool tcpActive = false;
@@ -121,6 +128,12 @@ struct ConnectionLost {
 };
 /// Everything asked was answered or given up. Comes again after a network change that started anew.
 struct GatheringDone {};
+/// A name that stands for a host address in candidates, from now on or no longer.
+struct HostName {
+  std::string name;
+  IpAddress address;
+  bool inUse = true;
+};
 using GathererEvent = std::variant<std::monostate, CandidateGathered, CandidateError, SocketGone,
                                    ConnectionLost, GatheringDone>;
 
@@ -188,6 +201,8 @@ class PARLEY_EXPORT Gatherer {
   bool pollTransmit(TxPacket& out);
   bool pollEffect(Effect& out);
   bool pollEvent(GathererEvent& out);
+  /// Before the event of the first candidate that has it is made use of.
+  bool pollName(HostName& out);
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
 

@@ -19,12 +19,15 @@ struct MdnsConfig {
   Duration idleClose = Duration::seconds(5);
   /// Further ones are answered "no address" immediately.
   size_t maxQuestions = 64;
+  /// Names of our own, further ones stay unknown.
+  size_t maxNames = 256;
 };
 
-/// A multicast DNS querier (RFC 6762) for the names that browsers put into candidates, and for
-/// nothing else. One per endpoint; a machine. It asks for unicast answers (QU), takes multicast
-/// ones too, and opens its sockets with the first question. If port 5353 cannot be had it asks from
-/// another port as a "one-shot" querier (RFC 6762 section 5.1).
+/// Multicast DNS (RFC 6762) for the names that hide addresses in candidates, and for nothing else:
+/// asks for those of the peers, and answers for our own. One per endpoint; a machine. It asks for
+/// unicast answers (QU), takes multicast ones too, and opens its sockets with the first question.
+/// If port 5353 cannot be had it asks from another port as a "one-shot" querier (RFC 6762
+/// section 5.1).
 class PARLEY_EXPORT MdnsResolver {
  public:
   MdnsResolver(Environment& environment, IdAllocator& ids, const MdnsConfig& config = {});
@@ -38,6 +41,14 @@ class PARLEY_EXPORT MdnsResolver {
   void resolve(ResolveId id, std::string_view host, Timestamp now);
   /// Unknown ids are ignored.
   void cancel(ResolveId id);
+
+  /// From now on tells who asks for `name` (`<uuid>.local`) that it is `address`. Neither probed
+  /// nor announced: nobody else has the name, and nobody knows it before signalling tells. On the
+  /// interface with this index; 0: the system's choice. A name that is there gets the address.
+  void publish(std::string_view name, const IpAddress& address, uint32_t interfaceIndex,
+               Timestamp now);
+  /// Says good-bye to caches (section 10.1), if anybody has asked.
+  void withdraw(std::string_view name, Timestamp now);
 
   // Each answers false if the socket is not this resolver's.
   bool handleSocketOpened(const SocketOpened& opened, Timestamp now);

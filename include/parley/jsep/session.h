@@ -193,6 +193,9 @@ class PARLEY_EXPORT Session {
                                std::optional<uint16_t> mLineIndex,
                                const std::optional<std::string>& ufrag, Timestamp now);
   void restartIce(Timestamp now);
+  /// See ice::Agent.
+  bool selectPair(uint32_t pair, Timestamp now);
+  bool removePair(uint32_t pair, Timestamp now);
   /// Servers and policy for the next time that candidates are gathered.
   void setServers(ice::GathererConfig config) { transport_.setServers(std::move(config)); }
   std::optional<bool> remoteTrickles() const;
@@ -284,6 +287,8 @@ class PARLEY_EXPORT Session {
   bool pollTransmit(TxPacket& out);
   bool hasTransmits() const { return transport_.hasTransmits(); }
   bool pollEffect(Effect& out);
+  /// See ice::Gatherer.
+  bool pollName(ice::HostName& out) { return transport_.pollName(out); }
   bool pollEvent(SessionEvent& out);
   /// Left unpolled they wait in the association, which then takes in nothing more of the peer's. A
   /// channel's events come before the messages it brings: poll these first, and messages only while

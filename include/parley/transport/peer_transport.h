@@ -132,6 +132,11 @@ class PARLEY_EXPORT PeerTransport {
   /// New local credentials; the old path stays in use until a new one is found (RFC 8445 section
   /// 9).
   void restartIce(ice::Credentials local, Timestamp now);
+  /// See ice::Agent.
+  bool selectPair(uint32_t pair, Timestamp now);
+  bool removePair(uint32_t pair, Timestamp now);
+  /// See ice::Gatherer.
+  bool pollName(ice::HostName& out) { return gatherer_.pollName(out); }
   /// Takes back a restart whose offer was rolled back.
   void rollbackIceRestart(Timestamp now);
 
@@ -224,6 +229,7 @@ class PARLEY_EXPORT PeerTransport {
   void gather(Timestamp now);
   void onGathererEvent(ice::GathererEvent&& event, Timestamp now);
   void handleRtp(Datagram&& datagram, Timestamp now);
+  bool isOnPath(const Datagram& datagram) const;
   void pumpIce(Timestamp now);
 
   // peer_transport_dtls.cc
@@ -231,6 +237,7 @@ class PARLEY_EXPORT PeerTransport {
   std::unique_ptr<dtls::Connection> makeDtls() const;
   void pumpDtls(Timestamp now);
   void runDtls(Timestamp now);
+  void hintRtt();
   bool isSettled() const;
   void sendThroughDtls(Timestamp now);
   void pumpRenewal(Timestamp now);
@@ -290,6 +297,7 @@ class PARLEY_EXPORT PeerTransport {
   GatheringState gathering_ = GatheringState::New;
   Timestamp gatherAt_ = Timestamp::never();
   RingQueue<TxPacket> out_;
+  bool heardOnPath_ = false;  ///< DTLS, by the way that is in use
   bool outputDue_ = false;  ///< packets came in: SCTP may have something to send
   RingQueue<RtpPacket> rtp_;
   std::deque<TransportEvent> events_;

@@ -478,6 +478,24 @@ TEST(AgentHostileTest, ControlledFollowsTheHigherOfCloseAndTheLatestOfDistantNom
   EXPECT_EQ(selected(), low) << "the peer moved on";
 }
 
+// A peer that has checked without nominating means each nomination: the sides may see priorities
+// differently, and would else stay on different pairs.
+TEST(AgentHostileTest, NominationsOfAPeerThatAlsoChecksPlainlyAreFollowedInTheirOrder) {
+  Fixture f(Role::Controlled);
+  const SocketAddress low = *SocketAddress::parse("10.0.0.3:3000");
+  f.addRemote(kTheirs, 500);
+  f.addRemote(low, 100);
+  f.answerAll();
+  Check check;
+  check.role = Role::Controlling;
+  f.receive(f.request(check), kTheirs);
+  check.useCandidate = true;
+  f.receive(f.request(check), kTheirs);
+  EXPECT_EQ(f.agent.selectedPair()->remote.address, kTheirs);
+  f.receive(f.request(check), low);
+  EXPECT_EQ(f.agent.selectedPair()->remote.address, low);
+}
+
 TEST(AgentHostileTest, NumberedNominationsCountByNumber) {
   Fixture f(Role::Controlled, true, true);
   const SocketAddress low = *SocketAddress::parse("10.0.0.3:3000");

@@ -1,7 +1,9 @@
 #include "parley/ice/gatherer.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -442,6 +444,88 @@ TEST(GathererTest, NoHostPolicyTellsOnlyWhatServersShow) {
   ASSERT_EQ(f.candidates.size(), 1u);
   EXPECT_EQ(f.candidates[0].candidate.type, CandidateType::ServerReflexive);
   EXPECT_EQ(f.candidates[0].candidate.relatedAddress, at("0.0.0.0:0"));
+}
+
+TEST(GathererTest, HiddenHostsTellNamesThatTheOwnerAnswersFor) {
+  GathererConfig config = withServer("198.51.100.9", "stun:s");
+  config.hideHosts = true;
+  config.tcpActive = true;
+  Fixture f(config);
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.168.1.5"), ip("2001:db8::5")})}}, f.now);
+  f.openAll();
+  const auto requests = f.packets();
+  ASSERT_FALSE(requests.empty());
+  EXPECT_TRUE(f.answer(requests[0], "203.0.113.7:6000"));
+  f.drainEvents();
+  std::map<std::string, std::string> names;
+  HostName name;
+  while (f.gatherer.pollName(name)) {
+    EXPECT_TRUE(name.inUse);
+    EXPECT_TRUE(isMdnsCandidateName(name.name)) << name.name;
+    names[name.address.toString()] = name.name;
+  }
+  EXPECT_EQ(names.size(), 2u);
+  size_t hosts = 0, reflexive = 0;
+  for (const CandidateGathered& gathered : f.candidates) {
+    const Candidate& c = gathered.candidate;
+    if (c.type == CandidateType::Host) {
+      ++hosts;
+      EXPECT_EQ(c.hostname, names[c.address.ip.toString()]);
+    } else {
+      ++reflexive;
+      EXPECT_TRUE(c.hostname.empty());
+      ASSERT_TRUE(c.relatedAddress);
+      EXPECT_TRUE(c.relatedAddress->ip.isUnspecified());
+    }
+  }
+  EXPECT_EQ(hosts, 4u);  // UDP and TCP share the name of their address
+  EXPECT_EQ(reflexive, 1u);
+
+  // An address that goes takes its name along.
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.168.1.5")})}}, f.now);
+  ASSERT_TRUE(f.gatherer.pollName(name));
+  EXPECT_FALSE(name.inUse);
+  EXPECT_EQ(name.name, names["2001:db8::5"]);
+  EXPECT_FALSE(f.gatherer.pollName(name));
+}
+
+// A machine with a public address tells it as what the server sees, as the name is of use on the
+// link alone.
+TEST(GathererTest, AHiddenPublicHostIsToldAsAServerSeesIt) {
+  GathererConfig config = withServer("198.51.100.9", "stun:s");
+  config.hideHosts = true;
+  Fixture f(config);
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("203.0.113.7")})}}, f.now);
+  f.openAll();
+  const auto requests = f.packets();
+  ASSERT_EQ(requests.size(), 1u);
+  EXPECT_TRUE(f.answer(requests[0], "203.0.113.7:5001"));
+  f.drainEvents();
+  ASSERT_EQ(f.candidates.size(), 2u);
+  EXPECT_EQ(f.candidates[1].candidate.type, CandidateType::ServerReflexive);
+  EXPECT_EQ(f.candidates[1].candidate.address, at("203.0.113.7:5001"));
+}
+
+TEST(GathererTest, GatheringOnceLeavesLaterAddressesAlone) {
+  GathererConfig config;
+  config.continual = false;
+  Fixture f(config);
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.168.1.5")})}}, f.now);
+  f.openAll();
+  f.drainEvents();
+  ASSERT_EQ(f.candidates.size(), 1u);
+  ASSERT_EQ(f.dones, 1);
+  f.gatherer.handleInterfaces(
+      {{interface("eth0", {ip("192.168.1.5")}), interface("wlan0", {ip("192.168.2.5")})}}, f.now);
+  EXPECT_TRUE(f.effects<OpenUdp>().empty());
+  f.gatherer.handleInterfaces({{interface("wlan0", {ip("192.168.2.5")})}}, f.now);
+  f.drainEvents();
+  EXPECT_EQ(f.candidates.size(), 1u);
+  EXPECT_EQ(f.sockets.size(), 1u) << "what is gone is given up all the same";
+  EXPECT_TRUE(f.gatherer.done());
 }
 
 TEST(GathererTest, FailedSocketsAreLeftOut) {

@@ -284,5 +284,149 @@ TEST(MdnsResolverTest, WaitingQuestionsAreBounded) {
   EXPECT_EQ(refused, 36u);
 }
 
+// ---- answering
+
+/// A query for the name: A, AAAA or both.
+Bytes query(std::string_view name, std::initializer_list<uint16_t> types, bool unicast = false,
+            const char* known = nullptr) {
+  uint8_t raw[512];
+  ByteWriter out(raw);
+  out.u16(known ? 0 : 7);
+  out.u16(0);
+  out.u16(static_cast<uint16_t>(types.size()));
+  out.u16(known ? 1 : 0);
+  out.u32(0);
+  for (const uint16_t type : types) {
+    putName(out, name);
+    out.u16(type);
+    out.u16(unicast ? 0x8001 : 1);
+  }
+  if (known) {
+    putName(out, name);
+    out.u16(1);
+    out.u16(1);
+    out.u32(100);
+    out.u16(4);
+    out.bytes(IpAddress::parse(known)->bytes());
+  }
+  return toBytes(out.written());
+}
+
+const SocketAddress kAsker = *SocketAddress::parse("192.168.1.9:5353");
+
+struct ResponderFixture : Fixture {
+  ResponderFixture() : Fixture(v4Only()) {
+    resolver.publish(kName, *IpAddress::parse("192.168.1.5"), 3, now);
+    const auto wishes = opens();
+    EXPECT_EQ(wishes.size(), 1u);
+    if (wishes.empty()) return;
+    socket = wishes[0].socket;
+    resolver.handleSocketOpened({socket, wishes[0].local}, now);
+    (void)opens();
+  }
+  size_t askedBy(const SocketAddress& from, const Bytes& bytes) {
+    EXPECT_TRUE(resolver.handleDatagram(socket, from, bytes, now));
+    return packets();
+  }
+  SocketId socket{};
+};
+
+TEST(MdnsResponderTest, TellsItsAddressAndThatThereIsNoOther) {
+  ResponderFixture f;
+  ASSERT_EQ(f.joins.size(), 2u);  // where the system chooses, and where the address is
+  EXPECT_EQ(f.joins[1].interfaceIndex, 3u);
+  EXPECT_EQ(f.packets(), 0u) << "nothing is announced";
+  ASSERT_EQ(f.askedBy(kAsker, query("1F4712DB-EA17-4BCF-A596-105139DFD8BF.LOCAL", {1, 28})), 1u);
+  EXPECT_EQ(f.to.toString(), "224.0.0.251:5353");
+  const auto records = parseAddressResponse(f.last);
+  ASSERT_TRUE(records);
+  ASSERT_EQ(records->size(), 1u);
+  EXPECT_EQ(records->front().name, kName);
+  EXPECT_EQ(records->front().address.toString(), "192.168.1.5");
+  EXPECT_EQ(records->front().ttl, 120u);
+  // NSEC (RFC 4034 section 4.1): this name again, window 0, one byte, bit 1 (A).
+  EXPECT_EQ(test::toHex(ByteSpan(f.last).last(17)),
+            "c00c002f80010000007800"
+            "05"
+            "c00c000140");
+  // For AAAA alone the same answer says that there is none.
+  f.advance(Duration::seconds(2));
+  EXPECT_EQ(f.askedBy(kAsker, query(kName, {28})), 1u);
+}
+
+TEST(MdnsResponderTest, OtherNamesTypesAndKnownAnswersMeetSilence) {
+  ResponderFixture f;
+  EXPECT_EQ(f.askedBy(kAsker, query("0f4712db-ea17-4bcf-a596-105139dfd8bf.local", {1})), 0u);
+  EXPECT_EQ(f.askedBy(kAsker, query(kName, {12, 33})), 0u);
+  EXPECT_EQ(f.askedBy(kAsker, query(kName, {1}, false, "192.168.1.5")), 0u);
+  EXPECT_EQ(f.askedBy(kAsker, query(kName, {1}, false, "192.168.1.6")), 1u);
+}
+
+TEST(MdnsResponderTest, OneSecondPassesBetweenMulticasts) {
+  ResponderFixture f;
+  EXPECT_EQ(f.askedBy(kAsker, query(kName, {1})), 1u);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(f.askedBy(kAsker, query(kName, {1})), 0u);
+  // Who asks for an answer of its own gets one meanwhile.
+  EXPECT_EQ(f.askedBy(kAsker, query(kName, {1}, true)), 1u);
+  EXPECT_EQ(f.to, kAsker);
+  f.advance(Duration::millis(999));
+  EXPECT_EQ(f.packets(), 0u);
+  f.advance(Duration::millis(1));
+  EXPECT_EQ(f.packets(), 1u);
+  EXPECT_TRUE(f.to.ip.isMulticast());
+  f.advance(Duration::seconds(5));
+  EXPECT_EQ(f.packets(), 0u);
+}
+
+TEST(MdnsResponderTest, PlainDnsAskersGetTheirQuestionBack) {
+  ResponderFixture f;
+  const SocketAddress plain = *SocketAddress::parse("192.168.1.9:40000");
+  ASSERT_EQ(f.askedBy(plain, query(kName, {1})), 1u);
+  EXPECT_EQ(f.to, plain);
+  EXPECT_EQ(loadU16(f.last.data()), 7);  // its id
+  EXPECT_EQ(loadU16(&f.last[4]), 1);     // its question
+  const auto records = parseAddressResponse(f.last);
+  ASSERT_TRUE(records && records->size() == 1);
+  EXPECT_LE(records->front().ttl, 10u);
+}
+
+TEST(MdnsResponderTest, AWithdrawnNameSaysGoodbyeAndClosesTheSockets) {
+  ResponderFixture f;
+  f.advance(Duration::seconds(60));
+  EXPECT_TRUE(f.opens().empty());
+  EXPECT_TRUE(f.closes.empty()) << "a name keeps them open";
+  (void)f.askedBy(kAsker, query(kName, {1}));
+  f.resolver.withdraw(kName, f.now);
+  ASSERT_EQ(f.packets(), 1u);
+  EXPECT_EQ(parseAddressResponse(f.last)->at(0).ttl, 0u);
+  EXPECT_EQ(f.askedBy(kAsker, query(kName, {1})), 0u);
+  f.advance(Duration::seconds(6));
+  (void)f.opens();
+  EXPECT_EQ(f.closes.size(), 1u);
+}
+
+TEST(MdnsResponderTest, OwnNamesNeedNoNetwork) {
+  ResponderFixture f;
+  f.resolver.resolve(ResolveId(9), kName, f.now);
+  const auto result = f.result();
+  ASSERT_TRUE(result && result->addresses.size() == 1);
+  EXPECT_EQ(result->addresses[0].toString(), "192.168.1.5");
+  EXPECT_EQ(f.packets(), 0u);
+}
+
+TEST(MdnsResponderTest, AFloodOfQueriesIsAnsweredWithinBounds) {
+  ResponderFixture f;
+  const Bytes asked = query(kName, {1, 28}, true);
+  for (int i = 0; i < 10'000; ++i) f.resolver.handleDatagram(f.socket, kAsker, asked, f.now);
+  EXPECT_LE(f.packets(), 64u);
+  Bytes junk = asked;
+  for (size_t i = 0; i < junk.size(); ++i) {
+    junk[i] ^= 0xFF;
+    f.resolver.handleDatagram(f.socket, kAsker, junk, f.now);
+    f.resolver.handleDatagram(f.socket, kAsker, ByteSpan(asked).first(i), f.now);
+    junk[i] ^= 0xFF;
+  }
+}
+
 }  // namespace
 }  // namespace parley::ice
