@@ -36,6 +36,7 @@ Configuration configurationOf(const Json& given) {
     configuration.iceTransportPolicy = IceTransportPolicy::Relay;
   configuration.iceLite = given.value("iceLite", false);
   configuration.receiveSimulcast = given.value("receiveSimulcast", false);
+  configuration.hideHostAddresses = given.value("hideHostAddresses", false);
   if (given.value("listensOnTcp", false))
     configuration.tcpCandidates = TcpCandidates::ActiveAndPassive;
   return configuration;

@@ -1,7 +1,9 @@
 // node run.mjs SCENARIO OFFERER ANSWERER [--clip FILE] [--all-interfaces] [--seconds N] [--mib N]
-//     [--ice-lite] [--one-port] [--only-tcp] [--turn PROGRAM [--turn-by udp|tcp|tls|udp6|secret]] [-- BROWSER OPTIONS...]
+//     [--ice-lite] [--one-port] [--only-tcp] [--hide] [--turn PROGRAM [--turn-by udp|tcp|tls|udp6|secret]] [-- BROWSER OPTIONS...]
 // With --ice-lite native peers are lite agents, with --one-port all of
 // their connections share UDP and TCP port 34700. With --only-tcp native peers listen, and no UDP candidate reaches the other side. With --turn both sides see each other only through that TURN server: "coturn", or the path of examples/turnserver.
+// With --hide native peers tell names in place of addresses, and no address of a host may be told by either side; browsers
+// do so by their own option (-- --mdns).
 // A peer is chromium, firefox, or the path of a native peer program. Started by `run`, which shuts the network off.
 // Ends with 0 (passed), 1 (failed) or 77 (a browser or the npm packages are not there).
 import { existsSync, writeFileSync } from 'node:fs';
@@ -9,7 +11,7 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Peer } from './peer.mjs';
 import { scenarios, toneOf } from './scenarios.mjs';
-import { useConfiguration, useProtocol } from './steps.mjs';
+import { expectNames, useConfiguration, useProtocol } from './steps.mjs';
 import { startTurnServer, turnServerExists, WAYS } from './turn_server.mjs';
 
 const SKIPPED = 77;
@@ -24,6 +26,7 @@ const { values: options, positionals } = parseArgs({
     'ice-lite': { type: 'boolean', default: false },
     'one-port': { type: 'boolean', default: false },
     'only-tcp': { type: 'boolean', default: false },
+    hide: { type: 'boolean', default: false },
     turn: { type: 'string' },
     'turn-by': { type: 'string', default: 'udp' },
   },
@@ -73,6 +76,10 @@ try {
   if (options['only-tcp']) {
     useConfiguration({ iceLite: options['ice-lite'], listensOnTcp: true });
     useProtocol('tcp');
+  }
+  if (options.hide) {
+    useConfiguration({ hideHostAddresses: true });
+    expectNames();
   }
   if (options.turn) {
     turn = await startTurnServer(options.turn, options['turn-by'], options['all-interfaces'] ? '192.0.2.1' : '127.0.0.1');

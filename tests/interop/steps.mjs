@@ -28,6 +28,12 @@ export const useProtocol = only => {
   protocol = only;
 };
 
+/// If set, host candidates must hide their addresses.
+let names = false;
+export const expectNames = () => {
+  names = true;
+};
+
 export async function start(a, b) {
   for (const peer of [a, b]) await peer.cmd('create', { config: configuration });
   return new Signaling(a, b, 'pc', protocol);
@@ -35,6 +41,12 @@ export async function start(a, b) {
 
 export async function connected(a, b) {
   await Promise.all([a, b].map(peer => peer.cmd('wait', { kind: 'connection', value: 'connected' })));
+  for (const peer of names ? [a, b] : []) {
+    const { sdp } = await peer.cmd('localDescription', { gathered: true });
+    const hosts = sdp.split('\r\n').filter(line => line.startsWith('a=candidate:') && line.includes(' typ host'));
+    const bare = hosts.filter(line => !line.split(' ')[4].endsWith('.local'));
+    if (hosts.length === 0 || bare.length > 0) throw new Error(`${peer.name} hides no address: ${hosts.join('; ')}`);
+  }
   if (!protocol) return;
   for (const peer of [a, b]) {
     await eventually(`${peer.name} is connected by ${protocol}`, 5000, async () => {
