@@ -117,7 +117,7 @@ std::vector<IceCandidatePair> IceTransport::getCandidatePairs() const {
   const LoopCore::Lock lock(core_->loop());
   std::vector<IceCandidatePair> out;
   const jsep::Session* session = core_->session();
-  if (!session || core_->closed()) return out;
+  if (!session || core_->closed() || ownOf_) return out;
   for (const ice::PairStats& pair : session->transport().agent().pairStats())
     out.push_back(toApi(pair, *session));
   return out;
@@ -134,7 +134,8 @@ Result<void> IceTransport::removeCandidatePair(const IceCandidatePair& pair) {
 Result<void> IceTransport::onPair(const IceCandidatePair* wanted, bool remove) {
   const LoopCore::Lock lock(core_->loop());
   jsep::Session* session = core_->session();
-  if (!session || core_->closed()) return fail(ErrorCode::InvalidState, "the connection is closed");
+  if (!session || core_->closed() || ownOf_)
+    return fail(ErrorCode::InvalidState, "the transport is not in use");
   uint32_t id = 0;
   if (wanted) {
     for (const ice::PairStats& pair : session->transport().agent().pairStats()) {

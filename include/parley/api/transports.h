@@ -77,7 +77,7 @@ class PARLEY_EXPORT IceTransport {
   /// What is or can be checked in this generation, best first.
   std::vector<IceCandidatePair> getCandidatePairs() const;
   /// Sends over this pair as long as it works, whatever is better; the controlling side has the
-  /// other follow. Nothing takes the choice back. It ends with the pair, or with an ICE restart.
+  /// other follow. No pair: the best again. The choice ends with its pair, or with an ICE restart.
   /// InvalidAccess: no such pair. InvalidState: closed.
   Result<void> selectCandidatePair(const std::optional<IceCandidatePair>& pair);
   /// Gives the pair up until an ICE restart: it is not checked any more, and nothing is taken that
