@@ -34,8 +34,9 @@ struct AssociationConfig {
   uint16_t remotePort = 5000;  ///< a=sctp-port of the remote description
   /// Largest SCTP packet, headers included. 1148 + 37 (DTLS 1.2 with GCM) + 4 (TURN ChannelData) +
   /// 48 (UDP and IPv6) = 1237, below the IPv6 minimum MTU of 1280 with room for CBC suites. More is
-  /// never tried. With peers that announce PAD chunks (RFC 4820) data goes in packets of 896 or 508
-  /// until one of this size has passed, which the handshake shows on paths that carry it.
+  /// never tried. With peers that announce PAD chunks (RFC 4820) a handshake that does not get
+  /// through with packets of this size ends with 896 or 508 in its place, until a larger one has
+  /// passed.
   size_t mtu = 1148;
   /// Streams asked for, each way; the peer may reduce them. RFC 8831 section 6.2 recommends 65535.
   /// A stream costs memory only while it is used. (usrsctp allocates 110 bytes per stream pair at

@@ -298,7 +298,7 @@ class PARLEY_EXPORT PeerTransport {
   Timestamp gatherAt_ = Timestamp::never();
   RingQueue<TxPacket> out_;
   bool heardOnPath_ = false;  ///< DTLS, by the way that is in use
-  bool outputDue_ = false;  ///< packets came in: SCTP may have something to send
+  bool outputDue_ = false;    ///< packets came in: SCTP may have something to send
   RingQueue<RtpPacket> rtp_;
   std::deque<TransportEvent> events_;
   MonotonicGuard clock_;

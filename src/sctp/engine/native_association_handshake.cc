@@ -83,7 +83,6 @@ void NativeAssociation::adopt(const PeerInit& peer) {
   peerWindow_ = peer.receiverWindow;
   received_.start(peer.initialTsn);
   expectedRequest_ = peer.initialTsn;
-  beginPath();
 }
 
 void NativeAssociation::handleCookieEcho(const ChunkView& c, uint32_t tag) {
@@ -111,13 +110,18 @@ void NativeAssociation::handleCookieEcho(const ChunkView& c, uint32_t tag) {
 }
 
 void NativeAssociation::handleCookieAck() {
-  notePassed(std::exchange(cookieEchoSize_, 0));
-  if (phase_ != Phase::CookieEchoed) return;
+  const size_t passed = std::exchange(cookieEchoSize_, 0);
+  if (phase_ != Phase::CookieEchoed) {
+    notePassed(passed);
+    return;
+  }
   if (handshakeAttempts_ == 1) noteRtt(now_ - handshakeSentAt_);
   establish();
+  notePassed(passed);
 }
 
 void NativeAssociation::establish() {
+  beginPath();
   phase_ = Phase::Established;
   initDue_ = cookieEchoDue_ = false;
   handshakeTimer_ = Timestamp::never();

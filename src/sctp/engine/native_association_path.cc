@@ -1,5 +1,4 @@
-// The largest packet that the path carries, without ICMP (in the manner of RFC 8899): no data is
-// sent in a packet larger than one that has passed before.
+// The largest packet that the path carries, without ICMP (in the manner of RFC 8899).
 //
 // The first COOKIE ECHOs are filled up to the largest size, so that the one that is answered has
 // shown what passes, and the usual call knows before its data. Where only smaller ones come
@@ -28,9 +27,11 @@ constexpr uint16_t kHeartbeatInfo = 1;
 
 }  // namespace
 
-/// The peer has told what it understands.
+/// A handshake that needed no repetition gives no reason for doubt, though the peer's COOKIE ECHO
+/// may have come before the answer to ours. Else small packets do until a larger one has passed.
 void NativeAssociation::beginPath() {
-  config_.mtu = peer_.padding ? std::min(fullMtu_, kSafeMtu) : fullMtu_;
+  if (!peer_.padding || handshakeAttempts_ <= 1) return;
+  config_.mtu = std::min(fullMtu_, handshakeAttempts_ <= 2 * kTriesPerSize ? kMiddleMtu : kSafeMtu);
 }
 
 void NativeAssociation::notePassed(size_t size) {
