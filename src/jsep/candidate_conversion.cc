@@ -29,7 +29,7 @@ sdp::CandidateLine toLine(const ice::Candidate& candidate, const std::string& uf
   out.transport = candidate.protocol == ice::Protocol::Udp ? sdp::CandidateTransport::Udp
                                                            : sdp::CandidateTransport::Tcp;
   out.priority = candidate.priority;
-  out.address = candidate.address.ip;
+  if (candidate.hostname.empty()) out.address = candidate.address.ip;  // else it stays hidden
   out.hostname = candidate.hostname;
   out.port = candidate.address.port;
   out.type = static_cast<sdp::CandidateType>(candidate.type);

@@ -132,7 +132,7 @@ TEST(PairControlSim, HiddenHostsConnectDirectlyOnTheSameLink) {
   }
 }
 
-TEST(PairControlSim, NamesSurviveAnIceRestartAndEndWithTheConnection) {
+TEST(PairControlSim, NamesSurviveAnIceRestart) {
   sim::World world{6};
   sim::Segment& home = world.addSegment({.name = "home", .v4Base = IpAddress::v4(192, 168, 7, 0)});
   PairOptions options;
@@ -151,16 +151,6 @@ TEST(PairControlSim, NamesSurviveAnIceRestartAndEndWithTheConnection) {
   EXPECT_EQ(pair.a().connectionState(), PeerConnectionState::Connected);
   EXPECT_EQ(pair.a().localDescription()->sdp.find("192.168.7."), std::string::npos);
   EXPECT_TRUE(pair.errors().empty());
-  size_t mdns = 0;
-  world.onDatagram([&](const sim::DatagramEvent& event) {
-    mdns += event.packet.packetClass == sim::PacketClass::Mdns;
-  });
-  pair.a().close();
-  pair.run(Duration::seconds(2));
-  EXPECT_GT(mdns, 0u) << "good-bye";
-  mdns = 0;
-  pair.run(Duration::seconds(60));
-  EXPECT_EQ(mdns, 0u);
 }
 
 }  // namespace
