@@ -262,7 +262,8 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
   out.rates.max = configuration.maxBitrate;
   out.capabilities = fillInCodecs(configuration, loop.builtinCodecs());
   if (configuration.congestionControl == CongestionControl::Scream) {
-    out.controllers = &congestion::screamFactory();
+    static const auto scream = congestion::screamFactory();  // it has no state
+    out.controllers = scream.get();
     askForCongestionFeedback(out.capabilities);
   }
   return out;

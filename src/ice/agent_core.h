@@ -252,6 +252,7 @@ class AgentCore {
       Timestamp::never();                   ///< the path's socket vanished: time for another path
   Timestamp probeAt_ = Timestamp::never();  ///< next request while one is unanswered
   Timestamp suspectSince_;
+  uint8_t suspectProbes_ = 0;                       ///< requests that still follow the first one
   Timestamp suspectAt_ = Timestamp::never();        ///< when silence means that the path is gone
   Timestamp unansweredSince_ = Timestamp::never();  ///< first consent request since last heard
   bool hadPath_ = false;                            ///< in this generation

@@ -16,6 +16,9 @@ constexpr Duration kFresh = Duration::millis(300);
 /// So many packets, none of them further behind the one before than this, are a stream of media.
 constexpr uint8_t kStream = 20;
 constexpr Duration kStreamGap = Duration::millis(80);
+/// A path under suspicion is asked so often, close together: on a lossy one a single exchange is
+/// lost too easily for its silence to mean anything.
+constexpr uint8_t kSuspectRequests = 5;
 /// Peers that nominate aggressively send USE-CANDIDATE on several pairs at once, with every check:
 /// among nominations closer than this the higher priority counts, otherwise the latest. Who also
 /// checks without it means each one, and the two sides need not agree on priorities: what is a host
@@ -89,6 +92,7 @@ void AgentCore::suspectPath(const Pair& elsewhere, Timestamp now) {
   const Duration rtt = pair->rtt.value_or(Duration::millis(500));
   const bool streams = pair->streak >= kStream && now - pair->lastHeard < kStreamGap;
   suspectSince_ = now;
+  suspectProbes_ = kSuspectRequests - 1;
   suspectAt_ = now + (streams ? std::max(rtt / 2, kStreamGap) : rtt + rtt / 8 + kStreamGap / 4);
   if (probeAt_.isNever() || probeAt_ > now) probeAt_ = now;
 }
@@ -243,7 +247,13 @@ void AgentCore::sendConsent(Timestamp now) {
   // so that silence means at least two losses in a row. Consent itself stays a matter of 30 s.
   sendRequest(*pair, RequestKind::Consent, now);
   if (unansweredSince_.isNever()) unansweredSince_ = now;
-  probeAt_ = now + std::max(kProbeInterval, pair->rtt.value_or(Duration::zero()) * 2);
+  const Duration rtt = pair->rtt.value_or(Duration::zero());
+  probeAt_ = now + std::max(kProbeInterval, rtt * 2);
+  if (suspectProbes_ > 0 && now < suspectAt_) {
+    // All answered in time, if they are: the wait is an eighth longer than the round trip.
+    --suspectProbes_;
+    probeAt_ = now + std::max(rtt / 32, Duration::millis(2));
+  }
   if (now >= consentAt_) planConsent(now, now);
 }
 

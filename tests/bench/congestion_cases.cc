@@ -459,7 +459,8 @@ int run(int argc, char** argv) {
       g_trace = true;
     } else if (std::strcmp(argv[i], "--controller") == 0 && i + 1 < argc) {
       if (std::strcmp(argv[++i], "scream") == 0) {
-        g_end.controllers = &congestion::screamFactory();
+        static const auto scream = congestion::screamFactory();
+        g_end.controllers = scream.get();
         g_end.feedback = media::ArrivalFeedback::Rfc8888;
       }
     } else {

@@ -66,7 +66,8 @@ TEST(CongestionSim, ScreamKeepsAnL4sQueueEmpty) {
   Dumbbell net(1, path);
   FlowOptions options = flow("media");
   options.end.feedback = media::ArrivalFeedback::Rfc8888;
-  options.end.controllers = &congestion::screamFactory();
+  static const auto scream = congestion::screamFactory();
+  options.end.controllers = scream.get();
   net.addMedia(options);
   net.run(20);
   EXPECT_GE(net.utilisation(5, 20), 0.7);

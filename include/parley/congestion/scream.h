@@ -11,6 +11,6 @@ namespace parley::congestion {
 /// by acknowledgements, queueing delay, losses and congestion marks; the rate is the window per
 /// round trip. Scales its answer to the share of marks where packets are ECT(1) (L4S, RFC 9331).
 PARLEY_EXPORT std::unique_ptr<Controller> createScream(const RateConstraints& constraints);
-PARLEY_EXPORT const ControllerFactory& screamFactory();
+PARLEY_EXPORT std::unique_ptr<ControllerFactory> screamFactory();
 
 }  // namespace parley::congestion

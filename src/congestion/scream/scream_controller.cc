@@ -352,9 +352,8 @@ std::unique_ptr<Controller> createScream(const RateConstraints& constraints) {
   return std::make_unique<scream::ScreamController>(constraints);
 }
 
-const ControllerFactory& screamFactory() {
-  static const ScreamFactory factory;
-  return factory;
+std::unique_ptr<ControllerFactory> screamFactory() {
+  return std::make_unique<ScreamFactory>();
 }
 
 }  // namespace parley::congestion
