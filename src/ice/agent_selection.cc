@@ -19,6 +19,8 @@ constexpr Duration kStreamGap = Duration::millis(80);
 /// A path under suspicion is asked so often, close together: on a lossy one a single exchange is
 /// lost too easily for its silence to mean anything.
 constexpr uint8_t kSuspectRequests = 5;
+/// While pairs are still being compared, checks come every way and mean nothing.
+constexpr Duration kComparing = Duration::seconds(3);
 /// Peers that nominate aggressively send USE-CANDIDATE on several pairs at once, with every check:
 /// among nominations closer than this the higher priority counts, otherwise the latest. Who also
 /// checks without it means each one, and the two sides need not agree on priorities: what is a host
@@ -83,6 +85,7 @@ void AgentCore::markSilence(Timestamp now) {
 void AgentCore::suspectPath(const Pair& elsewhere, Timestamp now) {
   Pair* pair = selected();
   if (!pair || pair == &elsewhere || pair->silent || !pair->nominated || nominating_ != 0) return;
+  if (firstUsableAt_.isNever() || now < firstUsableAt_ + kComparing) return;
   if (config_.lite) {
     // It may not ask, and a full agent checks nothing but what it uses.
     if (now - pair->lastHeard >= kFresh) pair->silent = true;
