@@ -51,7 +51,9 @@ class Checker {
     return ok();
   }
 
-  /// RFC 3264 section 8.3.2: a payload type keeps its meaning within a section.
+  /// RFC 3264 section 8.3.2: a payload type keeps its meaning within a section. One that only the
+  /// peer ever named has none yet: Firefox gives the numbers of codecs that were turned down to
+  /// others once its section carries the numbers of a bundle.
   Result<void> payloadTypesKept(const SessionDescription* previous) const {
     if (previous == nullptr) return ok();
     for (size_t i = 0; i < previous->media.size() && i < d_.media.size(); ++i) {
@@ -59,6 +61,7 @@ class Checker {
       for (const sdp::CodecParams& codec : d_.media[i].codecs) {
         const sdp::CodecParams* before = previous->media[i].codec(codec.payloadType);
         if (before == nullptr || before->name.empty() || codec.name.empty()) continue;
+        if (!wasAgreed(i, codec.payloadType)) continue;
         if (!sameBinding(*before, codec) && !sdp::sameFormat(*before, codec)) {
           return badSection(i, "gives a payload type another meaning");
         }
@@ -135,6 +138,11 @@ class Checker {
   Result<void> bad(std::string message) const { return fail(code_, std::move(message)); }
   Result<void> badSection(size_t i, const char* what) const {
     return fail(code_, "m= section " + std::to_string(i) + " " + what);
+  }
+
+  bool wasAgreed(size_t i, uint8_t payloadType) const {
+    const Boxed<TypedDescription>& ours = state_.currentLocal;
+    return ours && i < ours->sdp.media.size() && ours->sdp.media[i].codec(payloadType) != nullptr;
   }
 
   const SessionState& state_;

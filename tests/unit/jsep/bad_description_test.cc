@@ -53,6 +53,22 @@ TEST(BadRemote, LeavesTheStateAsItIs) {
   }
 }
 
+TEST(BadRemote, NumbersThatWereTurnedDownMayGetAnotherMeaning) {
+  Peer a("a"), b("b");
+  a.track(MediaKind::Video);
+  negotiate(a, b);
+  auto offer = b.peek();
+  sdp::CodecParams extra = offer.media[0].codecs[0];
+  extra.payloadType = 45;
+  extra.name = "X-UNKNOWN";
+  offer.media[0].codecs.push_back(extra);
+  ASSERT_TRUE(a.remote(SdpType::Offer, Peer::throughText(offer)));
+  const auto answer = a.answer();
+  ASSERT_EQ(answer.media[0].codec(45), nullptr);
+  offer.media[0].codecs.back().name = "X-OTHER";
+  EXPECT_TRUE(a.tryRemote(SdpType::Offer, offer)) << "as Firefox does after glare";
+}
+
 TEST(BadRemote, AnswersMustFitTheOffer) {
   Peer a("a"), b("b");
   a.track(MediaKind::Audio);
