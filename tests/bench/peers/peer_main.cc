@@ -274,6 +274,8 @@ class Peer {
     std::this_thread::sleep_for(std::chrono::seconds(seconds));
     const double idle = cpuSeconds() - idleBefore;
     const double connections = 2 * static_cast<double>(count);
+    // All that live: the pair from before is as idle as the others.
+    const double idleConnections = static_cast<double>(ends.size());
     std::ostringstream out;
     out << "setup_cpu_ms_per_pair=" << setup * 1e3 / static_cast<double>(count)
         << " setup_wall_ms_per_pair=" << wall * 1e3 / static_cast<double>(count)
@@ -281,9 +283,9 @@ class Peer {
         << (static_cast<double>(residentKib()) - static_cast<double>(residentBefore)) / connections
         << " heap_kib_per_connection="
         << (static_cast<double>(heapKib()) - static_cast<double>(heapBefore)) / connections
-        << " idle_cpu_us_per_s_per_connection=" << idle * 1e6 / seconds / connections
+        << " idle_cpu_us_per_s_per_connection=" << idle * 1e6 / seconds / idleConnections
         << " threads_count=" << entriesOf("/proc/self/task") << " descriptors_per_connection="
-        << static_cast<double>(entriesOf("/proc/self/fd")) / (connections + 2);
+        << static_cast<double>(entriesOf("/proc/self/fd")) / idleConnections;
     say(out.str());
   }
 
