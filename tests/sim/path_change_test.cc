@@ -8,55 +8,14 @@
 
 #include "parley/testing/pair.h"
 
+#include "support/encoded_camera.h"
+
 namespace parley {
 namespace {
 
+using testing::EncodedCamera;
 using testing::Pair;
 using testing::PairOptions;
-
-/// A camera with an encoder of its own, which makes what the estimate allows. Its pictures are
-/// noise behind a VP8 header.
-class Camera {
- public:
-  explicit Camera(Pair& pair)
-      : pair_(pair), track(MediaStreamTrack::createEncodedVideo(pair.loopA(), "VP8")) {
-    track.onTargetBitrate([this](DataRate rate) {
-      target = rate;
-      highest = std::max(highest, rate);
-      // Zero is a pause: while there is no path.
-      if (!rate.isZero()) lowest = std::min(lowest, rate);
-    });
-    track.onKeyFrameNeeded([this] { keyFrame_ = true; });
-    shoot();
-  }
-  void shoot() {
-    codec::EncodedVideoFrame frame;
-    frame.keyFrame = std::exchange(keyFrame_, false);
-    frame.data.assign(std::max<size_t>(static_cast<size_t>(target.bps()) / 8 / 30, 20), 0x33);
-    frame.data[0] = frame.keyFrame ? 0x10 : 0x11;
-    if (frame.keyFrame) {
-      const uint8_t header[] = {0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 2, 0x68, 1};
-      std::copy(std::begin(header), std::end(header), frame.data.begin());
-    }
-    frame.rtpTimestamp = timestamp_ += 3000;
-    frame.capture = pair_.world().now();
-    frame.width = 640;
-    frame.height = 360;
-    EXPECT_TRUE(track.push(frame));
-    pair_.world().after(Duration::micros(33'333), [this] { shoot(); });
-  }
-
- private:
-  Pair& pair_;
-  bool keyFrame_ = false;
-  uint32_t timestamp_ = 0;
-
- public:
-  MediaStreamTrack track;
-  DataRate target = DataRate::kbps(300);
-  DataRate highest;
-  DataRate lowest = DataRate::infinite();
-};
 
 TEST(PathChangeSim, TheEstimateOfTheOldPathDoesNotFloodTheNewOne) {
   PairOptions options;
@@ -67,7 +26,7 @@ TEST(PathChangeSim, TheEstimateOfTheOldPathDoesNotFloodTheNewOne) {
   slow.delay = Duration::millis(80);
   slow.queue.rate = DataRate::kbps(500);
   pair.world().connect(pair.hostA(), pair.hostB(), slow);
-  Camera camera(pair);
+  EncodedCamera camera(pair);
   ASSERT_TRUE(pair.a().addTrack(camera.track, {"s"}));
   ASSERT_TRUE(pair.connect());
   pair.run(Duration::seconds(15));
@@ -102,7 +61,7 @@ TEST(PathChangeSim, AnIceRestartOnTheSameWayKeepsTheEstimate) {
   options.aToB.delay = Duration::millis(10);
   options.aToB.queue.rate = DataRate::kbps(10'000);
   Pair pair(options);
-  Camera camera(pair);
+  EncodedCamera camera(pair);
   ASSERT_TRUE(pair.a().addTrack(camera.track, {"s"}));
   ASSERT_TRUE(pair.connect());
   pair.run(Duration::seconds(15));

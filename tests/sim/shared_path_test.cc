@@ -10,49 +10,17 @@
 
 #include "parley/testing/pair.h"
 
+#include "support/encoded_camera.h"
+
 namespace parley {
 namespace {
 
+using testing::EncodedCamera;
 using testing::Pair;
 using testing::PairOptions;
 
-/// A camera with an encoder of its own: 1.5 Mb/s, or less if it must. Its pictures are noise
-/// behind a VP8 header.
-class Camera {
- public:
-  explicit Camera(Pair& pair)
-      : pair_(pair), track(MediaStreamTrack::createEncodedVideo(pair.loopA(), "VP8")) {
-    track.onTargetBitrate([this](DataRate rate) { target = std::min(rate, kMost); });
-    track.onKeyFrameNeeded([this] { keyFrame_ = true; });
-    shoot();
-  }
-  static constexpr DataRate kMost = DataRate::kbps(1500);
-
- private:
-  void shoot() {
-    codec::EncodedVideoFrame frame;
-    frame.keyFrame = std::exchange(keyFrame_, false);
-    frame.data.assign(std::max<size_t>(static_cast<size_t>(target.bps()) / 8 / 30, 20), 0x33);
-    frame.data[0] = frame.keyFrame ? 0x10 : 0x11;
-    if (frame.keyFrame) {
-      const uint8_t header[] = {0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 2, 0x68, 1};
-      std::copy(std::begin(header), std::end(header), frame.data.begin());
-    }
-    frame.rtpTimestamp = timestamp_ += 3000;
-    frame.capture = pair_.world().now();
-    frame.width = 640;
-    frame.height = 360;
-    EXPECT_TRUE(track.push(frame));
-    pair_.world().after(Duration::micros(33'333), [this] { shoot(); });
-  }
-  Pair& pair_;
-  bool keyFrame_ = false;
-  uint32_t timestamp_ = 0;
-
- public:
-  MediaStreamTrack track;
-  DataRate target = DataRate::kbps(300);
-};
+/// Of the camera.
+constexpr DataRate kMost = DataRate::kbps(1500);
 
 struct Shares {
   double mediaKbps = 0;
@@ -62,7 +30,7 @@ struct Shares {
 
 /// What passes the bottleneck while a file is sent beside the camera, from 10 s on for 20 s.
 Shares sendFileBesideCamera(Pair& pair) {
-  Camera camera(pair);
+  EncodedCamera camera(pair, kMost);
   EXPECT_TRUE(pair.a().addTrack(camera.track, {"s"}));
   DataChannel file = pair.a().createDataChannel("file").value();
   const Bytes piece(16 * 1024, 0x5a);
@@ -132,7 +100,7 @@ TEST(SharedPathSim, WhereThereIsLittleTheFileStillArrives) {
 
 TEST(SharedPathSim, TheEstimateIsToldAndWritesALine) {
   Pair pair(path(DataRate::kbps(1000)));
-  Camera camera(pair);
+  EncodedCamera camera(pair, kMost);
   ASSERT_TRUE(pair.a().addTrack(camera.track, {"s"}));
   std::vector<BandwidthEstimate> told;
   pair.a().onBandwidthEstimate([&](const BandwidthEstimate& e) { told.push_back(e); });
@@ -160,7 +128,7 @@ TEST(SharedPathSim, ScreamIsNegotiatedAndAsksForEarlyMarks) {
   options.configurationA.congestionControl = CongestionControl::Scream;
   options.configurationB.congestionControl = CongestionControl::Scream;
   Pair pair(options);
-  Camera camera(pair);
+  EncodedCamera camera(pair, kMost);
   ASSERT_TRUE(pair.a().addTrack(camera.track, {"s"}));
   uint64_t marked = 0;
   uint64_t media = 0;

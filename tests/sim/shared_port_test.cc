@@ -90,20 +90,19 @@ struct Client {
   std::string got;
 };
 
-class SharedPortSim : public ::testing::TestWithParam<bool> {
+/// Clients of one server, on machines of `clientNet`; with the parameter, the server's agents are
+/// lite.
+class ManyClients : public ::testing::TestWithParam<bool> {
  protected:
   sim::World world{1};
-  sim::Segment& net = world.addSegment("net");
-  SimLoop server{world, world.addHost("server", net), {*SocketAddress::parse("0.0.0.0:3478")}};
-
   std::vector<std::unique_ptr<SimLoop>> loops;
   std::vector<std::unique_ptr<Client>> clients;
 
-  void addClients(size_t count) {
+  void addClients(SimLoop& server, sim::Segment& clientNet, size_t count) {
     for (size_t i = 0; i < count; ++i) {
       // Some on a machine of their own, others together on one.
       if (i % 4 == 0) {
-        sim::Host& host = world.addHost("client" + std::to_string(clients.size()), net);
+        sim::Host& host = world.addHost("client" + std::to_string(clients.size()), clientNet);
         loops.push_back(std::make_unique<SimLoop>(world, host));
       }
       clients.push_back(std::make_unique<Client>(*loops.back(), server, GetParam()));
@@ -119,6 +118,15 @@ class SharedPortSim : public ::testing::TestWithParam<bool> {
     world.run(Duration::seconds(1));
     for (auto& client : clients) EXPECT_EQ(client->got, word);
   }
+};
+
+class SharedPortSim : public ManyClients {
+ protected:
+  sim::Segment& net = world.addSegment("net");
+  SimLoop server{world, world.addHost("server", net), {*SocketAddress::parse("0.0.0.0:3478")}};
+
+  void addClients(size_t count) { ManyClients::addClients(server, net, count); }
+  ~SharedPortSim() override { clients.clear(); }
 };
 
 TEST_P(SharedPortSim, ManyClientsTalkToOnePort) {
@@ -154,9 +162,8 @@ INSTANTIATE_TEST_SUITE_P(Agent, SharedPortSim, ::testing::Bool(), [](const auto&
 });
 
 // Clients whose network lets no UDP pass, and a server with one TCP port for all.
-class SharedTcpPortSim : public ::testing::TestWithParam<bool> {
+class SharedTcpPortSim : public ManyClients {
  protected:
-  sim::World world{1};
   sim::Segment& office = world.addSegment("office");
   sim::Segment& net = world.addSegment("net");
   sim::Firewall& firewall = world.addFirewall("firewall", office, net, {.blockUdp = true});
@@ -164,28 +171,9 @@ class SharedTcpPortSim : public ::testing::TestWithParam<bool> {
                  world.addHost("server", net),
                  {*SocketAddress::parse("0.0.0.0:3478")},
                  {*SocketAddress::parse("0.0.0.0:443")}};
-  std::vector<std::unique_ptr<SimLoop>> loops;
-  std::vector<std::unique_ptr<Client>> clients;
 
-  void addClients(size_t count) {
-    for (size_t i = 0; i < count; ++i) {
-      if (i % 4 == 0) {
-        sim::Host& host = world.addHost("client" + std::to_string(clients.size()), office);
-        loops.push_back(std::make_unique<SimLoop>(world, host));
-      }
-      clients.push_back(std::make_unique<Client>(*loops.back(), server, GetParam()));
-      clients.back()->negotiate();
-    }
-  }
-  void chat(const std::string& word) {
-    for (auto& client : clients) {
-      client->got.clear();
-      ASSERT_EQ(client->channel->readyState(), DataChannelState::Open);
-      EXPECT_TRUE(client->channel->send(word));
-    }
-    world.run(Duration::seconds(1));
-    for (auto& client : clients) EXPECT_EQ(client->got, word);
-  }
+  void addClients(size_t count) { ManyClients::addClients(server, office, count); }
+  ~SharedTcpPortSim() override { clients.clear(); }
 };
 
 TEST_P(SharedTcpPortSim, ManyClientsTalkToOnePort) {
