@@ -7,13 +7,15 @@
 namespace parley::jsep {
 namespace {
 
+constexpr uint64_t kHighest = 100'000'000'000;  ///< bit/s; a description has room for more
+
 /// RFC 8866 section 5.8: AS counts kbit/s with headers below RTP, TIAS bit/s without; close enough
 /// for a ceiling. TIAS is the better one to believe if both are there.
 std::optional<uint64_t> bitrateLimit(const sdp::MediaDescription& section) {
   std::optional<uint64_t> limit;
   for (const sdp::Bandwidth& b : section.bandwidths) {
-    if (b.type == "TIAS") return b.value;
-    if (b.type == "AS") limit = std::min<uint64_t>(b.value, UINT64_MAX / 1000) * 1000;
+    if (b.type == "TIAS") return std::min(b.value, kHighest);
+    if (b.type == "AS") limit = std::min(b.value, kHighest / 1000) * 1000;
   }
   return limit;
 }

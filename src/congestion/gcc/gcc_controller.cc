@@ -5,6 +5,8 @@
 
 #include "parley/congestion/gcc.h"
 
+#include "congestion/rate_bounds.h"
+
 namespace parley::congestion::gcc {
 namespace {
 
@@ -12,7 +14,6 @@ constexpr Duration kProcessInterval = Duration::millis(50);
 /// After the last packet sent the controller sleeps.
 constexpr Duration kActive = Duration::seconds(1);
 constexpr DataRate kDefaultStart = DataRate::kbps(300);
-constexpr DataRate kFloor = DataRate::kbps(5);
 /// Section 6: up below 2 % loss, down above 10 %.
 constexpr double kLowLoss = 0.02;
 constexpr double kHighLoss = 0.10;
@@ -42,16 +43,15 @@ constexpr Duration kDataMemory = Duration::seconds(1);
 }  // namespace
 
 GccController::GccController(const RateConstraints& constraints)
-    : constraints_(constraints),
-      aimd_(constraints.start.value_or(kDefaultStart)),
-      loss_(constraints.start.value_or(kDefaultStart)),
-      reportBased_(constraints.start.value_or(kDefaultStart)) {
+    : constraints_(bounded(constraints)),
+      aimd_(constraints_.start.value_or(kDefaultStart)),
+      loss_(constraints_.start.value_or(kDefaultStart)),
+      reportBased_(constraints_.start.value_or(kDefaultStart)) {
   applyLimits();
 }
 
 void GccController::applyLimits() {
-  constraints_.min = std::max(constraints_.min, kFloor);
-  constraints_.max = std::max(constraints_.max, constraints_.min);
+  constraints_ = bounded(constraints_);
   aimd_.setLimits(constraints_.min, ceiling());
   loss_.setLimits(constraints_.min, ceiling());
   probes_.setLimits(ceiling());
@@ -111,7 +111,7 @@ ControlUpdate GccController::onNetworkAvailability(const NetworkAvailability& me
 
 ControlUpdate GccController::onRouteChange(const RouteChange& message) {
   ControlUpdate out;
-  constraints_ = message.constraints;
+  constraints_ = bounded(message.constraints);
   restart(constraints_.start.value_or(bandwidth()));
   emit(out);
   return out;
@@ -121,10 +121,10 @@ ControlUpdate GccController::onConstraints(const RateConstraints& message) {
   ControlUpdate out;
   constraints_ = message;
   applyLimits();
-  if (message.start) {
-    aimd_.setEstimate(*message.start, message.time);
-    loss_.setEstimate(*message.start);
-    reportBased_ = std::clamp(*message.start, constraints_.min, constraints_.max);
+  if (constraints_.start) {
+    aimd_.setEstimate(*constraints_.start, message.time);
+    loss_.setEstimate(*constraints_.start);
+    reportBased_ = *constraints_.start;
   }
   emit(out);
   return out;
@@ -132,9 +132,10 @@ ControlUpdate GccController::onConstraints(const RateConstraints& message) {
 
 ControlUpdate GccController::onStreamsConfig(const StreamsConfig& message) {
   ControlUpdate out;
-  streams_ = message;
+  streams_ = bounded(message);
   probes_.setApplicationLimited(alr_.limited(), streams_.probeWhenApplicationLimited);
-  probes_.setWanted(dataWaiting_ ? kDataCeiling : message.maxTotal, bandwidth(), message.time, out);
+  probes_.setWanted(dataWaiting_ ? kDataCeiling : streams_.maxTotal, bandwidth(), message.time,
+                    out);
   emit(out);
   return out;
 }
@@ -173,7 +174,7 @@ void GccController::measureRtt(const TransportFeedbackReport& report) {
     if (!p.received()) continue;
     least = std::min(least, (report.time - p.sent.sendTime) - (lastReceive - p.receiveTime));
   }
-  least = std::clamp(least, Duration::zero(), Duration::seconds(60));
+  least = std::clamp(least, Duration::zero(), kLongestRtt);
   rtt_ = rttKnown_ ? rtt_ * 0.8 + least * 0.2 : least;
   rttKnown_ = true;
 }
@@ -276,7 +277,8 @@ ControlUpdate GccController::onTransportFeedback(const TransportFeedbackReport& 
 ControlUpdate GccController::onRoundTripTime(const RoundTripTimeReport& message) {
   ControlUpdate out;
   if (!feedbackSeen_ && message.rtt >= Duration::zero()) {
-    rtt_ = rttKnown_ ? rtt_ * 0.8 + message.rtt * 0.2 : message.rtt;
+    const Duration rtt = boundedRtt(message.rtt);
+    rtt_ = rttKnown_ ? rtt_ * 0.8 + rtt * 0.2 : rtt;
     rttKnown_ = true;
     aimd_.setRtt(rtt_);
     emit(out);
@@ -308,7 +310,8 @@ ControlUpdate GccController::onLossReport(const LossReport& message) {
 ControlUpdate GccController::onRemoteBitrate(const RemoteBitrateReport& message) {
   ControlUpdate out;
   if (feedbackSeen_) return out;
-  remote_ = std::max(message.rate, constraints_.min);
+  // A peer may name any rate up to 2^81 bit/s.
+  remote_ = std::clamp(message.rate, constraints_.min, kHighestRate);
   // The receiver measured it: no need to creep up to it.
   if (!lastReport_ || reportLoss_ <= kLowLoss) reportBased_ = std::min(remote_, constraints_.max);
   emit(out);

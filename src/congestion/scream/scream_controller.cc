@@ -5,6 +5,8 @@
 
 #include "parley/congestion/scream.h"
 
+#include "congestion/rate_bounds.h"
+
 namespace parley::congestion::scream {
 namespace {
 
@@ -12,7 +14,6 @@ constexpr int64_t kMss = 1200;
 constexpr Duration kProcessInterval = Duration::millis(50);
 constexpr Duration kActive = Duration::seconds(1);
 constexpr DataRate kDefaultStart = DataRate::kbps(300);
-constexpr DataRate kFloor = DataRate::kbps(5);
 // Constants of the draft, section 4.1.1.
 constexpr Duration kQueueTarget = Duration::millis(60);  ///< QDELAY_TARGET
 constexpr double kBetaLoss = 0.7;
@@ -39,9 +40,7 @@ ScreamController::ScreamController(const RateConstraints& constraints) {
 }
 
 void ScreamController::setLimits(const RateConstraints& constraints) {
-  constraints_ = constraints;
-  constraints_.min = std::max(constraints_.min, kFloor);
-  constraints_.max = std::max(constraints_.max, constraints_.min);
+  constraints_ = bounded(constraints);
 }
 
 void ScreamController::restart(DataRate start) {
@@ -96,7 +95,7 @@ ControlUpdate ScreamController::onRouteChange(const RouteChange& message) {
 ControlUpdate ScreamController::onConstraints(const RateConstraints& message) {
   ControlUpdate out;
   setLimits(message);
-  if (message.start) refWnd_ = static_cast<double>(message.start->bytesIn(srtt_));
+  if (constraints_.start) refWnd_ = static_cast<double>(constraints_.start->bytesIn(srtt_));
   refWnd_ = std::clamp(refWnd_, static_cast<double>(minWindow()), static_cast<double>(maxWindow()));
   emit(out);
   return out;
@@ -104,7 +103,7 @@ ControlUpdate ScreamController::onConstraints(const RateConstraints& message) {
 
 ControlUpdate ScreamController::onStreamsConfig(const StreamsConfig& message) {
   ControlUpdate out;
-  streams_ = message;
+  streams_ = bounded(message);
   emit(out);
   return out;
 }
@@ -132,7 +131,7 @@ void ScreamController::measureRtt(const TransportFeedbackReport& report) {
     if (!p.received()) continue;
     least = std::min(least, (report.time - p.sent.sendTime) - (lastReceive - p.receiveTime));
   }
-  least = std::clamp(least, Duration::millis(1), Duration::seconds(60));
+  least = boundedRtt(least);
   srtt_ = rttKnown_ ? srtt_ * 0.875 + least * 0.125 : least;
   rttKnown_ = true;
 }
@@ -249,7 +248,7 @@ ControlUpdate ScreamController::onTransportFeedback(const TransportFeedbackRepor
 }
 
 ControlUpdate ScreamController::onRoundTripTime(const RoundTripTimeReport& message) {
-  if (!rttKnown_ && message.rtt > Duration::zero()) srtt_ = message.rtt;
+  if (!rttKnown_ && message.rtt > Duration::zero()) srtt_ = boundedRtt(message.rtt);
   return {};
 }
 
@@ -270,8 +269,10 @@ ControlUpdate ScreamController::onLossReport(const LossReport& message) {
 ControlUpdate ScreamController::onRemoteBitrate(const RemoteBitrateReport& message) {
   ControlUpdate out;
   if (lastFeedback_) return out;
-  refWnd_ = std::clamp(static_cast<double>(message.rate.bytesIn(srtt_)),
-                       static_cast<double>(minWindow()), static_cast<double>(maxWindow()));
+  // A peer may name any rate up to 2^81 bit/s.
+  const DataRate rate = std::clamp(message.rate, constraints_.min, constraints_.max);
+  refWnd_ = std::clamp(static_cast<double>(rate.bytesIn(srtt_)), static_cast<double>(minWindow()),
+                       static_cast<double>(maxWindow()));
   emit(out);
   return out;
 }
