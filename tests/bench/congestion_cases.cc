@@ -9,194 +9,20 @@
 // loss-based and acknowledged rate, signal, queueing delay, application-limited, probes, bytes in
 // the pacer, bytes in the bottleneck.
 
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "parley/congestion/scream.h"
 
-#include "support/congestion/cellular.h"
-#include "support/congestion/dumbbell.h"
+#include "bench/congestion_case.h"
 
 namespace parley::test {
 namespace {
-
-struct Check {
-  std::string what;
-  double value;
-  double low;
-  double high;
-  std::string unit;
-  bool ok() const { return value >= low && value <= high; }
-};
-
-MediaEnd::Options g_end;
-bool g_trace = false;
-
-void trace(Dumbbell& net) {
-  for (const auto& flow : net.flows()) {
-    const media::BandwidthStats b = flow->sender->session().bandwidth();
-    const congestion::EstimatorState& e = b.estimator;
-    std::fprintf(stderr, "%.1f,%s,%.0f,%.0f,%.0f,%.0f,%d,%.0f,%d,%u,%lld,%zu\n", net.now(),
-                 flow->options.name.c_str(), b.target.kbps(), e.delayBased.kbps(),
-                 e.lossBased.kbps(), e.acknowledged.kbps(), static_cast<int>(e.signal),
-                 e.queueDelay.seconds() * 1000, e.applicationLimited ? 1 : 0, e.probes,
-                 static_cast<long long>(b.pacerQueueBytes), net.bottleneck().queueBytes());
-  }
-}
-
-/// A case: its network with flows, what was seen, what was asked for.
-class Case {
- public:
-  Case(std::string name, std::string title, PathOptions forward,
-       PathOptions backward = Dumbbell::wide())
-      : name_(std::move(name)),
-        title_(std::move(title)),
-        net(1, forward, backward),
-        forward_(std::move(forward)) {}
-
-  FlowOptions flow(const std::string& name, double maxKbps = 2500) const {
-    FlowOptions options;
-    options.name = name;
-    options.end = g_end;
-    options.end.max = DataRate::bps(static_cast<int64_t>(maxKbps * 1000));
-    return options;
-  }
-  void run(double seconds, double settle = 10) {
-    seconds_ = seconds;
-    settle_ = settle;
-    if (g_trace) net.onStep = [this] { trace(net); };
-    net.run(seconds);
-  }
-  void atLeast(const char* what, double value, double low, const char* unit) {
-    checks_.push_back({what, value, low, 1e12, unit});
-  }
-  void atMost(const char* what, double value, double high, const char* unit) {
-    checks_.push_back({what, value, -1e12, high, unit});
-  }
-  void within(const char* what, double value, double low, double high, const char* unit) {
-    checks_.push_back({what, value, low, high, unit});
-  }
-  void steadyGoals() {
-    atLeast("utilisation", net.utilisation(settle_, seconds_) * 100, 90, "%");
-    atMost("p95 queueing delay", net.queueDelay(0.95, settle_, seconds_), 100, "ms");
-  }
-
-  void write(std::FILE* out) const {
-    std::fprintf(out, "{\"name\":\"%s\",\"title\":\"%s\",\"seconds\":%g,\n", name_.c_str(),
-                 title_.c_str(), seconds_);
-    std::fprintf(out,
-                 "\"utilisation_ratio\":%.4f,\"queueing_delay_ms_p50\":%.2f,"
-                 "\"queueing_delay_ms_p95\":%.2f,\"loss_ratio\":%.5f,\"checks\":[",
-                 net.utilisation(settle_, seconds_), net.queueDelay(0.5, settle_, seconds_),
-                 net.queueDelay(0.95, settle_, seconds_), net.loss());
-    const char* separator = "";
-    for (const Check& c : checks_) {
-      std::fprintf(
-          out,
-          "%s{\"what\":\"%s\",\"value\":%.4f,\"low\":%g,\"high\":%g,\"unit\":\"%s\",\"ok\":%s}",
-          separator, c.what.c_str(), c.value, c.low, c.high, c.unit.c_str(),
-          c.ok() ? "true" : "false");
-      separator = ",";
-    }
-    std::fprintf(out, "],\n\"capacity\":[");
-    separator = "";
-    for (const Capacity& c : forward_.capacity) {
-      if (c.from > seconds_) break;
-      std::fprintf(out, "%s[%.2f,%.1f]", separator, c.from, c.kbps);
-      separator = ",";
-    }
-    std::fprintf(out, "],\n\"flows\":[");
-    separator = "";
-    for (const auto& f : net.flows()) {
-      std::fprintf(out, "%s{\"name\":\"%s\",\"points\":[", separator, f->options.name.c_str());
-      writePoints(out, f->receiver->arrivals(), f->options.delay.seconds() * 1000, &f->targets);
-      std::fprintf(out, "]}");
-      separator = ",\n";
-    }
-    for (const auto& f : net.tcp()) {
-      std::fprintf(out, "%s{\"name\":\"%s\",\"points\":[", separator, f->name.c_str());
-      writePoints(out, f->receiver->arrivals(), 0, nullptr);
-      std::fprintf(out, "]}");
-      separator = ",\n";
-    }
-    std::fprintf(out, "]}");
-  }
-  bool print() const {
-    bool ok = true;
-    std::printf("%-22s %5.1f %7.1f %7.1f %6.2f  ", name_.c_str(),
-                net.utilisation(settle_, seconds_) * 100, net.queueDelay(0.5, settle_, seconds_),
-                net.queueDelay(0.95, settle_, seconds_), net.loss() * 100);
-    for (const Check& c : checks_) {
-      std::printf("%s%s %.4g %s", c.ok() ? "" : "FAILED ", c.what.c_str(), c.value, c.unit.c_str());
-      if (c.low > -1e11) std::printf(" >= %g", c.low);
-      if (c.high < 1e11) std::printf(" <= %g", c.high);
-      std::printf("; ");
-      ok = ok && c.ok();
-    }
-    std::printf("\n");
-    return ok;
-  }
-
- private:
-  /// [seconds, received kb/s, longest wait in ms, target kb/s] per 200 ms.
-  void writePoints(std::FILE* out, const std::vector<Arrival>& arrivals, double delayMs,
-                   const std::vector<Dumbbell::Sample>* targets) const {
-    constexpr double kStep = 0.2;
-    size_t next = 0;
-    size_t target = 0;
-    const char* separator = "";
-    for (double t = 0; t < seconds_ - 1e-6; t += kStep) {
-      double bits = 0;
-      double wait = 0;
-      while (next < arrivals.size() && arrivals[next].at - net.start() < t + kStep) {
-        bits += arrivals[next].bytes * 8.0;
-        if (delayMs > 0) wait = std::max(wait, arrivals[next].delayMs - delayMs);
-        ++next;
-      }
-      double wanted = 0;
-      if (targets != nullptr) {
-        while (target + 1 < targets->size() && (*targets)[target].at < t + kStep) ++target;
-        if (!targets->empty()) wanted = (*targets)[target].targetKbps;
-      }
-      std::fprintf(out, "%s[%.1f,%.0f,%.1f,%.0f]", separator, t, bits / kStep / 1000, wait, wanted);
-      separator = ",";
-    }
-  }
-
-  std::string name_;
-  std::string title_;
-
- public:
-  Dumbbell net;
-
- private:
-  PathOptions forward_;
-  double seconds_ = 0;
-  double settle_ = 0;
-  std::vector<Check> checks_;
-};
-
-PathOptions constant(double kbps, Duration queue = Duration::millis(300)) {
-  PathOptions path;
-  path.capacity = {{0, kbps}};
-  path.queue = queue;
-  return path;
-}
-PathOptions steps(std::vector<Capacity> capacity, Duration queue = Duration::millis(300)) {
-  PathOptions path;
-  path.capacity = std::move(capacity);
-  path.queue = queue;
-  return path;
-}
-
-struct Entry {
-  std::string name;
-  std::function<std::unique_ptr<Case>(const std::string&)> make;
-};
-using Made = std::unique_ptr<Case>;
 
 void addGoals(std::vector<Entry>& all) {
   for (const double kbps : {500.0, 1000.0, 3000.0, 8000.0}) {
@@ -260,13 +86,47 @@ void addL4s(std::vector<Entry>& all) {
   }
 }
 
+/// The jitter of all cases of the RFC.
+constexpr Duration kJitter = Duration::millis(30);
+
+/// Ten users, each with one download after the other: 100 kB to 1 MB, then a pause of 10 s on
+/// average. Two begin with a download, the others with the pause.
+void downloads(Case& c) {
+  constexpr int kUsers = 10;
+  constexpr int kBusyAtFirst = 2;
+  constexpr double kPauseSeconds = 10;
+  struct State {
+    SeededRandom random{57};
+    std::vector<bool> waiting;
+    double pause() { return -std::log(1 - random.unit()) * kPauseSeconds; }
+    int64_t size() { return 100'000 + static_cast<int64_t>(random.below(900'000)); }
+  };
+  const auto state = std::make_shared<State>();
+  for (int i = 0; i < kUsers; ++i) {
+    const double start = i < kBusyAtFirst ? 0 : state->pause();
+    c.net.addTcp("TCP " + std::to_string(i + 1), TcpSender::Kind::Cubic, state->size(), start);
+    state->waiting.push_back(false);
+  }
+  c.onStep = [state, net = &c.net] {
+    for (size_t i = 0; i < net->tcp().size(); ++i) {
+      auto& flow = *net->tcp()[i];
+      if (state->waiting[i] || !flow.sender->finished()) continue;
+      state->waiting[i] = true;
+      net->at(net->now() + state->pause(), [state, net, i, &flow] {
+        state->waiting[i] = false;
+        flow.sender->restart(state->size(), net->world().now());
+      });
+    }
+  };
+}
+
 void addRfc8867(std::vector<Entry>& all) {
   all.push_back({"8867-5.1", [](const std::string& n) {
                    Made c = std::make_unique<Case>(
                        n, "variable capacity, one flow",
                        steps({{0, 1000}, {40, 2500}, {60, 600}, {80, 1000}}));
                    FlowOptions f = c->flow("media");
-                   f.jitter = Duration::millis(30);
+                   f.jitter = kJitter;
                    c->net.addMedia(f);
                    c->run(100, 5);
                    c->atLeast("utilisation", c->net.utilisation(5, 100) * 100, 80, "%");
@@ -278,7 +138,7 @@ void addRfc8867(std::vector<Entry>& all) {
                        steps({{0, 4000}, {25, 2000}, {50, 3500}, {75, 1000}, {100, 2000}}));
                    for (const char* name : {"first", "second"}) {
                      FlowOptions f = c->flow(name);
-                     f.jitter = Duration::millis(30);
+                     f.jitter = kJitter;
                      c->net.addMedia(f);
                    }
                    c->run(125, 5);
@@ -291,7 +151,7 @@ void addRfc8867(std::vector<Entry>& all) {
                                          steps({{0, 2000}, {20, 1000}, {40, 500}, {60, 2000}}),
                                          steps({{0, 2000}, {35, 800}, {70, 2000}}));
          FlowOptions f = c->flow("forward");
-         f.jitter = Duration::millis(30);
+         f.jitter = kJitter;
          c->net.addMedia(f);
          f.name = "backward";
          f.reverse = true;
@@ -305,6 +165,7 @@ void addRfc8867(std::vector<Entry>& all) {
                    Made c = std::make_unique<Case>(n, "three flows of ours", constant(3500));
                    for (int i = 0; i < 3; ++i) {
                      FlowOptions f = c->flow("flow " + std::to_string(i + 1));
+                     f.jitter = kJitter;
                      f.start = 20 * i;
                      c->net.addMedia(f);
                    }
@@ -321,6 +182,7 @@ void addRfc8867(std::vector<Entry>& all) {
                    for (const int delay : {10, 25, 50, 100, 150}) {
                      FlowOptions f = c->flow(std::to_string(delay) + " ms");
                      f.delay = Duration::millis(delay);
+                     f.jitter = kJitter;
                      f.start = 10 * i++;
                      c->net.addMedia(f);
                    }
@@ -339,8 +201,11 @@ void addRfc8867(std::vector<Entry>& all) {
       all.push_back({name, [kind, queue](const std::string& n) {
                        Made c = std::make_unique<Case>(n, "beside a long TCP flow",
                                                        constant(2000, Duration::millis(queue)));
-                       auto& f = c->net.addMedia(c->flow("media"));
-                       c->net.addTcp("TCP", kind, -1, 5);
+                       FlowOptions options = c->flow("media");
+                       options.jitter = kJitter;
+                       options.start = 5;
+                       auto& f = c->net.addMedia(options);
+                       c->net.addTcp("TCP", kind, -1, 0);
                        c->run(120, 10);
                        // RFC 8836: neither is to be starved. Nobody promises more against a full
                        // queue.
@@ -352,28 +217,30 @@ void addRfc8867(std::vector<Entry>& all) {
     }
   }
   all.push_back({"8867-5.7", [](const std::string& n) {
-                   Made c = std::make_unique<Case>(n, "beside short TCP flows", constant(2000));
-                   auto& f = c->net.addMedia(c->flow("media"));
-                   SeededRandom random(57);
-                   // Ten users, each with a page after the other: mostly small ones, now and then a
-                   // large one.
-                   double at = 5;
-                   for (int i = 0; at < 290 && i < 45; ++i) {
-                     const bool large = random.unit() < 0.2;
-                     const auto bytes = static_cast<int64_t>(large ? 300'000 + random.below(700'000)
-                                                                   : 20'000 + random.below(80'000));
-                     c->net.addTcp("TCP " + std::to_string(i + 1), TcpSender::Kind::Cubic, bytes,
-                                   at);
-                     at += 2 + random.unit() * 10;
+                   Made c = std::make_unique<Case>(n, "two flows beside short TCP flows",
+                                                   constant(2000));
+                   for (const char* name : {"first", "second"}) {
+                     FlowOptions f = c->flow(name);
+                     f.jitter = kJitter;
+                     f.start = 5;
+                     c->net.addMedia(f);
                    }
+                   downloads(*c);
                    c->run(300, 10);
-                   c->atLeast("share of media", c->net.rate(f, 10, 300) / 20, 50, "%");
+                   const double media = c->net.utilisation(10, 300) * 100;
+                   c->atLeast("share of media", media, 15, "%");
+                   const auto [low, high] = c->net.shares(10, 300);
+                   c->within("smaller share of it", low * 100, 40, 60, "%");
                    return c;
                  }});
   all.push_back(
       {"8867-5.8", [](const std::string& n) {
          Made c = std::make_unique<Case>(n, "three flows, one pauses", constant(3500));
-         for (int i = 0; i < 3; ++i) c->net.addMedia(c->flow("flow " + std::to_string(i + 1)));
+         for (int i = 0; i < 3; ++i) {
+           FlowOptions f = c->flow("flow " + std::to_string(i + 1));
+           f.jitter = kJitter;
+           c->net.addMedia(f);
+         }
          auto& first = *c->net.flows()[0];
          c->net.at(40, [&first] { first.sender->stopVideo(); });
          c->net.at(60, [&first, net = &c->net] { first.sender->startVideo(net->world().now()); });
@@ -382,64 +249,6 @@ void addRfc8867(std::vector<Entry>& all) {
          c->atMost("resumed to 700 kb/s after", c->net.timeToRate(first, 60, 700, 120), 10, "s");
          return c;
        }});
-}
-
-void addWireless(std::vector<Entry>& all) {
-  // RFC 8869 section 3 lets recorded or modelled cellular links stand for the radio.
-  int number = 0;
-  for (const CellularModel& model : kCellular) {
-    const std::string name = "cellular-" + std::to_string(++number);
-    all.push_back({name, [&model](const std::string& n) {
-                     Made c = std::make_unique<Case>(
-                         n, std::string("a cellular link, ") + model.name,
-                         steps(cellularTrace(model, 120), Duration::millis(500)));
-                     c->net.addMedia(c->flow("media", 3000));
-                     c->run(120, 5);
-                     c->atLeast("utilisation", c->net.utilisation(5, 120) * 100, 50, "%");
-                     return c;
-                   }});
-  }
-  // Section 4: what a shared wireless LAN does to packets: aggregates arrive together, some are
-  // lost in bursts, others take the air.
-  all.push_back({"wifi-good", [](const std::string& n) {
-                   PathOptions path = constant(5000);
-                   path.loss = sim::LossModel::bursts(0.002, 3);
-                   Made c = std::make_unique<Case>(n, "wireless LAN, good signal", path);
-                   FlowOptions f = c->flow("media", 3000);
-                   f.jitter = Duration::millis(15);
-                   c->net.addMedia(f);
-                   c->run(60, 10);
-                   c->atLeast("utilisation", c->net.utilisation(10, 60) * 100, 80, "%");
-                   return c;
-                 }});
-  all.push_back({"wifi-edge", [](const std::string& n) {
-                   PathOptions path =
-                       steps({{0, 2000}, {15, 1200}, {30, 2500}, {45, 900}}, Duration::millis(200));
-                   path.loss = sim::LossModel::bursts(0.02, 3);
-                   Made c = std::make_unique<Case>(n, "wireless LAN, weak signal", path);
-                   FlowOptions f = c->flow("media", 3000);
-                   f.jitter = Duration::millis(30);
-                   c->net.addMedia(f);
-                   c->run(60, 5);
-                   c->atLeast("utilisation", c->net.utilisation(5, 60) * 100, 60, "%");
-                   return c;
-                 }});
-  all.push_back({"wifi-three", [](const std::string& n) {
-                   PathOptions path = constant(6000);
-                   path.loss = sim::LossModel::bursts(0.005, 2);
-                   Made c =
-                       std::make_unique<Case>(n, "wireless LAN, three calls and a download", path);
-                   for (int i = 0; i < 3; ++i) {
-                     FlowOptions f = c->flow("flow " + std::to_string(i + 1));
-                     f.jitter = Duration::millis(20);
-                     c->net.addMedia(f);
-                   }
-                   c->net.addTcp("TCP", TcpSender::Kind::Cubic, 8'000'000, 20);
-                   c->run(90, 10);
-                   const auto [low, high] = c->net.shares(10, 90);
-                   c->atLeast("smallest share", low * 100, 20, "%");
-                   return c;
-                 }});
 }
 
 bool chosen(const std::vector<std::string>& wanted, const std::string& name) {
@@ -454,14 +263,15 @@ int run(int argc, char** argv) {
   std::vector<std::string> wanted;
   for (int i = 2; i < argc; ++i) {
     if (std::strcmp(argv[i], "--feedback") == 0 && i + 1 < argc) {
-      if (std::strcmp(argv[++i], "ccfb") == 0) g_end.feedback = media::ArrivalFeedback::Rfc8888;
+      if (std::strcmp(argv[++i], "ccfb") == 0)
+        caseSettings().end.feedback = media::ArrivalFeedback::Rfc8888;
     } else if (std::strcmp(argv[i], "--trace") == 0) {
-      g_trace = true;
+      caseSettings().trace = true;
     } else if (std::strcmp(argv[i], "--controller") == 0 && i + 1 < argc) {
       if (std::strcmp(argv[++i], "scream") == 0) {
         static const auto scream = congestion::screamFactory();
-        g_end.controllers = scream.get();
-        g_end.feedback = media::ArrivalFeedback::Rfc8888;
+        caseSettings().end.controllers = scream.get();
+        caseSettings().end.feedback = media::ArrivalFeedback::Rfc8888;
       }
     } else {
       wanted.emplace_back(argv[i]);

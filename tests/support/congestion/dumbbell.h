@@ -9,6 +9,7 @@
 
 #include "parley/sim/world.h"
 
+#include "support/congestion/constant_flow.h"
 #include "support/congestion/media_end.h"
 #include "support/congestion/tcp_flow.h"
 
@@ -121,7 +122,7 @@ class Dumbbell {
     return flow;
   }
   TcpFlow& addTcp(const std::string& name, TcpSender::Kind kind, int64_t bytes, double start,
-                  Duration delay = Duration::millis(50)) {
+                  Duration delay = Duration::millis(50), bool reverse = false) {
     tcp_.push_back(std::make_unique<TcpFlow>());
     TcpFlow& flow = *tcp_.back();
     flow.name = name;
@@ -129,13 +130,36 @@ class Dumbbell {
     flow.receiver = std::make_unique<TcpReceiver>();
     sim::LinkConfig access;
     access.delay = delay;
-    sim::Host& from = world_.addHost(name + "-from", left_, sim::PortConfig{.up = access});
-    sim::Host& to = world_.addHost(name + "-to", right_, sim::PortConfig{.up = access});
+    sim::Host& from =
+        world_.addHost(name + "-from", reverse ? right_ : left_, sim::PortConfig{.up = access});
+    sim::Host& to =
+        world_.addHost(name + "-to", reverse ? left_ : right_, sim::PortConfig{.up = access});
     flow.sender->setPeer({*to.address(), TcpSender::kPort});
     nodes_.push_back(&world_.addNode(from, *flow.sender));
     nodes_.push_back(&world_.addNode(to, *flow.receiver));
     at(start, [this, &flow] { flow.sender->start(world_.now()); });
     return flow;
+  }
+  /// Until `stop` the transfer has as much to send as there is time for; then it has ended.
+  void stopTcp(TcpFlow& flow, double stop) {
+    at(stop, [this, &flow] { flow.sender->restart(0, world_.now()); });
+  }
+  void addConstant(const std::string& name, DataRate rate, double start, double stop,
+                   bool reverse = false) {
+    for (const bool sends : {true, false}) {
+      constants_.push_back(std::make_unique<ConstantSender>(rate));
+      sim::LinkConfig access;
+      access.delay = Duration::millis(50);
+      sim::Host& host =
+          world_.addHost(name + (sends ? "-from" : "-to"), sends != reverse ? left_ : right_,
+                         sim::PortConfig{.up = access});
+      nodes_.push_back(&world_.addNode(host, *constants_.back()));
+      if (!sends)
+        constants_[constants_.size() - 2]->setPeer({*host.address(), ConstantSender::kPort});
+    }
+    ConstantSender* sender = constants_[constants_.size() - 2].get();
+    at(start, [this, sender] { sender->start(world_.now()); });
+    at(stop, [sender] { sender->stop(); });
   }
   void at(double seconds, std::function<void()> fn) {
     world_.at(Timestamp() + Duration::fromSeconds(start_ + seconds), std::move(fn));
@@ -293,6 +317,7 @@ class Dumbbell {
   double start_ = 0;
   std::vector<std::unique_ptr<MediaFlow>> flows_;
   std::vector<std::unique_ptr<TcpFlow>> tcp_;
+  std::vector<std::unique_ptr<ConstantSender>> constants_;
   std::vector<sim::Node*> nodes_;
 };
 

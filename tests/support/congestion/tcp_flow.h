@@ -35,6 +35,15 @@ class TcpSender final : public Driven {
     wake_ = now;
   }
   bool finished() const { return left_ == 0 && flying_.empty(); }
+  /// The source's next transfer, by a new connection.
+  void restart(int64_t bytes, Timestamp now) {
+    left_ = bytes;
+    window_ = 10;
+    threshold_ = 1e9;
+    recover_ = next_;
+    epoch_.reset();
+    start(now);
+  }
 
   void handle(Input&& input, Timestamp now) override {
     const auto* datagram = std::get_if<Datagram>(&input);
