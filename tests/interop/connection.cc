@@ -1,6 +1,7 @@
 #include "connection.h"
 
 #include <chrono>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -86,6 +87,14 @@ void Connection::watch() {
     report("candidateerror", {{"code", error.errorCode}, {"text", error.errorText}});
   });
   pc_.onTrack([this](const TrackEvent& event) { onTrack(event); });
+  if (!shared_.traces.empty()) {
+    static int number = 0;
+    const auto file = std::make_shared<std::ofstream>(shared_.traces + "/" + name_ + "-" +
+                                                      std::to_string(number++) + ".csv");
+    *file << BandwidthEstimate::csvHeader() << "\n";
+    pc_.onBandwidthEstimate(
+        [file](const BandwidthEstimate& estimate) { *file << estimate.csvRow() << std::endl; });
+  }
   pc_.onDataChannel([this](DataChannel channel) {
     std::string mode;
     {

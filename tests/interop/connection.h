@@ -20,6 +20,7 @@ struct Shared {
   std::shared_ptr<Loop> loop;
   std::string clip;            ///< a film, or empty
   bool allInterfaces = false;  ///< report candidates of other interfaces than loopback too
+  std::string traces;  ///< folder for a CSV of each connection's bandwidth estimates, or empty
   /// Takes in a channel that the other side opened.
   std::function<void(const std::string& pc, DataChannel channel, const std::string& mode)> adopt;
 };

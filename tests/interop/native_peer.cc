@@ -1,6 +1,6 @@
 // The library as a test peer, driven by lines of JSON on standard input and output: see README.md.
 //   native_peer [--clip FILE] [--all-interfaces] [--max-message BYTES] [--port N]
-//       [--log trace|debug|info|warning]
+//       [--trace FOLDER] [--log trace|debug|info|warning]
 
 #include <algorithm>
 #include <atomic>
@@ -40,6 +40,7 @@ class StderrLog final : public LogSink {
 
 struct Options {
   std::string clip;
+  std::string traces;
   bool allInterfaces = false;
   size_t maxMessage = 0;  ///< 0: the library's own
   LogLevel log = LogLevel::Silent;
@@ -85,7 +86,9 @@ class NativePeer {
 };
 
 NativePeer::NativePeer(LineWriter& out, const Options& options)
-    : out_(out), log_(options.log), shared_{out, nullptr, options.clip, options.allInterfaces, {}} {
+    : out_(out),
+      log_(options.log),
+      shared_{out, nullptr, options.clip, options.allInterfaces, options.traces, {}} {
   LoopOptions loop;
   loop.log = &log_;
   if (options.maxMessage > 0) {
@@ -276,6 +279,7 @@ Options parseOptions(int count, char** words) {
     const std::string_view word = words[i];
     if (word == "--all-interfaces") options.allInterfaces = true;
     if (word == "--clip" && i + 1 < count) options.clip = words[++i];
+    if (word == "--trace" && i + 1 < count) options.traces = words[++i];
     if (word == "--max-message" && i + 1 < count)
       options.maxMessage = parseNumber<size_t>(words[++i]).value_or(0);
     if (word == "--port" && i + 1 < count) options.port = parseNumber<uint16_t>(words[++i]);

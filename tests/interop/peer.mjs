@@ -16,8 +16,8 @@ function within(ms, what, promise) {
 }
 
 export class Peer extends EventEmitter {
-  /// kind: chromium, firefox, or the path of a peer program.
-  static async start(kind, args = []) {
+  /// kind: chromium, firefox, or the path of a peer program. `before`: words of a command that runs it.
+  static async start(kind, args = [], before = []) {
     const peer = new Peer();
     const isBrowser = kind === 'chromium' || kind === 'firefox';
     const host = fileURLToPath(new URL('browser_peer.mjs', import.meta.url));
@@ -27,6 +27,7 @@ export class Peer extends EventEmitter {
     peer.history = [];
     peer.last = 0;
     // A process group of its own, so that whatever it started can be ended with it.
+    command.unshift(...before);
     peer.child = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
     peer.ended = new Promise(done => {
       peer.child.on('exit', (code, signal) => done(`${peer.name} ended (${signal ?? code})`));

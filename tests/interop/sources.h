@@ -13,7 +13,8 @@
 
 namespace parley::interop {
 
-/// A test pattern or a film whose pictures carry numbers; keeps what it made lately.
+/// A test pattern, a film or noise whose pictures carry numbers; keeps what it made lately, but for
+/// noise.
 class NumberedSource final : public VideoSource {
  public:
   /// Without a clip a pattern. `request` holds width, height and fps.
@@ -32,6 +33,9 @@ class NumberedSource final : public VideoSource {
   };
 
   Duration interval_;
+  bool noise_;
+  int width_;
+  int height_;
   codec::TestPattern pattern_;
   std::unique_ptr<Clip> clip_;
   uint32_t number_ = 0;

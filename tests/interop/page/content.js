@@ -163,3 +163,14 @@ export function toBase64(bytes) {
 export function fromBase64(text) {
   return Uint8Array.from(atob(text), c => c.charCodeAt(0));
 }
+
+/// Calls `set(i, level)` for `count` blocks of picture `number`: levels 88 to 151.
+export function noiseLevels(number, count, set) {
+  let state = ((number + 1) * 0x9e3779b1) >>> 0 || 1;
+  for (let i = 0; i < count; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    set(i, 88 + ((state >>> 8) & 63));
+  }
+}

@@ -1,8 +1,35 @@
 // Sources of tracks, and what is measured of received ones.
-import { analyse, drawNumber, lumaOf, readNumber, toBase64 } from './content.js';
+import { analyse, drawNumber, lumaOf, noiseLevels, readNumber, toBase64 } from './content.js';
 
 const SOURCE_FRAMES_KEPT = 120;
 const sleep = ms => new Promise(done => setTimeout(done, ms));
+
+/// Numbered noise, in blocks of 4x2: what an encoder makes of it grows with the rate that it may use, as of a busy
+/// scene, so that no path is too fast for it. Nothing is remembered.
+class NoiseSource {
+  constructor({ width, height, fps }) {
+    this.canvas = Object.assign(document.createElement('canvas'), { width, height });
+    const context = this.canvas.getContext('2d');
+    const small = Object.assign(document.createElement('canvas'), { width: width / 4, height: height / 2 });
+    const noise = small.getContext('2d');
+    const pixels = noise.createImageData(small.width, small.height);
+    const words = new Uint32Array(pixels.data.buffer);
+    context.imageSmoothingEnabled = false;
+    let number = 0;
+    const paint = () => {
+      noiseLevels(number, words.length, (i, level) => {
+        words[i] = 0xff000000 | (level * 0x010101);
+      });
+      noise.putImageData(pixels, 0, 0);
+      context.drawImage(small, 0, 0, width, height);
+      drawNumber(context, width, height, number);
+      number = (number + 1) & 0xffffff;
+    };
+    paint();
+    this.timer = setInterval(paint, 1000 / fps);
+    this.track = this.canvas.captureStream().getVideoTracks()[0];
+  }
+}
 
 /// A canvas that draws a numbered picture `fps` times a second and remembers what it drew last.
 class NumberedSource {
@@ -52,12 +79,13 @@ async function drawClip(width, height) {
   return context => context.drawImage(video, 0, 0, width, height);
 }
 
-/// source: pattern (numbered, moving), clip (numbered film), tone, or gum (the browser's fake device).
+/// source: pattern (numbered, moving), clip (numbered film), noise (numbered, changing), tone, or gum (the browser's fake device).
 export async function makeSource({ kind, source, width = 640, height = 360, fps = 30, frequency = 440, color = '#2060c0' }) {
   if (kind === 'video' && (source === 'pattern' || source === 'clip')) {
     const draw = source === 'clip' ? await drawClip(width, height) : drawPattern(width, height, color);
     return new NumberedSource({ width, height, fps, draw });
   }
+  if (kind === 'video' && source === 'noise') return new NoiseSource({ width, height, fps });
   if (kind === 'audio' && source === 'tone' && !window.fakeMicrophoneIsTone) {
     const audio = new AudioContext();
     await audio.resume();
