@@ -1,5 +1,6 @@
 #include "call.h"
 
+#include <fstream>
 #include <utility>
 
 #include "common/await.h"
@@ -73,6 +74,13 @@ void Call::watch() {
     const auto self = weak.lock();
     if (self && candidate) self->onCandidate(*candidate);
   });
+  if (!home_.options.trace.empty()) {
+    const auto file = std::make_shared<std::ofstream>(numbered(home_.options.trace, number_));
+    *file << parley::BandwidthEstimate::csvHeader() << '\n';
+    pc_.onBandwidthEstimate([file](const parley::BandwidthEstimate& estimate) {
+      *file << estimate.csvRow() << std::endl;
+    });
+  }
   pc_.onConnectionStateChange([weak](PeerConnectionState state) {
     if (const auto self = weak.lock()) self->onState(state);
   });

@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "common/arguments.h"
 
@@ -36,6 +37,8 @@ What happens to what they send (chat is always echoed):
   --stun URL       a STUN server, e.g. stun:stun.example.org (may be given again)
   --seconds N      end after N seconds (with the environment variable CI set: after 5)
   --report FILE    write figures about all calls as JSON at the end
+  --trace FILE     write each change of the bandwidth estimate as CSV, for tests/bench/plot_estimate.py
+                   (the second call to FILE-2.csv, and so on)
   --verbose        the library's log on standard error
 
 What you type is sent to all callers as chat. Ctrl+C ends the program.
@@ -83,6 +86,7 @@ Options parseOptions(int count, char** words) {
       {"--stun", [&](Text v) { options.stun.push_back(v); }},
       {"--seconds", [&](Text v) { options.seconds = arguments.positive("--seconds", v); }},
       {"--report", [&](Text v) { options.report = v; }},
+      {"--trace", [&](Text v) { options.trace = v; }},
       {"--camera",
        [&](Text v) {
          options.show = Show::Camera;
@@ -94,6 +98,13 @@ Options parseOptions(int count, char** words) {
   const char* ci = std::getenv("CI");
   if (!options.seconds && ci && *ci) options.seconds = 5;
   return options;
+}
+
+std::string numbered(const std::string& path, int number) {
+  if (number == 1) return path;
+  const std::filesystem::path whole(path);
+  return whole.parent_path() /
+         (whole.stem().string() + "-" + std::to_string(number) + whole.extension().string());
 }
 
 }  // namespace call

@@ -27,11 +27,15 @@ struct Options {
   std::vector<std::string> stun;
   std::optional<double> seconds;  ///< end by itself after so long
   std::string report;
+  std::string trace;  ///< CSV of the bandwidth estimates; empty: none
   bool verbose = false;
 };
 
 /// Reads the command line. Prints help or what is wrong and ends the process if there is nothing to
 /// run.
 Options parseOptions(int count, char** words);
+
+/// The file of one of several calls: talk.webm, talk-2.webm, talk-3.webm, ...
+std::string numbered(const std::string& path, int number);
 
 }  // namespace call

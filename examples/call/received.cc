@@ -13,18 +13,6 @@ using example::print;
 using parley::Result;
 namespace devices = parley::devices;
 
-namespace {
-
-/// talk.webm, talk-2.webm, talk-3.webm, ...
-std::string numbered(const std::string& path, int number) {
-  if (number == 1) return path;
-  const std::filesystem::path whole(path);
-  return whole.parent_path() /
-         (whole.stem().string() + "-" + std::to_string(number) + whole.extension().string());
-}
-
-}  // namespace
-
 Result<std::unique_ptr<Received>> Received::open(const Options& options, int number,
                                                  std::shared_ptr<devices::Speaker> speaker,
                                                  std::function<void()> onWindowClosed) {
