@@ -22,6 +22,7 @@ PARTS = {
     "Association": "NativeAssociation",
     "ReceiveStream": "ReceiveHub",
     "AudioReceiveStream": "ReceiveHub",
+    "ForwardReceiveStream": "ReceiveHub",
     "VideoReceiveStream": "ReceiveHub",
     "Driven": "Endpoint",
     # A Server with a place in the simulated world.

@@ -7,6 +7,7 @@
 #include "parley/io/clock.h"
 
 #include "api/configuration_check.h"
+#include "api/forwarding_runtime.h"
 #include "api/media_runtime.h"
 #include "api/peer_connection_core.h"
 
@@ -29,7 +30,8 @@ LoopCore::LoopCore(LoopOptions options)
     : options_(std::move(options)),
       endpoint_(options_.random ? *options_.random : static_cast<Random&>(systemRandom_),
                 options_.log ? *options_.log : nullLog(), endpointConfig()),
-      media_(std::make_unique<MediaRuntime>(*this)) {
+      media_(std::make_unique<MediaRuntime>(*this)),
+      forwarding_(std::make_unique<ForwardingRuntime>(*this)) {
   refreshWallClock(now());
 }
 

@@ -19,6 +19,7 @@
 namespace parley::api_internal {
 
 class PeerConnectionCore;
+class ForwardingRuntime;
 class MediaRuntime;
 struct BuiltinCodecs;
 
@@ -77,6 +78,7 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   endpoint::Endpoint& endpoint() { return endpoint_; }
   const LoopOptions& options() const { return options_; }
   MediaRuntime& media() { return *media_; }
+  ForwardingRuntime& forwarding() { return *forwarding_; }
   const BuiltinCodecs& builtinCodecs();  ///< with the lock held
 
   void post(std::function<void()> fn);
@@ -162,6 +164,7 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   PoolMutex poolMutex_;
   endpoint::Endpoint endpoint_;
   std::unique_ptr<MediaRuntime> media_;
+  std::unique_ptr<ForwardingRuntime> forwarding_;
   std::unique_ptr<const BuiltinCodecs> builtinCodecs_;
   std::unordered_map<uint32_t, std::shared_ptr<PeerConnectionCore>> connections_;
   std::deque<std::shared_ptr<PeerConnectionCore>> ready_;

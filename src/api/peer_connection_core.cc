@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "api/forwarding_runtime.h"
 #include "api/media_runtime.h"
 #include "api/stats_builder.h"
 
@@ -109,6 +110,7 @@ void PeerConnectionCore::collect() {
   while (session->pollEvent(event)) onEvent(std::move(event), nullptr);
   collectChannels(*session);
   loop_->media().collect(*this, *session);
+  loop_->forwarding().collect(*this, *session);
 }
 
 void PeerConnectionCore::inStep(Step& step,
@@ -235,6 +237,7 @@ void PeerConnectionCore::close(Ending ending) {
   if (tellSctp && callbacks.sctpState)
     queueUrgent(bindCallback(callbacks.sctpState, SctpTransportState::Closed));
   loop_->media().forget(*this);
+  loop_->forwarding().forget(*this);
   loop_->endpoint().touch(session_, now);
   // What the app's callbacks own is destroyed outside the lock: a destructor of theirs may call us.
   loop_->bury([tasks = std::move(tasks_), callbacks = std::move(callbacks),

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "api/candidate_text.h"
+#include "api/forwarding_runtime.h"
 #include "api/media_runtime.h"
 #include "api/peer_connection_core.h"
 
@@ -148,13 +149,18 @@ void PeerConnectionCore::onEvent(jsep::SessionEvent&& event, Step* step) {
               endReceiverTrack(id);
             }
           },
-          [&](jsep::SenderConfigured& e) { loop_->media().configureSender(*this, e); },
+          [&](jsep::SenderConfigured& e) {
+            loop_->media().configureSender(*this, e);
+            loop_->forwarding().senderConfigured(*this, e.transceiver);
+          },
           [&](jsep::ReceiverConfigured& e) {
             ensureReceiver(e.transceiver, e.kind);
             loop_->media().configureReceiver(*this, e);
+            loop_->forwarding().receiverConfigured(*this, e.transceiver);
           },
           [&](jsep::KeyFrameRequested& e) {
-            loop_->media().requestKeyFrame(*this, e.transceiver, e.rid);
+            if (!loop_->forwarding().requestKeyFrame(*this, e.transceiver))
+              loop_->media().requestKeyFrame(*this, e.transceiver, e.rid);
           },
           [&](jsep::TargetBitrate& e) { loop_->media().setTargetBitrate(*this, e); },
           [&](jsep::EstimateChanged& e) { onEstimate(e.estimate); },

@@ -114,6 +114,7 @@ void Session::applyReceiver(const TransceiverState& transceiver, const MediaSett
     }
   }
   config.extensions = extensionsOf(settings, false);
+  config.handsOnPackets = handsOnPackets_.contains(transceiver.id.value);
   if (!transceiver.negotiated.receiver.streams.empty()) {
     config.syncGroup = transceiver.negotiated.receiver.streams.front();
   }
@@ -340,6 +341,8 @@ void Session::pumpMedia(Timestamp now) {
   while (rtp_->pollEvent(event)) onRtpEvent(event);
   if (!frameWaits_) frameWaits_ = rtp_->pollFrame(nextFrame_);
   if (!audioWaits_) audioWaits_ = rtp_->pollAudio(nextAudio_);
+  if (!packetWaits_) packetWaits_ = rtp_->pollPacket(nextPacket_);
+  if (!missingWaits_) missingWaits_ = rtp_->pollMissing(nextMissing_);
 }
 
 bool Session::pollFrame(media::ReceivedFrame& out) {
@@ -355,13 +358,13 @@ bool Session::pollAudio(media::AudioPlayoutUnit& out) {
 }
 
 bool Session::mediaWaits() const {
-  return frameWaits_ || audioWaits_;
+  return frameWaits_ || audioWaits_ || packetWaits_ || missingWaits_;
 }
 
 void Session::closeMedia(Timestamp now) {
   if (rtp_) rtp_->close(now);
   pumpMedia(now);
-  frameWaits_ = audioWaits_ = false;
+  frameWaits_ = audioWaits_ = packetWaits_ = missingWaits_ = false;
 }
 
 }  // namespace parley::jsep

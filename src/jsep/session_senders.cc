@@ -149,6 +149,7 @@ std::optional<media::SendStreamConfig> Session::sendConfig(const TransceiverStat
   config.priority = tuning.priority * (kind == MediaKind::Audio ? 2 : 1);
   config.dscp = media::dscpOf(kind, tuning.networkPriority);
   config.minBitrate = std::min(config.minBitrate, config.maxBitrate);
+  config.takesPackets = takesPackets_.contains(transceiver.id.value);
   return config;
 }
 

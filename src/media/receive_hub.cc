@@ -11,6 +11,7 @@
 #include "media/audio_receive_stream.h"
 #include "media/av_sync.h"
 #include "media/ccfb_recorder.h"
+#include "media/forward_receive_stream.h"
 #include "media/receive_router.h"
 #include "media/source_table.h"
 #include "media/twcc_recorder.h"
@@ -86,6 +87,12 @@ class ReceiveHub::Impl {
 };
 
 void ReceiveHub::Impl::setReceiver(const ReceiveConfig& config) {
+  for (size_t i = router_.streams().size(); i-- > 0;) {
+    const ReceiveStream& stream = *router_.streams()[i];
+    if (stream.receiver() == config.id && stream.handsOnPackets() != config.handsOnPackets)
+      router_.removeStream(i);
+  }
+  announceEnds();
   router_.setReceiver(config);
   // What a pair has learnt survives a renegotiation.
   const std::vector<SyncPair> former = std::exchange(pairs_, {});
@@ -202,7 +209,9 @@ void ReceiveHub::Impl::deliverRtx(PacketBuf packet, const rtp::PacketView& view,
 ReceiveStream* ReceiveHub::Impl::createStream(const ReceiveRouter::Route& route, uint32_t ssrc) {
   std::unique_ptr<ReceiveStream> stream;
   const ReceiveConfig& config = route.receiver->config;
-  if (config.kind == MediaKind::Video) {
+  if (config.handsOnPackets) {
+    stream = std::make_unique<ForwardReceiveStream>(environment_, config, ssrc, held_);
+  } else if (config.kind == MediaKind::Video) {
     stream = std::make_unique<VideoReceiveStream>(environment_, config, ssrc,
                                                   route.codec->clockRate, held_);
   } else {
@@ -393,6 +402,14 @@ void ReceiveHub::requestKeyFrame(ReceiverId id, Timestamp now) {
 void ReceiveHub::decoderLostState(ReceiverId id, Timestamp now) {
   impl_->decoderLostState(id, now);
 }
+const ReceiveConfig* ReceiveHub::receiver(ReceiverId id) const {
+  const ReceiveRouter::Receiver* found = impl_->router_.receiver(id);
+  return found ? &found->config : nullptr;
+}
+void ReceiveHub::requestKeyFrameOf(uint32_t ssrc, Timestamp now) {
+  now = impl_->clock_.clamp(now);
+  if (ReceiveStream* stream = impl_->router_.streamOf(ssrc)) stream->requestKeyFrame(now);
+}
 void ReceiveHub::advance(Timestamp now) {
   impl_->advance(now);
 }
@@ -402,13 +419,18 @@ Timestamp ReceiveHub::nextDeadline() const {
 
 bool ReceiveHub::pollFrame(ReceivedFrame& out) {
   return impl_->pollStreams([&out](ReceiveStream& stream) {
-    return stream.kind() == MediaKind::Video &&
+    return stream.kind() == MediaKind::Video && !stream.handsOnPackets() &&
            static_cast<VideoReceiveStream&>(stream).pollFrame(out);
+  });
+}
+bool ReceiveHub::pollPacket(ReceivedPacket& out) {
+  return impl_->pollStreams([&out](ReceiveStream& stream) {
+    return stream.handsOnPackets() && static_cast<ForwardReceiveStream&>(stream).pollPacket(out);
   });
 }
 bool ReceiveHub::pollAudio(AudioPlayoutUnit& out) {
   return impl_->pollStreams([&out](ReceiveStream& stream) {
-    return stream.kind() == MediaKind::Audio &&
+    return stream.kind() == MediaKind::Audio && !stream.handsOnPackets() &&
            static_cast<AudioReceiveStream&>(stream).pollAudio(out);
   });
 }

@@ -43,6 +43,8 @@ class ReceiveStream {
     counters_.totalRoundTripTime += rtt;
     ++counters_.roundTripTimeMeasurements;
   }
+  /// A ForwardReceiveStream; else one of the receiver's kind.
+  virtual bool handsOnPackets() const { return false; }
   virtual void advance(Timestamp now) = 0;
   virtual Timestamp nextDeadline() const = 0;
   virtual void setRtt(Duration rtt) { nack_.setRtt(rtt); }

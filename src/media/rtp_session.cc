@@ -118,7 +118,7 @@ Result<void> RtpSession::Impl::updateSendStream(SendStreamId id, const SendStrea
   now = clock_.clamp(now);
   SendStream* stream = find(id.value);
   if (stream == nullptr) return fail(ErrorCode::NotFound, "no such send stream");
-  if (rtp::createPacketizer(config.codec, config.payloadFormat) == nullptr)
+  if (!config.takesPackets && rtp::createPacketizer(config.codec, config.payloadFormat) == nullptr)
     return fail(ErrorCode::NotSupported, "no payload format is known for \"" + config.codec + "\"");
   if (config.kind != stream->config().kind)
     return fail(ErrorCode::InvalidModification, "a stream cannot change between audio and video");
@@ -336,6 +336,40 @@ Result<void> RtpSession::Impl::sendTone(SendStreamId id, uint8_t event, Duration
   return ok();
 }
 
+Result<void> RtpSession::Impl::sendPacket(SendStreamId id, PacketBuf packet, bool isRepetition,
+                                          Timestamp now) {
+  now = clock_.clamp(now);
+  SendStream* stream = find(id.value);
+  if (stream == nullptr) return fail(ErrorCode::NotFound, "no such send stream");
+  if (!available_) return fail(ErrorCode::InvalidState, "the transport is not connected");
+  switch (stream->sendPacket(std::move(packet), isRepetition, pacer_, now)) {
+    case SendStream::Accepted::Unfit:
+      return fail(ErrorCode::Type, "the packet is not of this stream");
+    case SendStream::Accepted::NoRoom:
+    case SendStream::Accepted::AwaitingKeyFrame:
+      return fail(ErrorCode::ResourceExhausted, "the packet was dropped: too much is waiting");
+    case SendStream::Accepted::Yes:
+      break;
+  }
+  return ok();
+}
+
+void RtpSession::Impl::flushPackets(Timestamp now) {
+  settle(clock_.clamp(now));
+}
+
+bool RtpSession::Impl::pollMissing(MissingPacket& out) {
+  if (missing_.empty()) return false;
+  out = missing_.pop();
+  return true;
+}
+
+void RtpSession::Impl::requestKeyFrameOf(uint32_t ssrc, Timestamp now) {
+  now = clock_.clamp(now);
+  hub_.requestKeyFrameOf(ssrc, now);
+  settle(now);
+}
+
 void RtpSession::Impl::requestKeyFrame(ReceiverId id, Timestamp now) {
   now = clock_.clamp(now);
   hub_.requestKeyFrame(id, now);
@@ -396,7 +430,10 @@ void RtpSession::Impl::release(PacedPacket packet, int32_t probeId, Timestamp no
   if (stream == nullptr) return;
   PacketBuf wire;
   bool counted = false;
-  if (packet.type == PacketType::Retransmission) {
+  if (packet.type == PacketType::Retransmission && packet.data) {
+    wire = std::move(packet.data);
+    counted = stamp(*stream, wire, now);
+  } else if (packet.type == PacketType::Retransmission) {
     if (!stream->buildRetransmission(packet.sequence, wire, now)) return;
     // Under its own number a packet goes out again as it was, send time and all: with AES-GCM
     // another one would reuse the nonce. So it is not counted by the peer's feedback a second time.

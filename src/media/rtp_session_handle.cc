@@ -64,6 +64,25 @@ Result<void> RtpSession::sendTone(SendStreamId id, uint8_t event, Duration durat
                                   Timestamp now) {
   return impl_->sendTone(id, event, duration, now);
 }
+Result<void> RtpSession::sendPacket(SendStreamId id, PacketBuf packet, bool isRepetition,
+                                    Timestamp now) {
+  return impl_->sendPacket(id, std::move(packet), isRepetition, now);
+}
+void RtpSession::flushPackets(Timestamp now) {
+  impl_->flushPackets(now);
+}
+void RtpSession::requestKeyFrameOf(uint32_t ssrc, Timestamp now) {
+  impl_->requestKeyFrameOf(ssrc, now);
+}
+bool RtpSession::pollPacket(ReceivedPacket& out) {
+  return impl_->hub().pollPacket(out);
+}
+const ReceiveConfig* RtpSession::receiver(ReceiverId id) const {
+  return impl_->hub().receiver(id);
+}
+bool RtpSession::pollMissing(MissingPacket& out) {
+  return impl_->pollMissing(out);
+}
 void RtpSession::requestKeyFrame(ReceiverId id, Timestamp now) {
   impl_->requestKeyFrame(id, now);
 }

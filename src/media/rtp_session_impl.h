@@ -44,7 +44,11 @@ class RtpSession::Impl {
   Result<void> sendVideo(SendStreamId id, const codec::EncodedVideoFrame& frame, Timestamp now);
   Result<void> sendAudio(SendStreamId id, const codec::EncodedAudioFrame& frame, Timestamp now);
   Result<void> sendTone(SendStreamId id, uint8_t event, Duration duration, Timestamp now);
+  Result<void> sendPacket(SendStreamId id, PacketBuf packet, bool isRepetition, Timestamp now);
+  void flushPackets(Timestamp now);
+  bool pollMissing(MissingPacket& out);
   void requestKeyFrame(ReceiverId id, Timestamp now);
+  void requestKeyFrameOf(uint32_t ssrc, Timestamp now);
   void decoderLostState(ReceiverId id, Timestamp now);
   void handleRtp(PacketBuf packet, Timestamp now, Ecn ecn);
   void handleRtcp(ByteSpan packet, Timestamp now);
@@ -153,6 +157,7 @@ class RtpSession::Impl {
 
   RingQueue<OutgoingPacket> outbound_;
   RingQueue<RtpEvent> events_;
+  RingQueue<MissingPacket> missing_{1024};
   RtpSessionDrops drops_;
   // Reused, so that steady state does not allocate.
   std::vector<rtp::rtcp::ReportBlock> reportBlocks_;

@@ -108,7 +108,11 @@ void RtpSession::Impl::handleTransportFeedback(const rtcp::Block& block, Timesta
   } else if (block.count == rtcp::Nack::kFormat) {
     const auto nack = rtcp::Nack::parse(block);
     if (!nack) return;
-    if (SendStream* stream = findBySsrc(nack->mediaSsrc)) {
+    SendStream* stream = findBySsrc(nack->mediaSsrc);
+    if (stream != nullptr && stream->config().takesPackets) {
+      ++stream->stats().nackCount;
+      for (const uint16_t sequence : nack->sequences) missing_.push({stream->id(), sequence});
+    } else if (stream != nullptr) {
       stream->onNack({nack->sequences.data(), nack->sequences.size()}, pacer_,
                      rtt_.smoothed().value_or(Duration::zero()), now);
     }

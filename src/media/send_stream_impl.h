@@ -37,12 +37,16 @@ class SendStream {
   void setMaxPacketSize(size_t bytes) { maxPacketSize_ = bytes; }
   /// Frames were lost before they reached us.
   void skipToKeyFrame() { awaitingKeyFrame_ = true; }
-  bool usable() const { return packetizer_ != nullptr; }
+  bool usable() const { return packetizer_ != nullptr || config_.takesPackets; }
 
   // --- frames in
   enum class Accepted : uint8_t { Yes, NoRoom, Unfit, AwaitingKeyFrame };
   Accepted sendVideo(const codec::EncodedVideoFrame& frame, Pacer& pacer, Timestamp now);
   Accepted sendAudio(const codec::EncodedAudioFrame& frame, Pacer& pacer, Timestamp now);
+
+  /// A packet of a forwarder's with this stream's SSRC, payload type and extensions. A repetition
+  /// leaves as RTX; without RTX it is refused.
+  Accepted sendPacket(PacketBuf packet, bool isRepetition, Pacer& pacer, Timestamp now);
 
   /// In place of sound until it is over.
   void startTone(uint8_t event, Duration duration, Timestamp now);
@@ -50,7 +54,7 @@ class SendStream {
   Timestamp toneDeadline() const { return tone_.nextDeadline(); }
 
   // --- packets out
-  bool keepsHistory() const { return config_.nack; }
+  bool keepsHistory() const { return config_.nack && !config_.takesPackets; }
   void remember(int64_t sequence, PacketBuf packet, Timestamp now);
   /// A repetition of a packet of the history, as RTX if there is one; false if it is gone.
   bool buildRetransmission(int64_t sequence, PacketBuf& out, Timestamp now);

@@ -66,10 +66,35 @@ bool SendStream::buildRetransmission(int64_t sequence, PacketBuf& out, Timestamp
   return true;
 }
 
+SendStream::Accepted SendStream::sendPacket(PacketBuf packet, bool isRepetition, Pacer& pacer,
+                                            Timestamp now) {
+  const auto view = rtp::PacketView::parse(packet.span());
+  if (!config_.takesPackets || !view || view->ssrc() != config_.ssrc) return Accepted::Unfit;
+  if (isRepetition) {
+    // Under its own number it would have to be what it was to the bit (see RtpSession).
+    if (!repeatsAsRtx()) return Accepted::Unfit;
+    if (!takeRetransmissionBudget(packet.size(), now)) return Accepted::NoRoom;
+    PacketBuf repetition = environment_.pool.allocate();
+    if (!repetition) return Accepted::NoRoom;
+    buildRtx(*view, repetition);
+    return enqueue(std::move(repetition), 0, PacketType::Retransmission, pacer, now)
+               ? Accepted::Yes
+               : Accepted::NoRoom;
+  }
+  if (!everSent()) firstSequence_ = view->sequenceNumber();
+  lastTimestamp_ = view->timestamp();
+  lastFrameTime_ = now;
+  if (view->marker()) ++stats_.framesSent;
+  const PacketType type = config_.kind == MediaKind::Audio ? PacketType::Audio : PacketType::Video;
+  return enqueue(std::move(packet), view->sequenceNumber(), type, pacer, now) ? Accepted::Yes
+                                                                              : Accepted::NoRoom;
+}
+
 bool SendStream::canPad() const {
   if (config_.kind != MediaKind::Video || !config_.active || !everSent()) return false;
-  // Padding on the media SSRC takes a sequence number, so it must not split a frame.
-  return repeatsAsRtx() || lastWasMarker_;
+  // Padding on the media SSRC takes a sequence number, so it must not split a frame; numbers of a
+  // forwarder's are not ours to take.
+  return repeatsAsRtx() || (!config_.takesPackets && lastWasMarker_);
 }
 
 bool SendStream::buildPadding(size_t bytes, PacketBuf& out, Timestamp now) {

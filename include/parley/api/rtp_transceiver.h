@@ -194,6 +194,7 @@ class PARLEY_EXPORT RtpSender {
   RtpSender(std::shared_ptr<api_internal::PeerConnectionCore> core, uint32_t transceiver)
       : core_(std::move(core)), transceiver_(transceiver) {}
   uint32_t transceiverId() const { return transceiver_; }
+  const std::shared_ptr<api_internal::PeerConnectionCore>& core() const { return core_; }
 
  private:
   std::shared_ptr<api_internal::PeerConnectionCore> core_;
@@ -234,6 +235,8 @@ class PARLEY_EXPORT RtpReceiver {
 
   RtpReceiver(std::shared_ptr<api_internal::PeerConnectionCore> core, uint32_t transceiver)
       : core_(std::move(core)), transceiver_(transceiver) {}
+  uint32_t transceiverId() const { return transceiver_; }
+  const std::shared_ptr<api_internal::PeerConnectionCore>& core() const { return core_; }
 
  private:
   std::shared_ptr<api_internal::PeerConnectionCore> core_;

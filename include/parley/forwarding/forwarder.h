@@ -17,7 +17,7 @@
 
 // forwarding: what a server needs to pass on media without decoding it: receive once, send to many.
 // May use base, rtp and media's value types; knows nothing of connections. Whoever has them puts
-// packets in and takes packets out.
+// packets in and takes packets out (api does it for PeerConnections).
 //
 // In:  handlePacket -> Encoding (layers, rates, cache) -> every Subscription: LayerSelector
 // Out: pollPacket, rewritten per peer; one copy of the bytes for each, one in the cache for all

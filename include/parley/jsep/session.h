@@ -242,6 +242,25 @@ class PARLEY_EXPORT Session {
   bool canSendTone(uint32_t transceiver) const;
   /// See RtpSession::sendTone.
   void sendTone(uint32_t transceiver, uint8_t event, Duration duration, Timestamp now);
+  // Packets in place of frames, for who forwards (session_packets.cc).
+  /// From now on what the transceiver receives comes from `pollPacket`, neither put together nor
+  /// put in order.
+  void handOnPackets(uint32_t transceiver, bool on, Timestamp now);
+  /// From now on the transceiver sends what `sendPacket` is given, instead of frames.
+  void takePackets(uint32_t transceiver, bool on, Timestamp now);
+  /// See RtpSession::sendPacket. False if it was dropped.
+  bool sendPacket(uint32_t transceiver, PacketBuf packet, bool isRepetition, Timestamp now);
+  void flushPackets(Timestamp now);
+  bool pollPacket(media::ReceivedPacket& out);
+  /// What peers of transceivers that take packets ask for again.
+  bool pollMissing(uint32_t& transceiver, uint16_t& sequence);
+  void requestKeyFrameOf(uint32_t ssrc, Timestamp now);
+  /// Packets can be sent: there is a path, and keys.
+  bool mediaAvailable() const { return mediaAvailable_; }
+  /// What the transceiver is ready to receive; null: nothing.
+  const media::ReceiveConfig* receiveConfig(uint32_t transceiver) const;
+  /// Of the negotiated codecs the one with this name, if it is there (see setSendCodec).
+  void chooseSendCodec(uint32_t transceiver, std::string_view name, Timestamp now);
   void requestKeyFrame(uint32_t transceiver, Timestamp now);
   /// Whether EstimateChanged is wanted.
   void reportEstimates(bool wanted);
@@ -420,6 +439,12 @@ class PARLEY_EXPORT Session {
   // Media is swapped in and out, so that its memory goes round.
   bool frameWaits_ = false;
   bool audioWaits_ = false;
+  bool packetWaits_ = false;
+  bool missingWaits_ = false;
+  media::ReceivedPacket nextPacket_;
+  media::MissingPacket nextMissing_;
+  std::set<uint32_t> handsOnPackets_;  ///< transceivers
+  std::set<uint32_t> takesPackets_;
   media::ReceivedFrame nextFrame_;
   media::AudioPlayoutUnit nextAudio_;
   MonotonicGuard clock_;

@@ -66,6 +66,8 @@ class PARLEY_EXPORT ReceiveHub {
   /// The decoder cannot go on without a key frame: asks for one, and hands out nothing else until
   /// it is there. Where the peer takes no such requests (no PLI, no FIR) frames go on coming.
   void decoderLostState(ReceiverId id, Timestamp now);
+  /// The same as requestKeyFrame for one source of it.
+  void requestKeyFrameOf(uint32_t ssrc, Timestamp now);
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
 
@@ -73,6 +75,8 @@ class PARLEY_EXPORT ReceiveHub {
   /// The next frame that is due. `out.payload` keeps its capacity between calls.
   bool pollFrame(ReceivedFrame& out);
   bool pollAudio(AudioPlayoutUnit& out);
+  /// Of receivers that hand them on; in the order of arrival within a source.
+  bool pollPacket(ReceivedPacket& out);
   bool pollFeedback(FeedbackRequest& out);
   bool pollEvent(SourceEvent& out);
   /// Writes one due arrival report (an RTCP packet to be put into a compound). 0: none is due.
@@ -91,6 +95,8 @@ class PARLEY_EXPORT ReceiveHub {
   uint64_t unroutedPackets() const;
   /// The receiver a source belongs to, if it was heard.
   std::optional<ReceiverId> receiverOf(uint32_t ssrc) const;
+  /// The configuration of a receiver; nullptr for an unknown id.
+  const ReceiveConfig* receiver(ReceiverId id) const;
 
  private:
   class Impl;

@@ -8,6 +8,7 @@
 #include "parley/base/bytes.h"
 #include "parley/base/export.h"
 #include "parley/base/inline_vector.h"
+#include "parley/base/packet_buffer.h"
 #include "parley/base/strong_id.h"
 #include "parley/base/time.h"
 #include "parley/media/types.h"
@@ -50,6 +51,18 @@ struct ReceiveConfig {
   rtp::ExtensionMap extensions;
   /// Receivers with the same non-empty group are played in sync: the id of their MediaStream.
   std::string syncGroup;
+  /// Nothing is put together or decoded: packets are handed on as they come (pollPacket).
+  bool handsOnPackets = false;
+};
+
+/// A packet of a receiver that hands them on: in clear, with retransmission undone.
+struct ReceivedPacket {
+  ReceiverId receiver{};
+  uint32_t ssrc = 0;
+  std::string rid;  ///< simulcast only
+  PacketBuf data;
+  Timestamp arrival;
+  bool recovered = false;  ///< came as a retransmission
 };
 
 /// A complete encoded picture, in decodable order.

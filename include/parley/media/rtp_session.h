@@ -132,8 +132,17 @@ class PARLEY_EXPORT RtpSession {
   /// Sends a telephone event (RFC 4733) of this length, in place of the stream's sound meanwhile.
   /// Errors: NotFound, InvalidState (no network), NotSupported (no event payload type).
   Result<void> sendTone(SendStreamId id, uint8_t event, Duration duration, Timestamp now);
+  /// A packet for a stream with `takesPackets`: with its SSRC, payload type and extension ids, and
+  /// numbers of the caller's. Send-time extensions are filled in, if there is room reserved for
+  /// them. A repetition is given as it was the first time and leaves as RTX. It leaves with
+  /// `flushPackets` or any later input. Errors: NotFound, InvalidState (no network), Type (not of
+  /// this stream; a repetition without RTX), ResourceExhausted.
+  Result<void> sendPacket(SendStreamId id, PacketBuf packet, bool isRepetition, Timestamp now);
+  void flushPackets(Timestamp now);
   /// Asks the sender for a key frame, rate-limited. Frames go on coming.
   void requestKeyFrame(ReceiverId id, Timestamp now);
+  /// The same for one source of a receiver.
+  void requestKeyFrameOf(uint32_t ssrc, Timestamp now);
   /// The decoder cannot go on without a key frame: asks for one, and hands out nothing else until
   /// it is there. Where the peer takes no such requests (no PLI, no FIR) frames go on coming.
   void decoderLostState(ReceiverId id, Timestamp now);
@@ -150,6 +159,10 @@ class PARLEY_EXPORT RtpSession {
   /// The next video frame that is due. `out.payload` keeps its capacity.
   bool pollFrame(ReceivedFrame& out);
   bool pollAudio(AudioPlayoutUnit& out);
+  /// Of receivers that hand on packets.
+  bool pollPacket(ReceivedPacket& out);
+  /// Of streams that take packets. 1024 wait at most, then the newest are dropped.
+  bool pollMissing(MissingPacket& out);
 
   // --- observation
   void sendStats(std::vector<SendStreamStats>& out) const;
@@ -159,6 +172,8 @@ class PARLEY_EXPORT RtpSession {
   const RtpSessionDrops& drops() const;
   /// The receiver that got packets of this SSRC.
   std::optional<ReceiverId> receiverOf(uint32_t ssrc) const;
+  /// The configuration of a receiver; nullptr for an unknown id.
+  const ReceiveConfig* receiver(ReceiverId id) const;
   /// SSRCs of a stream as finally chosen; nullptr for an unknown id.
   const SendStreamConfig* sendStream(SendStreamId id) const;
   /// What is added to the timestamps of its frames on the wire (RFC 3550 section 5.1). 0 for an

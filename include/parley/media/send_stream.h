@@ -48,6 +48,15 @@ struct SendStreamConfig {
   double priority = 1;  ///< share of what is left after all minima
   uint8_t dscp = 0;     ///< of its packets, 6 bits (dscpOf)
   std::optional<SimulcastLayer> layer{};
+  /// It sends packets that were made elsewhere (RtpSession::sendPacket) instead of frames. They are
+  /// not kept: who made them is told what the peer misses (RtpSession::pollMissing).
+  bool takesPackets = false;
+};
+
+/// A packet that the peer of a stream with `takesPackets` asks for again.
+struct MissingPacket {
+  SendStreamId stream{};
+  uint16_t sequence = 0;
 };
 
 /// What the peer reports about one of our streams (webrtc-stats remote-inbound-rtp).

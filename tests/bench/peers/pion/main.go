@@ -58,11 +58,13 @@ func entries(directory string) int {
 }
 
 func newAPI() *webrtc.API {
+	media := &webrtc.MediaEngine{}
+	must(media.RegisterDefaultCodecs())
 	engine := webrtc.SettingEngine{}
 	engine.SetIncludeLoopbackCandidate(true)
 	engine.SetInterfaceFilter(func(name string) bool { return name == "lo" })
 	engine.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	return webrtc.NewAPI(webrtc.WithSettingEngine(engine))
+	return webrtc.NewAPI(webrtc.WithSettingEngine(engine), webrtc.WithMediaEngine(media))
 }
 
 var api = newAPI()
@@ -219,6 +221,10 @@ func number(words []string, index int) int {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "forward" {
+		forward()
+		return
+	}
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(make([]byte, 1<<20), 1<<20)
 	start := time.Now()

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "parley/api/rtp_transceiver.h"
+#include "parley/base/export.h"
+#include "parley/base/result.h"
+#include "parley/forwarding/types.h"
+
+namespace parley {
+
+class Loop;
+namespace api_internal {
+class LoopCore;
+class ForwarderCore;
+}  // namespace api_internal
+
+using PublicationId = forwarding::PublicationId;
+using SubscriptionId = forwarding::SubscriptionId;
+
+/// A room of a server: passes on what receivers of some connections get to senders of others,
+/// without decoding, all on one loop. Each subscriber gets the simulcast encoding and the layers
+/// that its own path carries, missing packets from a cache that all share, and key frames that are
+/// asked for once for all who need one. (See parley/forwarding/forwarder.h, which does the work.)
+///
+///     Forwarder room(loop);
+///     publisher.onTrack([&](const TrackEvent& e) { id = *room.publish(e.receiver); });
+///     auto transceiver = viewer.addTransceiver(MediaKind::Video, {.direction = SendOnly});
+///     room.subscribe(id, transceiver.sender());
+///
+/// A handle; the room lives on while something is published or subscribed in it. Thread rules:
+/// those of its Loop. For many peers give the loop Threading::Unlocked.
+class PARLEY_EXPORT Forwarder {
+ public:
+  explicit Forwarder(const std::shared_ptr<Loop>& loop);
+
+  /// From now on what the receiver gets is forwarded: its track stays silent. InvalidState if it is
+  /// published already, or its connection is closed or on another loop.
+  Result<PublicationId> publish(const RtpReceiver& receiver);
+  /// The receiver's track plays again.
+  void unpublish(PublicationId id);
+  /// From now on the sender sends the publication, once both have negotiated its codec; it needs no
+  /// track. InvalidState if it is subscribed already, or its connection is closed or on another
+  /// loop; NotFound for an unknown publication; Type for one of the other kind.
+  Result<SubscriptionId> subscribe(PublicationId publication, const RtpSender& sender);
+  void unsubscribe(SubscriptionId id);
+  void setPaused(SubscriptionId id, bool paused);
+  /// The height of the window that shows it, in pixels: no larger encoding is sent than needed.
+  void setMaxHeight(SubscriptionId id, std::optional<uint32_t> height);
+
+  /// Somebody else speaks. On the loop's thread, as is the next.
+  void onDominantSpeaker(std::function<void(std::optional<PublicationId>)> callback);
+  /// What a subscription gets; nothing: it is paused.
+  void onLayersChanged(
+      std::function<void(SubscriptionId, std::optional<forwarding::LayerChoice>)> callback);
+
+  std::vector<forwarding::EncodingStats> encodings(PublicationId id) const;
+  std::optional<forwarding::SubscriptionStats> stats(SubscriptionId id) const;
+  forwarding::ForwarderCounters counters() const;
+
+ private:
+  std::shared_ptr<api_internal::LoopCore> loop_;
+  std::shared_ptr<api_internal::ForwarderCore> core_;
+};
+
+}  // namespace parley

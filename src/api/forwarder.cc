@@ -1,0 +1,80 @@
+#include "parley/api/forwarder.h"
+
+#include "parley/api/loop.h"
+
+#include "api/forwarding_runtime.h"
+#include "api/loop_core.h"
+#include "api/peer_connection_core.h"
+
+namespace parley {
+
+using api_internal::LoopCore;
+
+Forwarder::Forwarder(const std::shared_ptr<Loop>& loop) : loop_(loop->core().shared_from_this()) {
+  const LoopCore::Lock lock(*loop_);
+  core_ = loop_->forwarding().makeRoom();
+}
+
+Result<PublicationId> Forwarder::publish(const RtpReceiver& receiver) {
+  const LoopCore::Lock lock(*loop_);
+  return loop_->forwarding().publish(core_, *receiver.core(), receiver.transceiverId());
+}
+
+void Forwarder::unpublish(PublicationId id) {
+  const LoopCore::Lock lock(*loop_);
+  loop_->forwarding().unpublish(*core_, id);
+}
+
+Result<SubscriptionId> Forwarder::subscribe(PublicationId publication, const RtpSender& sender) {
+  const LoopCore::Lock lock(*loop_);
+  return loop_->forwarding().subscribe(core_, publication, *sender.core(), sender.transceiverId());
+}
+
+void Forwarder::unsubscribe(SubscriptionId id) {
+  const LoopCore::Lock lock(*loop_);
+  loop_->forwarding().unsubscribe(*core_, id);
+}
+
+void Forwarder::setPaused(SubscriptionId id, bool paused) {
+  const LoopCore::Lock lock(*loop_);
+  const Timestamp now = loop_->now();
+  core_->forwarder.setPaused(id, paused, now);
+  loop_->forwarding().drain(*core_, now);
+}
+
+void Forwarder::setMaxHeight(SubscriptionId id, std::optional<uint32_t> height) {
+  const LoopCore::Lock lock(*loop_);
+  const Timestamp now = loop_->now();
+  core_->forwarder.setMaxHeight(id, height, now);
+  loop_->forwarding().drain(*core_, now);
+}
+
+void Forwarder::onDominantSpeaker(std::function<void(std::optional<PublicationId>)> callback) {
+  const LoopCore::Lock lock(*loop_);
+  core_->dominantSpeaker.swap(callback);
+}
+
+void Forwarder::onLayersChanged(
+    std::function<void(SubscriptionId, std::optional<forwarding::LayerChoice>)> callback) {
+  const LoopCore::Lock lock(*loop_);
+  core_->layersChanged.swap(callback);
+}
+
+std::vector<forwarding::EncodingStats> Forwarder::encodings(PublicationId id) const {
+  const LoopCore::Lock lock(*loop_);
+  std::vector<forwarding::EncodingStats> out;
+  core_->forwarder.encodings(id, loop_->now(), out);
+  return out;
+}
+
+std::optional<forwarding::SubscriptionStats> Forwarder::stats(SubscriptionId id) const {
+  const LoopCore::Lock lock(*loop_);
+  return core_->forwarder.stats(id);
+}
+
+forwarding::ForwarderCounters Forwarder::counters() const {
+  const LoopCore::Lock lock(*loop_);
+  return core_->forwarder.counters();
+}
+
+}  // namespace parley

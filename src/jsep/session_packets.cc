@@ -1,0 +1,89 @@
+// Packets in place of frames: what a server that forwards needs of a session.
+
+#include <algorithm>
+#include <utility>
+
+#include "parley/jsep/session.h"
+
+namespace parley::jsep {
+namespace {
+
+/// True if that changes something.
+bool setMember(std::set<uint32_t>& set, uint32_t value, bool member) {
+  return member ? set.insert(value).second : set.erase(value) > 0;
+}
+
+}  // namespace
+
+void Session::handOnPackets(uint32_t id, bool on, Timestamp now) {
+  now = clock_.clamp(now);
+  if (!setMember(handsOnPackets_, id, on)) return;
+  const TransceiverState* transceiver = state_.find(TransceiverId(id));
+  const auto sender = senders_.find(id);
+  if (!transceiver || sender == senders_.end() || !rtp_ || !sender->second.settings.receive) return;
+  applyReceiver(*transceiver, sender->second.settings, now);
+}
+
+void Session::takePackets(uint32_t id, bool on, Timestamp now) {
+  now = clock_.clamp(now);
+  if (!setMember(takesPackets_, id, on)) return;
+  const TransceiverState* transceiver = state_.find(TransceiverId(id));
+  const auto sender = senders_.find(id);
+  if (transceiver && sender != senders_.end() && !sender->second.streams.empty())
+    applySender(*transceiver, sender->second, now);
+}
+
+bool Session::sendPacket(uint32_t transceiver, PacketBuf packet, bool isRepetition, Timestamp now) {
+  const auto stream = sendStream(transceiver);
+  if (!stream || closed_) return false;
+  return static_cast<bool>(
+      rtp_->sendPacket(*stream, std::move(packet), isRepetition, clock_.clamp(now)));
+}
+
+void Session::flushPackets(Timestamp now) {
+  now = clock_.clamp(now);
+  if (rtp_) rtp_->flushPackets(now);
+  pumpMedia(now);
+}
+
+bool Session::pollPacket(media::ReceivedPacket& out) {
+  if (!std::exchange(packetWaits_, false)) return rtp_ && rtp_->pollPacket(out);
+  std::swap(out, nextPacket_);
+  nextPacket_.data.reset();
+  return true;
+}
+
+bool Session::pollMissing(uint32_t& transceiver, uint16_t& sequence) {
+  media::MissingPacket missing;
+  if (std::exchange(missingWaits_, false)) {
+    missing = nextMissing_;
+  } else if (!rtp_ || !rtp_->pollMissing(missing)) {
+    return false;
+  }
+  // A stream that has just been removed is nobody's.
+  transceiver = encodingOf(missing.stream).value_or(SenderEncoding{}).transceiver;
+  sequence = missing.sequence;
+  return true;
+}
+
+const media::ReceiveConfig* Session::receiveConfig(uint32_t transceiver) const {
+  return rtp_ ? rtp_->receiver(media::ReceiverId(transceiver)) : nullptr;
+}
+
+void Session::chooseSendCodec(uint32_t transceiver, std::string_view name, Timestamp now) {
+  const auto it = senders_.find(transceiver);
+  if (it == senders_.end()) return;
+  const auto& codecs = it->second.settings.sendCodecs;
+  const auto codec = std::find_if(codecs.begin(), codecs.end(),
+                                  [name](const auto& entry) { return entry.is(name); });
+  if (codec != codecs.end()) setSendCodec(transceiver, *codec, now);
+}
+
+void Session::requestKeyFrameOf(uint32_t ssrc, Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_ || !rtp_) return;
+  rtp_->requestKeyFrameOf(ssrc, now);
+  pumpMedia(now);
+}
+
+}  // namespace parley::jsep

@@ -1,0 +1,76 @@
+#include "media/forward_receive_stream.h"
+
+#include <utility>
+
+namespace parley::media {
+
+namespace {
+// What is older does not help: receivers have had to go on without it.
+constexpr Duration kRepairLimit = Duration::seconds(1);
+}  // namespace
+
+void ForwardReceiveStream::receive(PacketBuf packet, const rtp::PacketView&, const ReceiveConfig&,
+                                   const ReceiveCodec& codec, int64_t sequence, int64_t,
+                                   bool recovered, Timestamp now) {
+  pli_ = codec.pli;
+  fir_ = codec.fir;
+  nack_.handlePacket(sequence, false, recovered, now);
+  if (!ready_.push({std::move(packet), now, recovered})) ++counters_.packetsDiscarded;
+  noteHeld(ready_.size(), 0);
+  advance(now);
+}
+
+bool ForwardReceiveStream::pollPacket(ReceivedPacket& out) {
+  if (ready_.empty()) return false;
+  Waiting waiting = ready_.pop();
+  noteHeld(ready_.size(), 0);
+  out.receiver = receiver();
+  out.ssrc = ssrc();
+  out.rid = rid();
+  out.data = std::move(waiting.packet);
+  out.arrival = waiting.arrival;
+  out.recovered = waiting.recovered;
+  return true;
+}
+
+void ForwardReceiveStream::requestKeyFrame(Timestamp now) {
+  requester_.want();
+  advance(now);
+}
+
+void ForwardReceiveStream::shed(Timestamp) {
+  counters_.packetsDiscarded += ready_.size();
+  ready_.clear();
+  noteHeld(0, 0);
+}
+
+void ForwardReceiveStream::setRtt(Duration rtt) {
+  ReceiveStream::setRtt(rtt);
+  requester_.setRtt(rtt);
+}
+
+void ForwardReceiveStream::advance(Timestamp now) {
+  nack_.forgetMissedBefore(now - kRepairLimit);
+  collectNacks(now);
+  (void)nack_.takeGaveUp();
+  if (!(pli_ || fir_) || feedback_.full() || !requester_.take(now)) return;
+  // Whether a key frame came is known to those who look into packets; they ask again.
+  requester_.satisfied();
+  FeedbackRequest& request = feedback_.push();
+  request.kind = pli_ ? FeedbackRequest::Kind::Pli : FeedbackRequest::Kind::Fir;
+  request.mediaSsrc = ssrc();
+  request.sequences.clear();
+  if (pli_) {
+    ++counters_.pliCount;
+  } else {
+    request.firSequence = firSequence_++;
+    ++counters_.firCount;
+  }
+}
+
+Timestamp ForwardReceiveStream::nextDeadline() const {
+  if (!(pli_ || fir_) || feedback_.full()) return nackDeadline();
+  return earliest(nackDeadline(), requester_.nextDeadline());
+}
+
+}  // namespace parley::media

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "parley/base/ring_queue.h"
+
+#include "media/key_frame_requester.h"
+#include "media/receive_stream.h"
+
+namespace parley::media {
+
+/// A source whose packets are handed on as they come: counted, reported, asked for again when they
+/// are missing, but not put in order.
+class ForwardReceiveStream final : public ReceiveStream {
+ public:
+  ForwardReceiveStream(const Environment& environment, const ReceiveConfig& config, uint32_t ssrc,
+                       HeldTotals& held)
+      : ReceiveStream(environment, config, ssrc, held) {}
+
+  bool handsOnPackets() const override { return true; }
+  bool pollPacket(ReceivedPacket& out);
+  bool hasPackets() const { return !ready_.empty(); }
+  void advance(Timestamp now) override;
+  Timestamp nextDeadline() const override;
+  void setRtt(Duration rtt) override;
+  void setMinimumDelay(Duration) override {}
+  void setSyncDelay(Duration) override {}
+  void requestKeyFrame(Timestamp now) override;
+  std::optional<Duration> captureToPlayout() const override { return std::nullopt; }
+  void shed(Timestamp now) override;
+
+ protected:
+  void receive(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,
+               const ReceiveCodec& codec, int64_t sequence, int64_t rtp, bool recovered,
+               Timestamp now) override;
+  void restart() override {}
+  void fillKindStats(InboundStats&) const override {}
+
+ private:
+  struct Waiting {
+    PacketBuf packet;
+    Timestamp arrival;
+    bool recovered = false;
+  };
+  RingQueue<Waiting> ready_{512};
+  KeyFrameRequester requester_;
+  bool pli_ = false;
+  bool fir_ = false;
+  uint8_t firSequence_ = 0;
+};
+
+}  // namespace parley::media
