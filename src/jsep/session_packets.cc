@@ -5,6 +5,8 @@
 
 #include "parley/jsep/session.h"
 
+#include "jsep/media_mapping.h"
+
 namespace parley::jsep {
 namespace {
 
@@ -29,7 +31,9 @@ void Session::takePackets(uint32_t id, bool on, Timestamp now) {
   if (!setMember(takesPackets_, id, on)) return;
   const TransceiverState* transceiver = state_.find(TransceiverId(id));
   const auto sender = senders_.find(id);
-  if (transceiver && sender != senders_.end() && !sender->second.streams.empty())
+  if (sender == senders_.end()) return;
+  sender->second.forwardedCodec.reset();
+  if (transceiver && !sender->second.streams.empty())
     applySender(*transceiver, sender->second, now);
 }
 
@@ -70,13 +74,19 @@ const media::ReceiveConfig* Session::receiveConfig(uint32_t transceiver) const {
   return rtp_ ? rtp_->receiver(media::ReceiverId(transceiver)) : nullptr;
 }
 
-void Session::chooseSendCodec(uint32_t transceiver, std::string_view name, Timestamp now) {
-  const auto it = senders_.find(transceiver);
-  if (it == senders_.end()) return;
-  const auto& codecs = it->second.settings.sendCodecs;
+void Session::chooseSendCodec(uint32_t id, std::string_view name, Timestamp now) {
+  now = clock_.clamp(now);
+  const auto it = senders_.find(id);
+  const TransceiverState* transceiver = state_.find(TransceiverId(id));
+  if (it == senders_.end() || !transceiver) return;
+  Sender& sender = it->second;
+  const auto& codecs = sender.settings.sendCodecs;
   const auto codec = std::find_if(codecs.begin(), codecs.end(),
                                   [name](const auto& entry) { return entry.is(name); });
-  if (codec != codecs.end()) setSendCodec(transceiver, *codec, now);
+  if (codec == codecs.end()) return;
+  if (sender.forwardedCodec && sdp::sameFormat(*codec, *sender.forwardedCodec)) return;
+  sender.forwardedCodec = *codec;
+  if (!sender.streams.empty()) applySender(*transceiver, sender, now);
 }
 
 void Session::requestKeyFrameOf(uint32_t ssrc, Timestamp now) {

@@ -59,8 +59,8 @@ class Load {
     pc.onIceGatheringStateChange([this](IceGatheringState state) {
       if (state == IceGatheringState::Complete) notify(gathered_);
     });
-    pc.onConnectionStateChange([this, pc]() mutable {
-      if (pc.connectionState() == PeerConnectionState::Connected) notify(connected_);
+    pc.onConnectionStateChange([this](PeerConnectionState state) {
+      if (state == PeerConnectionState::Connected) notify(connected_);
     });
     TransceiverInit init;
     init.direction = sending ? TransceiverDirection::SendOnly : TransceiverDirection::RecvOnly;
@@ -82,7 +82,8 @@ class Load {
     pc.setLocalDescription([](Result<void>) {});
     if (!wait(gathered_)) return "error no candidates";
     std::string out;
-    for (const char c : pc.localDescription()->sdp) {
+    const std::string sdp = pc.localDescription()->sdp;
+    for (const char c : sdp) {
       if (c != '\r') out += c == '\n' ? '|' : c;
     }
     return out;
@@ -90,7 +91,6 @@ class Load {
   std::string accept(const std::string& text) {
     std::string sdp;
     for (const char c : text) sdp += c == '|' ? std::string("\r\n") : std::string(1, c);
-    std::string error;
     newest_.setRemoteDescription({SdpType::Answer, sdp}, [this](Result<void> result) {
       if (!result) std::cerr << result.error().message << '\n';
     });

@@ -259,7 +259,7 @@ class PARLEY_EXPORT Session {
   bool mediaAvailable() const { return mediaAvailable_; }
   /// What the transceiver is ready to receive; null: nothing.
   const media::ReceiveConfig* receiveConfig(uint32_t transceiver) const;
-  /// Of the negotiated codecs the one with this name, if it is there (see setSendCodec).
+  /// Of the negotiated codecs the one with this name, if it is there: that of the packets to come.
   void chooseSendCodec(uint32_t transceiver, std::string_view name, Timestamp now);
   void requestKeyFrame(uint32_t transceiver, Timestamp now);
   /// Whether EstimateChanged is wanted.
@@ -355,6 +355,8 @@ class PARLEY_EXPORT Session {
     std::vector<Stream> streams;  ///< of encodings that have been sent, or are
     MediaSettings settings;
     std::map<std::string, SenderTuning> tunings;  ///< by rid
+    /// Of what it is given in packets; the application's choice does not count then.
+    std::optional<sdp::CodecParams> forwardedCodec{};
     const Stream* find(const std::string& rid) const;
   };
   void applyMedia(const MediaSectionChange& change, Timestamp now);
