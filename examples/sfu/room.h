@@ -1,9 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,61 +15,52 @@
 
 namespace sfu {
 
-/// A room in which everybody sees everybody. Each member has one connection to send with and one
-/// for each other member to watch them with. Any thread.
+class Member;
+
+/// What a member sends.
+struct Track {
+  parley::PublicationId id{};
+  parley::MediaKind kind{};
+};
+
+/// A room in which everybody sees everybody. Used on the loop's thread alone, as everything that
+/// belongs to it: the loop is an unlocked one.
 class Room {
  public:
+  using Answered = std::function<void(parley::Result<nlohmann::json>)>;
+
   Room(std::shared_ptr<parley::Loop> loop, size_t maxMembers);
   ~Room();
+  Room(const Room&) = delete;
+  Room& operator=(const Room&) = delete;
 
-  /// A new member: a secret id to act with, and the number that others know them by.
-  parley::Result<nlohmann::json> join();
-  /// The member's offer of what they send -> the answer.
-  parley::Result<std::string> publish(const std::string& id, const std::string& offer);
-  /// The member's offer to receive what another one sends -> the answer.
-  parley::Result<std::string> watch(const std::string& id, int other, const std::string& offer);
-  /// How high the picture of another is on the member's page.
-  void resize(const std::string& id, int other, uint32_t height);
-  /// Who is there, and who speaks; for each, what this member gets of their video. Nothing: no such
-  /// member.
-  std::optional<nlohmann::json> state(const std::string& id);
-  void leave(const std::string& id);
-  /// Once a second: sees off who has not been heard of.
+  /// A new member, with the offer of the connection that they send with and that has the channel
+  /// (member.h). Answers with {"number", "sdp"}.
+  void join(const std::string& name, const std::string& offer, Answered done);
+  void leave(int number);
+  /// Once a second: sees off who did not get through.
   void tick();
-  nlohmann::json report();
+  bool empty() const { return members_.empty(); }
+  nlohmann::json report() const;
+
+  // For members.
+  parley::Forwarder& forwarder() { return forwarder_; }
+  const std::map<int, std::shared_ptr<Member>>& members() const { return members_; }
+  void tellAll(const nlohmann::json& message);
+  /// Somebody came, went, or sends something else: the others are offered it.
+  void changed();
 
  private:
-  using Clock = std::chrono::steady_clock;
-  struct Track {
-    parley::PublicationId id{};
-    parley::MediaKind kind{};
-  };
-  struct View {
-    parley::PeerConnection connection;
-    std::vector<std::pair<parley::SubscriptionId, parley::MediaKind>> subscriptions;
-  };
-  struct Member {
-    int number = 0;
-    parley::PeerConnection up;
-    std::vector<Track> tracks;
-    std::map<int, View> views;
-    Clock::time_point seen;
-  };
-  std::shared_ptr<Member> find(const std::string& id);
-  std::shared_ptr<Member> byNumber(int number);
-  parley::Result<parley::PeerConnection> connect();
-  /// Applies the offer, lets `prepare` set up what is answered, and gives the answer with all its
-  /// candidates.
-  parley::Result<std::string> answer(parley::PeerConnection& connection, const std::string& offer,
-                                     const std::function<void()>& prepare);
+  parley::Result<parley::PeerConnection> connect(bool sending);
+  void onSpeaker(std::optional<parley::PublicationId> who);
+  void onLayers(parley::SubscriptionId id,
+                const std::optional<parley::forwarding::LayerChoice>& layers);
 
   std::shared_ptr<parley::Loop> loop_;
   parley::Forwarder forwarder_;
   size_t maxMembers_;
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<Member>> members_;
+  std::map<int, std::shared_ptr<Member>> members_;  ///< by number
   int joined_ = 0;
-  std::optional<parley::PublicationId> speaker_;
 };
 
 }  // namespace sfu

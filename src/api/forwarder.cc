@@ -1,6 +1,7 @@
 #include "parley/api/forwarder.h"
 
 #include "parley/api/loop.h"
+#include "parley/api/peer_connection.h"
 
 #include "api/forwarding_runtime.h"
 #include "api/loop_core.h"
@@ -46,6 +47,15 @@ void Forwarder::setMaxHeight(SubscriptionId id, std::optional<uint32_t> height) 
   const LoopCore::Lock lock(*loop_);
   const Timestamp now = loop_->now();
   core_->forwarder.setMaxHeight(id, height, now);
+  loop_->forwarding().drain(*core_, now);
+}
+
+void Forwarder::setMaxBitrate(const PeerConnection& subscriber, std::optional<DataRate> rate) {
+  const LoopCore::Lock lock(*loop_);
+  const Timestamp now = loop_->now();
+  for (const auto& peer : core_->peers) {
+    if (peer.pc == subscriber.core().get()) core_->forwarder.setMaxRate(peer.id, rate, now);
+  }
   loop_->forwarding().drain(*core_, now);
 }
 

@@ -33,6 +33,7 @@ class Forwarder::Impl {
     PeerId id{};
     std::optional<DataRate> estimate;
     Duration rtt;
+    std::optional<DataRate> maxRate{};
   };
   struct Track {
     std::unique_ptr<Publication> publication;
@@ -224,8 +225,9 @@ void Forwarder::Impl::divide(Peer& peer, Timestamp now) {
       if (s->selector().target() == demand.options[i].layers) demand.present = i;
     }
   }
-  const DataRate rate = peer.estimate ? *peer.estimate - sound : DataRate::bps(int64_t{1} << 40);
-  allocateLayers(std::max(rate, DataRate::zero()), {demands_.data(), demanding_.size()});
+  DataRate rate = peer.estimate.value_or(DataRate::bps(int64_t{1} << 40));
+  if (peer.maxRate) rate = std::min(rate, *peer.maxRate);
+  allocateLayers(std::max(rate - sound, DataRate::zero()), {demands_.data(), demanding_.size()});
   for (size_t i = 0; i < demanding_.size(); ++i)
     apply(*demanding_[i], *track(demanding_[i]->publication())->publication, demands_[i], now);
 }
@@ -355,6 +357,14 @@ void Forwarder::setMaxHeight(SubscriptionId id, std::optional<uint32_t> height, 
   if (s == nullptr || s->maxHeight == height) return;
   s->maxHeight = height;
   impl_->divide(*impl_->peer(s->peer()), now);
+}
+
+void Forwarder::setMaxRate(PeerId id, std::optional<DataRate> rate, Timestamp now) {
+  now = impl_->clock_.clamp(now);
+  Impl::Peer* const peer = impl_->peer(id);
+  if (peer == nullptr || peer->maxRate == rate) return;
+  peer->maxRate = rate;
+  impl_->divide(*peer, now);
 }
 
 void Forwarder::handlePacket(PublicationId publication, std::string_view rid, PacketBuf packet,

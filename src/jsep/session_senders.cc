@@ -81,8 +81,9 @@ void Session::applyEncoding(const TransceiverState& transceiver, Sender& sender,
   const MediaSettings& settings = sender.settings;
   const sdp::CodecParams* codec = nullptr;
   if (settings.send && isSent(settings, transceiver.sender.encodings, encoding))
-    codec = chosenCodec(settings.sendCodecs, sender.forwardedCodec ? sender.forwardedCodec
-                                                               : sender.tunings[encoding.rid].codec);
+    codec = chosenCodec(settings.sendCodecs, sender.forwardedCodec
+                                                 ? sender.forwardedCodec
+                                                 : sender.tunings[encoding.rid].codec);
   const auto config = sendConfig(transceiver, sender, encoding, codec);
   if (!config) return;
   if (codec) out.codec = *codec;

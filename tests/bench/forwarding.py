@@ -65,11 +65,12 @@ def forward(command, load_command, case):
         time.sleep(MEASURE_S)
         after, total = float(server.ask("mark").split()[0]), int(load.ask("count"))
         load.ask("stop")
+        profile = load.ask("profile")
     packets = total - received
     expected = viewers * rate * MEASURE_S
     if packets < expected / 2:
         raise RuntimeError(f"{packets} of {expected:.0f} packets arrived")
-    return {"cpu_us_per_packet": (after - before) * 1e6 / packets, "received_ratio": packets / expected}
+    return {"cpu_us_per_packet": (after - before) * 1e6 / packets, "received_ratio": packets / expected}, profile
 
 
 def main():
@@ -82,12 +83,14 @@ def main():
     args = parser.parse_args()
     stacks = dict(stack.split("=", 1) for stack in args.stack)
     runs = {name: {case: [] for case in CASES} for name in [*stacks, "floor"]}
+    profiles = {"floor": "SRTP_AEAD_AES_128_GCM"}
     for number in range(args.rounds):
         for case, (viewers, _, burst) in CASES.items():
             for name, command in stacks.items():
                 print(f"round {number + 1} of {args.rounds}: {case} {name}", file=sys.stderr)
                 try:
-                    runs[name][case].append(forward(command, args.load, case))
+                    result, profiles[name] = forward(command, args.load, case)
+                    runs[name][case].append(result)
                 except (RuntimeError, OSError, ValueError) as error:
                     print(f"{name}: {error}", file=sys.stderr)
             floor = subprocess.run([args.floor, str(viewers), str(burst), "1"], check=True, stdout=subprocess.PIPE,
@@ -104,6 +107,7 @@ def main():
     for case in CASES:
         key = f"{case}_cpu_us_per_packet"
         print(f"{case:28}" + "".join(f"{report.get(f'forwarding/{name}', {}).get(key, float('nan')):16.2f}" for name in runs))
+    print(f"{'protection':28}" + "".join(f"{profiles.get(name, '-').removeprefix('SRTP_')[:15]:>16}" for name in runs))
     for name in runs:
         theirs = report.get(f"forwarding/{name}")
         if name == "parley" or not theirs or not ours:

@@ -6,6 +6,7 @@
 //   send PPS BURST          starts to send, so many packets together
 //   stop
 //   count                   packets that all viewers have received
+//   profile                 how packets to the last viewer are protected
 
 #include <atomic>
 #include <chrono>
@@ -43,6 +44,7 @@ class Load {
     if (command == "send") return send(text);
     if (command == "stop") return stop();
     if (command == "count") return count();
+    if (command == "profile") return profile();
     return "error unknown command";
   }
 
@@ -141,6 +143,19 @@ class Load {
       if (!wait(done)) return "error no statistics";
     }
     return std::to_string(static_cast<uint64_t>(sum));
+  }
+
+  std::string profile() {
+    bool done = false;
+    std::string out = "none";
+    newest_.getStats([&](Result<StatsReport> report) {
+      for (const Stats* stats : report->ofType("transport")) {
+        const std::string cipher = stats->text("srtpCipher");
+        if (!cipher.empty()) out = cipher;
+      }
+      notify(done);
+    });
+    return wait(done) ? out : "error no statistics";
   }
 
   void notify(bool& flag) {

@@ -9,11 +9,13 @@
 #include "parley/api/rtp_transceiver.h"
 #include "parley/base/export.h"
 #include "parley/base/result.h"
+#include "parley/base/units.h"
 #include "parley/forwarding/types.h"
 
 namespace parley {
 
 class Loop;
+class PeerConnection;
 namespace api_internal {
 class LoopCore;
 class ForwarderCore;
@@ -51,6 +53,10 @@ class PARLEY_EXPORT Forwarder {
   void setPaused(SubscriptionId id, bool paused);
   /// The height of the window that shows it, in pixels: no larger encoding is sent than needed.
   void setMaxHeight(SubscriptionId id, std::optional<uint32_t> height);
+
+  /// All that one connection is sent from here together, whatever its path carries; nothing: no
+  /// limit. Without effect on a connection that is subscribed to nothing.
+  void setMaxBitrate(const PeerConnection& subscriber, std::optional<DataRate> rate);
 
   /// Somebody else speaks. On the loop's thread, as is the next.
   void onDominantSpeaker(std::function<void(std::optional<PublicationId>)> callback);

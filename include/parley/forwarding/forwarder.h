@@ -58,6 +58,8 @@ class PARLEY_EXPORT Forwarder {
   void setPaused(SubscriptionId id, bool paused, Timestamp now);
   /// Encodings whose shorter side is longer are not chosen, unless all are.
   void setMaxHeight(SubscriptionId id, std::optional<uint32_t> height, Timestamp now);
+  /// All that the peer gets together, whatever its path carries; nothing: no limit.
+  void setMaxRate(PeerId id, std::optional<DataRate> rate, Timestamp now);
 
   // --- input
   /// A packet as decrypted, with retransmission undone. `rid` may be empty.
