@@ -1,10 +1,12 @@
 // The two connections of a page that is in a room: `up` sends our camera (three simulcast encodings) and has the channel on
 // which everything else is agreed; `down` brings what the others send. See member.h for the messages.
+/// For a camera of 720 lines, smallest first; others by how much there is to see.
 const LAYERS = [
   { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 150_000 },
   { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 500_000 },
-  { rid: 'f', maxBitrate: 1_500_000 },
+  { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 1_500_000 },
 ];
+const layersOf = height => LAYERS.map(layer => ({ ...layer, maxBitrate: Math.round(layer.maxBitrate * (height / 720) ** 1.5) }));
 
 export class RoomConnection extends EventTarget {
   /// Fires `members`, `layers`, `speaker`, `chat`, `track` (detail: number, track) and `end`.
@@ -24,7 +26,7 @@ export class RoomConnection extends EventTarget {
   send(stream) {
     for (const track of stream.getAudioTracks()) this.up.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
     for (const track of stream.getVideoTracks()) {
-      const transceiver = this.up.addTransceiver(track, { direction: 'sendonly', streams: [stream], sendEncodings: LAYERS });
+      const transceiver = this.up.addTransceiver(track, { direction: 'sendonly', streams: [stream], sendEncodings: layersOf(track.getSettings().height || 720) });
       const codecs = RTCRtpSender.getCapabilities('video').codecs;
       transceiver.setCodecPreferences?.(codecs.filter(codec => /VP8|rtx/.test(codec.mimeType)));
     }
