@@ -197,6 +197,10 @@ void Endpoint::translateEffect(size_t index, Effect&& effect, Timestamp now) {
                    const auto socket = sockets_.lookUp(index, e.socket);
                    if (socket) effects_.push(JoinMulticast{*socket, e.group, e.interfaceIndex});
                  },
+                 [&](HoldStream& e) {
+                   const auto socket = sockets_.lookUp(index, e.socket);
+                   if (socket) effects_.push(HoldStream{*socket, e.hold});
+                 },
                  [&](auto& open) {
                    if constexpr (std::is_same_v<decltype(open), OpenUdp&>) {
                      if (shareSocket(index, open, now)) return;

@@ -100,7 +100,12 @@ struct Runner::StreamEntry final : Socket {
       if (stream->isDone() || (events & (EPOLLERR | EPOLLHUP))) runner.endStream(*this, {}, now);
       return;
     }
-    if (events & (EPOLLIN | EPOLLERR | EPOLLHUP) && !readAll(now)) return;
+    const bool isBroken = (events & (EPOLLERR | EPOLLHUP)) != 0;
+    if (held && isBroken) {
+      runner.endStream(*this, SocketFailure::Reset, now);
+      return;
+    }
+    if (!held && (isBroken || events & EPOLLIN) && !readAll(now)) return;
     runner.watchStream(*this, now);
   }
 
@@ -122,6 +127,7 @@ struct Runner::StreamEntry final : Socket {
 
   std::unique_ptr<TcpStream> stream;
   const std::optional<SocketId> listener;
+  bool held = false;  ///< nothing is read (HoldStream)
 };
 
 struct Runner::ListenerEntry final : Socket {
@@ -286,7 +292,7 @@ void Runner::sendRun(std::span<TxPacket> packets, Timestamp now) {
 }
 
 void Runner::watchStream(StreamEntry& stream, Timestamp now) {
-  stream.watch(stream.stream->fd(), stream.stream->wantsWritable());
+  stream.watch(stream.stream->fd(), stream.stream->wantsWritable(), !stream.held);
   if (const auto high = stream.stream->takePressureChange())
     feed(StreamPressure{stream.id, *high}, now);
 }
@@ -302,6 +308,11 @@ void Runner::execute(Effect& effect, Timestamp now) {
     openTcp(*tcp, now);
   } else if (const auto* listener = std::get_if<ListenTcp>(&effect)) {
     listenTcp(*listener, now);
+  } else if (const auto* holding = std::get_if<HoldStream>(&effect)) {
+    if (StreamEntry* stream = findStream(holding->socket)) {
+      stream->held = holding->hold;
+      watchStream(*stream, now);
+    }
   } else if (const auto* closing = std::get_if<CloseSocket>(&effect)) {
     close(closing->socket, now);
   } else if (auto* query = std::get_if<Resolve>(&effect)) {

@@ -111,7 +111,8 @@ std::unique_ptr<TcpStream> TcpStream::connect(const OpenTcp& request, Timestamp 
   }
   tune(fd);
   state->connecting = true;
-  state->deadline = now + kConnectTimeout;
+  const bool isTold = request.timeout > Duration::zero();
+  state->deadline = now + (isTold ? request.timeout : kConnectTimeout);
   return std::unique_ptr<TcpStream>(new TcpStream(std::move(state)));
 }
 

@@ -320,6 +320,10 @@ bool Host::sendTcp(uint32_t stream, ByteSpan bytes, TxClass txClass) {
   return tcp_->send(stream, bytes, txClass);
 }
 
+void Host::holdTcp(uint32_t stream, bool hold) {
+  tcp_->hold(stream, hold);
+}
+
 void Host::closeTcp(uint32_t handle) {
   tcp_->close(handle);
 }

@@ -180,6 +180,10 @@ void Node::execute(Effect& effect) {
     openTcp(*tcp);
   } else if (const auto* listener = std::get_if<ListenTcp>(&effect)) {
     listenTcp(*listener);
+  } else if (const auto* holding = std::get_if<HoldStream>(&effect)) {
+    const auto at = sockets_.find(holding->socket);
+    if (at != sockets_.end() && at->second.kind == Socket::Kind::Stream)
+      host_.holdTcp(at->second.handle, holding->hold);
   } else if (const auto* close = std::get_if<CloseSocket>(&effect)) {
     closeSocket(close->socket);
   } else if (auto* query = std::get_if<Resolve>(&effect)) {

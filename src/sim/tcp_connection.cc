@@ -1,6 +1,7 @@
 #include "sim/tcp_connection.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "sim/kernel.h"
 #include "sim/tcp_stack.h"
@@ -12,7 +13,12 @@ namespace {
 constexpr uint64_t kSegmentSize = 1200;
 constexpr uint64_t kInitialWindow = 10 * kSegmentSize;  // RFC 6928
 constexpr uint64_t kMaxWindow = 1u << 20;
-constexpr size_t kMaxBuffer = 1u << 20;
+constexpr uint64_t kHeldRoom = 64u << 10;
+/// Between two readings of what arrived together, and the generation of that timer.
+constexpr Duration kReadInterval = Duration::micros(10);
+constexpr uint32_t kReadAgain = 0;
+constexpr Duration kProbeInterval = Duration::seconds(1);
+constexpr size_t kMaxBuffer = kMaxWindow + (1u << 20);  // in flight, and what waits
 constexpr size_t kMaxMediaBuffer = 256u << 10;
 constexpr size_t kMaxEarlySegments = 1024;
 constexpr uint32_t kMaxSynAttempts = 6;
@@ -31,6 +37,7 @@ TcpConnection::TcpConnection(TcpStack& stack, uint32_t id, StreamSink* sink, uin
       local_(local),
       remote_(remote),
       state_(state),
+      peerRoom_(kMaxWindow),
       window_(kInitialWindow),
       threshold_(kMaxWindow) {
   if (state == State::SynReceived) expected_ = 1;
@@ -74,6 +81,41 @@ void TcpConnection::close() {
     state_ = State::Dead;
   } else if (state_ == State::Open) {
     transmitData();
+  }
+}
+
+uint64_t TcpConnection::room() const {
+  if (!held_) return kMaxWindow;
+  return kHeldRoom > unread_.size() ? kHeldRoom - unread_.size() : 0;
+}
+
+void TcpConnection::hold(bool hold) {
+  if (held_ == hold) return;
+  held_ = hold;
+  if (held_ || isDead()) return;
+  const bool hasEnd = finAt_ != 0 && expected_ > finAt_;
+  deliver();
+  if (!hasEnd) sendControl(false, false, false);
+}
+
+/// Passes on what arrived. As with real sockets, no more at once than HoldStream tells of: the
+/// reader must have a chance to say stop.
+void TcpConnection::deliver() {
+  if (deliveredAt_ != stack_.kernel().now()) delivered_ = 0;
+  deliveredAt_ = stack_.kernel().now();
+  size_t taken = 0;
+  while (!held_ && sink_ && taken < unread_.size() && delivered_ < kStreamPressureHigh) {
+    const size_t size = std::min<size_t>(unread_.size() - taken, kSegmentSize);
+    sink_->streamBytes(token_, ByteSpan(unread_).subspan(taken, size));
+    taken += size;
+    delivered_ += size;
+  }
+  unread_.erase(unread_.begin(), unread_.begin() + static_cast<ptrdiff_t>(taken));
+  if (held_ || !sink_) return;
+  if (!unread_.empty()) {
+    stack_.schedule(deliveredAt_ + kReadInterval, id_, kReadAgain);
+  } else if (finAt_ != 0 && expected_ > finAt_) {
+    end();
   }
 }
 
@@ -160,6 +202,13 @@ void TcpConnection::handleAck(const Packet& packet) {
     next_ = std::min(acked, endOfData() + (finSent_ ? 1 : 0));
     if (acked > next_) return;
   }
+  const bool hasGrown = packet.tcp.window > peerRoom_;
+  if (acked >= unacked_) peerRoom_ = packet.tcp.window;
+  if (acked == unacked_ && hasGrown) {
+    transmitData();
+    notePressure();
+    return;
+  }
   if (acked == unacked_) {
     const bool pure = packet.data.empty() && !packet.tcp.fin && !packet.tcp.syn;
     if (pure && inFlight() > 0) handleDuplicateAck();
@@ -168,6 +217,7 @@ void TcpConnection::handleAck(const Packet& packet) {
   if (acked < unacked_) return;
   const uint64_t progress = acked - unacked_;
   unacked_ = acked;
+  probing_ = false;
   const uint64_t dataAcked = std::min(acked, endOfData()) - base_;
   head_ += dataAcked;
   base_ += dataAcked;
@@ -243,7 +293,8 @@ void TcpConnection::takeInOrder(uint64_t sequence, ByteSpan bytes) {
   const ByteSpan fresh = bytes.subspan(known);
   expected_ += fresh.size();
   if (sink_) {
-    sink_->streamBytes(token_, fresh);
+    unread_.insert(unread_.end(), fresh.begin(), fresh.end());
+    if (unread_.size() == fresh.size()) deliver();  // else it is being waited for
   } else {
     // Nobody reads any more: the peer should stop sending.
     sendControl(false, false, true);
@@ -254,6 +305,11 @@ void TcpConnection::takeInOrder(uint64_t sequence, ByteSpan bytes) {
 void TcpConnection::handleFin() {
   if (expected_ != finAt_) return;
   ++expected_;
+  if (unread_.empty() || !sink_) end();
+}
+
+/// The reader has come to the end of what the peer sent.
+void TcpConnection::end() {
   notifyEnd(SocketFailure::Closed);
   closing_ = true;
   transmitData();
@@ -264,7 +320,8 @@ void TcpConnection::handleFin() {
 void TcpConnection::transmitData() {
   while (state_ == State::Open && next_ < endOfData()) {
     const uint64_t size = std::min(kSegmentSize, endOfData() - next_);
-    if (inFlight() + size > window_) return;
+    if (inFlight() + size > peerRoom_ && inFlight() == 0) probeRoom();
+    if (inFlight() + size > std::min(window_, peerRoom_)) return;
     sendSegment(next_, size);
     const bool idle = inFlight() == 0;
     next_ += size;
@@ -282,6 +339,14 @@ void TcpConnection::transmitData() {
   }
 }
 
+/// Word of a window that opens again may get lost (RFC 9293 section 3.8.6.1): a byte asks.
+void TcpConnection::probeRoom() {
+  if (probing_) return;
+  probing_ = true;
+  ++timerGeneration_;
+  stack_.schedule(stack_.kernel().now() + kProbeInterval, id_, timerGeneration_);
+}
+
 void TcpConnection::sendSegment(uint64_t sequence, size_t size) {
   Packet packet;
   packet.from = local_;
@@ -291,7 +356,7 @@ void TcpConnection::sendSegment(uint64_t sequence, size_t size) {
   packet.txClass = TxClass::Bulk;
   const size_t at = head_ + static_cast<size_t>(sequence - base_);
   packet.data = stack_.kernel().pool().copyOf(ByteSpan(buffer_).subspan(at, size));
-  packet.tcp = {.sequence = sequence, .acknowledged = expected_, .ack = true};
+  packet.tcp = {.sequence = sequence, .acknowledged = expected_, .window = room(), .ack = true};
   stack_.transmit(std::move(packet));
 }
 
@@ -308,6 +373,7 @@ void TcpConnection::sendControl(bool syn, bool fin, bool rst) {
   packet.tcp.rst = rst;
   packet.tcp.ack = expected_ > 0;
   packet.tcp.acknowledged = expected_;
+  packet.tcp.window = room();
   stack_.transmit(std::move(packet));
 }
 
@@ -343,7 +409,17 @@ void TcpConnection::armTimer() {
 }
 
 void TcpConnection::timer(uint32_t generation) {
-  if (generation != timerGeneration_ || isDead() || inFlight() == 0) return;
+  if (generation == kReadAgain) {
+    deliver();
+    return;
+  }
+  if (generation != timerGeneration_ || isDead()) return;
+  if (std::exchange(probing_, false) && inFlight() == 0 && next_ < endOfData()) {
+    sendSegment(next_++, 1);
+    armTimer();
+    return;
+  }
+  if (inFlight() == 0) return;
   ++attempts_;
   if (state_ != State::Open) {
     if (attempts_ >= kMaxSynAttempts) {

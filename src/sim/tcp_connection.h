@@ -12,8 +12,9 @@ namespace parley::sim {
 class TcpStack;
 
 /// One end of a simulated TCP stream: handshake, cumulative acknowledgement, retransmission timer
-/// (RFC 6298), NewReno congestion control (RFC 5681, RFC 6582), FIN and RST. No flow control: the
-/// reader is always quick. Segments cross the same links as datagrams do.
+/// (RFC 6298), NewReno congestion control (RFC 5681, RFC 6582), FIN and RST. The reader is quick,
+/// so that there is always room, unless it holds the stream. Segments cross the same links as
+/// datagrams do.
 class TcpConnection {
  public:
   enum class State : uint8_t { SynSent, SynReceived, Open, Dead };
@@ -25,6 +26,7 @@ class TcpConnection {
   void receive(Packet&& packet);
   void timer(uint32_t generation);
   bool write(ByteSpan bytes, TxClass txClass);
+  void hold(bool hold);
   /// Ends politely; the sink hears nothing more.
   void close();
   void detach() { sink_ = nullptr; }
@@ -42,8 +44,12 @@ class TcpConnection {
   void growWindow(uint64_t acked);
   void handleDuplicateAck();
   void handleData(const Packet& packet);
+  uint64_t room() const;
+  void probeRoom();
+  void deliver();
   void takeInOrder(uint64_t sequence, ByteSpan bytes);
   void handleFin();
+  void end();
   void transmitData();
   void sendSegment(uint64_t sequence, size_t size);
   void sendControl(bool syn, bool fin, bool rst);
@@ -68,6 +74,8 @@ class TcpConnection {
   uint64_t base_ = 1;  ///< sequence of buffer_[head_]
   uint64_t unacked_ = 0;
   uint64_t next_ = 0;
+  uint64_t peerRoom_;      ///< what the other end last said
+  bool probing_ = false;   ///< a probe of a window that is shut is due
   bool pressure_ = false;  ///< told the sink that unsent bytes piled up
   bool closing_ = false;   ///< a FIN follows the data
   bool finSent_ = false;
@@ -89,6 +97,10 @@ class TcpConnection {
   uint64_t expected_ = 0;
   std::map<uint64_t, Bytes> early_;
   uint64_t finAt_ = 0;  ///< sequence of the peer's FIN; 0: not seen
+  bool held_ = false;
+  Bytes unread_;           ///< what arrived and was not passed on yet
+  Timestamp deliveredAt_;  ///< the last that was, and how much at that instant
+  size_t delivered_ = 0;
 };
 
 }  // namespace parley::sim

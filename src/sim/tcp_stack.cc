@@ -42,6 +42,10 @@ bool TcpStack::send(uint32_t id, ByteSpan bytes, TxClass txClass) {
   return connection && connection->write(bytes, txClass);
 }
 
+void TcpStack::hold(uint32_t id, bool hold) {
+  if (TcpConnection* connection = find(id)) connection->hold(hold);
+}
+
 void TcpStack::close(uint32_t id) {
   std::erase_if(listeners_, [id](const Listener& listener) { return listener.handle == id; });
   if (TcpConnection* connection = find(id)) {

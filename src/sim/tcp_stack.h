@@ -21,6 +21,7 @@ class TcpStack {
   SocketResult connect(const SocketAddress& local, const SocketAddress& remote, StreamSink& sink,
                        uint32_t token);
   bool send(uint32_t id, ByteSpan bytes, TxClass txClass);
+  void hold(uint32_t id, bool hold);
   void close(uint32_t id);
   void dropSink(const StreamSink* sink);
   void receive(Packet&& packet);

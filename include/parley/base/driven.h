@@ -38,6 +38,8 @@ struct TxPacket {
   uint8_t dscp = 0;  ///< 6 bits
   Ecn ecn = Ecn::NotEct;
   TxClass txClass = TxClass::Control;
+  /// A datagram that must arrive whole or not at all: a question about the size that passes.
+  bool dontFragment = false;
 };
 
 struct NetworkInterface {
@@ -66,6 +68,15 @@ struct OpenTcp {
   IpAddress local{};
   /// 0: any. Else `local` and this are the address of a listening socket with `mayConnect`.
   uint16_t localPort = 0;
+  /// A connection that is not there by then is given up. Zero: a limit of the driver's.
+  Duration timeout{};
+};
+/// Stops reading from a stream, or goes on: its sender is slowed down, and nothing is lost. What
+/// has been read already may still arrive, kStreamPressureHigh bytes at most; and the end of a
+/// stream is seen when its last byte has been read.
+struct HoldStream {
+  SocketId socket{};
+  bool hold = false;
 };
 /// Listens; each accepted connection arrives as `TcpAccepted` with a fresh id from the driver's
 /// range.
@@ -92,7 +103,7 @@ struct JoinMulticast {
   uint32_t interfaceIndex = 0;
 };
 using Effect = std::variant<std::monostate, WatchInterfaces, OpenUdp, OpenTcp, ListenTcp,
-                            CloseSocket, Resolve, JoinMulticast>;
+                            HoldStream, CloseSocket, Resolve, JoinMulticast>;
 
 // What the world tells a machine.
 struct Datagram {

@@ -19,7 +19,7 @@ class PARLEY_EXPORT TcpStream {
   static constexpr size_t kMaxQueuedMedia = 256 * 1024;
   static constexpr size_t kMaxQueued = 1024 * 1024;
   static constexpr size_t kMaxQueuedPackets = 4096;
-  /// A connection that is not there by then is given up.
+  /// A connection that is not there by then is given up, unless OpenTcp says otherwise.
   static constexpr Duration kConnectTimeout = Duration::seconds(5);
   /// How long a closed stream may take to send what was queued.
   static constexpr Duration kLingerTimeout = Duration::seconds(5);

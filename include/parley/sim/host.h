@@ -106,6 +106,9 @@ class PARLEY_EXPORT Host final : public Device, private EventTarget {
   /// False if the stream is gone or its buffer full; nothing of `bytes` is taken then. Media is
   /// refused earlier than control, so that a slow stream keeps signalling alive.
   bool sendTcp(uint32_t stream, ByteSpan bytes, TxClass txClass = TxClass::Control);
+  /// Whether a stream's bytes wait at this host instead of going to its sink: then the sender is
+  /// told of ever less room.
+  void holdTcp(uint32_t stream, bool hold);
   /// Ends a stream after what was written has arrived, or a listener at once.
   void closeTcp(uint32_t handle);
   /// Forgets a sink: its sockets close.

@@ -24,6 +24,7 @@ PARLEY_EXPORT const char* toString(PacketClass packetClass);
 struct TcpHeader {
   uint64_t sequence = 0;
   uint64_t acknowledged = 0;
+  uint64_t window = 1u << 20;  ///< bytes that there is room for
   bool syn = false;
   bool ack = false;
   bool fin = false;

@@ -363,10 +363,29 @@ TEST_F(StreamTest, MediaIsRefusedBeforeControlWhenTheStreamStands) {
 TEST_F(StreamTest, ControlThatDoesNotFitFailsTheStream) {
   connect();
   alice.port(0).up.setUp(false);
-  for (int i = 0; i < 1100; ++i) a.send(1, {}, std::string(1000, 'c'));
+  for (int i = 0; i < 2200; ++i) a.send(1, {}, std::string(1000, 'c'));
   world.run(Duration::zero());
   ASSERT_EQ(a.failed.size(), 1u);
   EXPECT_EQ(a.failed[0].reason, SocketFailure::Other);
+}
+
+TEST_F(StreamTest, AHeldStreamWaitsAndSlowsItsSenderDown) {
+  connect();
+  b.effects.push_back(HoldStream{b.accepted[0].socket, true});
+  world.run(Duration::millis(1));
+  for (int i = 0; i < 300; ++i) a.send(1, {}, std::string(1000, 'h'));
+  world.run(Duration::seconds(30));
+  EXPECT_EQ(b.stream.size(), 0u);
+  ASSERT_EQ(a.pressure.size(), 1u);
+  EXPECT_TRUE(a.pressure[0]);
+  a.effects.push_back(CloseSocket{SocketId(1)});
+  world.run(Duration::seconds(1));
+  EXPECT_TRUE(b.failed.empty());
+  b.effects.push_back(HoldStream{b.accepted[0].socket, false});
+  world.run(Duration::seconds(2));
+  EXPECT_EQ(b.stream.size(), 300'000u);
+  ASSERT_EQ(b.failed.size(), 1u);
+  EXPECT_EQ(b.failed[0].reason, SocketFailure::Closed);
 }
 
 TEST(StreamThroughNat, WorksAndRespectsTheFirewall) {
