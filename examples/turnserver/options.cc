@@ -50,6 +50,8 @@ Where:
 Limits:
   --max-allocations N    in all (default 10000)
   --max-per-user N       (default 100)
+  --max-connections N    relayed TCP connections of one allocation (default 32; 0: no such
+                         allocations)
   --max-kbps N           of one allocation, each way
   --max-user-kbps N      of one user, all together
   --max-total-mbps N     of the server
@@ -221,6 +223,10 @@ Options parseOptions(int count, char** words) {
       {"--max-per-user",
        [&](Text v) {
          server.maxAllocationsPerUser = a.number<size_t>("--max-per-user", v, 1, 1'000'000);
+       }},
+      {"--max-connections",
+       [&](Text v) {
+         server.maxConnections = a.number<size_t>("--max-connections", v, 0, 10'000);
        }},
       {"--max-kbps", [&](Text v) { server.maxRatePerAllocation = rate("--max-kbps", v); }},
       {"--max-user-kbps", [&](Text v) { server.maxRatePerUser = rate("--max-user-kbps", v); }},

@@ -61,6 +61,8 @@ struct Allocation {
   bool evenPort = false;
   bool reserve = false;
   bool bothFamilies = false;
+  bool tcp = false;                   ///< RFC 6062
+  std::vector<uint32_t> connections;  ///< ids of the relayed ones
   Bytes reservationToken;
   Bytes ticket;  ///< RFC 8016
   Duration lifetime;

@@ -1,5 +1,6 @@
 #include "parley/turn/client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "parley/base/machine.h"
@@ -35,6 +36,12 @@ ClientCore::ClientCore(Environment& environment, IdAllocator& ids, ClientConfig 
 void ClientCore::start(Timestamp now) {
   now = clock_.clamp(now);
   if (state_ != State::New) return;
+  if (config_.tcpRelay && !isStream(config_.transport)) {
+    // RFC 6062 section 4.1.
+    fail(static_cast<uint16_t>(stun::StunError::BadRequest),
+         "relayed TCP connections want TCP or TLS to the server", now);
+    return;
+  }
   tried_.push_back(server_);
   openLink(now);
   pump(now);
@@ -87,6 +94,7 @@ void ClientCore::close(Timestamp now) {
     return;
   }
   requests_.clear();
+  endAllStreams(now);
   state_ = State::Closing;
   ask({Kind::Release}, now);
   pump(now);
@@ -94,6 +102,7 @@ void ClientCore::close(Timestamp now) {
 
 void ClientCore::finishClosing(Timestamp now) {
   requests_.clear();
+  endAllStreams(now);
   retire(second_, now);
   retire(link_, now);
   relayed_.clear();
@@ -113,6 +122,7 @@ void ClientCore::fail(uint16_t code, std::string text, Timestamp now) {
   const SocketAddress local = link_ ? link_->local() : SocketAddress{};
   requests_.clear();
   waiting_.clear();
+  endAllStreams(now);
   retire(moving_, now);
   retire(second_, now);
   retire(link_, now);
@@ -152,12 +162,20 @@ ServerLink* ClientCore::linkOf(SocketId socket) {
   if (link_ && link_->owns(socket)) return link_.get();
   if (second_ && second_->owns(socket)) return second_.get();
   if (moving_ && moving_->owns(socket)) return moving_.get();
+  for (const auto& stream : streams_) {
+    if (stream->link && stream->link->owns(socket)) return stream->link.get();
+  }
   return nullptr;
 }
 
 bool ClientCore::owns(SocketId socket) const {
-  return (link_ && link_->owns(socket)) || (second_ && second_->owns(socket)) ||
-         (moving_ && moving_->owns(socket)) || (retired_ && retired_->owns(socket));
+  const auto isOf = [socket](const std::unique_ptr<ServerLink>& link) {
+    return link && link->owns(socket);
+  };
+  return isOf(link_) || isOf(second_) || isOf(moving_) || isOf(retired_) ||
+         std::any_of(leaving_.begin(), leaving_.end(), isOf) ||
+         std::any_of(streams_.begin(), streams_.end(),
+                     [&](const auto& stream) { return isOf(stream->link); });
 }
 
 void ClientCore::handleSocketOpened(const SocketOpened& opened, Timestamp now) {
@@ -186,6 +204,7 @@ void ClientCore::handleStream(StreamBytes&& bytes, Timestamp now) {
 
 void ClientCore::handlePressure(const StreamPressure& pressure) {
   if (ServerLink* link = linkOf(pressure.socket)) link->handlePressure(pressure);
+  noteWritable();
 }
 
 void ClientCore::pump(Timestamp now) {
@@ -194,6 +213,7 @@ void ClientCore::pump(Timestamp now) {
   while (link_ && link_->pollFrame(frame)) handleFrame(std::move(frame), now);
   watchLinks(now);
   watchMove(now);
+  watchStreams(now);
   runRequests(now);
   if (state_ != State::Allocated) return;
   if (refreshAt_ <= now && !asking(Kind::Refresh) && !asking(Kind::Move)) ask({Kind::Refresh}, now);
@@ -269,6 +289,9 @@ void ClientCore::advance(Timestamp now) {
   if (link_) link_->advance(now);
   if (second_) second_->advance(now);
   if (moving_) moving_->advance(now);
+  for (const auto& stream : streams_) {
+    if (stream->link) stream->link->advance(now);
+  }
   pump(now);
   PARLEY_DCHECK(nextDeadline() > now);
 }
@@ -279,6 +302,9 @@ Timestamp ClientCore::nextDeadline() const {
   if (link_) next = earliest(next, link_->nextDeadline());
   if (second_) next = earliest(next, second_->nextDeadline());
   if (moving_) next = earliest(next, moving_->nextDeadline());
+  for (const auto& stream : streams_) {
+    if (stream->link) next = earliest(next, stream->link->nextDeadline());
+  }
   next = earliest(next, secondAt_);
   for (const Request& request : requests_) next = earliest(next, request.transaction.deadline());
   if (state_ != State::Allocated) return next;
@@ -297,7 +323,8 @@ bool ClientCore::pollData(PeerData& out) {
 
 bool ClientCore::pollTransmit(TxPacket& out) {
   return (retired_ && retired_->pollTransmit(out)) || (link_ && link_->pollTransmit(out)) ||
-         (second_ && second_->pollTransmit(out)) || (moving_ && moving_->pollTransmit(out));
+         (second_ && second_->pollTransmit(out)) || (moving_ && moving_->pollTransmit(out)) ||
+         pollStreamTransmit(out);
 }
 
 bool ClientCore::pollEffect(Effect& out) {
@@ -306,7 +333,8 @@ bool ClientCore::pollEffect(Effect& out) {
     return true;
   }
   return (retired_ && retired_->pollEffect(out)) || (link_ && link_->pollEffect(out)) ||
-         (second_ && second_->pollEffect(out)) || (moving_ && moving_->pollEffect(out));
+         (second_ && second_->pollEffect(out)) || (moving_ && moving_->pollEffect(out)) ||
+         pollStreamEffect(out);
 }
 
 bool ClientCore::pollEvent(ClientEvent& out) {
@@ -361,6 +389,18 @@ void Client::permit(const IpAddress& peer, Timestamp now) {
 }
 bool Client::send(TxPacket&& packet, Timestamp now) {
   return core_->send(std::move(packet), now);
+}
+std::optional<PeerStreamId> Client::connect(const SocketAddress& peer, Timestamp now) {
+  return core_->connect(peer, now);
+}
+bool Client::sendStream(PeerStreamId stream, PacketBuf&& bytes, Timestamp now) {
+  return core_->sendStream(stream, std::move(bytes), now);
+}
+bool Client::pollStream(PeerStreamId stream, PacketBuf& out) {
+  return core_->pollStream(stream, out);
+}
+void Client::closeStream(PeerStreamId stream, Timestamp now) {
+  core_->closeStream(stream, now);
 }
 bool Client::pollData(PeerData& out) {
   return core_->pollData(out);

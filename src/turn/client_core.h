@@ -20,7 +20,7 @@ namespace parley::turn {
 /// `pump`, which does all that is due.
 ///
 /// Parts: client.cc (links and states), client_requests.cc (requests and what is answered),
-/// client_data.cc (permissions, channels, data).
+/// client_data.cc (permissions, channels, data), client_streams.cc (relayed TCP connections).
 class ClientCore {
  public:
   ClientCore(Environment& environment, IdAllocator& ids, ClientConfig config);
@@ -38,6 +38,10 @@ class ClientCore {
   void handlePressure(const StreamPressure& pressure);
   void permit(const IpAddress& peer, Timestamp now);
   bool send(TxPacket&& packet, Timestamp now);
+  std::optional<PeerStreamId> connect(const SocketAddress& peer, Timestamp now);
+  bool sendStream(PeerStreamId stream, PacketBuf&& bytes, Timestamp now);
+  bool pollStream(PeerStreamId stream, PacketBuf& out);
+  void closeStream(PeerStreamId stream, Timestamp now);
   bool pollData(PeerData& out);
   bool pollTransmit(TxPacket& out);
   bool pollEffect(Effect& out);
@@ -52,7 +56,16 @@ class ClientCore {
 
  private:
   enum class State : uint8_t { New, Connecting, Allocating, Allocated, Closing, Closed, Failed };
-  enum class Kind : uint8_t { Allocate, Refresh, Release, Move, Permit, BindChannel };
+  enum class Kind : uint8_t {
+    Allocate,
+    Refresh,
+    Release,
+    Move,
+    Permit,
+    BindChannel,
+    Connect,
+    Claim  ///< ConnectionBind
+  };
 
   struct Request {
     Kind kind;
@@ -61,8 +74,9 @@ class ClientCore {
     bool authenticated = false;
     int tries = 1;                   ///< answers of 401, 438 and their like to the same wish
     std::vector<IpAddress> peers{};  ///< Permit
-    SocketAddress peer{};            ///< BindChannel
+    SocketAddress peer{};            ///< BindChannel, Connect
     uint16_t channel = 0;
+    PeerStreamId stream{};  ///< Connect, Claim
   };
   /// What a request is about, to ask it again.
   struct Wish {
@@ -71,6 +85,21 @@ class ClientCore {
     std::vector<IpAddress> peers{};
     SocketAddress peer{};
     uint16_t channel = 0;
+    PeerStreamId stream{};
+  };
+  /// A relayed TCP connection. Ended ones remain until what they brought has been polled.
+  struct PeerStream {
+    enum class State : uint8_t { Asked, Linking, Claiming, Open, Ended };
+    PeerStreamId id{};
+    SocketAddress peer;
+    State state = State::Asked;
+    bool incoming = false;
+    uint32_t connectionId = 0;
+    std::unique_ptr<ServerLink> link{};
+    bool refused = false;  ///< a sendStream was; PeerStreamWritable follows
+    bool held = false;
+    PeerStreamClosed end{};
+    RingQueue<PacketBuf> in{512};
   };
   struct Permission {
     IpAddress ip;
@@ -120,7 +149,8 @@ class ClientCore {
   void refused(const Request& request, uint16_t code, std::string text, Timestamp now);
   void noteLifetime(const stun::Message& response, Timestamp now);
   bool asking(Kind kind) const;
-  stun::RetransmitPolicy policy() const;
+  stun::RetransmitPolicy policy(Kind kind) const;
+  static stun::Method methodOf(Kind kind);
 
   // client_data.cc
   void handleFrame(PacketBuf frame, Timestamp now);
@@ -140,6 +170,24 @@ class ClientCore {
   bool sendNow(TxPacket&& packet, Timestamp now);
   void flushWaiting(Timestamp now);
   Timestamp dataDeadline() const;
+
+  // client_streams.cc
+  PeerStream* findStream(PeerStreamId id);
+  PeerStream* newStream(const SocketAddress& peer);
+  void openDataLink(PeerStream& stream, uint32_t connectionId, Timestamp now);
+  void handleAttempt(const stun::Message& message, Timestamp now);
+  void connected(const stun::Message& response, const Request& request, Timestamp now);
+  void claimed(const Request& request);
+  void endStream(PeerStreamId id, uint16_t code, std::string text, Timestamp now);
+  void endAllStreams(Timestamp now);
+  void retireStream(PeerStream& stream, Timestamp now);
+  void watchStreams(Timestamp now);
+  void watchStream(PeerStream& stream, Timestamp now);
+  void takeBytes(PeerStream& stream);
+  void noteWritable();
+  void sweepStreams();
+  bool pollStreamTransmit(TxPacket& out);
+  bool pollStreamEffect(Effect& out);
 
   Environment& env_;
   IdAllocator& ids_;
@@ -169,10 +217,13 @@ class ClientCore {
   std::vector<Permission> permissions_;
   std::vector<Channel> channels_;
   uint16_t nextChannel_;
+  std::vector<std::unique_ptr<PeerStream>> streams_;
+  std::vector<std::unique_ptr<ServerLink>> leaving_;  ///< closed ones with last bytes to send
+  uint32_t lastStream_ = 0;
   RingQueue<TxPacket> waiting_{64};  ///< data whose permission is under way
   RingQueue<PeerData> data_{512};
   RingQueue<Effect> effects_{32};
-  RingQueue<ClientEvent> events_{16};
+  RingQueue<ClientEvent> events_{256};
   ClientCounters counters_;
 };
 

@@ -180,7 +180,8 @@ void ClientCore::bindingRefused(const Request& request, bool final, Timestamp no
 
 bool ClientCore::send(TxPacket&& packet, Timestamp now) {
   now = clock_.clamp(now);
-  if (state_ != State::Allocated || !reaches(packet.to.ip) || packet.data.empty()) {
+  if (state_ != State::Allocated || config_.tcpRelay || !reaches(packet.to.ip) ||
+      packet.data.empty()) {
     ++counters_.dataDropped;
     return false;
   }
@@ -240,7 +241,11 @@ void ClientCore::handleFrame(PacketBuf frame, Timestamp now) {
       handleResponse(*message, now);
       break;
     case stun::Class::Indication:
-      if (message->method() == stun::Method::Data) handleDataIndication(*message, std::move(frame));
+      if (message->method() == stun::Method::ConnectionAttempt) {
+        handleAttempt(*message, now);
+      } else if (message->method() == stun::Method::Data) {
+        handleDataIndication(*message, std::move(frame));
+      }
       break;
     case stun::Class::Request:
       break;  // a server asks nothing

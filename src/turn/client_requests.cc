@@ -23,6 +23,8 @@ constexpr Duration kMinLifetime = Duration::seconds(10);
 constexpr Duration kMaxLifetime = Duration::seconds(86'400);
 /// Over streams nothing is repeated.
 constexpr stun::RetransmitPolicy kStreamPolicy{Duration::seconds(10), 1, 1};
+/// RFC 6062 section 5.2: a server tries for 30 seconds at least.
+constexpr stun::RetransmitPolicy kConnectPolicy{Duration::seconds(60), 1, 1};
 /// A good-bye is repeated once; the server's own timer does the rest.
 constexpr stun::RetransmitPolicy kReleasePolicy{Duration::millis(500), 2, 1};
 
@@ -30,15 +32,30 @@ constexpr uint16_t number(StunError code) {
   return static_cast<uint16_t>(code);
 }
 
-stun::Method methodOf(bool allocate, bool permit, bool bind) {
-  if (allocate) return stun::Method::Allocate;
-  if (permit) return stun::Method::CreatePermission;
-  return bind ? stun::Method::ChannelBind : stun::Method::Refresh;
-}
-
 }  // namespace
 
-stun::RetransmitPolicy ClientCore::policy() const {
+stun::Method ClientCore::methodOf(Kind kind) {
+  switch (kind) {
+    case Kind::Allocate:
+      return stun::Method::Allocate;
+    case Kind::Permit:
+      return stun::Method::CreatePermission;
+    case Kind::BindChannel:
+      return stun::Method::ChannelBind;
+    case Kind::Connect:
+      return stun::Method::Connect;
+    case Kind::Claim:
+      return stun::Method::ConnectionBind;
+    case Kind::Refresh:
+    case Kind::Release:
+    case Kind::Move:
+      break;
+  }
+  return stun::Method::Refresh;
+}
+
+stun::RetransmitPolicy ClientCore::policy(Kind kind) const {
+  if (kind == Kind::Connect) return kConnectPolicy;
   if (state_ == State::Closing && !isStream(config_.transport)) return kReleasePolicy;
   return isStream(config_.transport) ? kStreamPolicy : config_.policy;
 }
@@ -52,7 +69,8 @@ void ClientCore::writeBody(stun::MessageBuilder& builder, const Wish& wish) cons
   switch (wish.kind) {
     case Kind::Allocate:
       builder.u32(AttributeType::RequestedTransport,
-                  stun::requestedTransport(stun::RelayTransport::Udp));
+                  stun::requestedTransport(config_.tcpRelay ? stun::RelayTransport::Tcp
+                                                            : stun::RelayTransport::Udp));
       if (families_ == RelayFamilies::V6) {
         builder.u32(AttributeType::RequestedAddressFamily,
                     stun::addressFamilyValue(AddressFamily::V6));
@@ -80,35 +98,46 @@ void ClientCore::writeBody(stun::MessageBuilder& builder, const Wish& wish) cons
       builder.u32(AttributeType::ChannelNumber, stun::channelNumberValue(wish.channel))
           .xorAddress(AttributeType::XorPeerAddress, wish.peer);
       break;
+    case Kind::Connect:
+      builder.xorAddress(AttributeType::XorPeerAddress, wish.peer);
+      break;
+    case Kind::Claim:
+      for (const auto& stream : streams_) {
+        if (stream->id == wish.stream)
+          builder.u32(AttributeType::ConnectionId, stream->connectionId);
+      }
+      break;
   }
 }
 
 void ClientCore::ask(Wish wish, Timestamp now) {
   const stun::TransactionId id = stun::newTransactionId(env_.random);
   std::array<uint8_t, PacketBuf::kMaxPayload> buffer;
-  stun::MessageBuilder builder(buffer, stun::Class::Request,
-                               methodOf(wish.kind == Kind::Allocate, wish.kind == Kind::Permit,
-                                        wish.kind == Kind::BindChannel),
-                               id);
+  stun::MessageBuilder builder(buffer, stun::Class::Request, methodOf(wish.kind), id);
   writeBody(builder, wish);
   if (auth_.ready()) {
     auth_.addTo(builder);
     auth_.sign(builder);
   }
   Request request{wish.kind,
-                  stun::Transaction(id, policy(), now),
+                  stun::Transaction(id, policy(wish.kind), now),
                   toBytes(builder.written()),
                   auth_.ready(),
                   wish.tries,
                   std::move(wish.peers),
                   wish.peer,
-                  wish.channel};
+                  wish.channel,
+                  wish.stream};
   transmit(request, now);
   requests_.push_back(std::move(request));
 }
 
 void ClientCore::transmit(const Request& request, Timestamp now) {
   ServerLink* link = request.kind == Kind::Move ? moving_.get() : link_.get();
+  if (request.kind == Kind::Claim) {
+    const PeerStream* stream = findStream(request.stream);
+    link = stream ? stream->link.get() : nullptr;
+  }
   if (!link || request.wire.empty()) return;
   TxPacket packet;
   packet.data = env_.pool.copyOf(request.wire);
@@ -167,6 +196,10 @@ void ClientCore::timedOut(Request request, Timestamp now) {
     case Kind::BindChannel:
       bindingRefused(request, false, now);
       break;
+    case Kind::Connect:
+    case Kind::Claim:
+      endStream(request.stream, kNotReached, "TURN server does not answer", now);
+      break;
   }
 }
 
@@ -175,9 +208,7 @@ void ClientCore::handleResponse(const stun::Message& response, Timestamp now) {
   const auto at = std::find_if(requests_.begin(), requests_.end(), [&](const Request& request) {
     return request.transaction.id() == id;
   });
-  if (at == requests_.end() ||
-      response.method() != methodOf(at->kind == Kind::Allocate, at->kind == Kind::Permit,
-                                    at->kind == Kind::BindChannel)) {
+  if (at == requests_.end() || response.method() != methodOf(at->kind)) {
     ++counters_.unmatched;
     return;
   }
@@ -228,6 +259,12 @@ void ClientCore::handleSuccess(const stun::Message& response, const Request& req
       break;
     case Kind::BindChannel:
       bound(request, now);
+      break;
+    case Kind::Connect:
+      connected(response, request, now);
+      break;
+    case Kind::Claim:
+      claimed(request);
       break;
   }
 }
@@ -298,7 +335,9 @@ bool ClientCore::challenged(const stun::Message& response, const Request& reques
   // RFC 8489 section 9.2.5: the same credentials will not be better the second time.
   const bool wrong = code == number(StunError::Unauthenticated) && request.authenticated;
   if (wrong || request.tries >= kMaxTries || !auth_.challenge(response)) return false;
-  ask({request.kind, request.tries + 1, request.peers, request.peer, request.channel}, now);
+  ask({request.kind, request.tries + 1, request.peers, request.peer, request.channel,
+       request.stream},
+      now);
   return true;
 }
 
@@ -362,6 +401,11 @@ void ClientCore::refused(const Request& request, uint16_t code, std::string text
       } else {
         bindingRefused(request, true, now);
       }
+      break;
+    case Kind::Connect:
+    case Kind::Claim:
+      endStream(request.stream, code, std::move(text), now);
+      if (gone && request.kind == Kind::Connect) fail(code, "the allocation is gone", now);
       break;
   }
 }

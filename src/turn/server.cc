@@ -74,10 +74,7 @@ void ServerCore::handle(Input&& input, Timestamp now) {
   std::visit(Overloaded{
                  [&](Datagram& datagram) { handleDatagram(std::move(datagram), now); },
                  [&](StreamBytes& bytes) { handleBytes(std::move(bytes), now); },
-                 [&](StreamPressure& pressure) {
-                   const auto at = streams_.find(pressure.socket);
-                   if (at != streams_.end()) at->second->pressure = pressure.high;
-                 },
+                 [&](StreamPressure& pressure) { handlePressure(pressure, now); },
                  [&](SocketOpened& opened) { handleOpened(opened, now); },
                  [&](SocketFailed& failed) { handleFailed(failed, now); },
                  [&](TcpAccepted& accepted) { handleAccepted(accepted, now); },
@@ -116,6 +113,10 @@ void ServerCore::handleOpened(const SocketOpened& opened, Timestamp now) {
     (void)events_.push(ListenerOpened{listener->index, opened.local});
     return;
   }
+  if (DataConnection* connection = connectionOfPeer(opened.socket)) {
+    peerOpened(*connection, now);
+    return;
+  }
   const auto at = relays_.find(opened.socket);
   if (at != relays_.end()) relayOpened(at->second, opened, now);
 }
@@ -129,13 +130,36 @@ void ServerCore::handleFailed(const SocketFailed& failed, Timestamp now) {
     closeStream(failed.socket, now);
     return;
   }
+  if (DataConnection* connection = connectionOfPeer(failed.socket)) {
+    peerFailed(*connection, failed.reason, now);
+    return;
+  }
   const auto at = relays_.find(failed.socket);
   if (at != relays_.end()) relayFailed(at->second, failed.reason, now);
 }
 
 // ---- streams ----
 
+void ServerCore::handlePressure(const StreamPressure& pressure, Timestamp now) {
+  if (DataConnection* connection = connectionOfPeer(pressure.socket)) {
+    connection->peerFull = pressure.high;
+    hold(*connection, now);
+    return;
+  }
+  const auto at = streams_.find(pressure.socket);
+  if (at == streams_.end()) return;
+  at->second->pressure = pressure.high;
+  if (at->second->connection == 0) return;
+  DataConnection& connection = *connections_.find(at->second->connection)->second;
+  hold(connection, now);
+  finishIfDrained(connection);
+}
+
 void ServerCore::handleAccepted(const TcpAccepted& accepted, Timestamp now) {
+  if (const auto relay = relays_.find(accepted.listener); relay != relays_.end()) {
+    acceptPeer(accepted, relay->second, now);
+    return;
+  }
   const Listener* listener = findListener(accepted.listener);
   size_t& fromThere = streamsFrom_[accepted.remote.ip];
   if (!listener || streams_.size() >= config_.maxStreams ||
@@ -149,7 +173,7 @@ void ServerCore::handleAccepted(const TcpAccepted& accepted, Timestamp now) {
   ++counters_.streamsAccepted;
   auto stream = std::make_unique<Stream>(env_.pool);
   stream->path = {accepted.socket, accepted.remote, accepted.local, listener->transport};
-  stream->timer = newTimer(true, accepted.socket.value);
+  stream->timer = newTimer(TimerKind::Stream, accepted.socket.value);
   stream->idleAt = now + config_.streamIdle;
   if (listener->transport == Transport::Tls) {
     stream->tls.emplace(env_, config_.tls);
@@ -161,11 +185,17 @@ void ServerCore::handleAccepted(const TcpAccepted& accepted, Timestamp now) {
 
 void ServerCore::handleBytes(StreamBytes&& bytes, Timestamp now) {
   const auto at = streams_.find(bytes.socket);
-  if (at == streams_.end()) return;
+  if (at == streams_.end()) {
+    if (DataConnection* connection = connectionOfPeer(bytes.socket))
+      fromPeerStream(*connection, std::move(bytes.data), now);
+    return;
+  }
   Stream& stream = *at->second;
   if (stream.tls) {
     stream.tls->handleBytes(bytes.data.span(), now);
     pumpTls(stream, now);
+  } else if (stream.connection != 0) {
+    fromClientStream(stream, std::move(bytes.data), now);
   } else {
     feedFrames(stream, bytes.data.span(), now);
   }
@@ -174,8 +204,13 @@ void ServerCore::handleBytes(StreamBytes&& bytes, Timestamp now) {
 
 void ServerCore::feedFrames(Stream& stream, ByteSpan bytes, Timestamp now) {
   PacketBuf frame;
-  while (!stream.broken && stream.framer.take(bytes, frame))
+  while (!stream.broken && stream.connection == 0 && stream.framer.take(bytes, frame))
     handleMessage(stream.path, std::move(frame), Ecn::NotEct, now);
+  if (stream.connection != 0) {
+    // A client in a hurry: what follows its ConnectionBind is for the peer.
+    if (!bytes.empty()) fromClientStream(stream, env_.pool.copyOf(bytes), now);
+    return;
+  }
   if (stream.framer.broken()) {
     ++counters_.malformed;
     markBroken(stream);
@@ -185,7 +220,13 @@ void ServerCore::feedFrames(Stream& stream, ByteSpan bytes, Timestamp now) {
 void ServerCore::pumpTls(Stream& stream, Timestamp now) {
   drainTls(stream);
   PacketBuf data;
-  while (stream.tls->pollData(data)) feedFrames(stream, data.span(), now);
+  while (stream.tls->pollData(data)) {
+    if (stream.connection != 0) {
+      fromClientStream(stream, std::move(data), now);
+    } else {
+      feedFrames(stream, data.span(), now);
+    }
+  }
   const dtls::TlsSession::State state = stream.tls->state();
   if (state == dtls::TlsSession::State::Failed || state == dtls::TlsSession::State::Closed)
     markBroken(stream);
@@ -208,7 +249,10 @@ void ServerCore::markBroken(Stream& stream) {
 }
 
 void ServerCore::sweepBroken(Timestamp now) {
-  for (const SocketId socket : std::exchange(broken_, {})) closeStream(socket, now);
+  // The end of one, of an allocation's, may be that of others.
+  while (!broken_.empty()) {
+    for (const SocketId socket : std::exchange(broken_, {})) closeStream(socket, now);
+  }
 }
 
 void ServerCore::closeStream(SocketId socket, Timestamp now) {
@@ -224,6 +268,7 @@ void ServerCore::closeStream(SocketId socket, Timestamp now) {
       allocation.client.socket = {};
     }
   }
+  if (stream.connection != 0) endConnection(stream.connection);
   if (stream.tls) {
     stream.tls->close(now);
     drainTls(stream);
@@ -237,16 +282,16 @@ void ServerCore::closeStream(SocketId socket, Timestamp now) {
 
 void ServerCore::armStream(Stream& stream, Timestamp now) {
   if (stream.broken) return;
-  if (stream.allocation != kNone) stream.idleAt = Timestamp::never();
-  if (stream.allocation == kNone && stream.idleAt.isNever())
-    stream.idleAt = now + config_.streamIdle;
+  const bool isIdle = stream.allocation == kNone && stream.connection == 0;
+  if (!isIdle) stream.idleAt = Timestamp::never();
+  if (isIdle && stream.idleAt.isNever()) stream.idleAt = now + config_.streamIdle;
   timers_.set(stream.timer,
               stream.tls ? earliest(stream.idleAt, stream.tls->nextDeadline()) : stream.idleAt);
 }
 
 // ---- timers ----
 
-size_t ServerCore::newTimer(bool stream, uint32_t value) {
+size_t ServerCore::newTimer(TimerKind kind, uint32_t value) {
   size_t key;
   if (freeTimers_.empty()) {
     key = timerOwners_.size();
@@ -255,7 +300,7 @@ size_t ServerCore::newTimer(bool stream, uint32_t value) {
     key = freeTimers_.back();
     freeTimers_.pop_back();
   }
-  timerOwners_[key] = {stream, value};
+  timerOwners_[key] = {kind, value};
   return key;
 }
 
@@ -266,7 +311,11 @@ void ServerCore::dropTimer(size_t key) {
 
 void ServerCore::runTimer(size_t key, Timestamp now) {
   const TimerOwner owner = timerOwners_[key];
-  if (!owner.stream) {
+  if (owner.kind == TimerKind::Connection) {
+    connectionTimer(*connections_.find(owner.value)->second, now);
+    return;
+  }
+  if (owner.kind == TimerKind::Allocation) {
     Allocation& allocation = *slots_[owner.value];
     if (allocation.pending) {
       refuseAllocation(allocation, stun::StunError::InsufficientCapacity, now);
@@ -309,7 +358,8 @@ void ServerCore::armAllocation(const Allocation& allocation) {
 
 void ServerCore::deleteAllocation(uint32_t slot) {
   const std::unique_ptr<Allocation> gone = std::move(slots_[slot]);
-  for (Allocation::Relay& relay : gone->relays) closeRelay(relay);
+  for (const uint32_t id : std::exchange(gone->connections, {})) endConnection(id);
+  for (Allocation::Relay& relay : gone->relays) closeRelay(*gone, relay);
   if (isStream(gone->client.transport)) {
     const auto stream = streams_.find(gone->client.socket);
     if (stream != streams_.end()) {
@@ -348,9 +398,15 @@ std::vector<AllocationInfo> ServerCore::allocations(Timestamp now) const {
   std::vector<AllocationInfo> out;
   for (const auto& allocation : slots_) {
     if (!allocation || allocation->pending) continue;
-    AllocationInfo info{
-        allocation->owner.username, allocation->client.transport, allocation->client.remote, {},
-        allocation->bytesToPeers,   allocation->bytesToClient,    now - allocation->madeAt};
+    AllocationInfo info;
+    info.username = allocation->owner.username;
+    info.transport = allocation->client.transport;
+    info.client = allocation->client.remote;
+    info.tcp = allocation->tcp;
+    info.connections = allocation->connections.size();
+    info.bytesToPeers = allocation->bytesToPeers;
+    info.bytesToClient = allocation->bytesToClient;
+    info.age = now - allocation->madeAt;
     for (const Allocation::Relay& relay : allocation->relays) {
       if (relay.open) info.relayed.push_back(relay.advertised);
     }

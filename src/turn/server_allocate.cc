@@ -33,12 +33,15 @@ const ServerRelay* ServerCore::relayConfig(AddressFamily family) const {
 
 /// What kind of relay is asked for; nullopt and the error for what contradicts itself.
 std::optional<ServerCore::RelayWish> ServerCore::relayWish(const stun::Message& request,
+                                                           const ClientPath& path,
                                                            StunError& error) const {
   RelayWish wish;
   error = StunError::BadRequest;
   const auto transport = request.u32(AttributeType::RequestedTransport);
   if (!transport) return std::nullopt;
-  if (*transport >> 24 != static_cast<uint32_t>(stun::RelayTransport::Udp)) {
+  wish.tcp = *transport >> 24 == static_cast<uint32_t>(stun::RelayTransport::Tcp);
+  const bool isUdp = *transport >> 24 == static_cast<uint32_t>(stun::RelayTransport::Udp);
+  if (!isUdp && (!wish.tcp || config_.maxConnections == 0)) {
     error = StunError::UnsupportedTransport;
     return std::nullopt;
   }
@@ -46,6 +49,8 @@ std::optional<ServerCore::RelayWish> ServerCore::relayWish(const stun::Message& 
   const auto additional = request.find(AttributeType::AdditionalAddressFamily);
   const auto even = stun::parseEvenPort(request);
   const auto token = request.find(AttributeType::ReservationToken);
+  // RFC 6062 section 5.1: over TCP or TLS only, and neither pairs of ports nor reserved ones.
+  if (wish.tcp && (!isStream(path.transport) || even || token)) return std::nullopt;
   if (even && (token || (*even && additional))) return std::nullopt;
   if (token && (requested || additional || token->size() != 8)) return std::nullopt;
   if (requested && additional) return std::nullopt;
@@ -84,7 +89,7 @@ void ServerCore::handleAllocate(const stun::Message& request, const ClientPath& 
     return;
   }
   StunError error{};
-  const auto wish = relayWish(request, error);
+  const auto wish = relayWish(request, path, error);
   const auto account = accounts_.find(identity.account);
   const size_t held = account == accounts_.end() ? 0 : account->second.allocations;
   const bool ticketWanted = request.has(AttributeType::MobilityTicket);
@@ -111,6 +116,7 @@ void ServerCore::handleAllocate(const stun::Message& request, const ClientPath& 
   allocation.evenPort = wish->evenPort;
   allocation.reserve = wish->reserve;
   allocation.bothFamilies = wish->additional;
+  allocation.tcp = wish->tcp;
   if (!wish->token.empty()) {
     if (takeReservation(allocation, wish->token)) {
       tryFinish(allocation, now);
@@ -150,7 +156,7 @@ Allocation* ServerCore::newAllocation(const stun::Message& request, const Client
   if (fresh) account->second.rate = RateLimit(config_.maxRatePerUser);
   ++account->second.allocations;
   allocation.account = &account->second;
-  allocationTimers_[slot] = newTimer(false, slot);
+  allocationTimers_[slot] = newTimer(TimerKind::Allocation, slot);
   armAllocation(allocation);
   if (isStream(path.transport)) {
     streams_.find(path.socket)->second->allocation = slot;
@@ -177,6 +183,10 @@ void ServerCore::openRelay(Allocation& allocation, AddressFamily family) {
   relay.open = relay.reservedOpen = false;
   relay.socket = ids_.nextSocket();
   relay.bound = {relayConfig(family)->bind, randomPort(allocation.evenPort)};
+  if (allocation.tcp) {
+    listenForPeers(allocation, index);
+    return;
+  }
   relays_[relay.socket] = {allocation.slot, index, false};
   effects_.push(OpenUdp{relay.socket, relay.bound, false});
   if (!allocation.reserve) return;
@@ -187,14 +197,31 @@ void ServerCore::openRelay(Allocation& allocation, AddressFamily family) {
   effects_.push(OpenUdp{relay.reserved, next, false});
 }
 
-void ServerCore::closeRelay(Allocation::Relay& relay) {
+/// The listener's port is one that connections leave from, too (RFC 6062 section 5.2). Systems then
+/// let several listen on it: that it is nobody else's must be known here.
+void ServerCore::listenForPeers(Allocation& allocation, uint8_t index) {
+  Allocation::Relay& relay = allocation.relays[index];
+  for (int i = 0; i < kMaxAttempts && tcpRelays_.contains(relay.bound); ++i)
+    relay.bound.port = randomPort(false);
+  if (tcpRelays_.contains(relay.bound)) {
+    relay.socket = {};  // the time for opening will run out
+    return;
+  }
+  relays_[relay.socket] = {allocation.slot, index, false};
+  tcpRelays_[relay.bound] = relays_[relay.socket];
+  effects_.push(ListenTcp{relay.socket, relay.bound, false, true,
+                          static_cast<uint32_t>(config_.maxConnections)});
+}
+
+void ServerCore::closeRelay(const Allocation& allocation, Allocation::Relay& relay) {
+  if (allocation.tcp && relay.socket != SocketId{}) tcpRelays_.erase(relay.bound);
   for (const SocketId socket : {relay.socket, relay.reserved}) {
     if (socket == SocketId{}) continue;
     effects_.push(CloseSocket{socket});
     relays_.erase(socket);
     if (lastRelay_ == socket) lastRelay_ = {};
   }
-  if (relay.open) relayAddresses_.erase(relay.advertised);
+  if (relay.open && !allocation.tcp) relayAddresses_.erase(relay.advertised);
   relay.socket = relay.reserved = {};
   relay.open = relay.reservedOpen = false;
 }
@@ -211,7 +238,7 @@ void ServerCore::relayOpened(RelayOwner owner, const SocketOpened& opened, Times
     relay.open = true;
     relay.bound.port = opened.local.port;
     relay.advertised = {config->advertised.value_or(config->bind), opened.local.port};
-    relayAddresses_[relay.advertised] = {owner.slot, owner.index, false};
+    if (!allocation.tcp) relayAddresses_[relay.advertised] = {owner.slot, owner.index, false};
   }
   tryFinish(allocation, now);
 }
@@ -225,7 +252,7 @@ void ServerCore::relayFailed(RelayOwner owner, SocketFailure reason, Timestamp n
     deleteAllocation(owner.slot);
     return;
   }
-  closeRelay(relay);
+  closeRelay(allocation, relay);
   if (reason == SocketFailure::AddressInUse && ++relay.attempts < kMaxAttempts) {
     openRelay(allocation, family);
   } else if (family == AddressFamily::V6 && allocation.bothFamilies) {

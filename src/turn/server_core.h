@@ -12,6 +12,7 @@
 #include "parley/turn/server.h"
 
 #include "turn/allocation.h"
+#include "turn/data_connection.h"
 #include "turn/server_auth.h"
 #include "turn/source_budget.h"
 #include "turn/stream_framer.h"
@@ -21,7 +22,8 @@ namespace parley::turn {
 /// What stands behind `Server`.
 ///
 /// Parts: server.cc (sockets, streams, timers), server_requests.cc (what clients ask for),
-/// server_allocate.cc (Allocate and the opening of relays), server_relay.cc (the path of data).
+/// server_allocate.cc (Allocate and the opening of relays), server_relay.cc (the path of data),
+/// server_connections.cc (relayed TCP connections).
 class ServerCore {
  public:
   ServerCore(Environment& environment, ServerConfig config);
@@ -43,6 +45,7 @@ class ServerCore {
  private:
   static constexpr uint32_t kNone = ~uint32_t{0};
 
+  enum class TimerKind : uint8_t { Allocation, Stream, Connection };
   struct Listener {
     SocketId socket{};
     Transport transport = Transport::Udp;
@@ -54,6 +57,7 @@ class ServerCore {
     std::optional<dtls::TlsSession> tls;
     StreamFramer framer;
     uint32_t allocation = kNone;
+    uint32_t connection = 0;  ///< carries bytes of this DataConnection, and no messages any more
     size_t timer = 0;
     Timestamp idleAt = Timestamp::never();
     bool pressure = false;
@@ -88,6 +92,7 @@ class ServerCore {
   void handleOpened(const SocketOpened& opened, Timestamp now);
   void handleFailed(const SocketFailed& failed, Timestamp now);
   void handleAccepted(const TcpAccepted& accepted, Timestamp now);
+  void handlePressure(const StreamPressure& pressure, Timestamp now);
   void handleBytes(StreamBytes&& bytes, Timestamp now);
   void feedFrames(Stream& stream, ByteSpan bytes, Timestamp now);
   void pumpTls(Stream& stream, Timestamp now);
@@ -102,7 +107,7 @@ class ServerCore {
   bool transmit(const ClientPath& path, PacketBuf message, TxClass txClass, Ecn ecn, Timestamp now);
   bool push(TxPacket&& packet);
   void runTimer(size_t key, Timestamp now);
-  size_t newTimer(bool stream, uint32_t value);
+  size_t newTimer(TimerKind kind, uint32_t value);
   void dropTimer(size_t key);
 
   // server_requests.cc
@@ -144,16 +149,19 @@ class ServerCore {
     bool additional = false;  ///< IPv6 is wished for but may be missing
     bool evenPort = false;
     bool reserve = false;
+    bool tcp = false;
     ByteSpan token;
   };
-  std::optional<RelayWish> relayWish(const stun::Message& request, stun::StunError& error) const;
+  std::optional<RelayWish> relayWish(const stun::Message& request, const ClientPath& path,
+                                     stun::StunError& error) const;
   Allocation* newAllocation(const stun::Message& request, const ClientPath& path,
                             const ServerAuth::Identity& identity, Timestamp now);
   bool takeReservation(Allocation& allocation, ByteSpan token);
   void openRelay(Allocation& allocation, AddressFamily family);
   void relayOpened(RelayOwner owner, const SocketOpened& opened, Timestamp now);
   void relayFailed(RelayOwner owner, SocketFailure reason, Timestamp now);
-  void closeRelay(Allocation::Relay& relay);
+  void listenForPeers(Allocation& allocation, uint8_t index);
+  void closeRelay(const Allocation& allocation, Allocation::Relay& relay);
   void tryFinish(Allocation& allocation, Timestamp now);
   void refuseAllocation(Allocation& allocation, stun::StunError code, Timestamp now);
   void sendAllocated(Allocation& allocation, Timestamp now);
@@ -168,6 +176,28 @@ class ServerCore {
   void toPeer(Allocation& allocation, const SocketAddress& peer, PacketBuf data, Ecn ecn,
               Timestamp now);
   void fromPeer(uint32_t slot, const SocketAddress& peer, PacketBuf data, Ecn ecn, Timestamp now);
+
+  // server_connections.cc
+  void handleConnect(const stun::Message& request, const ClientPath& path, Allocation& allocation,
+                     const ServerAuth::Identity& identity, Timestamp now);
+  void handleConnectionBind(const stun::Message& request, const ClientPath& path,
+                            const ServerAuth::Identity& identity, Timestamp now);
+  void acceptPeer(const TcpAccepted& accepted, RelayOwner owner, Timestamp now);
+  DataConnection& newConnection(Allocation& allocation, const SocketAddress& peer,
+                                SocketId peerSocket);
+  std::optional<SocketAddress> connectable(const SocketAddress& peer) const;
+  bool hasRoomForConnection(const Allocation& allocation) const;
+  DataConnection* connectionOfPeer(SocketId socket);
+  DataConnection* claimedBy(const stun::Message& request);
+  void peerOpened(DataConnection& connection, Timestamp now);
+  void peerFailed(DataConnection& connection, SocketFailure reason, Timestamp now);
+  void fromPeerStream(DataConnection& connection, PacketBuf data, Timestamp now);
+  void fromClientStream(Stream& stream, PacketBuf data, Timestamp now);
+  bool toClientStream(DataConnection& connection, PacketBuf data, Timestamp now);
+  void finishIfDrained(DataConnection& connection);
+  void hold(DataConnection& connection, Timestamp now);
+  void endConnection(uint32_t id);
+  void connectionTimer(DataConnection& connection, Timestamp now);
 
   Environment& env_;
   const ServerConfig config_;
@@ -189,6 +219,9 @@ class ServerCore {
   std::unordered_map<ClientKey, uint32_t, ClientKeyHash> clients_;  ///< of UDP
   std::unordered_map<SocketId, RelayOwner> relays_;
   std::unordered_map<SocketAddress, RelayOwner> relayAddresses_;  ///< advertised ones
+  std::unordered_map<SocketAddress, RelayOwner> tcpRelays_;       ///< by bound address
+  std::unordered_map<uint32_t, std::unique_ptr<DataConnection>> connections_;
+  std::unordered_map<SocketId, uint32_t> peerSockets_;
   std::unordered_map<std::string, Account> accounts_;
   std::vector<Reservation> reservations_;
   // Bursts come from one client or peer: the last look-ups are remembered.
@@ -199,8 +232,8 @@ class ServerCore {
 
   /// Keys of the heap: what a timer is of.
   struct TimerOwner {
-    bool stream = false;
-    uint32_t value = 0;  ///< slot of an allocation, or socket of a stream
+    TimerKind kind = TimerKind::Allocation;
+    uint32_t value = 0;  ///< slot of an allocation, socket of a stream, or id of a connection
   };
   TimerHeap timers_;
   std::vector<TimerOwner> timerOwners_;

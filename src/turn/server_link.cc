@@ -1,5 +1,8 @@
 #include "turn/server_link.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "parley/base/machine.h"
 
 namespace parley::turn {
@@ -11,6 +14,8 @@ static_assert(Machine<ServerLink>);
 constexpr Duration kOpenTimeout = Duration::seconds(15);
 /// Encrypted packets that wait to be polled; above it media is dropped before it is encrypted.
 constexpr size_t kMaxWaitingCiphertext = 128;
+/// Of a peer stream; then it takes no more until some are polled.
+constexpr size_t kMaxWaitingBytes = 64;
 
 const char* reasonOf(SocketFailure failure) {
   switch (failure) {
@@ -81,7 +86,7 @@ void ServerLink::handleOpened(const SocketOpened& opened, Timestamp now) {
   local_ = opened.local;
   if (config_.proxy && isStream(config_.transport)) {
     proxy_.emplace(*config_.proxy, config_.targetHost, config_.targetPort);
-    sendBytes(proxy_->start());
+    sendCopy(proxy_->start());
     return;
   }
   connected(now);
@@ -142,7 +147,7 @@ void ServerLink::handleStream(StreamBytes&& bytes, Timestamp now) {
 void ServerLink::feedProxy(ByteSpan& input, Timestamp now) {
   Bytes reply;
   const ProxyHandshake::Status status = proxy_->handle(input, reply);
-  if (!reply.empty()) sendBytes(reply);
+  if (!reply.empty()) sendCopy(reply);
   if (status == ProxyHandshake::Status::Failed) fail(proxy_->error());
   if (status != ProxyHandshake::Status::Done) return;
   proxy_.reset();
@@ -175,9 +180,50 @@ void ServerLink::pumpTls() {
 }
 
 void ServerLink::feedFrames(ByteSpan input) {
+  if (raw_) {
+    pushRaw(input);
+    return;
+  }
   PacketBuf frame;
-  while (framer_.take(input, frame)) pushFrame(std::move(frame));
+  while (!waits_ && framer_.take(input, frame)) {
+    pushFrame(std::move(frame));
+    waits_ = config_.isData;
+  }
+  if (waits_) rest_.insert(rest_.end(), input.begin(), input.end());
   if (framer_.broken()) fail("the server does not speak TURN");
+}
+
+void ServerLink::pushRaw(ByteSpan input) {
+  while (!input.empty()) {
+    const size_t size = std::min(input.size(), PacketBuf::kMaxPayload);
+    PacketBuf piece = env_.pool.copyOf(input.first(size));
+    if (!piece || !frames_.push(std::move(piece))) {
+      fail("no room for what a peer sends");
+      return;
+    }
+    input = input.subspan(size);
+  }
+}
+
+void ServerLink::goOn(bool isRaw) {
+  raw_ = isRaw;
+  waits_ = false;
+  feedFrames(std::exchange(rest_, {}));
+}
+
+bool ServerLink::hasRoom() const {
+  return state_ == State::Ready && !pressure_ && transmits_.size() < kMaxWaitingBytes;
+}
+
+bool ServerLink::sendBytes(PacketBuf&& bytes, Timestamp now) {
+  now = clock_.clamp(now);
+  if (!raw_ || !hasRoom()) return false;
+  if (!tls_) return sendRaw(std::move(bytes), TxClass::Control);
+  const bool sent = tls_->send(bytes.span(), now);
+  pumpTls();
+  if (!sent) fail("a byte is missing");
+  bytes.reset();
+  return sent;
 }
 
 void ServerLink::pushFrame(PacketBuf frame) {
@@ -194,7 +240,7 @@ bool ServerLink::sendRaw(PacketBuf bytes, TxClass txClass) {
   return transmits_.push(std::move(out));
 }
 
-bool ServerLink::sendBytes(ByteSpan bytes) {
+bool ServerLink::sendCopy(ByteSpan bytes) {
   return sendRaw(env_.pool.copyOf(bytes), TxClass::Control);
 }
 

@@ -25,6 +25,9 @@ struct LinkConfig {
   uint16_t targetPort = 0;
   std::optional<Proxy> proxy;
   std::shared_ptr<const dtls::TlsContext> tls;  ///< for Tls and Dtls
+  /// To carry bytes of a peer's in the end (RFC 6062): after each frame nothing more is taken from
+  /// the stream until `goOn` tells how.
+  bool isData = false;
 };
 
 /// A client's connection to its server, whatever lies between: socket, proxy, TLS, framing. Whole
@@ -56,8 +59,15 @@ class ServerLink {
 
   /// Takes one frame; `to` and `socket` are set here. False if it was dropped.
   bool send(TxPacket&& frame, Timestamp now);
+  /// Of a link with `isData`: what follows are the peer's bytes, or another frame.
+  void goOn(bool isRaw);
+  /// The peer's bytes, as they are. False if nothing is taken because bytes pile up.
+  bool sendBytes(PacketBuf&& bytes, Timestamp now);
+  bool hasRoom() const;
+  void hold(bool hold) { effects_.push(HoldStream{socket_, hold}); }
   bool pollFrame(PacketBuf& out);
   bool pollTransmit(TxPacket& out);
+  bool hasOutput() const { return !transmits_.empty() || !effects_.empty(); }
   bool pollEffect(Effect& out);
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
@@ -68,9 +78,10 @@ class ServerLink {
   void pumpTls();
   void feedProxy(ByteSpan& input, Timestamp now);
   void feedFrames(ByteSpan input);
+  void pushRaw(ByteSpan input);
   void pushFrame(PacketBuf frame);
   bool sendRaw(PacketBuf bytes, TxClass txClass);
-  bool sendBytes(ByteSpan bytes);
+  bool sendCopy(ByteSpan bytes);
   void fail(std::string reason);
 
   Environment& env_;
@@ -87,6 +98,9 @@ class ServerLink {
   StreamFramer framer_;
   Timestamp openDeadline_ = Timestamp::never();
   bool pressure_ = false;
+  bool raw_ = false;    ///< a peer's bytes, no frames
+  bool waits_ = false;  ///< for `goOn`
+  Bytes rest_;          ///< what came meanwhile
   RingQueue<TxPacket> transmits_{512};
   RingQueue<PacketBuf> frames_{256};
   RingQueue<Effect> effects_{8};

@@ -52,7 +52,7 @@ void ServerCore::handleSend(const stun::Message& message, Allocation& allocation
 void ServerCore::toPeer(Allocation& allocation, const SocketAddress& peer, PacketBuf data, Ecn ecn,
                         Timestamp now) {
   const Allocation::Relay& relay = allocation.relay(peer.ip.family());
-  if (!relay.open || !allocation.permits(peer.ip, now)) {
+  if (!relay.open || allocation.tcp || !allocation.permits(peer.ip, now)) {
     ++counters_.droppedNoPermission;
     return;
   }

@@ -26,8 +26,7 @@ constexpr Duration kDefaultLifetime = Duration::seconds(600);
 /// This server cannot keep the system from fragmenting: DONT-FRAGMENT is then "unknown" (RFC 8656
 /// section 7.2).
 bool isKnown(AttributeType type) {
-  return stun::isKnownForTurn(type) && type != AttributeType::DontFragment &&
-         type != AttributeType::ConnectionId;
+  return stun::isKnownForTurn(type) && type != AttributeType::DontFragment;
 }
 
 }  // namespace
@@ -63,6 +62,8 @@ void ServerCore::handleRequest(const stun::Message& request, const ClientPath& p
     case stun::Method::Refresh:
     case stun::Method::CreatePermission:
     case stun::Method::ChannelBind:
+    case stun::Method::Connect:
+    case stun::Method::ConnectionBind:
       break;
     default:
       ++counters_.malformed;
@@ -73,8 +74,11 @@ void ServerCore::handleRequest(const stun::Message& request, const ClientPath& p
     refuse(request, path, StunError::TryAlternate, nullptr, now);
     return;
   }
-  const ServerAuth::Verdict verdict = auth_.authenticate(
-      request, path.remote.ip, allocation ? &allocation->owner.username : nullptr, now);
+  const std::string* owner = allocation ? &allocation->owner.username : nullptr;
+  const bool isClaim = request.method() == stun::Method::ConnectionBind;
+  if (const DataConnection* claimed = isClaim ? claimedBy(request) : nullptr)
+    owner = &slots_[claimed->slot]->owner.username;
+  const ServerAuth::Verdict verdict = auth_.authenticate(request, path.remote.ip, owner, now);
   if (!verdict.identity) {
     const bool again =
         verdict.error == StunError::Unauthenticated || verdict.error == StunError::StaleNonce;
@@ -98,6 +102,10 @@ void ServerCore::handleRequest(const stun::Message& request, const ClientPath& p
     handleAllocate(request, path, identity, now);
     return;
   }
+  if (isClaim) {
+    handleConnectionBind(request, path, identity, now);
+    return;
+  }
   const auto ticket = request.find(AttributeType::MobilityTicket);
   if (!allocation && ticket && request.method() == stun::Method::Refresh) {
     handleMove(request, path, *ticket, identity, now);
@@ -107,6 +115,8 @@ void ServerCore::handleRequest(const stun::Message& request, const ClientPath& p
     handleRefresh(request, path, *allocation, identity, now);
   } else if (request.method() == stun::Method::CreatePermission) {
     handlePermission(request, path, *allocation, identity, now);
+  } else if (request.method() == stun::Method::Connect) {
+    handleConnect(request, path, *allocation, identity, now);
   } else {
     handleChannelBind(request, path, *allocation, identity, now);
   }
@@ -391,7 +401,7 @@ void ServerCore::handleChannelBind(const stun::Message& request, const ClientPat
   const auto number = stun::parseChannelNumber(request, stun::kMaxChannelRfc5766);
   const auto peer = request.xorAddress(AttributeType::XorPeerAddress);
   StunError error{};
-  if (!number || !peer || peer->port == 0) {
+  if (!number || !peer || peer->port == 0 || allocation.tcp) {
     error = StunError::BadRequest;
   } else if (!allocation.relay(peer->ip.family()).open) {
     error = StunError::PeerAddressFamilyMismatch;

@@ -12,7 +12,8 @@ if (!existsSync(CLIENT) || !turnServerExists(program)) {
 const address = process.argv.includes('--all-interfaces') ? '192.0.2.1' : '127.0.0.1';
 
 // -y: clients to clients; -s: Send indications and no channels; -t: TCP, -S: TLS; -c: no reserved ports; -N: with requests that
-// make no sense.
+// make no sense; -T: relayed TCP connections, which clients open to each other; -P: the other ones do; -M: with a move to another
+// address (RFC 8016).
 const RUNS = [
   ['udp', ['-y']],
   ['udp', ['-y', '-s']],
@@ -21,6 +22,12 @@ const RUNS = [
   ['udp', ['-y', '-t', '-s']],
   ['udp', ['-y', '-t', '-S']],
   ['udp', ['-y', '-N']],
+  ['udp', ['-T']],
+  ['udp', ['-T', '-S']],
+  ['udp', ['-P']],
+  ['udp', ['-T', '-l', '1200', '-n', '200', '-z', '1']],
+  ['udp', ['-y', '-M']],
+  ['udp', ['-y', '-M', '-t']],
   ['secret', ['-y']],
   ['udp6', ['-y', '-x']],
   ['udp6', ['-y', '-x', '-t']],

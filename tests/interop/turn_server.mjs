@@ -41,7 +41,7 @@ function coturnArguments(folder, ip, way) {
   const listening = way.v6 ? [ip] : [ip, '127.0.0.1'];
   return [
     '-n', ...new Set(listening.map(address => `--listening-ip=${address}`)), `--relay-ip=${ip}`, `--listening-port=${PORT}`,
-    `--tls-listening-port=${TLS_PORT}`, '--realm=test', '--fingerprint', '--allow-loopback-peers', '--no-cli',
+    `--tls-listening-port=${TLS_PORT}`, '--realm=test', '--fingerprint', '--allow-loopback-peers', '--no-cli', '--mobility',
     ...(way.timeLimited ? ['--use-auth-secret', `--static-auth-secret=${SECRET}`] : ['--lt-cred-mech', `--user=${USER}:${PASSWORD}`]),
     `--cert=${folder}/cert.pem`, `--pkey=${folder}/key.pem`, '--no-multicast-peers', `--pidfile=${folder}/pid`, `--userdb=${folder}/db`,
     '--no-stdout-log', `--log-file=${folder}/log`, '--simple-log',
@@ -52,7 +52,7 @@ function ownArguments(folder, ip, way) {
   const any = way.v6 ? '[::]' : '0.0.0.0';
   return [
     '--listen', `${any}:${PORT}`, '--tls', `${any}:${TLS_PORT}`, '--certificate', `${folder}/cert.pem`, '--key', `${folder}/key.pem`,
-    '--relay', ip, ...(way.timeLimited ? ['--secret', SECRET] : ['--user', `${USER}:${PASSWORD}`]), '--allow-private', '--quiet',
+    '--relay', ip, ...(way.timeLimited ? ['--secret', SECRET] : ['--user', `${USER}:${PASSWORD}`]), '--allow-private', '--mobility', '--quiet',
     '--report', `${folder}/report.json`,
   ];
 }

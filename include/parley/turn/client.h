@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -10,13 +11,14 @@
 #include "parley/base/environment.h"
 #include "parley/base/export.h"
 #include "parley/base/id_allocator.h"
+#include "parley/base/strong_id.h"
 #include "parley/base/time.h"
 #include "parley/dtls/tls.h"
 #include "parley/stun/transaction.h"
 #include "parley/turn/transport.h"
 
-// turn: relaying (RFC 8656). Client is one allocation on one server; Server (server.h) is the other
-// side. May use base, crypto, stun and dtls.
+// turn: relaying (RFC 8656, RFC 6062). Client is one allocation on one server; Server (server.h) is
+// the other side. May use base, crypto, stun and dtls.
 //
 // Out: Client::send -> channel or Send indication -> [TLS] -> pollTransmit. In: handleDatagram or
 // handleStream -> [TLS] -> framing -> pollData.
@@ -44,6 +46,9 @@ struct ClientConfig {
   /// Asks for a ticket (RFC 8016) with which the allocation survives a change of address. Costs a
   /// round trip at a server that does not allow it.
   bool mobility = false;
+  /// Relays TCP connections with peers instead of datagrams (RFC 6062): see Client::connect. Wants
+  /// a transport of Tcp or Tls.
+  bool tcpRelay = false;
   /// For requests over UDP; over streams nothing is repeated and a request fails after 10 s.
   stun::RetransmitPolicy policy{Duration::millis(500), 5, 8};
   /// A UDP client that has sent nothing for so long sends a Binding indication, for the NAT's sake.
@@ -67,7 +72,30 @@ struct ClientFailed {
 };
 /// After `close`: the server has let go, or took too long to say so.
 struct ClientClosed {};
-using ClientEvent = std::variant<std::monostate, Allocated, ClientFailed, ClientClosed>;
+
+/// Names a relayed TCP connection of one client.
+using PeerStreamId = StrongId<struct PeerStreamIdTag>;
+/// A relayed TCP connection stands. `incoming`: the peer opened it.
+struct PeerStreamOpened {
+  PeerStreamId stream{};
+  SocketAddress peer;
+  bool incoming = false;
+};
+/// It has ended, or did not come about: everything that came before has been polled. `code` is 0
+/// for one that ended after it stood, a STUN error code (446: there is one to that address, 447:
+/// the peer does not answer, 403, ...), or 701 if the server could not be reached.
+struct PeerStreamClosed {
+  PeerStreamId stream{};
+  SocketAddress peer;
+  uint16_t code = 0;
+  std::string text;
+};
+/// After a refused Client::sendStream: there is room again.
+struct PeerStreamWritable {
+  PeerStreamId stream{};
+};
+using ClientEvent = std::variant<std::monostate, Allocated, ClientFailed, ClientClosed,
+                                 PeerStreamOpened, PeerStreamClosed, PeerStreamWritable>;
 
 /// What a peer sent to the relayed address.
 struct PeerData {
@@ -95,7 +123,12 @@ struct ClientCounters {
 /// data waits for it (64 packets, further ones are dropped), and a channel is bound as soon as data
 /// other than STUN flows. Permissions and channels are kept alive as long as the client lives.
 ///
-/// Queues: 512 packets, 512 pieces of data (the newest are dropped and counted), 16 events.
+/// With `ClientConfig::tcpRelay` there are connections instead (RFC 6062), each over a connection
+/// to the server of its own: `connect` opens one to a peer, and those that permitted peers open
+/// come by themselves (PeerStreamOpened); 64 at a time.
+///
+/// Queues: 512 packets, 512 pieces of data (the newest are dropped and counted), 256 events. A peer
+/// stream that is not polled is not read from the network either.
 class PARLEY_EXPORT Client {
  public:
   /// `ids` names sockets; both outlive the client.
@@ -127,6 +160,17 @@ class PARLEY_EXPORT Client {
   void permit(const IpAddress& peer, Timestamp now);
   /// Sends `packet.data` to the peer `packet.to`; its socket is ignored. False if it is dropped.
   bool send(TxPacket&& packet, Timestamp now);
+
+  /// Opens a connection from the relayed address to `peer`, answered by PeerStreamOpened or
+  /// PeerStreamClosed. nullopt if there is no such allocation or there are too many connections.
+  std::optional<PeerStreamId> connect(const SocketAddress& peer, Timestamp now);
+  /// False, and nothing of it is taken, if the stream does not stand or its bytes pile up; in the
+  /// second case a PeerStreamWritable follows.
+  bool sendStream(PeerStreamId stream, PacketBuf&& bytes, Timestamp now);
+  /// The next bytes of a peer's; false if there are none for now.
+  bool pollStream(PeerStreamId stream, PacketBuf& out);
+  /// Ends a connection, after what was sent; no event follows.
+  void closeStream(PeerStreamId stream, Timestamp now);
 
   bool pollData(PeerData& out);
   bool pollTransmit(TxPacket& out);

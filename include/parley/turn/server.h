@@ -72,6 +72,8 @@ struct ServerConfig {
   size_t maxAllocationsPerUser = 100;
   size_t maxPermissions = 128;  ///< per allocation
   size_t maxChannels = 128;     ///< per allocation
+  /// Relayed TCP connections (RFC 6062) of one allocation. 0: none, and no such allocations.
+  size_t maxConnections = 32;
   size_t maxStreams = 10'000;
   size_t maxStreamsPerAddress = 256;
   DataRate maxRatePerAllocation = DataRate::infinite();  ///< each way
@@ -119,6 +121,11 @@ struct ServerCounters {
   uint64_t droppedFull = 0;  ///< no buffer, or the queue to the driver was full
   uint64_t streamsAccepted = 0;
   uint64_t streamsRefused = 0;
+  // Relayed TCP connections.
+  uint64_t connectionsMade = 0;       ///< to peers and from them
+  uint64_t connectionsFailed = 0;     ///< not made: 447
+  uint64_t connectionsRefused = 0;    ///< a peer's, without permission or above the limit
+  uint64_t connectionsUnclaimed = 0;  ///< no ConnectionBind within 30 s
 };
 
 /// One allocation, for status displays.
@@ -127,6 +134,8 @@ struct AllocationInfo {
   Transport transport = Transport::Udp;
   SocketAddress client;
   std::vector<SocketAddress> relayed;
+  bool tcp = false;        ///< relays TCP connections (RFC 6062), not datagrams
+  size_t connections = 0;  ///< of these, at this moment
   uint64_t bytesToPeers = 0;
   uint64_t bytesToClient = 0;
   Duration age;
@@ -142,14 +151,18 @@ struct ListenerFailed {
 };
 using ServerEvent = std::variant<std::monostate, ListenerOpened, ListenerFailed>;
 
-/// A STUN and TURN server (RFC 8489, RFC 8656): a machine that anything which runs a `Driven` can
-/// run: io::EventLoop on real sockets, the simulator in virtual time. The environment's wall clock
-/// must be right for time-limited credentials.
+/// A STUN and TURN server (RFC 8489, RFC 8656, RFC 6062): a machine that anything which runs a
+/// `Driven` can run: io::EventLoop on real sockets, the simulator in virtual time. The
+/// environment's wall clock must be right for time-limited credentials.
 ///
 /// A source that has not proved that it is where it claims to be gets a budget: over time at most
 /// as many bytes as it sent, and a small advance (a few answers), so that nobody can be flooded
 /// through this server. Binding success and 401 cannot be shorter than a minimal request; the
 /// advance is what lets them out. Junk leaves no state behind.
+///
+/// Relayed TCP connections are never buffered beyond kStreamPressureHigh and what one reading
+/// brings: whoever sends faster than the other end takes is not read from (HoldStream). Bandwidth
+/// caps work in the same way; they drop nothing here.
 ///
 /// Queues: `Limits::maxQueuedTransmits` packets (the newest are dropped and counted), 256 events.
 class PARLEY_EXPORT Server final : public Driven {

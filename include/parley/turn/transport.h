@@ -7,7 +7,7 @@
 
 namespace parley::turn {
 
-/// Between client and server. What the server relays to peers is UDP in any case.
+/// Between client and server.
 enum class Transport : uint8_t { Udp, Tcp, Tls, Dtls };
 
 constexpr bool isStream(Transport transport) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,19 +25,21 @@ class ClientNode final : public Driven {
         client(env_, ids_, std::move(config)) {}
 
   void handle(Input&& input, Timestamp now) override {
+    now_ = now;
     if (auto* datagram = std::get_if<Datagram>(&input)) {
       client.handleDatagram(std::move(*datagram), now);
     } else if (auto* bytes = std::get_if<StreamBytes>(&input)) {
       client.handleStream(std::move(*bytes), now);
     } else if (auto* pressure = std::get_if<StreamPressure>(&input)) {
       client.handlePressure(*pressure, now);
-    } else if (auto* opened = std::get_if<SocketOpened>(&input)) {
-      client.handleSocketOpened(*opened, now);
+    } else if (auto* bound = std::get_if<SocketOpened>(&input)) {
+      client.handleSocketOpened(*bound, now);
     } else if (auto* failed = std::get_if<SocketFailed>(&input)) {
       client.handleSocketFailed(*failed, now);
     }
   }
   void advance(Timestamp now) override {
+    now_ = now;
     client.advance(now);
     if (nervous) client.advance(now);
   }
@@ -49,16 +52,34 @@ class ClientNode final : public Driven {
   Timestamp nextDeadline() const override { return client.nextDeadline(); }
   PacketPool& pool() override { return pool_; }
   void dispatch() override {
+    if (!sleepy) {
+      for (const PeerStreamOpened& one : opened) {
+        PacketBuf bytes;
+        while (client.pollStream(one.stream, bytes)) streamed[one.stream] += asText(bytes.span());
+      }
+    }
     ClientEvent event;
     while (client.pollEvent(event)) {
       if (auto* made = std::get_if<Allocated>(&event)) allocated.push_back(*made);
       if (auto* failedNow = std::get_if<ClientFailed>(&event)) failures.push_back(*failedNow);
       if (std::holds_alternative<ClientClosed>(event)) ++closings;
+      if (auto* one = std::get_if<PeerStreamOpened>(&event)) opened.push_back(*one);
+      if (auto* one = std::get_if<PeerStreamClosed>(&event)) ended.push_back(*one);
+      if (std::holds_alternative<PeerStreamWritable>(event)) ++writable;
     }
     PeerData data;
     while (client.pollData(data)) {
       from.push_back(data.peer);
       got.push_back(std::string(asText(data.data.span())));
+    }
+    for (auto& [stream, text] : outgoing) {
+      size_t sent = 0;
+      while (sent < text.size()) {
+        const std::string_view piece = std::string_view(text).substr(sent, 1200);
+        if (!client.sendStream(stream, pool_.copyOf(asBytes(piece)), now_)) break;
+        sent += piece.size();
+      }
+      text.erase(0, sent);
     }
   }
 
@@ -76,6 +97,7 @@ class ClientNode final : public Driven {
   PacketPool pool_;
   Environment env_;
   IdAllocator ids_;
+  Timestamp now_;
 
  public:
   Client client;
@@ -85,6 +107,13 @@ class ClientNode final : public Driven {
   int closings = 0;
   std::vector<SocketAddress> from;
   std::vector<std::string> got;
+  // Relayed TCP connections: what came of them and on them, and what is still to be sent.
+  bool sleepy = false;  ///< does not poll streams
+  std::vector<PeerStreamOpened> opened;
+  std::vector<PeerStreamClosed> ended;
+  int writable = 0;
+  std::map<PeerStreamId, std::string> streamed;
+  std::map<PeerStreamId, std::string> outgoing;
 };
 
 inline IpAddress ip(const char* text) {

@@ -119,7 +119,9 @@ TEST(ServerTest, OrdersOfAttributesThatContradict) {
               b.u32(AttributeType::RequestedTransport,
                     stun::requestedTransport(stun::RelayTransport::Tcp));
             }),
-            442);
+            400);  // over UDP
+  EXPECT_EQ(code([](MessageBuilder& b) { b.u32(AttributeType::RequestedTransport, 132u << 24); }),
+            442);  // SCTP
   EXPECT_EQ(code([](MessageBuilder& b) {
               RawClient::udp(b);
               b.u32(AttributeType::RequestedAddressFamily, 3u << 24);
