@@ -118,7 +118,10 @@ void ClientCore::endStream(PeerStreamId id, uint16_t code, std::string text, Tim
 }
 
 void ClientCore::endAllStreams(Timestamp now) {
-  for (const auto& stream : streams_) endStream(stream->id, kNotReached, "no allocation", now);
+  for (const auto& stream : streams_) {
+    const bool stood = stream->state == PeerStream::State::Open;
+    endStream(stream->id, stood ? 0 : kNotReached, "no allocation", now);
+  }
   sweepStreams();
 }
 

@@ -17,8 +17,9 @@ const ways = [
   ['tcp', '--server', `${server.ip}:${server.port}`],
   ['tcp', '--server', `${server.ip}:${server.tlsPort}`, '--tls', join(server.folder, 'ca.pem')],
   ['move', '--server', `${server.ip}:${server.port}`],
-  ['move', '--server', `${server.ip}:${server.port}`, '--stream'],
 ];
+// coturn 4.6 answers a move over TCP with bytes that are no message.
+if (serverProgram !== 'coturn') ways.push(['move', '--server', `${server.ip}:${server.port}`, '--stream']);
 for (const way of ways) {
   const args = [...way, '--user', server.username, '--password', server.credential, '--peer', server.ip];
   const { stdout, stderr, status } = spawnSync(program, args, { encoding: 'utf8', timeout: 60000 });
