@@ -1,5 +1,9 @@
 #include "parley/rtp/payload_format/red.h"
 
+#include <cstring>
+
+#include "parley/rtp/packet_writer.h"
+
 namespace parley::rtp {
 
 bool RedPayload::parse(ByteSpan payload, RedPayload& out) {
@@ -24,6 +28,30 @@ bool RedPayload::parse(ByteSpan payload, RedPayload& out) {
   if (!r.ok() || r.atEnd()) return false;
   out.blocks[out.blocks.size() - 1].data = r.rest();
   return true;
+}
+
+size_t writeRed(std::span<const RedBlock> blocks, MutableByteSpan out) {
+  if (blocks.empty()) return 0;
+  ByteWriter w(out);
+  const std::span<const RedBlock> redundant = blocks.first(blocks.size() - 1);
+  for (const RedBlock& block : redundant) {
+    if (block.data.size() > RedBlock::kMaxSize || block.timestampOffset > RedBlock::kMaxOffset)
+      return 0;
+    w.u8(static_cast<uint8_t>(0x80 | block.payloadType));
+    w.u24(static_cast<uint32_t>(block.timestampOffset) << 10 |
+          static_cast<uint32_t>(block.data.size()));
+  }
+  w.u8(blocks.back().payloadType & 0x7f);
+  for (const RedBlock& block : blocks) w.bytes(block.data);
+  return w.ok() ? w.size() : 0;
+}
+
+void unwrapRed(PacketBuf& packet, const PacketView& view, const RedPayload& red) {
+  const size_t header = view.headerSize();
+  const auto cut = static_cast<size_t>(red.primary().data.data() - view.payload().data());
+  std::memmove(packet.data() + cut, packet.data(), header);
+  packet.trimFront(cut);
+  setPayloadType(packet.mutableSpan(), red.primary().payloadType);
 }
 
 }  // namespace parley::rtp
