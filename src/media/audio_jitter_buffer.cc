@@ -14,6 +14,10 @@ constexpr Duration kMargin = Duration::millis(10);
 constexpr size_t kLearning = 25;
 constexpr Duration kLearningDelay = Duration::millis(40);
 constexpr Duration kMaxDelay = Duration::seconds(10);
+// Copies (RED) are waited for as long as some were needed within this time, but not beyond what a
+// conversation bears.
+constexpr Duration kCopyMemory = Duration::seconds(10);
+constexpr Duration kMaxCopyDelay = Duration::millis(150);
 // Playing slower or faster starts when the delay is off by so much.
 constexpr Duration kTooLong = Duration::millis(25);
 // Less than the margin, or the buffer would run dry before it is noticed.
@@ -37,7 +41,7 @@ AudioJitterBuffer::AudioJitterBuffer(uint32_t clockRate)
 }
 
 Duration AudioJitterBuffer::targetDelay() const {
-  Duration target = jitterDelay_ + kMargin;
+  Duration target = std::max(jitterDelay_, copyDelay_) + kMargin;
   if (arrivals_ < kLearning) target = std::max(target, kLearningDelay);
   return std::min(std::max(target, minimumDelay_) + syncDelay_, kMaxDelay);
 }
@@ -47,10 +51,21 @@ bool AudioJitterBuffer::has(int64_t rtp) const {
                      [rtp](const AudioPacket& p) { return p.rtp == rtp; });
 }
 
+void AudioJitterBuffer::noteCopy(int64_t rtp, Timestamp now) {
+  if (delay_.isEmpty()) return;
+  const Duration late = std::min(now - delay_.idealArrival(rtp), kMaxCopyDelay);
+  copyDelay_ = std::max(copyDelay_, late);
+  lastCopy_ = now;
+}
+
 AudioJitterBuffer::Insert AudioJitterBuffer::insert(AudioPacket packet, Timestamp now) {
   if (lastRtp_ && std::abs(packet.rtp - *lastRtp_) > kMaxJumpSeconds * clockRate_) reset();
   lastRtp_ = packet.rtp;
   Insert result = Insert::Ok;
+  if (lastCopy_ && now - *lastCopy_ > kCopyMemory) {
+    copyDelay_ = Duration::zero();
+    lastCopy_.reset();
+  }
   if (!packet.redundant) {
     delay_.update(packet.rtp, packet.arrival);
     jitterDelay_ = delay_.quantile(kQuantile);

@@ -65,6 +65,9 @@ class AudioJitterBuffer {
     return delay_.idealArrival(rtp) + (targetDelay() - syncDelay_);
   }
   bool has(int64_t rtp) const;
+  /// A copy came of a packet that is not here. While packets are lost the playout delay waits for
+  /// copies, which come later than the packets they stand for.
+  void noteCopy(int64_t rtp, Timestamp now);
   size_t packets() const { return packets_.size(); }
   /// Whether `rtp` was played or given up already.
   bool isPast(int64_t rtp) const { return playing_ && rtp < cursor_; }
@@ -89,6 +92,8 @@ class AudioJitterBuffer {
   int64_t clockRate_;
   ArrivalDelay delay_;
   Duration jitterDelay_;
+  Duration copyDelay_;  ///< how late copies came of what was missing of late
+  std::optional<Timestamp> lastCopy_;
   size_t arrivals_ = 0;
   std::vector<AudioPacket> packets_;  // by rtp
   std::optional<int64_t> lastRtp_;

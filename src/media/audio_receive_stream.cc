@@ -50,12 +50,14 @@ const ReceiveCodec* codecOf(const ReceiveConfig& config, uint8_t payloadType) {
 
 AudioReceiveStream::AudioReceiveStream(const Environment& environment, const ReceiveConfig& config,
                                        uint32_t ssrc, uint32_t clockRate, HeldTotals& held)
-    : ReceiveStream(environment, config, ssrc, held), buffer_(clockRate), clockRate_(clockRate) {}
+    : ReceiveStream(environment, config, ssrc, held), buffer_(clockRate), clockRate_(clockRate) {
+  forgetHeard();
+}
 
 void AudioReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
                                  const ReceiveConfig& config, const ReceiveCodec& codec,
-                                 int64_t sequence, int64_t rtp, bool recovered, Timestamp now) {
-  if (codec.nack) nack_.handlePacket(sequence, false, recovered, now);
+                                 int64_t sequence, int64_t rtp, Arrival arrival, Timestamp now) {
+  if (codec.nack) nack_.handlePacket(sequence, false, arrival != Arrival::Direct, now);
   const ByteSpan payload = view.payload();
   std::optional<NtpTime> captureTime;
   if (const auto capture = rtp::getExtension<rtp::AbsCaptureTime>(view, config.extensions)) {
@@ -82,9 +84,11 @@ bool AudioReceiveStream::insertRed(PacketBuf packet, ByteSpan payload, const Rec
     ++counters_.fecPacketsReceived;
     counters_.fecBytesReceived += block.data.size();
     // Nothing was played before the first packet, so nothing is missing there.
-    const bool needed =
-        lastRtp_ && inner->clockRate == clockRate_ && !buffer_.has(at) && !buffer_.isPast(at);
-    if (!needed) {
+    const bool known =
+        !firstRtp_ || at < *firstRtp_ || inner->clockRate != clockRate_ || wasHeard(at);
+    // A copy that came too late says how late copies come.
+    if (!known) buffer_.noteCopy(at, now);
+    if (known || buffer_.isPast(at)) {
       ++counters_.fecPacketsDiscarded;
       continue;
     }
@@ -110,7 +114,7 @@ bool AudioReceiveStream::insert(PacketBuf buffer, ByteSpan payload, const Receiv
     // keep the old one.
     clockRate_ = codec.clockRate;
     buffer_.changeClockRate(clockRate_);
-    lastRtp_.reset();
+    forgetHeard();
   }
   AudioPacket p;
   p.rtp = rtp;
@@ -129,6 +133,8 @@ bool AudioReceiveStream::insert(PacketBuf buffer, ByteSpan payload, const Receiv
   p.payload = payload;
   p.buffer = std::move(buffer);
   if (!redundant) lastRtp_ = rtp;
+  if (!firstRtp_) firstRtp_ = rtp;
+  noteHeard(rtp);
   remember(codec);
   if (buffer_.insert(std::move(p), now) != AudioJitterBuffer::Insert::Ok) {
     ++counters_.packetsDiscarded;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
+
 #include "parley/rtp/payload_format/red.h"
 
 #include "media/audio_jitter_buffer.h"
@@ -23,9 +26,12 @@ class AudioReceiveStream final : public ReceiveStream {
 
  protected:
   void receive(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,
-               const ReceiveCodec& codec, int64_t sequence, int64_t rtp, bool recovered,
+               const ReceiveCodec& codec, int64_t sequence, int64_t rtp, Arrival arrival,
                Timestamp now) override;
-  void restart() override { buffer_.reset(); }
+  void restart() override {
+    buffer_.reset();
+    forgetHeard();
+  }
   void fillKindStats(InboundStats& out) const override { buffer_.fillStats(out); }
 
  private:
@@ -36,6 +42,15 @@ class AudioReceiveStream final : public ReceiveStream {
     uint8_t channels = 1;
   };
   void remember(const ReceiveCodec& codec);
+  void noteHeard(int64_t rtp) { heard_[nextHeard_++ % heard_.size()] = rtp; }
+  bool wasHeard(int64_t rtp) const {
+    return std::find(heard_.begin(), heard_.end(), rtp) != heard_.end();
+  }
+  void forgetHeard() {
+    firstRtp_.reset();
+    lastRtp_.reset();
+    heard_.fill(-1);
+  }
   /// False if the payload is malformed.
   bool insert(PacketBuf buffer, ByteSpan payload, const ReceiveCodec& codec, int64_t rtp,
               bool redundant, std::optional<NtpTime> captureTime, Timestamp now);
@@ -48,7 +63,11 @@ class AudioReceiveStream final : public ReceiveStream {
   RecyclingQueue<AudioPlayoutUnit> ready_{64};
   AudioPlayoutUnit unit_;  // kept for its memory
   rtp::RedPayload red_;
+  std::optional<int64_t> firstRtp_;
   std::optional<int64_t> lastRtp_;
+  /// The latest packets that came, so that a copy of one that was played is no news.
+  std::array<int64_t, 64> heard_{};
+  size_t nextHeard_ = 0;
 };
 
 }  // namespace parley::media

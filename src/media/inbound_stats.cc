@@ -34,6 +34,7 @@ InboundStats& InboundStats::operator+=(const InboundStats& earlier) {
   fecPacketsReceived += earlier.fecPacketsReceived;
   fecBytesReceived += earlier.fecBytesReceived;
   fecPacketsDiscarded += earlier.fecPacketsDiscarded;
+  restoredPackets += earlier.restoredPackets;
   reportsReceived += earlier.reportsReceived;
   totalRoundTripTime += earlier.totalRoundTripTime;
   roundTripTimeMeasurements += earlier.roundTripTimeMeasurements;

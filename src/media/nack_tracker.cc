@@ -47,7 +47,8 @@ void NackTracker::addGap(int64_t first, int64_t end, Timestamp now) {
     gaveUp_ = true;
     return;
   }
-  for (int64_t s = first; s < end; ++s) entries_.push_back({s, now, now + reorderDelay_, 0});
+  const Duration wait = std::max(reorderDelay_, patience_);
+  for (int64_t s = first; s < end; ++s) entries_.push_back({s, now, now + wait, 0});
 }
 
 void NackTracker::noteArrival(int64_t sequence, bool recovered, Timestamp now) {

@@ -30,6 +30,8 @@ class NackTracker {
   void forgetMissedBefore(Timestamp time);
   void reset();
   void setRtt(Duration rtt) { rtt_ = rtt; }
+  /// How long a missing packet may come by other means before it is asked for.
+  void setPatience(Duration patience) { patience_ = patience; }
 
   /// Moves packets that are to be asked for now to `out`, as many as fit.
   void collect(Timestamp now, Sequences& out);
@@ -58,6 +60,7 @@ class NackTracker {
   std::optional<int64_t> lastKeyFrame_;
   Duration rtt_ = Duration::millis(100);
   Duration reorderDelay_;
+  Duration patience_;
   Timestamp earliest_ = Timestamp::never();
   bool gaveUp_ = false;
 };

@@ -11,7 +11,7 @@
 
 namespace parley::media {
 
-enum class PacketType : uint8_t { Audio, Retransmission, Video, Padding };
+enum class PacketType : uint8_t { Audio, Retransmission, Video, Fec, Padding };
 
 /// A packet on its way out. A retransmission carries no bytes: it is made from the history when its
 /// turn comes.

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "parley/base/log.h"
+#include "parley/base/text.h"
 #include "parley/rtp/extensions/audio_level.h"
 #include "parley/rtp/extensions/transport_sequence_number.h"
+#include "parley/rtp/payload_format/red.h"
 #include "parley/rtp/rtx.h"
 
 #include "media/audio_receive_stream.h"
@@ -56,6 +58,11 @@ class ReceiveHub::Impl {
   void recordArrival(const rtp::PacketView& view, Ecn ecn, Timestamp now);
   void deliverRtx(PacketBuf packet, const rtp::PacketView& view, const ReceiveRouter::Route& route,
                   Timestamp now);
+  void deliver(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,
+               const ReceiveCodec& codec, ReceiveStream& stream, Arrival arrival, Timestamp now);
+  void deliverRedFec(const ReceiveConfig& config, ReceiveStream& stream, Timestamp now);
+  bool deliverFlexfec(PacketBuf& packet, const rtp::PacketView& view, Timestamp now);
+  void deliverRestored(ReceiveStream& stream, const ReceiveConfig& config, Timestamp now);
   ReceiveStream* createStream(const ReceiveRouter::Route& route, uint32_t ssrc);
   void announceStart(const ReceiveStream& stream);
   void announceEnds();
@@ -84,6 +91,7 @@ class ReceiveHub::Impl {
   Timestamp nextSync_ = Timestamp::never();  // while nothing is heard, nothing drifts
   size_t turn_ = 0;                          // streams take turns in being polled
   uint64_t unrouted_ = 0;
+  rtp::RedPayload red_;  // kept for its size
 };
 
 void ReceiveHub::Impl::setReceiver(const ReceiveConfig& config) {
@@ -150,6 +158,7 @@ void ReceiveHub::Impl::handleRtp(PacketBuf packet, const rtp::PacketView& view, 
                                  Timestamp now) {
   now = clock_.clamp(now);
   recordArrival(view, ecn, now);
+  if (router_.isFlexfec(view.payloadType()) && deliverFlexfec(packet, view, now)) return;
   const ReceiveRouter::Route route = router_.route(view);
   announceEnds();
   if (!route.receiver || !route.codec) {
@@ -170,7 +179,8 @@ void ReceiveHub::Impl::handleRtp(PacketBuf packet, const rtp::PacketView& view, 
   if (stream->endedAt && now >= *stream->endedAt + kByeHold) announceStart(*stream);
   if (nextSync_.isNever()) nextSync_ = now + kSyncInterval;
   sources_.note(route.receiver->config, view, now);
-  stream->handlePacket(std::move(packet), view, route.receiver->config, *route.codec, false, now);
+  deliver(std::move(packet), view, route.receiver->config, *route.codec, *stream, Arrival::Direct,
+          now);
   enforceLimits(now);
 }
 
@@ -201,9 +211,94 @@ void ReceiveHub::Impl::deliverRtx(PacketBuf packet, const rtp::PacketView& view,
   if (!rtp::unwrapRtx(packet, view, route.stream->ssrc(), route.codec->payloadType)) return;
   const auto original = rtp::PacketView::parse(packet.span());
   if (!original) return;
-  route.stream->handlePacket(std::move(packet), *original, route.receiver->config, *route.codec,
-                             true, now);
+  deliver(std::move(packet), *original, route.receiver->config, *route.codec, *route.stream,
+          Arrival::Repeated, now);
   enforceLimits(now);
+}
+
+// What RED carries is handled as if it had come without. Sound undoes RED itself: there copies go
+// into the jitter buffer.
+void ReceiveHub::Impl::deliver(PacketBuf packet, const rtp::PacketView& view,
+                               const ReceiveConfig& config, const ReceiveCodec& codec,
+                               ReceiveStream& stream, Arrival arrival, Timestamp now) {
+  rtp::PacketView inside = view;
+  const ReceiveCodec* carried = &codec;
+  const bool isRed = stream.kind() == MediaKind::Video && equalsIgnoreCase(codec.name, "red");
+  if (isRed && !view.payload().empty()) {
+    const bool parsed = rtp::RedPayload::parse(view.payload(), red_);
+    const ReceiveCodec* primary =
+        parsed ? ReceiveRouter::codecOf(config, red_.primary().payloadType) : nullptr;
+    if (primary && !equalsIgnoreCase(primary->name, "red")) {
+      deliverRedFec(config, stream, now);
+      rtp::unwrapRed(packet, view, red_);
+      inside = *rtp::PacketView::parse(packet.span());
+      carried = primary;
+    } else {
+      stream.noteMalformed();
+    }
+  }
+  stream.handlePacket(std::move(packet), inside, config, *carried, arrival, now);
+  deliverRestored(stream, config, now);
+}
+
+/// RFC 5109 section 14.2: FEC may also ride with a packet, as a redundant block.
+void ReceiveHub::Impl::deliverRedFec(const ReceiveConfig& config, ReceiveStream& stream,
+                                     Timestamp now) {
+  for (size_t i = 0; i + 1 < red_.blocks.size(); ++i) {
+    const ReceiveCodec* codec = ReceiveRouter::codecOf(config, red_.blocks[i].payloadType);
+    if (!codec || rtp::fecSchemeOf(codec->name) != rtp::FecScheme::Ulpfec) continue;
+    PacketBuf copy = environment_.pool.copyOf(red_.blocks[i].data);
+    rtp::FecPacket fec;
+    if (!copy) continue;
+    if (rtp::FecPacket::parseUlpfec(copy.span(), fec)) {
+      stream.handleFec(std::move(copy), fec, now);
+    } else {
+      stream.noteMalformed();
+    }
+  }
+}
+
+/// A FEC packet names the source that it repairs, so neither mid nor description is needed to find
+/// it. False: this is no FEC packet for any source heard.
+bool ReceiveHub::Impl::deliverFlexfec(PacketBuf& packet, const rtp::PacketView& view,
+                                      Timestamp now) {
+  for (const rtp::FecScheme scheme : {rtp::FecScheme::Flexfec03, rtp::FecScheme::Flexfec}) {
+    rtp::FecPacket fec;
+    if (!rtp::FecPacket::parse(scheme, view, fec)) continue;
+    ReceiveStream* stream = router_.streamOf(*fec.protectedSsrc);
+    ReceiveRouter::Receiver* receiver = stream ? router_.receiver(stream->receiver()) : nullptr;
+    if (!receiver || ReceiveRouter::flexfecOf(receiver->config, view.payloadType()) != scheme)
+      continue;
+    // FEC that covers itself, or comes under the name of media.
+    if (router_.streamOf(view.ssrc())) return false;
+    stream->setFecSsrc(view.ssrc());
+    stream->handleFec(std::move(packet), fec, now);
+    deliverRestored(*stream, receiver->config, now);
+    stream->advance(now);
+    enforceLimits(now);
+    return true;
+  }
+  // A packet with no source yet to belong to, or that is damaged, starts none.
+  ++unrouted_;
+  return true;
+}
+
+/// What FEC has put together is as untrusted as what comes from the network.
+void ReceiveHub::Impl::deliverRestored(ReceiveStream& stream, const ReceiveConfig& config,
+                                       Timestamp now) {
+  PacketBuf packet;
+  while (stream.pollRestored(packet)) {
+    const auto view = rtp::PacketView::parse(packet.span());
+    const ReceiveCodec* codec =
+        view ? ReceiveRouter::codecOf(config, view->payloadType()) : nullptr;
+    const bool isMedia = codec && view->ssrc() == stream.ssrc() &&
+                         !equalsIgnoreCase(codec->name, "red") && !rtp::fecSchemeOf(codec->name);
+    if (!isMedia) {
+      stream.noteMalformed();
+      continue;
+    }
+    stream.handlePacket(std::move(packet), *view, config, *codec, Arrival::Restored, now);
+  }
 }
 
 ReceiveStream* ReceiveHub::Impl::createStream(const ReceiveRouter::Route& route, uint32_t ssrc) {
@@ -237,6 +332,7 @@ void ReceiveHub::Impl::announceStart(const ReceiveStream& stream) {
   event.receiver = stream.receiver();
   event.ssrc = stream.ssrc();
   event.rtxSsrc.reset();
+  event.fecSsrc.reset();
   event.rid = stream.rid();
 }
 

@@ -25,6 +25,7 @@ void ReceiveRouter::setReceiver(const ReceiveConfig& config) {
   }
   existing->config = config;
   findExtensionIds();
+  findFlexfec();
 }
 
 void ReceiveRouter::removeReceiver(ReceiverId id) {
@@ -35,6 +36,7 @@ void ReceiveRouter::removeReceiver(ReceiverId id) {
                 [id](const auto& entry) { return entry.second.receiver->config.id == id; });
   std::erase_if(receivers_, [id](const auto& r) { return r->config.id == id; });
   findExtensionIds();
+  findFlexfec();
 }
 
 ReceiveRouter::Receiver* ReceiveRouter::receiver(ReceiverId id) {
@@ -52,6 +54,31 @@ void ReceiveRouter::findExtensionIds() {
       if (extensionIds_[kind] != 0) break;
     }
   }
+}
+
+void ReceiveRouter::findFlexfec() {
+  flexfec_.reset();
+  for (const auto& r : receivers_) {
+    for (const ReceiveCodec& c : r->config.codecs) {
+      if (c.payloadType < flexfec_.size() && flexfecOf(r->config, c.payloadType))
+        flexfec_.set(c.payloadType);
+    }
+  }
+}
+
+std::optional<rtp::FecScheme> ReceiveRouter::flexfecOf(const ReceiveConfig& config,
+                                                       uint8_t payloadType) {
+  const ReceiveCodec* codec = codecOf(config, payloadType);
+  if (!codec || config.kind != MediaKind::Video) return std::nullopt;
+  const auto scheme = rtp::fecSchemeOf(codec->name);
+  return scheme == rtp::FecScheme::Ulpfec ? std::nullopt : scheme;
+}
+
+const ReceiveCodec* ReceiveRouter::codecOf(const ReceiveConfig& config, uint8_t payloadType) {
+  for (const ReceiveCodec& c : config.codecs) {
+    if (c.payloadType == payloadType) return &c;
+  }
+  return nullptr;
 }
 
 ReceiveRouter::Binding* ReceiveRouter::bindingOf(uint32_t ssrc) {
@@ -227,7 +254,7 @@ void ReceiveRouter::removeStream(size_t index) {
   const ReceiveStream* stream = streams_[index].get();
   std::erase_if(bindings_, [stream](const auto& entry) { return entry.second.stream == stream; });
   gone_.push_back({SourceEvent::Kind::Ended, stream->receiver(), stream->ssrc(), stream->rtxSsrc(),
-                   std::string(stream->rid())});
+                   std::string(stream->rid()), stream->fecSsrc()});
   streams_.erase(streams_.begin() + static_cast<ptrdiff_t>(index));
 }
 

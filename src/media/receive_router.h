@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -52,6 +53,12 @@ class ReceiveRouter {
   ReceiveStream* streamOf(uint32_t ssrc) const;
   ReceiveStream* latestStream(ReceiverId id) const;
   const std::vector<std::unique_ptr<ReceiveStream>>& streams() const { return streams_; }
+  /// Whether a payload type is FlexFEC: such packets are not media of a source.
+  bool isFlexfec(uint8_t payloadType) const { return flexfec_.test(payloadType); }
+  /// The scheme that a receiver has agreed to under this payload type; nullopt for everything else.
+  static std::optional<rtp::FecScheme> flexfecOf(const ReceiveConfig& config, uint8_t payloadType);
+  /// What a payload type means to a receiver; nullptr if nothing. Not for RTX.
+  static const ReceiveCodec* codecOf(const ReceiveConfig& config, uint8_t payloadType);
   /// Ids are the same in all bundled sections (RFC 9143 section 8.2), so the first one found
   /// counts.
   uint8_t extensionId(rtp::ExtensionKind kind) const {
@@ -75,6 +82,7 @@ class ReceiveRouter {
                          std::string_view repairedRid);
   Receiver* receiverOf(const rtp::PacketView& view, Binding*& binding, Route& out);
   void findExtensionIds();
+  void findFlexfec();
   static const ReceiveCodec* codecOf(const Receiver& receiver, uint8_t payloadType, bool& isRtx);
   bool evict(bool unexpectedOnly);
 
@@ -84,6 +92,7 @@ class ReceiveRouter {
   /// By SSRC. Each stream has one, for its own SSRC; the others are of RTX sources.
   std::unordered_map<uint32_t, Binding> bindings_;
   std::array<uint8_t, rtp::kExtensionKindCount> extensionIds_{};
+  std::bitset<128> flexfec_;
   std::vector<SourceEvent> gone_;
 };
 

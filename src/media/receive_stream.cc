@@ -39,10 +39,10 @@ ReceiveStream::Order ReceiveStream::orderOf(uint16_t sequence) {
 
 void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
                                  const ReceiveConfig& config, const ReceiveCodec& codec,
-                                 bool recovered, Timestamp now) {
+                                 Arrival arrival, Timestamp now) {
   lastHeard_ = now;
   endedAt.reset();
-  const Order order = recovered ? Order::Normal : orderOf(view.sequenceNumber());
+  const Order order = arrival != Arrival::Direct ? Order::Normal : orderOf(view.sequenceNumber());
   if (order == Order::Suspect) {
     ++counters_.packetsDiscarded;
     return;
@@ -57,19 +57,26 @@ void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
   }
   const int64_t sequence = sequences_.unwrap(view.sequenceNumber());
   const int64_t rtp = timestamps_.unwrap(view.timestamp());
-  nackEnabled_ = codec.nack;
-  if (recovered) {
+  // What accompanies a codec does not make another one of it.
+  const bool accompanies =
+      kind_ == MediaKind::Video &&
+      (rtp::fecSchemeOf(codec.name).has_value() || equalsIgnoreCase(codec.name, "red"));
+  if (!accompanies) nackEnabled_ = codec.nack;
+  if (arrival == Arrival::Repeated) {
     ++counters_.retransmittedPacketsReceived;
     counters_.retransmittedBytesReceived += view.payload().size();
-  } else {
+  } else if (arrival == Arrival::Direct) {
     statistics_.handlePacket(sequence, view.timestamp(), codec.clockRate, now);
   }
-  ++counters_.packetsReceived;
-  counters_.bytesReceived += view.payload().size();
-  counters_.headerBytesReceived += view.headerSize() + view.paddingSize();
-  counters_.lastPacketReceived = now;
-  // Telephone events do not make another codec of it.
-  if (counters_.payloadType != codec.payloadType &&
+  if (arrival == Arrival::Restored) {
+    ++counters_.restoredPackets;
+  } else {
+    ++counters_.packetsReceived;
+    counters_.bytesReceived += view.payload().size();
+    counters_.headerBytesReceived += view.headerSize() + view.paddingSize();
+    counters_.lastPacketReceived = now;
+  }
+  if (counters_.payloadType != codec.payloadType && !accompanies &&
       !equalsIgnoreCase(codec.name, "telephone-event")) {
     counters_.payloadType = codec.payloadType;
     counters_.codecName = codec.name;
@@ -79,7 +86,7 @@ void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
       counters_.audioLevel = level->level == 127 ? 0 : std::pow(10.0, -level->level / 20.0);
     }
   }
-  receive(std::move(packet), view, config, codec, sequence, rtp, recovered, now);
+  receive(std::move(packet), view, config, codec, sequence, rtp, arrival, now);
 }
 
 void ReceiveStream::collectNacks(Timestamp now) {
@@ -105,6 +112,7 @@ void ReceiveStream::fillStats(InboundStats& out) const {
   out.kind = kind_;
   out.ssrc = ssrc_;
   out.rtxSsrc = rtxSsrc_;
+  out.fecSsrc = fecSsrc_;
   out.mid = mid_;
   out.rid = rid_;
   out.packetsLost = statistics_.packetsLost();

@@ -10,6 +10,7 @@
 #include "parley/base/seq_num.h"
 #include "parley/base/time.h"
 #include "parley/media/receive_types.h"
+#include "parley/rtp/fec/fec_packet.h"
 #include "parley/rtp/packet_view.h"
 
 #include "media/held_share.h"
@@ -18,6 +19,13 @@
 #include "media/recycling_queue.h"
 
 namespace parley::media {
+
+/// How a packet came.
+enum class Arrival : uint8_t {
+  Direct,
+  Repeated,  ///< as a retransmission (RFC 4588)
+  Restored,  ///< from FEC: it never came itself
+};
 
 /// One source (SSRC) of a receiver. Its owner, the hub, has sorted packets by source and undone
 /// retransmission; what differs between audio and video is in the derived classes.
@@ -29,7 +37,12 @@ class ReceiveStream {
 
   /// `config` is the owner's current one and holds `codec`.
   void handlePacket(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,
-                    const ReceiveCodec& codec, bool recovered, Timestamp now);
+                    const ReceiveCodec& codec, Arrival arrival, Timestamp now);
+  /// A FEC packet that repairs this source. `fec` was parsed from `packet`.
+  virtual void handleFec(PacketBuf, const rtp::FecPacket&, Timestamp) {}
+  /// The next packet that FEC has restored: it is to be handled as Arrival::Restored.
+  virtual bool pollRestored(PacketBuf&) { return false; }
+  void noteMalformed() { ++counters_.malformedPackets; }
   void handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now) {
     statistics_.handleSenderReport(report, now);
   }
@@ -72,6 +85,8 @@ class ReceiveStream {
   void setRid(std::string_view rid) { rid_ = rid; }
   std::optional<uint32_t> rtxSsrc() const { return rtxSsrc_; }
   void setRtxSsrc(uint32_t ssrc) { rtxSsrc_ = ssrc; }
+  std::optional<uint32_t> fecSsrc() const { return fecSsrc_; }
+  void setFecSsrc(uint32_t ssrc) { fecSsrc_ = ssrc; }
   NackTracker& nack() { return nack_; }
   ReceptionStatistics& statistics() { return statistics_; }
   Timestamp lastHeard() const { return lastHeard_; }
@@ -85,7 +100,7 @@ class ReceiveStream {
   /// A media packet, after the bookkeeping that all have in common. `sequence` and `rtp` are
   /// unwrapped.
   virtual void receive(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,
-                       const ReceiveCodec& codec, int64_t sequence, int64_t rtp, bool recovered,
+                       const ReceiveCodec& codec, int64_t sequence, int64_t rtp, Arrival arrival,
                        Timestamp now) = 0;
   /// The sender started a new sequence with the same SSRC: forget everything.
   virtual void restart() = 0;
@@ -100,6 +115,10 @@ class ReceiveStream {
   /// M4: while nobody polls the requests, no time is worth waking up for.
   Timestamp nackDeadline() const {
     return feedback_.full() || !nackEnabled_ ? Timestamp::never() : nack_.nextDeadline();
+  }
+  /// The number nearest to those that came.
+  std::optional<int64_t> sequenceNear(uint16_t sequence) const {
+    return sequences_.last() ? std::optional(sequences_.peek(sequence)) : std::nullopt;
   }
   std::optional<NtpTime> captureTimeOf(uint32_t rtpTimestamp) const {
     return statistics_.ntpOf(rtpTimestamp);
@@ -123,6 +142,7 @@ class ReceiveStream {
   std::string mid_;
   std::string rid_;
   std::optional<uint32_t> rtxSsrc_;
+  std::optional<uint32_t> fecSsrc_;
   SeqUnwrapper<uint16_t> sequences_;
   SeqUnwrapper<uint32_t> timestamps_;
   std::optional<uint16_t> suspectSequence_;

@@ -86,7 +86,8 @@ SendStream* RtpSession::Impl::findBySsrc(uint32_t ssrc) const {
 
 bool RtpSession::Impl::ssrcInUse(uint32_t ssrc) const {
   return std::any_of(streams_.begin(), streams_.end(), [ssrc](const auto& stream) {
-    return stream->config().ssrc == ssrc || stream->config().rtxSsrc == ssrc;
+    const SendStreamConfig& c = stream->config();
+    return c.ssrc == ssrc || c.rtxSsrc == ssrc || (c.fec && c.fec->ssrc == ssrc);
   });
 }
 
@@ -188,6 +189,7 @@ void RtpSession::Impl::onRouteChange(Timestamp now, std::optional<DataRate> know
   now = clock_.clamp(now);
   adapter_.reset();
   rtt_.reset();
+  losses_.reset();
   congestion::RateConstraints rates = config_.rates;
   rates.time = now;
   if (known) rates.start = known;
@@ -271,9 +273,8 @@ void RtpSession::Impl::allocate() {
     SendStream& stream = *streams_[i];
     allocated_ = allocated_ + demands_[i].given;
     stream.setRetransmissionRate(target_.bandwidth);
-    if (stream.stats().targetBitrate == demands_[i].given) continue;
-    stream.stats().targetBitrate = demands_[i].given;
-    stream.pendingTarget = demands_[i].given;
+    stream.given = demands_[i].given;
+    giveTarget(stream);
   }
 }
 
@@ -304,6 +305,7 @@ Result<void> RtpSession::Impl::sendVideo(SendStreamId id, const codec::EncodedVi
     return fail(ErrorCode::InvalidState, "the transport is not connected");
   }
   const int width = stream->stats().frameWidth;
+  tellPath(*stream, now);
   const auto accepted = stream->sendVideo(frame, pacer_, now);
   // How much the layers of simulcast can use follows from the sizes of their pictures.
   if (stream->config().layer && width != stream->stats().frameWidth) describeStreams(now);
@@ -317,6 +319,7 @@ Result<void> RtpSession::Impl::sendAudio(SendStreamId id, const codec::EncodedAu
   SendStream* stream = find(id.value);
   if (stream == nullptr) return fail(ErrorCode::NotFound, "no such send stream");
   if (!available_) return fail(ErrorCode::InvalidState, "the transport is not connected");
+  tellPath(*stream, now);
   const auto accepted = stream->sendAudio(frame, pacer_, now);
   settle(now);
   if (accepted == SendStream::Accepted::NoRoom)
@@ -438,7 +441,7 @@ void RtpSession::Impl::release(PacedPacket packet, int32_t probeId, Timestamp no
     // Under its own number a packet goes out again as it was, send time and all: with AES-GCM
     // another one would reuse the nonce. So it is not counted by the peer's feedback a second time.
     if (stream->repeatsAsRtx()) counted = stamp(*stream, wire, now);
-  } else if (stream->keepsHistory()) {
+  } else if (stream->keepsHistory() && packet.type != PacketType::Fec) {
     // The one copy of a sent packet: repetitions need the plaintext, SRTP works in place.
     wire = environment_.pool.allocate();
     if (wire) {

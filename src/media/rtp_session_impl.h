@@ -15,6 +15,7 @@
 
 #include "media/bitrate_allocator.h"
 #include "media/pacer.h"
+#include "media/protection_plan.h"
 #include "media/rtcp_schedule.h"
 #include "media/rtt_tracker.h"
 #include "media/send_stream_impl.h"
@@ -100,6 +101,9 @@ class RtpSession::Impl {
   void handleCongestionFeedback(const rtp::rtcp::Block& block, Timestamp now);
   void handleExtendedReport(const rtp::rtcp::ExtendedReport& report, Timestamp now);
   void updateRtt();
+  // Repair without asking: rtp_session_layers.cc
+  void tellPath(SendStream& stream, Timestamp now);
+  void giveTarget(SendStream& stream);
   // RTCP out
   uint32_t reportingSsrc() const;
   void sendReports(Timestamp now);
@@ -130,6 +134,7 @@ class RtpSession::Impl {
   bool available_ = false;
   bool closed_ = false;
   congestion::TargetRate target_;
+  LossMeter losses_;
   /// What all streams were given of it.
   DataRate allocated_;
   bool dataWaiting_ = false;

@@ -1,4 +1,5 @@
-// RtpSession: what each stream could use of the bitrate, with the sizes of simulcast layers.
+// RtpSession: what each stream could use of the bitrate, with the sizes of simulcast layers, and
+// what of it repairs losses.
 
 #include <algorithm>
 
@@ -34,6 +35,11 @@ BitrateDemand RtpSession::Impl::demandOf(const SendStream& stream) const {
   demand.priority = c.priority > 0 ? c.priority : 1;
   demand.audio = c.kind == MediaKind::Audio;
   demand.active = c.active;
+  if (const size_t copies = stream.copiesOfSound()) {
+    // Each packet carries earlier ones again.
+    demand.min = demand.min * static_cast<double>(copies + 1);
+    demand.max = demand.max * static_cast<double>(copies + 1);
+  }
   if (!c.layer) return demand;
   const SimulcastLayer& layer = *c.layer;
   const double scale = std::max(layer.scaleDownBy, 1.0);
@@ -44,6 +50,25 @@ BitrateDemand RtpSession::Impl::demandOf(const SendStream& stream) const {
   demand.scaleDownBy = scale;
   demand.wasOn = !stream.stats().targetBitrate.isZero();
   return demand;
+}
+
+void RtpSession::Impl::tellPath(SendStream& stream, Timestamp now) {
+  if (!stream.config().fec && !stream.config().red) return;
+  const Duration rtt = rtt_.smoothed().value_or(target_.rtt);
+  if (stream.setPath(losses_.estimate(), rtt)) describeStreams(now);
+  giveTarget(stream);
+}
+
+/// What an encoder gets is what its stream was given, less what repairs what it makes (RFC 8854
+/// section 8: FEC counts against the estimate).
+void RtpSession::Impl::giveTarget(SendStream& stream) {
+  const double share = stream.config().kind == MediaKind::Audio
+                           ? 1.0 / static_cast<double>(stream.copiesOfSound() + 1)
+                           : stream.encoderShare();
+  const DataRate target = share < 1 ? stream.given * share : stream.given;
+  if (stream.stats().targetBitrate == target) return;
+  stream.stats().targetBitrate = target;
+  stream.pendingTarget = target;
 }
 
 }  // namespace parley::media

@@ -96,6 +96,7 @@ void RtpSession::Impl::handleReports(const rtcp::ReportBlocks& blocks, Timestamp
     state->highest = block.extendedHighestSequence;
   }
   updateRtt();
+  losses_.add(loss.packetsLost, loss.packetsReceived, now);
   if (loss.packetsLost + loss.packetsReceived > 0)
     applyUpdate(controller_->onLossReport(loss), now);
 }
@@ -129,8 +130,10 @@ void RtpSession::Impl::handleArrivalFeedback(const rtcp::Block& block, Timestamp
   feedback.statusCount = arrivalFeedback_.statusCount;
   feedback.referenceTime = arrivalFeedback_.referenceTime;
   feedback.arrivals = arrivals_;
-  if (const auto report = adapter_.onFeedback(feedback, now))
+  if (const auto report = adapter_.onFeedback(feedback, now)) {
+    losses_.add(report->packets, now);
     applyUpdate(controller_->onTransportFeedback(*report), now);
+  }
 }
 
 void RtpSession::Impl::handleCongestionFeedback(const rtcp::Block& block, Timestamp now) {
@@ -144,13 +147,15 @@ void RtpSession::Impl::handleCongestionFeedback(const rtcp::Block& block, Timest
   for (const auto& stream : congestionFeedback_.streams) {
     // Each costs a walk over what is in flight.
     if (!ssrcInUse(stream.ssrc)) continue;
-    if (rtpStreams_.size() >= 2 * streams_.size()) break;
+    if (rtpStreams_.size() >= 3 * streams_.size()) break;
     rtpStreams_.push_back({stream.ssrc, stream.beginSequence,
                            std::span(rtpArrivals_).subspan(stream.firstReport, stream.count)});
   }
   if (const auto report =
-          adapter_.onRtpFeedback(congestionFeedback_.reportTimestamp, rtpStreams_, now))
+          adapter_.onRtpFeedback(congestionFeedback_.reportTimestamp, rtpStreams_, now)) {
+    losses_.add(report->packets, now);
     applyUpdate(controller_->onTransportFeedback(*report), now);
+  }
 }
 
 void RtpSession::Impl::handlePayloadFeedback(const rtcp::Block& block, Timestamp now) {

@@ -40,6 +40,7 @@ SendStream::SendStream(const Environment& environment, SendStreamId id, SendStre
   // guess wrong).
   firstSequence_ = nextSequence_ = 1 + random.below(0x7fff);
   nextRtxSequence_ = static_cast<uint16_t>(1 + random.below(0x7fff));
+  nextFecSequence_ = static_cast<uint16_t>(1 + random.below(0x7fff));
   timestampOffset_ = random.u32();
   pictureId_ = random16(random) & kPictureIdMask;
   tl0PicIdx_ = static_cast<uint8_t>(random.u32());
@@ -57,10 +58,20 @@ void SendStream::update(const SendStreamConfig& config) {
   if (config.rtxSsrc && !rtxSsrc)
     rtxSsrc = *config.rtxSsrc != 0 ? *config.rtxSsrc : drawSsrc(environment_.random);
   if (!config.rtxSsrc) rtxSsrc.reset();
+  const uint32_t fecSsrc = config_.fec && config_.fec->ssrc != 0 ? config_.fec->ssrc
+                           : config.fec                          ? config.fec->ssrc
+                                                                 : 0;
+  const bool newFec =
+      !fec_ || !config.fec || !config_.fec || config.fec->scheme != config_.fec->scheme;
   if (config.mid != config_.mid || config.rid != config_.rid) acknowledged_ = false;
   config_ = config;
   config_.ssrc = ssrc;
   config_.rtxSsrc = rtxSsrc;
+  if (config_.fec)
+    config_.fec->ssrc = fecSsrc != 0 ? fecSsrc : drawSsrc(environment_.random);
+  if (newFec) fec_.reset();
+  if (newFec && config_.fec)
+    fec_ = std::make_unique<FecEncoder>(environment_.pool, config_.fec->scheme);
   if (newCodec) packetizer_ = rtp::createPacketizer(config_.codec, config_.payloadFormat);
   const bool twoByte = config_.extensions.needsTwoByteForm() || config_.mid.size() > kOneByteMax ||
                        config_.rid.size() > kOneByteMax;
@@ -78,6 +89,7 @@ void SendStream::update(const SendStreamConfig& config) {
 rtp::PacketHeader SendStream::header(const PacketPlan& plan, uint16_t sequence) const {
   rtp::PacketHeader h;
   h.payloadType = config_.payloadType;
+  if (plan.red) h.payloadType = plan.audio ? config_.red->payloadType : config_.fec->redPayloadType;
   h.marker = plan.marker;
   h.sequenceNumber = sequence;
   h.timestamp = plan.timestamp;
@@ -225,8 +237,11 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
   PacketBuf packet = environment_.pool.allocate();
   if (!packet) return refuse();
   plan.first = plan.last = true;
-  const size_t overhead =
-      headerSizeFor(packet, plan) + (config_.rtxSsrc ? kOriginalSequenceSize : 0);
+  const bool protecting = beginProtection(now);
+  plan.red = protecting && config_.fec->scheme == rtp::FecScheme::Ulpfec;
+  const size_t overhead = headerSizeFor(packet, plan) +
+                          (config_.rtxSsrc ? kOriginalSequenceSize : 0) +
+                          (protecting ? protectionOverhead() : 0);
   if (overhead + 64 > maxPacketSize_) return Accepted::Unfit;
   const size_t count = packetizer_->begin(frame.data, describe(frame), maxPacketSize_ - overhead);
   if (count == 0) return Accepted::Unfit;
@@ -241,10 +256,17 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
     plan.marker = plan.last && endOfPicture;
     rtp::PacketWriter writer(packet, header(plan, static_cast<uint16_t>(nextSequence_)), {}, form_);
     addExtensions(writer, plan);
-    writer.finish(packetizer_->next(writer.beginPayload()));
+    MutableByteSpan room = writer.beginPayload();
+    if (plan.red) {
+      room[0] = config_.payloadType;
+      room = room.subspan(1);
+    }
+    writer.finish(packetizer_->next(room) + (plan.red ? 1 : 0));
+    if (protecting) protect(nextSequence_, packet, writer.headerSize(), plan.red);
     enqueue(std::move(packet), nextSequence_, PacketType::Video, pacer, now);
     ++nextSequence_;
   }
+  if (protecting) finishFrame(plan, pacer, now);
   awaitingKeyFrame_ = false;
   lastRotation_ = frame.rotation;
   if (captureTimeDue_) lastCaptureTimeSent_ = now;
@@ -274,6 +296,7 @@ SendStream::Accepted SendStream::sendAudio(const codec::EncodedAudioFrame& frame
   PacketPlan plan;
   plan.audio = &frame;
   plan.first = plan.last = true;
+  plan.red = copiesOfSound() > 0;
   plan.timestamp = frame.rtpTimestamp + timestampOffset_;
   lastTimestamp_ = plan.timestamp;
   lastFrameTime_ = frame.capture;
@@ -292,8 +315,9 @@ SendStream::Accepted SendStream::sendAudio(const codec::EncodedAudioFrame& frame
   const MutableByteSpan room = writer.beginPayload();
   const size_t limit =
       std::min(room.size(), maxPacketSize_ - std::min(maxPacketSize_, writer.headerSize()));
-  if (packetizer_->begin(frame.data, {}, limit) != 1) return Accepted::Unfit;
-  writer.finish(packetizer_->next(room));
+  const size_t size = writeSound(plan.timestamp, frame.data, room.first(limit), plan.red);
+  if (size == 0) return Accepted::Unfit;
+  writer.finish(size);
   enqueue(std::move(packet), nextSequence_, PacketType::Audio, pacer, now);
   ++nextSequence_;
   if (captureTimeDue_) lastCaptureTimeSent_ = now;

@@ -12,8 +12,11 @@
 #include "parley/rtp/rtcp/report_block.h"
 #include "parley/rtp/rtcp/sender_report.h"
 
+#include "media/audio_redundancy.h"
+#include "media/fec_encoder.h"
 #include "media/history.h"
 #include "media/pacer.h"
+#include "media/protection_plan.h"
 #include "media/tone_sender.h"
 
 namespace parley::media {
@@ -68,6 +71,14 @@ class SendStream {
 
   // --- feedback in
   void onNack(std::span<const uint16_t> sequences, Pacer& pacer, Duration rtt, Timestamp now);
+  /// What the path loses and how long an answer takes; decides how much is sent more than once.
+  /// True if what the encoder is given must change with it.
+  bool setPath(const LossEstimate& loss, Duration rtt);
+  /// How much of what is sent is the encoder's: the rest repairs losses.
+  double encoderShare() const { return 1 - repairShare_; }
+  /// How many times its encoder's rate a stream of sound sends.
+  size_t copiesOfSound() const { return config_.red ? copies_ : 0; }
+
   /// True if the application should make a key frame now.
   bool onKeyFrameRequest(bool fir, uint8_t firSequence, Timestamp now);
   void onReportBlock(const rtp::rtcp::ReportBlock& block, std::optional<Duration> rtt,
@@ -84,12 +95,14 @@ class SendStream {
   const SendStreamStats& stats() const { return stats_; }
 
   std::optional<DataRate> pendingTarget;  ///< not yet polled
+  DataRate given;                         ///< of the bitrate, with repairs
 
  private:
   struct PacketPlan {
     bool first = false;
     bool last = false;
     bool marker = false;
+    bool red = false;  ///< wrapped into RED
     uint32_t timestamp = 0;
     const codec::EncodedVideoFrame* video = nullptr;
     const codec::EncodedAudioFrame* audio = nullptr;
@@ -104,6 +117,17 @@ class SendStream {
   void buildRtx(const rtp::PacketView& original, PacketBuf& out);
   /// Extrapolated from the last frame.
   uint32_t timestampAt(Timestamp now) const;
+  // send_stream_fec.cc
+  bool beginProtection(Timestamp now);
+  size_t protectionOverhead() const;
+  void protect(int64_t sequence, const PacketBuf& packet, size_t headerSize, bool red);
+  void finishFrame(const PacketPlan& plan, Pacer& pacer, Timestamp now);
+  void sendFec(const PacketPlan& plan, size_t repairs, Pacer& pacer, Timestamp now);
+  bool buildFec(size_t index, const PacketPlan& plan, PacketBuf& out);
+  size_t writeSound(uint32_t timestamp, ByteSpan frame, MutableByteSpan room, bool red);
+  void noteRepairShare(size_t media, size_t repair);
+  bool isRed(const rtp::PacketView& packet) const;
+
   bool takeRetransmissionBudget(size_t bytes, Timestamp now);
   void noteFrameSize(size_t bytes);
 
@@ -141,6 +165,17 @@ class SendStream {
   std::optional<Timestamp> budgetTime_;
   uint64_t reportPackets_ = 0;
   uint64_t reportOctets_ = 0;
+  std::unique_ptr<FecEncoder> fec_;
+  uint16_t nextFecSequence_ = 0;
+  LossEstimate loss_;
+  Duration rtt_;
+  std::optional<Timestamp> blockStart_;  // of packets that no FEC packet covers yet
+  Timestamp lastVideo_;
+  double mediaBytes_ = 0;
+  double repairBytes_ = 0;
+  double repairShare_ = 0;
+  AudioRedundancy earlierSound_;
+  size_t copies_ = 0;
   uint64_t frames_ = 0;
   uint64_t frameBytes_ = 0;
   SendStreamStats stats_;

@@ -27,7 +27,10 @@ void SendStream::remember(int64_t sequence, PacketBuf packet, Timestamp now) {
 void SendStream::buildRtx(const rtp::PacketView& original, PacketBuf& out) {
   const rtp::ExtensionMap& map = config_.extensions;
   rtp::PacketHeader h;
-  h.payloadType = *config_.rtxPayloadType;
+  // A repetition carries what its payload type repeats, so without one for RED it is unwrapped.
+  const bool red = isRed(original);
+  const bool unwrap = red && !config_.fec->redRtxPayloadType;
+  h.payloadType = red && !unwrap ? *config_.fec->redRtxPayloadType : *config_.rtxPayloadType;
   h.marker = original.marker();
   h.sequenceNumber = nextRtxSequence_++;
   h.timestamp = original.timestamp();
@@ -42,7 +45,7 @@ void SendStream::buildRtx(const rtp::PacketView& original, PacketBuf& out) {
     writer.addRaw(element.id, element.value);
   }
   const MutableByteSpan room = writer.beginPayload();
-  const ByteSpan payload = original.payload();
+  const ByteSpan payload = original.payload().subspan(unwrap ? 1 : 0);
   const size_t taken = std::min(payload.size(), room.size() - 2);
   storeU16(room.data(), original.sequenceNumber());
   std::copy_n(payload.begin(), taken, room.begin() + 2);
@@ -136,12 +139,15 @@ void SendStream::onSent(const PacketBuf& packet, PacketType type, Timestamp queu
     stats_.retransmittedBytesSent += payload;
   } else if (type == PacketType::Padding) {
     ++stats_.paddingPacketsSent;
+  } else if (type == PacketType::Fec) {
+    ++stats_.fecPacketsSent;
+    stats_.fecBytesSent += payload;
   } else {
     stats_.totalPacketSendDelay += now - queued;
     lastSent_ = now;
   }
   if (view->ssrc() != config_.ssrc) return;
-  lastWasMarker_ = view->marker() || type == PacketType::Padding;
+  lastWasMarker_ = view->marker() || type == PacketType::Padding || type == PacketType::Fec;
   ++reportPackets_;
   reportOctets_ += payload;
 }

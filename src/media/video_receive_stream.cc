@@ -5,6 +5,8 @@
 #include "parley/rtp/extensions/abs_capture_time.h"
 #include "parley/rtp/extensions/playout_delay.h"
 
+#include "media/send_time_extensions.h"
+
 namespace parley::media {
 
 namespace {
@@ -20,6 +22,10 @@ constexpr Duration kMaxWait = Duration::seconds(3);
 constexpr Duration kMinSweepInterval = Duration::millis(500);
 // Nobody is asked for anything when packets have stopped coming.
 constexpr Duration kAliveLimit = Duration::seconds(2);
+// After so long without FEC packets are not kept for it any more.
+constexpr Duration kFecMemory = Duration::seconds(10);
+// A lost packet that FEC may bring back is asked for a little later: FEC comes behind the frame.
+constexpr Duration kFecPatience = Duration::millis(20);
 
 int64_t nanosOf(NtpTime ntp) {
   return static_cast<int64_t>(ntp.seconds()) * 1'000'000'000 +
@@ -50,10 +56,12 @@ void VideoReceiveStream::restart() {
   assembler_.reset();
   buffer_.reset();
   waitingSince_.reset();
+  if (fec_) fec_->clear();
   noteHeld(0, 0);
 }
 
 void VideoReceiveStream::shed(Timestamp now) {
+  if (fec_) fec_->clear();
   counters_.packetsDiscarded += assembler_.dropOlderThan(Timestamp::never());
   buffer_.reset();
   requester_.want();
@@ -68,10 +76,25 @@ void VideoReceiveStream::setRtt(Duration rtt) {
 
 void VideoReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
                                  const ReceiveConfig& config, const ReceiveCodec& codec,
-                                 int64_t sequence, int64_t rtp, bool recovered, Timestamp now) {
+                                 int64_t sequence, int64_t rtp, Arrival arrival, Timestamp now) {
   now_ = now;
+  const bool recovered = arrival != Arrival::Direct;
+  if (rtp::fecSchemeOf(codec.name) == rtp::FecScheme::Ulpfec) {
+    nack_.handlePacket(sequence, false, recovered, now);
+    noteInsert(assembler_.insertEmpty(sequence));
+    rtp::FecPacket fec;
+    if (!view.payload().empty() && !rtp::FecPacket::parse(rtp::FecScheme::Ulpfec, view, fec)) {
+      ++counters_.malformedPackets;
+    } else if (!view.payload().empty()) {
+      handleFec(std::move(packet), fec, now);
+    }
+    takeFrames(now);
+    advance(now);
+    return;
+  }
   pli_ = codec.pli;
   fir_ = codec.fir;
+  if (fec_) keepForFec(view, config, sequence, arrival);
   if (const auto delay = rtp::getExtension<rtp::PlayoutDelay>(view, config.extensions)) {
     buffer_.setPlayoutLimits(delay->min, delay->max);
   }
@@ -112,6 +135,36 @@ void VideoReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
     expiry_ = now + kMaxWait;
   }
   advance(now);
+}
+
+void VideoReceiveStream::handleFec(PacketBuf packet, const rtp::FecPacket& fec, Timestamp now) {
+  ++counters_.fecPacketsReceived;
+  counters_.fecBytesReceived += packet.size();
+  if (!fec_) {
+    fec_ = std::make_unique<FecDecoder>(environment_.pool, ssrc());
+    nack_.setPatience(kFecPatience);
+  }
+  const auto base = sequenceNear(fec.sequenceBase);
+  if (base) fec_->addFec(std::move(packet), fec, *base, now);
+  if (expiry_.isNever()) expiry_ = now + kMaxWait;
+}
+
+void VideoReceiveStream::endFec() {
+  fec_->clear();
+  counters_.fecPacketsDiscarded += fec_->discarded();
+  fec_.reset();
+  nack_.setPatience(Duration::zero());
+}
+
+void VideoReceiveStream::keepForFec(const rtp::PacketView& view, const ReceiveConfig& config,
+                                    int64_t sequence, Arrival arrival) {
+  // What was restored is there already.
+  if (arrival == Arrival::Restored) return;
+  if (arrival == Arrival::Repeated) return fec_->noteArrival(sequence);
+  PacketBuf copy = environment_.pool.copyOf(view.packet());
+  if (!copy) return fec_->noteArrival(sequence);
+  clearSendTimeExtensions(copy.mutableSpan(), config.extensions);
+  fec_->addMedia(sequence, std::move(copy));
 }
 
 void VideoReceiveStream::noteInsert(FrameAssembler::Insert result) {
@@ -171,7 +224,7 @@ void VideoReceiveStream::advance(Timestamp now) {
   now_ = now;
   release(now);
   expire(now);
-  noteHeld(assembler_.packets(), buffer_.bytes());
+  noteHeld(assembler_.packets() + (fec_ ? fec_->held() : 0), buffer_.bytes());
   collectNacks(now);
   if (nack_.takeGaveUp() && nackEnabled_) requester_.want();
   if (waitingSince_ && now >= *waitingSince_ + stallLimit()) {
@@ -185,6 +238,7 @@ void VideoReceiveStream::expire(Timestamp now) {
   if (now < expiry_) return;
   counters_.packetsDiscarded += assembler_.dropOlderThan(now - kMaxWait);
   const Timestamp silent = lastHeard_ + kMaxWait;
+  if (fec_ && (silent <= now || now - fec_->lastFec() > kFecMemory)) endFec();
   const auto isStuck = [this] {
     return !buffer_.isEmpty() && buffer_.nextDeadline(assembler_).isNever();
   };
@@ -271,6 +325,7 @@ std::optional<Duration> VideoReceiveStream::captureToPlayout() const {
 
 void VideoReceiveStream::fillKindStats(InboundStats& out) const {
   out.framesDropped += buffer_.framesDropped();
+  if (fec_) out.fecPacketsDiscarded += fec_->discarded();
 }
 
 }  // namespace parley::media

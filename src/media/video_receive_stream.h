@@ -5,6 +5,7 @@
 
 #include "parley/rtp/payload_format/payload_format.h"
 
+#include "media/fec_decoder.h"
 #include "media/frame_assembler.h"
 #include "media/key_frame_requester.h"
 #include "media/receive_stream.h"
@@ -27,11 +28,13 @@ class VideoReceiveStream final : public ReceiveStream {
   void requestKeyFrame(Timestamp now) override;
   void decoderLostState(Timestamp now) override;
   std::optional<Duration> captureToPlayout() const override;
+  void handleFec(PacketBuf packet, const rtp::FecPacket& fec, Timestamp now) override;
+  bool pollRestored(PacketBuf& out) override { return fec_ && fec_->poll(out); }
   void shed(Timestamp now) override;
 
  protected:
   void receive(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,
-               const ReceiveCodec& codec, int64_t sequence, int64_t rtp, bool recovered,
+               const ReceiveCodec& codec, int64_t sequence, int64_t rtp, Arrival arrival,
                Timestamp now) override;
   void restart() override;
   void fillKindStats(InboundStats& out) const override;
@@ -44,6 +47,10 @@ class VideoReceiveStream final : public ReceiveStream {
   };
   /// nullptr if there is no payload format of that name.
   const Format* formatOf(const ReceiveCodec& codec);
+  void endFec();
+  /// What FEC may need to restore others.
+  void keepForFec(const rtp::PacketView& view, const ReceiveConfig& config, int64_t sequence,
+                  Arrival arrival);
   void noteInsert(FrameAssembler::Insert result);
   void takeFrames(Timestamp now);
   void release(Timestamp now);
@@ -58,6 +65,7 @@ class VideoReceiveStream final : public ReceiveStream {
   FrameAssembler assembler_;
   VideoJitterBuffer buffer_;
   KeyFrameRequester requester_;
+  std::unique_ptr<FecDecoder> fec_;  // while FEC comes
   RecyclingQueue<ReceivedFrame> ready_{64};
   AssembledFrame taken_;  // kept for its memory
   bool pli_ = false;

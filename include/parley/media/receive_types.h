@@ -34,11 +34,12 @@ struct ReceiveCodec {
   bool fir = false;
 };
 
-/// What a description says about a source (a=ssrc, a=ssrc-group:FID). None is needed when the peer
-/// sends the mid extension.
+/// What a description says about a source (a=ssrc, a=ssrc-group:FID and FEC-FR). None is needed when
+/// the peer sends the mid extension.
 struct SignalledSource {
   uint32_t ssrc = 0;
-  std::optional<uint32_t> rtxSsrc;
+  std::optional<uint32_t> rtxSsrc{};
+  std::optional<uint32_t> fecSsrc{};
 };
 
 /// The receiving side of one media section.
@@ -132,6 +133,7 @@ struct SourceEvent {
   uint32_t ssrc = 0;
   std::optional<uint32_t> rtxSsrc;
   std::string rid;
+  std::optional<uint32_t> fecSsrc{};
 };
 
 /// Counters of one source, named after the members of RTCInboundRtpStreamStats and
@@ -141,6 +143,7 @@ struct InboundStats {
   MediaKind kind = MediaKind::Audio;
   uint32_t ssrc = 0;
   std::optional<uint32_t> rtxSsrc;
+  std::optional<uint32_t> fecSsrc;  ///< of FlexFEC, if it has come
   std::string mid;
   std::string rid;
   uint8_t payloadType = 0;
@@ -159,6 +162,10 @@ struct InboundStats {
   std::optional<Timestamp> lastPacketReceived;
   uint32_t nackCount = 0;
   uint64_t malformedPackets = 0;  ///< ours: payloads that did not parse
+  uint64_t fecPacketsReceived = 0;   ///< FEC packets; for sound, redundant blocks (RED)
+  uint64_t fecBytesReceived = 0;     ///< in them
+  uint64_t fecPacketsDiscarded = 0;  ///< those that were not needed or came too late
+  uint64_t restoredPackets = 0;      ///< ours: lost ones that FEC has brought back
 
   // Seconds, summed over frames, or over samples for audio: 48000 of them in every second would
   // overflow a Duration within days.
@@ -184,9 +191,6 @@ struct InboundStats {
   uint64_t concealmentEvents = 0;
   uint64_t insertedSamplesForDeceleration = 0;
   uint64_t removedSamplesForAcceleration = 0;
-  uint64_t fecPacketsReceived = 0;   ///< redundant blocks (RED)
-  uint64_t fecBytesReceived = 0;     ///< in them
-  uint64_t fecPacketsDiscarded = 0;  ///< those that were not needed or came too late
   std::optional<double> audioLevel;  ///< 0..1 linear, from the audio level extension
 
   // What the sender says of itself (remote-outbound-rtp)

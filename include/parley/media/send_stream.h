@@ -10,6 +10,7 @@
 #include "parley/congestion/controller.h"
 #include "parley/media/types.h"
 #include "parley/rtp/extension_map.h"
+#include "parley/rtp/fec/fec_packet.h"
 #include "parley/rtp/payload_format/payload_format.h"
 
 namespace parley::media {
@@ -24,6 +25,23 @@ struct SimulcastLayer {
   double scaleDownBy = 1;  ///< how much smaller than the source; the smallest is the lowest layer
   bool ownLimit = false;   ///< maxBitrate is the application's: else the picture's size bounds it
   bool operator==(const SimulcastLayer&) const = default;
+};
+
+/// What was agreed for the repair of lost video packets without asking (RFC 8854). Used as far as
+/// losses and the round trip call for it.
+struct FecSendConfig {
+  rtp::FecScheme scheme = rtp::FecScheme::Flexfec03;
+  uint8_t payloadType = 0;
+  uint32_t ssrc = 0;           ///< 0 = drawn; ULPFEC goes under the stream's own
+  uint8_t redPayloadType = 0;  ///< ULPFEC only
+  std::optional<uint8_t> redRtxPayloadType{};
+};
+
+/// What was agreed for sending sound more than once (RED, RFC 2198).
+struct AudioRedConfig {
+  uint8_t payloadType = 0;
+  bool always = false;  ///< also while nothing is lost
+  bool operator==(const AudioRedConfig&) const = default;
 };
 
 /// One outgoing RTP stream: an encoding of a sender.
@@ -57,6 +75,8 @@ struct SendStreamConfig {
 struct MissingPacket {
   SendStreamId stream{};
   uint16_t sequence = 0;
+  std::optional<FecSendConfig> fec{};   ///< video only
+  std::optional<AudioRedConfig> red{};  ///< audio only
 };
 
 /// What the peer reports about one of our streams (webrtc-stats remote-inbound-rtp).
@@ -87,6 +107,8 @@ struct SendStreamStats {
   uint64_t retransmittedPacketsSent = 0;
   uint64_t retransmittedBytesSent = 0;
   uint64_t paddingPacketsSent = 0;
+  uint64_t fecPacketsSent = 0;  ///< FEC packets; for sound, copies of earlier frames (RED)
+  uint64_t fecBytesSent = 0;    ///< in them
   uint64_t framesSent = 0;
   uint64_t keyFramesSent = 0;
   /// Of at least 2.5 times the mean size of the frames before.
