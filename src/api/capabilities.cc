@@ -136,6 +136,49 @@ void addVideo(const Configuration& configuration, Numbers& numbers,
   }
 }
 
+// RFC 2198 section 5: what it carries stands in its fmtp. Behind the codec that it carries: whoever
+// wants it always prefers it.
+void addAudioRed(Numbers& numbers, std::vector<sdp::CodecParams>& codecs) {
+  const auto opus = std::find_if(codecs.begin(), codecs.end(),
+                                 [](const sdp::CodecParams& c) { return c.is("opus"); });
+  if (opus == codecs.end()) return;
+  const std::string number = std::to_string(opus->payloadType);
+  sdp::CodecParams red;
+  red.name = "red";
+  red.clockRate = opus->clockRate;
+  red.channels = opus->channels;
+  red.fmtp = {sdp::FmtpParameter{number + "/" + number, std::nullopt}};
+  red.payloadType = numbers.take(63);
+  if (red.payloadType != 0xff) codecs.insert(opus + 1, std::move(red));
+}
+
+sdp::CodecParams videoRepair(const char* name, uint8_t payloadType) {
+  sdp::CodecParams out;
+  out.name = name;
+  out.clockRate = 90'000;
+  out.payloadType = payloadType;
+  return out;
+}
+
+// In the order of browsers, which offer the first three.
+void addVideoFec(Numbers& numbers, std::vector<sdp::CodecParams>& codecs) {
+  if (codecs.empty()) return;
+  sdp::CodecParams red = videoRepair("red", numbers.take(118));
+  sdp::CodecParams rtx = videoRepair("rtx", numbers.take(119));
+  rtx.setFmtp("apt", std::to_string(red.payloadType));
+  std::vector<sdp::CodecParams> all = {
+      std::move(red), std::move(rtx), videoRepair("ulpfec", numbers.take(120)),
+      videoRepair("flexfec-03", numbers.take(49)), videoRepair("flexfec", numbers.take(50))};
+  for (sdp::CodecParams& codec : all) {
+    if (codec.is("flexfec-03") || codec.is("flexfec")) {
+      codec.feedback = {{"goog-remb"}, {"transport-cc"}};
+      // RFC 8627 section 5.1.1, in microseconds: for how long its packets may lie apart.
+      codec.setFmtp("repair-window", "10000000");
+    }
+    if (codec.payloadType != 0xff) codecs.push_back(std::move(codec));
+  }
+}
+
 constexpr const char* kMid = "urn:ietf:params:rtp-hdrext:sdes:mid";
 constexpr const char* kRid = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
 constexpr const char* kRepairedRid = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
@@ -155,6 +198,9 @@ jsep::LocalCapabilities makeCapabilities(const Configuration& configuration) {
   addAudio(configuration, numbers, audio);
   addTelephoneEvents(numbers, audio);
   addVideo(configuration, numbers, video);
+  // Last, so that they take no numbers that codecs prefer.
+  if (configuration.audioRedundancy != AudioRedundancy::Off) addAudioRed(numbers, audio);
+  if (configuration.videoFec && !configuration.receiveSimulcast) addVideoFec(numbers, video);
   out.audioCodecs = std::move(audio);
   out.videoCodecs = std::move(video);
   out.audioExtensions = {{kAudioLevel, 1}, {kAbsSendTime, 2}, {kTransportCc, 3}, {kMid, 4}};
@@ -169,10 +215,11 @@ std::vector<RtpCodec> capabilityCodecs(const Configuration& configuration, Media
   bool rtx = false;
   for (const auto& codec :
        kind == MediaKind::Audio ? capabilities.audioCodecs : capabilities.videoCodecs) {
-    // W3C 5.2 getCapabilities: one entry stands for rtx, without its apt.
+    // W3C 5.2 getCapabilities: one entry stands for rtx, without its apt; and what red carries is a
+    // matter of numbers.
     if (codec.is("rtx") && std::exchange(rtx, true)) continue;
     RtpCodec entry = fromSdp(codec, kind);
-    if (codec.is("rtx")) entry.sdpFmtpLine.clear();
+    if (codec.is("rtx") || codec.is("red")) entry.sdpFmtpLine.clear();
     out.push_back(std::move(entry));
   }
   return out;

@@ -176,7 +176,12 @@ jsep::LocalCapabilities fillInCodecs(Configuration& configuration, const Builtin
   if (!configuration.videoDecoders) configuration.videoDecoders = builtin.videoDecoders;
   if (!configuration.audioEncoders) configuration.audioEncoders = builtin.audioEncoders;
   if (!configuration.audioDecoders) configuration.audioDecoders = builtin.audioDecoders;
-  jsep::LocalCapabilities out = bringsNone ? builtin.capabilities : makeCapabilities(configuration);
+  const Configuration usual;
+  const bool repairsAsUsual = configuration.audioRedundancy == usual.audioRedundancy &&
+                              configuration.videoFec == usual.videoFec &&
+                              configuration.receiveSimulcast == usual.receiveSimulcast;
+  jsep::LocalCapabilities out =
+      bringsNone && repairsAsUsual ? builtin.capabilities : makeCapabilities(configuration);
   out.receiveSimulcast = configuration.receiveSimulcast;
   return out;
 }
@@ -260,6 +265,7 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
   out.rates.min = configuration.minBitrate;
   out.rates.start = configuration.startBitrate;
   out.rates.max = configuration.maxBitrate;
+  out.redundantSoundOnLoss = configuration.audioRedundancy == AudioRedundancy::Automatic;
   out.capabilities = fillInCodecs(configuration, loop.builtinCodecs());
   if (configuration.congestionControl == CongestionControl::Scream) {
     static const auto scream = congestion::screamFactory();  // it has no state

@@ -104,7 +104,9 @@ Result<std::vector<RtpEncodingParameters>> validateSendEncodings(
   if (Result<void> rids = checkRids(encodings); !rids) return fail(rids.error());
   for (const RtpEncodingParameters& encoding : encodings) {
     if (!encoding.codec) continue;
+    // What accompanies a codec (rtx, red, FEC, events) cannot be what an encoder makes.
     const bool known =
+        !toPreferences({*encoding.codec}).front().isAuxiliary() &&
         std::any_of(capabilities.begin(), capabilities.end(),
                     [&](const RtpCodec& codec) { return sameCodec(codec, *encoding.codec); });
     if (!known) {

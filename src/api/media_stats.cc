@@ -117,6 +117,8 @@ class SenderStatsBuilder {
     if (const auto track = pc_.senderTrack(id)) m["mediaSourceId"] = sourceId(*track);
     if (stream.remote) m["remoteId"] = addRemoteInbound(stream, out.id, codec);
     // Ours: what the estimator thinks of the whole transport.
+    m["parleyFecPacketsSent"] = stream.fecPacketsSent;
+    m["parleyFecBytesSent"] = stream.fecBytesSent;
     m["parleyEstimateBps"] = bandwidth.estimate.bps();
     m["parleyAcknowledgedBps"] = bandwidth.estimator.acknowledged.bps();
     m["parleyQueueDelay"] = bandwidth.estimator.queueDelay.seconds();

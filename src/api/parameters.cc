@@ -231,9 +231,10 @@ Result<void> PeerConnectionCore::checkSendParameters(uint32_t id, RtpSendParamet
     if (kind == MediaKind::Video && !encoding.scaleResolutionDownBy)
       encoding.scaleResolutionDownBy = 1.0;
     if (!encoding.codec) continue;
-    const bool there = std::any_of(choices.begin(), choices.end(), [&](const RtpCodec& codec) {
-      return sameCodec(codec, *encoding.codec);
-    });
+    const bool there = !toPreferences({*encoding.codec}).front().isAuxiliary() &&
+                       std::any_of(choices.begin(), choices.end(), [&](const RtpCodec& codec) {
+                         return sameCodec(codec, *encoding.codec);
+                       });
     if (!there) {
       return fail(ErrorCode::InvalidModification,
                   "codec " + encoding.codec->mimeType + " is not negotiated");

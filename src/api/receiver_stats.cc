@@ -56,6 +56,10 @@ class ReceiverStatsBuilder {
     m["retransmittedPacketsReceived"] = stream.retransmittedPacketsReceived;
     m["retransmittedBytesReceived"] = stream.retransmittedBytesReceived;
     m["nackCount"] = uint64_t{stream.nackCount};
+    if (stream.fecSsrc) m["fecSsrc"] = uint64_t{*stream.fecSsrc};
+    m["fecPacketsReceived"] = stream.fecPacketsReceived;
+    m["fecBytesReceived"] = stream.fecBytesReceived;
+    m["fecPacketsDiscarded"] = stream.fecPacketsDiscarded;
     if (stream.lastPacketReceived)
       m["lastPacketReceivedTimestamp"] = context_.toUnixMs(*stream.lastPacketReceived);
     m["jitterBufferDelay"] = stream.jitterBufferDelay;
@@ -91,6 +95,7 @@ class ReceiverStatsBuilder {
   static void addVideo(const media::InboundStats& stream, const DecodeStats& decoded,
                        StatsContext::Members& m) {
     m["framesReceived"] = stream.framesReceived;
+    m["parleyRestoredPackets"] = stream.restoredPackets;  // ours: lost ones, back by FEC
     m["framesAssembledFromMultiplePackets"] = stream.framesAssembledFromMultiplePackets;
     m["totalAssemblyTime"] = stream.totalAssemblyTime.seconds();
     m["pliCount"] = uint64_t{stream.pliCount};
@@ -125,9 +130,6 @@ class ReceiverStatsBuilder {
     m["insertedSamplesForDeceleration"] = stream.insertedSamplesForDeceleration;
     m["removedSamplesForAcceleration"] = stream.removedSamplesForAcceleration;
     m["totalSamplesReceived"] = stream.totalSamplesReceived;
-    m["fecPacketsReceived"] = stream.fecPacketsReceived;
-    m["fecBytesReceived"] = stream.fecBytesReceived;
-    m["fecPacketsDiscarded"] = stream.fecPacketsDiscarded;
     m["totalAudioEnergy"] = decoded.totalAudioEnergy;
     m["totalSamplesDuration"] = decoded.totalSamplesSeconds;
     m["audioLevel"] = decoded.audioLevel;

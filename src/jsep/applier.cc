@@ -230,6 +230,7 @@ void Applier::adoptProposedRids(TransceiverState& t, const sdp::MediaDescription
   if (encodings.size() < 2) return;
   encodings.front().ssrc = t.sender.encodings.front().ssrc;
   encodings.front().rtxSsrc = t.sender.encodings.front().rtxSsrc;
+  encodings.front().fecSsrc = t.sender.encodings.front().fecSsrc;
   if (!t.encodingsBeforeOffer) t.encodingsBeforeOffer = t.sender.encodings;
   t.sender.encodings = std::move(encodings);
 }

@@ -42,13 +42,21 @@ void describeSender(sdp::MediaDescription& section, const TransceiverState& t,
 
   const Encoding& e = t.sender.encodings.front();
   if (e.ssrc == 0) return;
-  const bool rtx =
-      e.rtxSsrc != 0 && std::any_of(section.codecs.begin(), section.codecs.end(),
-                                    [](const sdp::CodecParams& c) { return c.is("rtx"); });
+  const auto has = [&section](auto isOne) {
+    return std::any_of(section.codecs.begin(), section.codecs.end(), isOne);
+  };
+  const auto describe = [&](uint32_t ssrc, const char* semantics) {
+    section.ssrcs.push_back({ssrc, {{"cname", cname}}});
+    section.ssrcGroups.push_back({semantics, {e.ssrc, ssrc}});
+  };
   section.ssrcs.push_back({e.ssrc, {{"cname", cname}}});
-  if (!rtx) return;
-  section.ssrcs.push_back({e.rtxSsrc, {{"cname", cname}}});
-  section.ssrcGroups.push_back({"FID", {e.ssrc, e.rtxSsrc}});
+  if (e.rtxSsrc != 0 && has([](const sdp::CodecParams& c) { return c.is("rtx"); }))
+    describe(e.rtxSsrc, "FID");
+  // RFC 5956 section 4.3.
+  if (e.fecSsrc != 0 &&
+      has([](const sdp::CodecParams& c) { return c.is("flexfec-03") || c.is("flexfec"); })) {
+    describe(e.fecSsrc, "FEC-FR");
+  }
 }
 
 sdp::MediaDescription rejectedSection(const sdp::MediaDescription& like) {

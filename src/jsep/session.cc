@@ -58,6 +58,7 @@ Session::Session(Environment& environment, SessionConfig config, Timestamp now)
   state_.cname = environment_.random.iceChars(16);
   rtpConfig_.cname = state_.cname;
   rtpConfig_.rates = config.rates;
+  redundantSoundOnLoss_ = config.redundantSoundOnLoss;
   rtpConfig_.receiverReferenceTime = true;  // a peer that knows none ignores it
   rtpConfig_.controllers = config.controllers;
   capabilities_.maxMessageSize = environment_.limits.maxMessageSize;
@@ -409,8 +410,9 @@ void Session::drawSsrcs(TransceiverState& transceiver) {
   };
   for (Encoding& encoding : transceiver.sender.encodings) {
     if (encoding.ssrc == 0) encoding.ssrc = draw();
-    if (encoding.rtxSsrc == 0 && transceiver.kind == sdp::MediaKind::Video)
-      encoding.rtxSsrc = draw();
+    if (transceiver.kind != sdp::MediaKind::Video) continue;
+    if (encoding.rtxSsrc == 0) encoding.rtxSsrc = draw();
+    if (encoding.fecSsrc == 0) encoding.fecSsrc = draw();
   }
 }
 

@@ -30,11 +30,13 @@ std::optional<uint32_t> rtxSsrcOf(const MediaSettings& settings, uint32_t ssrc) 
   return std::nullopt;
 }
 
-bool isRtxSsrc(const MediaSettings& settings, uint32_t ssrc) {
-  return std::any_of(
-      settings.remoteSsrcGroups.begin(), settings.remoteSsrcGroups.end(), [&](const auto& group) {
-        return group.semantics == "FID" && group.ssrcs.size() == 2 && group.ssrcs[1] == ssrc;
-      });
+/// The second of a pair repairs the first: RTX (RFC 4588 section 8.2) or FlexFEC (RFC 5956).
+bool isRepairSsrc(const MediaSettings& settings, uint32_t ssrc) {
+  return std::any_of(settings.remoteSsrcGroups.begin(), settings.remoteSsrcGroups.end(),
+                     [&](const auto& group) {
+                       return (group.semantics == "FID" || group.semantics == "FEC-FR") &&
+                              group.ssrcs.size() == 2 && group.ssrcs[1] == ssrc;
+                     });
 }
 
 }  // namespace
@@ -109,7 +111,7 @@ void Session::applyReceiver(const TransceiverState& transceiver, const MediaSett
     config.codecs.push_back(std::move(entry));
   }
   for (const sdp::SsrcDescription& source : settings.remoteSsrcs) {
-    if (!isRtxSsrc(settings, source.ssrc)) {
+    if (!isRepairSsrc(settings, source.ssrc)) {
       config.sources.push_back({source.ssrc, rtxSsrcOf(settings, source.ssrc)});
     }
   }
@@ -306,6 +308,7 @@ void Session::onRtpEvent(const media::RtpEvent& event) {
     if (source->kind == media::SourceEvent::Kind::Ended) {
       transport_.releaseSource(source->ssrc);
       if (source->rtxSsrc) transport_.releaseSource(*source->rtxSsrc);
+      if (source->fecSsrc) transport_.releaseSource(*source->fecSsrc);
       onSourceEnded(source->receiver);
       return;
     }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "parley/base/text.h"
 #include "parley/jsep/session.h"
 
 #include "jsep/media_mapping.h"
@@ -26,6 +27,16 @@ const sdp::CodecParams* chosenCodec(const std::vector<sdp::CodecParams>& codecs,
   return it == codecs.end() ? primaryCodec(codecs) : &*it;
 }
 
+/// Whether all that RED carries is of this payload type: "111/111".
+bool carries(const sdp::CodecParams& red, uint8_t payloadType) {
+  if (red.fmtp.empty()) return false;
+  std::string_view list = red.fmtp.front().key;
+  while (!list.empty()) {
+    if (parseNumber<uint8_t>(cutToken(list, '/')) != payloadType) return false;
+  }
+  return true;
+}
+
 /// Telephone events of one clock rate with the sound: they share its time line (RFC 4733 section
 /// 2.1).
 std::optional<uint8_t> eventsOf(const std::vector<sdp::CodecParams>& codecs, uint32_t clockRate) {
@@ -33,6 +44,50 @@ std::optional<uint8_t> eventsOf(const std::vector<sdp::CodecParams>& codecs, uin
     if (codec.is("telephone-event") && codec.clockRate == clockRate) return codec.payloadType;
   }
   return std::nullopt;
+}
+
+/// RED that carries this codec (RFC 2198; its fmtp says what it carries). Always used where it is
+/// preferred to the codec itself.
+std::optional<media::AudioRedConfig> redOf(const std::vector<sdp::CodecParams>& codecs,
+                                           const sdp::CodecParams& codec, bool onLoss) {
+  bool preferred = true;
+  for (const sdp::CodecParams& c : codecs) {
+    if (c.payloadType == codec.payloadType) preferred = false;
+    if (c.is("red") && c.clockRate == codec.clockRate && carries(c, codec.payloadType)) {
+      if (!preferred && !onLoss) return std::nullopt;
+      return media::AudioRedConfig{c.payloadType, preferred};
+    }
+  }
+  return std::nullopt;
+}
+
+const sdp::CodecParams* named(const std::vector<sdp::CodecParams>& codecs, std::string_view name) {
+  const auto it =
+      std::find_if(codecs.begin(), codecs.end(), [&](const auto& c) { return c.is(name); });
+  return it == codecs.end() ? nullptr : &*it;
+}
+
+/// FlexFEC in the peer's order, else ULPFEC; which takes numbers from the media, so that it is for
+/// codecs whose pictures tell by themselves whether one is missing (VP8, VP9).
+std::optional<media::FecSendConfig> fecOf(const std::vector<sdp::CodecParams>& codecs,
+                                          const sdp::CodecParams& codec, uint32_t ssrc) {
+  media::FecSendConfig out;
+  out.ssrc = ssrc;
+  for (const sdp::CodecParams& c : codecs) {
+    const auto scheme = rtp::fecSchemeOf(c.name);
+    if (!scheme || *scheme == rtp::FecScheme::Ulpfec) continue;
+    out.scheme = *scheme;
+    out.payloadType = c.payloadType;
+    return out;
+  }
+  const sdp::CodecParams* ulpfec = named(codecs, "ulpfec");
+  const sdp::CodecParams* red = named(codecs, "red");
+  if (!ulpfec || !red || !(codec.is("VP8") || codec.is("VP9"))) return std::nullopt;
+  out.scheme = rtp::FecScheme::Ulpfec;
+  out.payloadType = ulpfec->payloadType;
+  out.redPayloadType = red->payloadType;
+  out.redRtxPayloadType = rtxOf(codecs, red->payloadType);
+  return out;
 }
 
 /// RFC 8853 section 5.4: without simulcast in the answer a sender of layers sends the first.
@@ -130,6 +185,14 @@ std::optional<media::SendStreamConfig> Session::sendConfig(const TransceiverStat
         static_cast<int>(codec->fmtpNumber("packetization-mode").value_or(0));
     config.extensions = extensionsOf(settings, true);
     config.nack = codec->hasFeedback("nack");
+    config.red.reset();
+    config.fec.reset();
+    if (kind == MediaKind::Audio) {
+      config.red = redOf(settings.sendCodecs, *codec, redundantSoundOnLoss_);
+    } else if (settings.sendRids.size() < 2) {
+      // Who takes layers hands them on, and would have to undo and redo it.
+      config.fec = fecOf(settings.sendCodecs, *codec, encoding.fecSsrc);
+    }
     if (kind == MediaKind::Audio) {
       config.minBitrate = DataRate::kbps(16);
       config.maxBitrate = DataRate::kbps(64);

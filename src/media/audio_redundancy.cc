@@ -8,7 +8,8 @@
 namespace parley::media {
 namespace {
 
-/// Opus in discontinuous transmission (RFC 6716 section 2.1.9); other codecs have no frame as small.
+/// Opus in discontinuous transmission (RFC 6716 section 2.1.9); other codecs have no frame as
+/// small.
 constexpr size_t kSilence = 2;
 constexpr size_t kBlockHeader = 4;
 constexpr size_t kPrimaryHeader = 1;

@@ -8,8 +8,8 @@
 
 namespace parley::media {
 
-/// The frames of sound that go out again with the next ones (RED, RFC 2198). Each packet repeats the
-/// newest before it, as browsers do.
+/// The frames of sound that go out again with the next ones (RED, RFC 2198). Each packet repeats
+/// the newest before it, as browsers do.
 class AudioRedundancy {
  public:
   static constexpr size_t kMaxCopies = 3;
@@ -27,9 +27,7 @@ class AudioRedundancy {
     uint32_t timestamp = 0;
     Bytes data;  // keeps its capacity
   };
-  const Frame& newest(size_t i) const {
-    return frames_[(next_ + kMaxCopies - 1 - i) % kMaxCopies];
-  }
+  const Frame& newest(size_t i) const { return frames_[(next_ + kMaxCopies - 1 - i) % kMaxCopies]; }
   std::array<Frame, kMaxCopies> frames_{};
   size_t next_ = 0;
   size_t count_ = 0;

@@ -58,9 +58,8 @@ void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
   const int64_t sequence = sequences_.unwrap(view.sequenceNumber());
   const int64_t rtp = timestamps_.unwrap(view.timestamp());
   // What accompanies a codec does not make another one of it.
-  const bool accompanies =
-      kind_ == MediaKind::Video &&
-      (rtp::fecSchemeOf(codec.name).has_value() || equalsIgnoreCase(codec.name, "red"));
+  const bool accompanies = kind_ == MediaKind::Video && (rtp::fecSchemeOf(codec.name).has_value() ||
+                                                         equalsIgnoreCase(codec.name, "red"));
   if (!accompanies) nackEnabled_ = codec.nack;
   if (arrival == Arrival::Repeated) {
     ++counters_.retransmittedPacketsReceived;

@@ -67,8 +67,7 @@ void SendStream::update(const SendStreamConfig& config) {
   config_ = config;
   config_.ssrc = ssrc;
   config_.rtxSsrc = rtxSsrc;
-  if (config_.fec)
-    config_.fec->ssrc = fecSsrc != 0 ? fecSsrc : drawSsrc(environment_.random);
+  if (config_.fec) config_.fec->ssrc = fecSsrc != 0 ? fecSsrc : drawSsrc(environment_.random);
   if (newFec) fec_.reset();
   if (newFec && config_.fec)
     fec_ = std::make_unique<FecEncoder>(environment_.pool, config_.fec->scheme);

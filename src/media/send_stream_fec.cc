@@ -118,9 +118,8 @@ bool SendStream::buildFec(size_t index, const PacketPlan& plan, PacketBuf& out) 
     room[0] = fec.payloadType;
     red = kRedHeader;
   }
-  const size_t most = maxPacketSize_ > writer.headerSize() + red
-                          ? maxPacketSize_ - writer.headerSize() - red
-                          : 0;
+  const size_t most =
+      maxPacketSize_ > writer.headerSize() + red ? maxPacketSize_ - writer.headerSize() - red : 0;
   room = room.subspan(red);
   const size_t size = fec_->write(index, config_.ssrc, room.first(std::min(most, room.size())));
   writer.finish(size + red);

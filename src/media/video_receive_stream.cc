@@ -24,8 +24,14 @@ constexpr Duration kMinSweepInterval = Duration::millis(500);
 constexpr Duration kAliveLimit = Duration::seconds(2);
 // After so long without FEC packets are not kept for it any more.
 constexpr Duration kFecMemory = Duration::seconds(10);
-// A lost packet that FEC may bring back is asked for a little later: FEC comes behind the frame.
-constexpr Duration kFecPatience = Duration::millis(20);
+// A lost packet that FEC may bring back is asked for a little later: FEC comes behind the frame,
+// or, on a long path, behind several.
+constexpr Duration kMinFecPatience = Duration::millis(20);
+constexpr Duration kMaxFecPatience = Duration::millis(100);
+
+Duration fecPatience(Duration rtt) {
+  return std::clamp(rtt / 4, kMinFecPatience, kMaxFecPatience);
+}
 
 int64_t nanosOf(NtpTime ntp) {
   return static_cast<int64_t>(ntp.seconds()) * 1'000'000'000 +
@@ -72,6 +78,7 @@ void VideoReceiveStream::setRtt(Duration rtt) {
   ReceiveStream::setRtt(rtt);
   rtt_ = rtt;
   requester_.setRtt(rtt);
+  if (fec_) nack_.setPatience(fecPatience(rtt));
 }
 
 void VideoReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
@@ -142,7 +149,7 @@ void VideoReceiveStream::handleFec(PacketBuf packet, const rtp::FecPacket& fec, 
   counters_.fecBytesReceived += packet.size();
   if (!fec_) {
     fec_ = std::make_unique<FecDecoder>(environment_.pool, ssrc());
-    nack_.setPatience(kFecPatience);
+    nack_.setPatience(fecPatience(rtt_));
   }
   const auto base = sequenceNear(fec.sequenceBase);
   if (base) fec_->addFec(std::move(packet), fec, *base, now);

@@ -63,6 +63,14 @@ enum class CongestionControl {
   Scream,
 };
 
+/// How sound is sent more than once, in case a packet is lost (RED, RFC 2198).
+enum class AudioRedundancy {
+  Off,            ///< neither offered nor accepted
+  WhenPreferred,  ///< where "audio/red" comes before "audio/opus" in the codec preferences, as with
+                  ///< browsers
+  Automatic,      ///< and else while packets are lost: one copy, at worst three
+};
+
 /// RTCConfiguration, and what a native application may want beyond it.
 struct Configuration {
   std::vector<IceServer> iceServers;
@@ -146,6 +154,13 @@ struct Configuration {
   DataRate startBitrate = DataRate::kbps(500);
   DataRate maxBitrate = DataRate::kbps(8000);
   CongestionControl congestionControl = CongestionControl::Google;
+  AudioRedundancy audioRedundancy = AudioRedundancy::Automatic;
+  /// Whether lost video packets may be repaired without asking for them again, by ULPFEC (RFC 5109;
+  /// VP8 and VP9) or FlexFEC (draft-ietf-payload-flexible-fec-scheme-03, RFC 8627). Where the peer
+  /// knows one of them too, it is used while packets are lost and repetitions would take long; what
+  /// it needs is taken from the encoder's rate. Without effect with `receiveSimulcast`: servers
+  /// hand on packets as they come.
+  bool videoFec = true;
 };
 
 }  // namespace parley

@@ -41,6 +41,9 @@ struct SessionConfig {
   const congestion::ControllerFactory* controllers = nullptr;
   /// Codecs and header extensions that may be negotiated; identity and credentials are filled in.
   LocalCapabilities capabilities;
+  /// Where RED for sound is agreed: whether losses may turn it on. False: only a description that
+  /// prefers it to the codec it carries does, as with browsers.
+  bool redundantSoundOnLoss = true;
 };
 
 /// What an application asks of one encoding of a sender (RTCRtpEncodingParameters).
@@ -407,6 +410,7 @@ class PARLEY_EXPORT Session {
   std::optional<LocalCandidates>
       beforeRestart_;  ///< in case the offer that restarts is rolled back
   media::RtpSessionConfig rtpConfig_;
+  bool redundantSoundOnLoss_ = true;
   std::unique_ptr<media::RtpSession> rtp_;      ///< made with the first media section
   std::map<uint32_t, Sender> senders_;          ///< by transceiver
   std::map<uint32_t, Duration> playoutDelays_;  ///< by transceiver, as the application asks

@@ -64,6 +64,7 @@ struct Encoding {
   std::string rid{};  ///< empty unless simulcast
   uint32_t ssrc = 0;
   uint32_t rtxSsrc = 0;
+  uint32_t fecSsrc = 0;
   bool operator==(const Encoding&) const = default;
 };
 

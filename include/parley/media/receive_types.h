@@ -34,12 +34,11 @@ struct ReceiveCodec {
   bool fir = false;
 };
 
-/// What a description says about a source (a=ssrc, a=ssrc-group:FID and FEC-FR). None is needed when
-/// the peer sends the mid extension.
+/// What a description says about a source (a=ssrc, a=ssrc-group:FID). None is needed when the peer
+/// sends the mid extension. FlexFEC packets name the source that they repair themselves.
 struct SignalledSource {
   uint32_t ssrc = 0;
   std::optional<uint32_t> rtxSsrc{};
-  std::optional<uint32_t> fecSsrc{};
 };
 
 /// The receiving side of one media section.
@@ -161,7 +160,7 @@ struct InboundStats {
   uint64_t retransmittedBytesReceived = 0;
   std::optional<Timestamp> lastPacketReceived;
   uint32_t nackCount = 0;
-  uint64_t malformedPackets = 0;  ///< ours: payloads that did not parse
+  uint64_t malformedPackets = 0;     ///< ours: payloads that did not parse
   uint64_t fecPacketsReceived = 0;   ///< FEC packets; for sound, redundant blocks (RED)
   uint64_t fecBytesReceived = 0;     ///< in them
   uint64_t fecPacketsDiscarded = 0;  ///< those that were not needed or came too late

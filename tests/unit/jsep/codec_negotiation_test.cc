@@ -71,6 +71,23 @@ TEST(AnswerCodecs, FecOnlyIfWeCan) {
       (std::vector<int>{96, 118, 120}));
 }
 
+TEST(AnswerCodecs, FecGoesWithItsRepetitionsAndInTheOfferersNumbers) {
+  const std::vector<sdp::CodecParams> ours = {video(96, "VP8"),
+                                              codec(118, "red", 90000),
+                                              codec(119, "rtx", 90000, "apt=118"),
+                                              codec(120, "ulpfec", 90000),
+                                              codec(49, "flexfec-03", 90000),
+                                              codec(50, "flexfec", 90000)};
+  FormatMemory bundle;
+  const auto answer =
+      answerCodecs(section({video(120, "VP8"), codec(123, "ulpfec", 90000),
+                            codec(122, "red", 90000), codec(119, "rtx", 90000, "apt=122")}),
+                   ours, {}, bundle);
+  EXPECT_EQ(numbers(answer), (std::vector<int>{120, 123, 122, 119}));
+  EXPECT_TRUE(hasPrimaryCodec(answer));
+  EXPECT_FALSE(hasPrimaryCodec({answer.begin() + 1, answer.end()}));
+}
+
 TEST(AnswerCodecs, RedNeedsWhatItCarries) {
   const auto ours = test::capabilities("a").audioCodecs;
   const auto opus = codec(109, "opus", 48000, "", 2);

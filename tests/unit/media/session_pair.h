@@ -34,6 +34,8 @@ class SessionPair {
     bool transportFeedback = true;
     bool reducedSize = true;
     bool receiverReferenceTime = false;
+    std::optional<rtp::FecScheme> fec{};  ///< of video
+    bool redundantSound = false;          ///< RED, and Opus in place of PCMU
     DataRate maxBitrate = DataRate::kbps(2000);
     DataRate startBitrate = DataRate::kbps(300);
     uint64_t seed = 1;
@@ -95,6 +97,11 @@ class SessionPair {
     s.nack = true;
     s.maxBitrate = options_.maxBitrate;
     s.extensions = extensions(options_.transportFeedback);
+    if (options_.fec == rtp::FecScheme::Ulpfec) {
+      s.fec = FecSendConfig{*options_.fec, 120, 0, 118, uint8_t{119}};
+    } else if (options_.fec) {
+      s.fec = FecSendConfig{*options_.fec, 49, 0, 0, {}};
+    }
     video = a->addSendStream(s, now_).value();
     ReceiveConfig r;
     r.id = ReceiverId{1};
@@ -106,6 +113,13 @@ class SessionPair {
     if (options_.rtx) codec.rtxPayloadType = 97;
     codec.nack = codec.pli = codec.fir = true;
     r.codecs.push_back(codec);
+    if (options_.fec) {
+      r.codecs.push_back({118, "red", 90'000, 1, uint8_t{119}, false, false, false});
+      r.codecs.push_back({120, "ulpfec", 90'000, 1, {}, false, false, false});
+      const bool draft = options_.fec == rtp::FecScheme::Flexfec03;
+      r.codecs.push_back(
+          {49, draft ? "flexfec-03" : "flexfec", 90'000, 1, {}, false, false, false});
+    }
     r.extensions = s.extensions;
     b->setReceiver(r, now_);
     makeCodecs();
@@ -119,6 +133,13 @@ class SessionPair {
     s.payloadType = 0;
     s.clockRate = 8000;
     s.minBitrate = s.maxBitrate = DataRate::kbps(64);
+    if (options_.redundantSound) {
+      s.codec = "opus";
+      s.payloadType = 111;
+      s.clockRate = 48'000;
+      s.red = AudioRedConfig{63, false};
+      s.minBitrate = s.maxBitrate = DataRate::kbps(24);
+    }
     s.extensions = extensions(options_.transportFeedback);
     audio = a->addSendStream(s, now_).value();
     ReceiveConfig r;
@@ -130,8 +151,12 @@ class SessionPair {
     codec.name = "PCMU";
     codec.clockRate = 8000;
     r.codecs.push_back(codec);
+    r.codecs.push_back({111, "opus", 48'000, 2, {}, false, false, false});
+    r.codecs.push_back({63, "red", 48'000, 2, {}, false, false, false});
     r.extensions = s.extensions;
     b->setReceiver(r, now_);
+    nextAudio_ = now_;
+    if (options_.redundantSound) return;
     audioEncoder_ = codec::builtinAudioEncoders()->create({"PCMU", 8000, 1, {}}, {}).value();
     nextAudio_ = now_;
   }
@@ -145,7 +170,7 @@ class SessionPair {
   void run(Duration duration) {
     const Timestamp end = now_ + duration;
     if (encoder_) nextFrame_ = std::max(nextFrame_, now_);
-    if (audioEncoder_) nextAudio_ = std::max(nextAudio_, now_);
+    if (!nextAudio_.isNever()) nextAudio_ = std::max(nextAudio_, now_);
     decodedInRun = 0;
     longestGap = Duration::zero();
     lastDecoded_ = now_;
@@ -190,6 +215,8 @@ class SessionPair {
   int keyFrameRequests = 0;
   int audioUnits = 0;
   int audioPackets = 0;
+  int framesOfSound = 0;
+  int framesOfVideo = 0;
   int targetEvents = 0;
   int64_t bytesToB = 0;
   int wakeUps = 0;
@@ -246,6 +273,7 @@ class SessionPair {
       nextFrame_ += Duration::micros(33'333);
       if (!encoder_->encode(pattern_.next(now_), keyFrameWanted_)) continue;
       keyFrameWanted_ = false;
+      ++framesOfVideo;
       while (encoder_->poll(encoded_))
         static_cast<void>(a->sendVideo(video, encoded_, now_).has_value());
     }
@@ -253,6 +281,17 @@ class SessionPair {
       nextAudio_ += Duration::millis(10);
       if (audioEncoder_->encode(tone_.next(now_), encodedAudio_))
         static_cast<void>(a->sendAudio(audio, encodedAudio_, now_).has_value());
+    }
+    while (options_.redundantSound && nextAudio_ <= now_) {
+      // 20 ms of SILK; the number of the frame tells copies from the frame itself.
+      nextAudio_ += Duration::millis(20);
+      encodedAudio_.data.assign(60, 0);
+      encodedAudio_.data[0] = 0x08;
+      storeU32(&encodedAudio_.data[4], static_cast<uint32_t>(framesOfSound));
+      encodedAudio_.samples = 960;
+      encodedAudio_.capture = now_;
+      encodedAudio_.rtpTimestamp = static_cast<uint32_t>(framesOfSound++) * 960;
+      static_cast<void>(a->sendAudio(audio, encodedAudio_, now_).has_value());
     }
   }
 
