@@ -20,7 +20,11 @@ ReceiveConfig receiver(uint32_t id, MediaKind kind) {
   if (kind == MediaKind::Video) {
     config.codecs = {{96, "VP8", 90'000, 1, uint8_t{97}, true, true, true},
                      {98, "VP9", 90'000, 1, uint8_t{99}, true, true, true},
-                     {102, "H264", 90'000, 1, uint8_t{103}, true, false, true}};
+                     {102, "H264", 90'000, 1, uint8_t{103}, true, false, true},
+                     {118, "red", 90'000, 1, uint8_t{119}, false, false, false},
+                     {120, "ulpfec", 90'000, 1, {}, false, false, false},
+                     {49, "flexfec-03", 90'000, 1, {}, false, false, false},
+                     {50, "flexfec", 90'000, 1, {}, false, false, false}};
   } else {
     config.codecs = {{111, "opus", 48'000, 2, {}, true, false, false},
                      {63, "red", 48'000, 2, {}, false, false, false},

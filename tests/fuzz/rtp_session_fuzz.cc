@@ -44,6 +44,7 @@ struct Call {
     v.nack = true;
     v.extensions.add(rtp::ExtensionKind::Mid, 1);
     v.extensions.add(rtp::ExtensionKind::TransportSequenceNumber, 3);
+    v.fec = FecSendConfig{rtp::FecScheme::Flexfec03, 49, 0x4444, 0, {}};
     video = a.addSendStream(v, now).value();
     SendStreamConfig s = v;
     s.kind = MediaKind::Audio;
@@ -53,6 +54,8 @@ struct Call {
     s.rtxSsrc.reset();
     s.payloadType = 111;
     s.mid = "1";
+    s.fec.reset();
+    s.red = AudioRedConfig{63, true};
     audio = a.addSendStream(s, now).value();
     ReceiveConfig r;
     r.id = ReceiverId{1};
@@ -64,6 +67,7 @@ struct Call {
     codec.rtxPayloadType = 97;
     codec.nack = codec.pli = codec.fir = true;
     r.codecs.push_back(codec);
+    r.codecs.push_back({49, "flexfec-03", 90'000, 1, {}, false, false, false});
     r.extensions = v.extensions;
     b.setReceiver(r, now);
     r.id = ReceiverId{2};
@@ -73,7 +77,7 @@ struct Call {
     codec.name = "opus";
     codec.clockRate = 48'000;
     codec.rtxPayloadType.reset();
-    r.codecs = {codec};
+    r.codecs = {codec, {63, "red", 48'000, 1, {}, false, false, false}};
     b.setReceiver(r, now);
     a.setNetworkAvailable(true, now);
     b.setNetworkAvailable(true, now);

@@ -81,8 +81,8 @@ TEST(Protection, GrowsWithLossAndWithTheRoundTrip) {
 }
 
 TEST(Protection, RunsNeedAsManyAsTheyAreLong) {
-  EXPECT_EQ(repairsFor(16, {0.05, 3}, Duration::millis(150)), 3u);
-  EXPECT_EQ(repairsFor(16, {0.05, 4}, Duration::millis(150)), 4u);
+  EXPECT_EQ(repairsFor(16, {0.05, 3}, Duration::millis(60)), 3u);
+  EXPECT_EQ(repairsFor(16, {0.05, 4}, Duration::millis(60)), 4u);
   EXPECT_EQ(repairsFor(16, {0.05, 12}, Duration::millis(300)), 8u) << "half as many, at most";
 }
 
