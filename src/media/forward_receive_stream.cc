@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "parley/rtp/packet_writer.h"
+
 namespace parley::media {
 
 namespace {
@@ -9,11 +11,19 @@ namespace {
 constexpr Duration kRepairLimit = Duration::seconds(1);
 }  // namespace
 
-void ForwardReceiveStream::receive(PacketBuf packet, const rtp::PacketView&, const ReceiveConfig&,
-                                   const ReceiveCodec& codec, int64_t sequence, int64_t,
-                                   bool recovered, Timestamp now) {
-  pli_ = codec.pli;
-  fir_ = codec.fir;
+void ForwardReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
+                                   const ReceiveConfig&, const ReceiveCodec& codec,
+                                   int64_t sequence, int64_t, Arrival arrival, Timestamp now) {
+  const bool recovered = arrival != Arrival::Direct;
+  if (rtp::fecSchemeOf(codec.name)) {
+    // Its number is one of the source's; nothing else of it is for anybody else.
+    packet.resize(view.headerSize());
+    packet.data()[0] &= static_cast<uint8_t>(~0x20u);
+    rtp::setPayloadType(packet.mutableSpan(), counters_.payloadType);
+  } else {
+    pli_ = codec.pli;
+    fir_ = codec.fir;
+  }
   nack_.handlePacket(sequence, false, recovered, now);
   if (!ready_.push({std::move(packet), now, recovered})) ++counters_.packetsDiscarded;
   noteHeld(ready_.size(), 0);

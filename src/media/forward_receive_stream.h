@@ -29,7 +29,7 @@ class ForwardReceiveStream final : public ReceiveStream {
 
  protected:
   void receive(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,
-               const ReceiveCodec& codec, int64_t sequence, int64_t rtp, bool recovered,
+               const ReceiveCodec& codec, int64_t sequence, int64_t rtp, Arrival arrival,
                Timestamp now) override;
   void restart() override {}
   void fillKindStats(InboundStats&) const override {}

@@ -216,14 +216,15 @@ void ReceiveHub::Impl::deliverRtx(PacketBuf packet, const rtp::PacketView& view,
   enforceLimits(now);
 }
 
-// What RED carries is handled as if it had come without. Sound undoes RED itself: there copies go
-// into the jitter buffer.
+// What RED carries is handled as if it had come without. Sound that is played undoes RED itself:
+// there copies go into the jitter buffer.
 void ReceiveHub::Impl::deliver(PacketBuf packet, const rtp::PacketView& view,
                                const ReceiveConfig& config, const ReceiveCodec& codec,
                                ReceiveStream& stream, Arrival arrival, Timestamp now) {
   rtp::PacketView inside = view;
   const ReceiveCodec* carried = &codec;
-  const bool isRed = stream.kind() == MediaKind::Video && equalsIgnoreCase(codec.name, "red");
+  const bool undone = stream.kind() == MediaKind::Video || stream.handsOnPackets();
+  const bool isRed = undone && equalsIgnoreCase(codec.name, "red");
   if (isRed && !view.payload().empty()) {
     const bool parsed = rtp::RedPayload::parse(view.payload(), red_);
     const ReceiveCodec* primary =

@@ -264,20 +264,6 @@ DataRate RtpSession::Impl::dataRate(Timestamp now) const {
   return std::max(left, target_.bandwidth * kDataShare);
 }
 
-void RtpSession::Impl::allocate() {
-  demands_.clear();
-  for (const auto& stream : streams_) demands_.push_back(demandOf(*stream));
-  allocateBitrate(mediaBudget(), demands_);
-  allocated_ = DataRate::zero();
-  for (size_t i = 0; i < streams_.size(); ++i) {
-    SendStream& stream = *streams_[i];
-    allocated_ = allocated_ + demands_[i].given;
-    stream.setRetransmissionRate(target_.bandwidth);
-    stream.given = demands_[i].given;
-    giveTarget(stream);
-  }
-}
-
 // --- media in
 
 Result<void> RtpSession::Impl::refuse(SendStream& stream, SendStream::Accepted accepted,

@@ -52,6 +52,20 @@ BitrateDemand RtpSession::Impl::demandOf(const SendStream& stream) const {
   return demand;
 }
 
+void RtpSession::Impl::allocate() {
+  demands_.clear();
+  for (const auto& stream : streams_) demands_.push_back(demandOf(*stream));
+  allocateBitrate(mediaBudget(), demands_);
+  allocated_ = DataRate::zero();
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    SendStream& stream = *streams_[i];
+    allocated_ = allocated_ + demands_[i].given;
+    stream.setRetransmissionRate(target_.bandwidth);
+    stream.given = demands_[i].given;
+    giveTarget(stream);
+  }
+}
+
 void RtpSession::Impl::tellPath(SendStream& stream, Timestamp now) {
   if (!stream.config().fec && !stream.config().red) return;
   const Duration rtt = rtt_.smoothed().value_or(target_.rtt);

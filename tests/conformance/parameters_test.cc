@@ -202,6 +202,35 @@ TEST_F(Parameters, S5_4_CodecPreferencesMustBeCapabilities) {
   expectError(transceiver.setCodecPreferences(rtx), ErrorCode::InvalidModification);
   expectError(transceiver.setCodecPreferences(RtpSender::getCapabilities(MediaKind::Audio).codecs),
               ErrorCode::InvalidModification);
+  // Nor is what repairs other codecs a codec by itself, here or as that of an encoding.
+  std::vector<RtpCodec> repair;
+  for (const RtpCodec& codec : all) {
+    const std::string name = codec.mimeType.substr(6);
+    if (name == "red" || name == "ulpfec" || name.starts_with("flexfec")) repair.push_back(codec);
+  }
+  EXPECT_EQ(repair.size(), 4u);
+  expectError(transceiver.setCodecPreferences(repair), ErrorCode::InvalidModification);
+  for (const RtpCodec& codec : repair) {
+    TransceiverInit init;
+    init.sendEncodings = {RtpEncodingParameters{}};
+    init.sendEncodings[0].codec = codec;
+    expectError(a.addTransceiver(MediaKind::Video, init), ErrorCode::Operation);
+  }
+  repair.push_back(all[0]);
+  EXPECT_TRUE(transceiver.setCodecPreferences(repair));
+}
+
+TEST_F(Parameters, Extensions_RedundantSoundFollowsItsCodec) {
+  const auto audio = RtpSender::getCapabilities(MediaKind::Audio).codecs;
+  ASSERT_GT(audio.size(), 2u);
+  EXPECT_EQ(audio[0].mimeType, "audio/opus");
+  EXPECT_EQ(audio[1].mimeType, "audio/red") << "as browsers list them";
+  EXPECT_EQ(audio[1].sdpFmtpLine, "");
+  ASSERT_TRUE(a.addTransceiver(MediaKind::Audio));
+  negotiate(a, b);
+  const std::string& sdp = a.localDescription()->sdp;
+  EXPECT_NE(sdp.find("a=rtpmap:63 red/48000/2\r\n"), std::string::npos);
+  EXPECT_NE(sdp.find("a=fmtp:63 111/111\r\n"), std::string::npos);
 }
 
 TEST_F(Parameters, Extensions_HeaderExtensionControl) {

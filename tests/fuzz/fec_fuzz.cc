@@ -11,9 +11,9 @@
 using namespace parley;
 using namespace parley::media;
 
-// The first byte names the scheme. Then actions: a byte says which. A media packet has a step of its
-// sequence number (one byte, signed), a length in units of 4 bytes, and its bytes behind the fixed
-// header; a FEC packet has a length in units of 4 bytes and its payload.
+// The first byte names the scheme. Then actions: a byte says which. A media packet has a step of
+// its sequence number (one byte, signed), a length in units of 4 bytes, and its bytes behind the
+// fixed header; a FEC packet has a length in units of 4 bytes and its payload.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr uint32_t kSsrc = 0x1111;
   constexpr size_t kHeader = rtp::kFixedHeaderSize;
@@ -56,8 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             fec.body.size() > view->payload().size())
           std::abort();
         const int64_t base =
-            sequence +
-            static_cast<int16_t>(fec.sequenceBase - static_cast<uint16_t>(sequence));
+            sequence + static_cast<int16_t>(fec.sequenceBase - static_cast<uint16_t>(sequence));
         decoder.addFec(std::move(packet), fec, base, Timestamp::seconds(1));
       }
       PacketBuf restored;

@@ -69,14 +69,14 @@ struct SendStreamConfig {
   /// It sends packets that were made elsewhere (RtpSession::sendPacket) instead of frames. They are
   /// not kept: who made them is told what the peer misses (RtpSession::pollMissing).
   bool takesPackets = false;
+  std::optional<FecSendConfig> fec{};   ///< video only
+  std::optional<AudioRedConfig> red{};  ///< audio only
 };
 
 /// A packet that the peer of a stream with `takesPackets` asks for again.
 struct MissingPacket {
   SendStreamId stream{};
   uint16_t sequence = 0;
-  std::optional<FecSendConfig> fec{};   ///< video only
-  std::optional<AudioRedConfig> red{};  ///< audio only
 };
 
 /// What the peer reports about one of our streams (webrtc-stats remote-inbound-rtp).
