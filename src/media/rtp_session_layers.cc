@@ -11,6 +11,8 @@ namespace {
 
 /// Until a picture is seen.
 constexpr double kUsualPixels = 1280.0 * 720.0;
+/// Packets that wait longer than this have others before them.
+constexpr Duration kFullQueue = Duration::millis(50);
 
 /// Of the source, as far as any of the sender's layers shows it.
 double sourcePixels(const std::vector<std::unique_ptr<SendStream>>& streams, uint32_t sender) {
@@ -69,7 +71,10 @@ void RtpSession::Impl::allocate() {
 void RtpSession::Impl::tellPath(SendStream& stream, Timestamp now) {
   if (!stream.config().fec && !stream.config().red) return;
   const Duration rtt = rtt_.smoothed().value_or(target_.rtt);
-  if (stream.setPath(losses_.estimate(), rtt)) describeStreams(now);
+  // What a full queue drops is not to be answered with still more packets. Sound is a trickle.
+  const bool congested =
+      stream.config().kind == MediaKind::Video && controller_->state().queueDelay > kFullQueue;
+  if (stream.setPath(congested ? LossEstimate{} : losses_.estimate(), rtt)) describeStreams(now);
   giveTarget(stream);
 }
 
