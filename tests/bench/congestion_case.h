@@ -14,6 +14,7 @@ namespace parley::test {
 /// What all cases of a run have in common.
 struct CaseSettings {
   MediaEnd::Options end;
+  uint64_t seed = 1;
   bool trace = false;
 };
 inline CaseSettings& caseSettings() {
@@ -49,7 +50,7 @@ class Case {
        PathOptions backward = Dumbbell::wide())
       : name_(std::move(name)),
         title_(std::move(title)),
-        net(1, forward, backward),
+        net(caseSettings().seed, forward, backward),
         forward_(std::move(forward)) {}
 
   FlowOptions flow(const std::string& name, double maxKbps = 2500) const {

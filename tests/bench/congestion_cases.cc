@@ -3,7 +3,7 @@
 // draws its curves.
 //
 //     congestion_cases OUT.json [NAME...] [--controller gcc|scream] [--feedback twcc|ccfb]
-//     [--trace]
+//         [--seed N] [--trace]
 //
 // --trace writes the estimators' state every 100 ms to stderr: seconds, flow, target, delay-based,
 // loss-based and acknowledged rate, signal, queueing delay, application-limited, probes, bytes in
@@ -11,6 +11,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -265,6 +266,8 @@ int run(int argc, char** argv) {
     if (std::strcmp(argv[i], "--feedback") == 0 && i + 1 < argc) {
       if (std::strcmp(argv[++i], "ccfb") == 0)
         caseSettings().end.feedback = media::ArrivalFeedback::Rfc8888;
+    } else if (std::strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
+      caseSettings().seed = std::strtoull(argv[++i], nullptr, 10);
     } else if (std::strcmp(argv[i], "--trace") == 0) {
       caseSettings().trace = true;
     } else if (std::strcmp(argv[i], "--controller") == 0 && i + 1 < argc) {

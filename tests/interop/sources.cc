@@ -28,7 +28,7 @@ std::shared_ptr<codec::I420Buffer> noise(int width, int height, uint32_t number)
       state ^= state >> 17;
       state ^= state << 5;
       // A canvas is full range; this is what becomes of its levels in BT.601.
-      const int level = 88 + static_cast<int>((state >> 8) & 63);
+      const int level = 104 + static_cast<int>((state >> 8) & 31);
       std::fill_n(row + x, kBlockWidth, static_cast<uint8_t>(16 + level * 219 / 255));
     }
     for (int below = 1; below < kBlockHeight; ++below)

@@ -60,7 +60,10 @@ void AckedBitrate::add(Timestamp receiveTime, int64_t bytes, bool applicationLim
   }
   const double scale =
       applicationLimited && *sample < *estimateKbps_ ? kLimitedUncertainty : kUncertainty;
-  const double doubt = scale * std::fabs(*estimateKbps_ - *sample) / std::max(1.0, *estimateKbps_);
+  // Against the larger of the two: measured by a small estimate alone, a source that begins to send
+  // would not be believed for many seconds.
+  const double doubt =
+      scale * std::fabs(*estimateKbps_ - *sample) / std::max({1.0, *estimateKbps_, *sample});
   const double sampleVariance = std::max(1e-6, doubt * doubt);
   const double predicted = variance_ + kProcessNoise;
   estimateKbps_ =

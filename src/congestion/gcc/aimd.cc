@@ -13,13 +13,16 @@ constexpr double kProbeWeight = 0.5;
 /// A queue is to be gone after this long, however long it is, within limits.
 constexpr Duration kDrainTime = Duration::millis(1000);
 constexpr double kDeepestCut = 0.5;
+/// What is beyond this counts twice: no overshoot makes such a queue, the path became slower.
+constexpr Duration kDeepQueue = Duration::millis(150);
 /// Once the queue is gone, so much of what was sent or arrived before is sent: the deeper cut was
 /// only for the queue. What this takes from a large flow and additive growth gives to all alike
 /// makes flows equal.
 constexpr double kReturn = 0.88;
-constexpr double kEpisodeFloor = 0.4;
+constexpr double kEpisodeFloor = 0.33;
 constexpr double kContestedReturn = 0.95;
 constexpr double kNoise = 0.85;
+constexpr Duration kProbeEffect = Duration::seconds(2);
 constexpr Duration kDrained = Duration::millis(12);
 /// A queue as long as this is no time to grow.
 constexpr Duration kHoldQueue = Duration::millis(25);
@@ -83,6 +86,14 @@ void AimdRateControl::setProbed(DataRate rate, Timestamp now) {
   capacity_.onProbe(rate);
 }
 
+void AimdRateControl::setProbedGently(DataRate rate, Timestamp now) {
+  if (rate > current_) {
+    beforeProbe_ = current_;
+    probedGently_ = now;
+  }
+  setProbed(rate, now);
+}
+
 bool AimdRateControl::mayDecreaseAgain(std::optional<DataRate> acked, Timestamp now) const {
   const Duration interval = std::clamp(rtt_, Duration::millis(10), Duration::millis(200));
   if (!lastChange_ || now - *lastChange_ >= interval) return true;
@@ -116,8 +127,9 @@ DataRate AimdRateControl::increased(DataRate throughput, bool applicationLimited
 
 DataRate AimdRateControl::decreased(DataRate throughput, Duration queue) {
   // What arrived while the queue grew is what the path carries; stay below, so it drains.
+  const Duration weight = queue + std::max(queue - kDeepQueue, Duration::zero());
   const double cut =
-      contested_ ? 1 - kContestedReturn : std::clamp(queue / kDrainTime, 1 - kBeta, kDeepestCut);
+      contested_ ? 1 - kContestedReturn : std::clamp(weight / kDrainTime, 1 - kBeta, kDeepestCut);
   DataRate lowered = throughput * (1 - cut);
   if (lowered > current_ && capacity_.known()) lowered = capacity_.estimate() * (1 - cut);
   if (throughput < capacity_.lower()) capacity_.forget();
@@ -151,12 +163,16 @@ DataRate AimdRateControl::update(BandwidthUse use, std::optional<DataRate> acked
   } else if (state_ == State::Decrease) {
     const DataRate before = current_;
     current_ = clamp(decreased(acked ? latestThroughput_ : current_ * 0.5, queue));
-    // Each further cut within the same episode may only lower where to return to.
     // What arrives in a moment is noisy: the rate that was sent counts, unless far less arrived.
     const bool pathIsSlower = acked && latestThroughput_ < before * kNoise;
     const double share = contested_ ? kContestedReturn : kReturn;
     DataRate back = pathIsSlower ? latestThroughput_ * share : before * share;
+    // Each further cut within the same episode may only lower where to return to, and no deeper
+    // than what arrives: while a queue stands that is what the path carries.
+    if (drain_ && acked) back = std::max(back, latestThroughput_ * share);
     back = std::min(back, drain_ ? drain_->returnTo : before);
+    // What a probe found was not free: others have it back.
+    if (probedGently_ && now - *probedGently_ < kProbeEffect) back = std::min(back, beforeProbe_);
     const DataRate reached = acked ? std::min(before, latestThroughput_) : before;
     const DataRate floor = drain_ ? drain_->floor : reached * kEpisodeFloor;
     current_ = clamp(std::max(current_, std::min(floor, before)));

@@ -40,6 +40,8 @@ class AimdRateControl {
   void setEstimate(DataRate rate, Timestamp now);
   /// A probe got so much through.
   void setProbed(DataRate rate, Timestamp now);
+  /// The same on a path that may have been full: what it got may have been the part of others.
+  void setProbedGently(DataRate rate, Timestamp now);
   /// `queue`: how long packets wait on the path now.
   DataRate update(BandwidthUse use, std::optional<DataRate> acked, bool applicationLimited,
                   Duration queue, Timestamp now);
@@ -67,6 +69,8 @@ class AimdRateControl {
   bool contested_ = false;
   Duration rtt_ = Duration::millis(200);
   std::optional<Timestamp> lastChange_;
+  std::optional<Timestamp> probedGently_;
+  DataRate beforeProbe_;
   struct Drain {
     DataRate returnTo;  ///< when it is over
     Timestamp until;    ///< at the latest

@@ -34,8 +34,13 @@ constexpr Duration kLongQueueTime = Duration::millis(200);
 /// A probe on top of a queue measures the queue.
 constexpr Duration kProbeQueue = Duration::millis(15);
 /// When the queue should have become shorter after a cut, if it was ours.
-constexpr Duration kCutEffect = Duration::millis(1500);
-constexpr Duration kForeignTime = Duration::seconds(20);
+constexpr Duration kCutEffect = Duration::millis(2500);
+/// Flows like ours may take each other for others for a while; who fills queues until they overflow
+/// shows by losses.
+constexpr Duration kForeignTime = Duration::seconds(6);
+constexpr Duration kForeignAfterLoss = Duration::seconds(20);
+constexpr double kNearlyFull = 0.7;
+constexpr Duration kForeignGone = Duration::seconds(2);
 constexpr DataRate kDataCeiling = DataRate::kbps(1'000'000);
 /// Data acknowledged longer ago says nothing about now.
 constexpr Duration kDataMemory = Duration::seconds(1);
@@ -78,6 +83,7 @@ void GccController::restart(DataRate start) {
   acked_.reset();
   queue_.reset();
   queueLongSince_.reset();
+  queueShortSince_.reset();
   lastCut_.reset();
   foreignUntil_ = Timestamp();
   dataAcked_.reset();
@@ -202,15 +208,25 @@ std::optional<DataRate> GccController::takeArrivals(const TransportFeedbackRepor
 
 /// The trend tells a queue that grows, not one that stands. Against others that fill the queue
 /// whatever we do holding back is of no use: then only the trend counts.
-bool GccController::queueStands(Timestamp now) {
+bool GccController::queueStands(bool lost, Timestamp now) {
   const Duration queue = queue_.value();
   if (queue <= kLongQueue) {
     queueLongSince_.reset();
-    if (queue <= kLongQueue / 2) foreignUntil_ = Timestamp();
+    // Between two losses of theirs the queue is short for a moment.
+    if (queue > kLongQueue / 2)
+      queueShortSince_.reset();
+    else if (!queueShortSince_)
+      queueShortSince_ = now;
+    else if (now - *queueShortSince_ > kForeignGone)
+      foreignUntil_ = Timestamp();
     return false;
   }
+  queueShortSince_.reset();
   if (!queueLongSince_) queueLongSince_ = now;
-  if (lastCut_ && now - *lastCut_ > kCutEffect && queue > queueAtCut_ * 0.6) {
+  queueAfterCut_ = std::max(queueAfterCut_, queue);
+  if (lost && now < foreignUntil_ && queue > queueAfterCut_ * kNearlyFull)
+    foreignUntil_ = now + kForeignAfterLoss;
+  if (lastCut_ && now - *lastCut_ > kCutEffect && queue > queueAfterCut_ * 0.6) {
     foreignUntil_ = now + kForeignTime;
     lastCut_.reset();
   }
@@ -218,8 +234,8 @@ bool GccController::queueStands(Timestamp now) {
   return now - *queueLongSince_ >= kLongQueueTime;
 }
 
-void GccController::updateDelayBased(std::optional<DataRate> probe, Timestamp now) {
-  const bool stands = queueStands(now);
+void GccController::updateDelayBased(std::optional<DataRate> probe, bool lost, Timestamp now) {
+  const bool stands = queueStands(lost, now);
   aimd_.setContested(now < foreignUntil_);
   BandwidthUse use = stands ? BandwidthUse::Overusing : trendline_.state();
   // A trend without any queue is noise.
@@ -230,7 +246,7 @@ void GccController::updateDelayBased(std::optional<DataRate> probe, Timestamp no
       const DataRate before = aimd_.estimate();
       if (!lastCut_) {
         lastCut_ = now;
-        queueAtCut_ = queue_.value();
+        queueAfterCut_ = queue_.value();
       }
       aimd_.update(use, acked, alr_.limited(), queue_.value(), now);
       probes_.onOveruse(before, now);
@@ -239,7 +255,11 @@ void GccController::updateDelayBased(std::optional<DataRate> probe, Timestamp no
     // Delivery proves at least this much; a lower result counts only if the path was full, which
     // the delay would have told.
     if (*probe > aimd_.estimate() || alr_.limited()) {
-      aimd_.setProbed(*probe, now);
+      if (probes_.gentle()) {
+        aimd_.setProbedGently(*probe, now);
+      } else {
+        aimd_.setProbed(*probe, now);
+      }
       loss_.setEstimate(aimd_.estimate());
     }
   } else {
@@ -265,7 +285,9 @@ ControlUpdate GccController::onTransportFeedback(const TransportFeedbackReport& 
   // A queue of others is no reason to be slow.
   aimd_.setRtt(std::max(Duration::millis(1), rtt_ - queue_.value()));
   const auto probe = takeArrivals(report);
-  updateDelayBased(probe, report.time);
+  const bool lost = std::any_of(report.packets.begin(), report.packets.end(),
+                                [](const PacketResult& p) { return !p.received(); });
+  updateDelayBased(probe, lost, report.time);
   loss_.update(report.packets, aimd_.estimate(), acknowledged());
   if (probe) probes_.onEstimate(*probe, true, report.time, out);
   if (queue_.value() < kProbeQueue) probes_.process(bandwidth(), report.time, out);

@@ -43,8 +43,8 @@ class GccController final : public Controller {
   void restart(DataRate start);
   void measureRtt(const TransportFeedbackReport& report);
   std::optional<DataRate> takeArrivals(const TransportFeedbackReport& report);
-  void updateDelayBased(std::optional<DataRate> probe, Timestamp now);
-  bool queueStands(Timestamp now);
+  void updateDelayBased(std::optional<DataRate> probe, bool lost, Timestamp now);
+  bool queueStands(bool lost, Timestamp now);
   void onSilence(Timestamp now);
   void updatePushback(Timestamp now);
   DataRate bandwidth() const;
@@ -61,9 +61,10 @@ class GccController final : public Controller {
   QueueDelay queue_;
   /// Since when it has been long.
   std::optional<Timestamp> queueLongSince_;
+  std::optional<Timestamp> queueShortSince_;
   /// A queue that did not go away when we held back is somebody else's, until then.
   Timestamp foreignUntil_;
-  Duration queueAtCut_;
+  Duration queueAfterCut_;  ///< the longest since
   std::optional<Timestamp> lastCut_;
   /// The same for data channels, by our own clock.
   AckedBitrate dataAcked_;

@@ -11,6 +11,12 @@ constexpr double kNext = 2;
 /// The first probes meet a receiver that is still setting up: what waited for it arrives in one
 /// lump and tells nothing. Without another try the rate would creep up for half a minute.
 constexpr int kRepeats = 2;
+/// A short burst finds the gaps between the frames of others and measures the whole link: between
+/// the flows of a full link both would jump to all of it. One that spans two frames gets their
+/// share of it at the most, and a smaller step leaves less of a queue.
+constexpr double kGentle = 1.5;
+constexpr Duration kGentleTime = Duration::millis(66);
+constexpr double kGentlyAnswered = 0.9;
 /// A probe whose result reaches this share of it was not stopped by the path.
 constexpr double kAnswered = 0.7;
 constexpr Duration kAnswerTime = Duration::seconds(1);
@@ -45,6 +51,17 @@ void ProbeController::probe(DataRate rate, bool further, Timestamp now, ControlU
   lastProbe_ = now;
   furtherAbove_ = further ? std::optional(rate * kAnswered) : std::nullopt;
   furtherUntil_ = now + kAnswerTime;
+  gently_ = false;
+}
+
+void ProbeController::probeGently(DataRate estimate, Timestamp now, ControlUpdate& out) {
+  const size_t before = out.probeCount;
+  probe(estimate * kGentle, true, now, out);
+  if (out.probeCount == before) return;
+  ProbeCluster& cluster = out.probeStore[before];
+  cluster.duration = kGentleTime;
+  gently_ = true;
+  if (furtherAbove_) furtherAbove_ = cluster.rate * kGentlyAnswered;
 }
 
 void ProbeController::start(DataRate rate, Timestamp now, ControlUpdate& out) {
@@ -83,7 +100,11 @@ void ProbeController::onEstimate(DataRate estimate, bool measured, Timestamp now
   if (measured) repeatsLeft_ = 0;
   if (!started_ || !measured || !furtherAbove_ || now > furtherUntil_ || estimate < *furtherAbove_)
     return;
-  probe(estimate * kNext, true, now, out);
+  if (gently_) {
+    probeGently(estimate, now, out);
+  } else {
+    probe(estimate * kNext, true, now, out);
+  }
 }
 
 void ProbeController::onOveruse(DataRate before, Timestamp now) {
@@ -118,7 +139,7 @@ void ProbeController::process(DataRate estimate, Timestamp now, ControlUpdate& o
   if (recovering && now - lastOveruse_ > kCalmBeforeRecovery)
     probe(std::min(estimate * kNext, beforeDrop_), false, now, out);
   else if (!limited_ && now - lastOveruse_ > kCalmBeforeMore)
-    probe(estimate * kNext, true, now, out);
+    probeGently(estimate, now, out);
 }
 
 }  // namespace parley::congestion::gcc

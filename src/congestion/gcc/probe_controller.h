@@ -21,6 +21,8 @@ class ProbeController {
   void start(DataRate rate, Timestamp now, ControlUpdate& out);
   void stop();
   bool started() const { return started_; }
+  /// The last probe was for a path that may be full of others as well.
+  bool gentle() const { return gently_; }
   /// Clusters asked for so far.
   uint32_t sent() const { return static_cast<uint32_t>(nextId_ - 1); }
   /// More is wanted than was ever sent.
@@ -34,6 +36,8 @@ class ProbeController {
   DataRate ceiling() const;
   void probeFirst(DataRate rate, Timestamp now, ControlUpdate& out);
   void probe(DataRate rate, bool further, Timestamp now, ControlUpdate& out);
+  /// For a path that may be full of others as well.
+  void probeGently(DataRate estimate, Timestamp now, ControlUpdate& out);
 
   DataRate max_ = DataRate::infinite();
   DataRate wanted_;
@@ -47,6 +51,7 @@ class ProbeController {
   /// Estimates above this answer the last probe and call for a higher one.
   std::optional<DataRate> furtherAbove_;
   Timestamp furtherUntil_;
+  bool gently_ = false;
   /// What the path carried before it got worse.
   DataRate beforeDrop_;
   Timestamp lastOveruse_;

@@ -164,13 +164,13 @@ export function fromBase64(text) {
   return Uint8Array.from(atob(text), c => c.charCodeAt(0));
 }
 
-/// Calls `set(i, level)` for `count` blocks of picture `number`: levels 88 to 151.
+/// Calls `set(i, level)` for `count` blocks of picture `number`: levels 104 to 135.
 export function noiseLevels(number, count, set) {
   let state = ((number + 1) * 0x9e3779b1) >>> 0 || 1;
   for (let i = 0; i < count; i++) {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    set(i, 88 + ((state >>> 8) & 63));
+    set(i, 104 + ((state >>> 8) & 31));
   }
 }
