@@ -21,7 +21,7 @@ constexpr Duration kDeepQueue = Duration::millis(150);
 constexpr double kReturn = 0.88;
 constexpr double kEpisodeFloor = 0.33;
 constexpr double kContestedReturn = 0.95;
-constexpr double kNoise = 0.85;
+constexpr double kNoise = 0.75;
 constexpr Duration kProbeEffect = Duration::seconds(2);
 constexpr Duration kDrained = Duration::millis(12);
 /// A queue as long as this is no time to grow.
@@ -31,6 +31,9 @@ constexpr Duration kHoldQueue = Duration::millis(25);
 /// delay's slope the queue is s^2 / 2a when it is noticed.)
 constexpr double kAdditiveBps = 100'000;
 constexpr double kMaxAdditiveShare = 0.12;
+/// Below this rate growth is a little faster and above it slower: cuts alone would take half a minute
+/// to make flows equal.
+constexpr double kTypicalBps = 1'500'000;
 /// Beside flows that fill the queue a rate may become small, and must find its way back.
 constexpr double kMinAdditiveBps = 25'000;
 
@@ -105,7 +108,9 @@ double AimdRateControl::additivePerSecond() const {
   const double patience = std::min(1.0, 0.4 / (rtt_.seconds() + 0.1));
   const double most =
       std::max(kMinAdditiveBps, static_cast<double>(current_.bps()) * kMaxAdditiveShare);
-  return std::min(kAdditiveBps * patience, most);
+  const double haste =
+      std::clamp(std::sqrt(kTypicalBps / static_cast<double>(current_.bps())), 0.6, 1.4);
+  return std::min(kAdditiveBps * haste * patience, most);
 }
 
 DataRate AimdRateControl::increased(DataRate throughput, bool applicationLimited, Timestamp now) {

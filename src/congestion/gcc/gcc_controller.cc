@@ -38,7 +38,7 @@ constexpr Duration kCutEffect = Duration::millis(2500);
 /// Flows like ours may take each other for others for a while; who fills queues until they overflow
 /// shows by losses.
 constexpr Duration kForeignTime = Duration::seconds(6);
-constexpr Duration kForeignAfterLoss = Duration::seconds(20);
+constexpr Duration kForeignAfterLoss = Duration::seconds(8);
 constexpr double kNearlyFull = 0.7;
 constexpr Duration kForeignGone = Duration::seconds(2);
 constexpr DataRate kDataCeiling = DataRate::kbps(1'000'000);
