@@ -16,7 +16,8 @@ class SendHistory {
     int64_t sequence = -1;
     PacketBuf packet;
     Timestamp lastSent;
-    bool queued = false;  ///< a repetition waits in the pacer
+    bool queued = false;     ///< a repetition waits in the pacer
+    bool requested = false;  ///< it was repeated because the peer asked
   };
 
   /// `sequence` is unwrapped and higher than all before.

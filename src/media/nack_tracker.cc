@@ -9,9 +9,11 @@ constexpr Duration kMinInterval = Duration::millis(20);
 constexpr Duration kMaxReorderDelay = Duration::millis(40);
 }  // namespace
 
-// Asking again sooner than the answer can be here only duplicates it.
+// Asking again sooner than the answer can be here only duplicates it. Senders ignore requests that
+// come within what they take for a round trip, and libwebrtc adds 5 ms: a request that comes too
+// soon is lost, and costs another round trip.
 Duration NackTracker::interval() const {
-  return std::max(rtt_ + Duration::millis(5), kMinInterval);
+  return std::max(rtt_ * 1.1 + Duration::millis(10), kMinInterval);
 }
 
 void NackTracker::handlePacket(int64_t sequence, bool keyFrame, bool recovered, Timestamp now) {

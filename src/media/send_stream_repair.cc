@@ -16,6 +16,7 @@ constexpr Duration kKeyFrameInterval = Duration::millis(300);
 constexpr double kRetransmissionShare = 0.5;
 constexpr double kMinRetransmissionBudget = 20'000;
 constexpr Duration kUnknownRttGate = Duration::millis(30);
+constexpr double kGateShare = 0.7;
 constexpr size_t kMaxPadding = 255;
 
 }  // namespace
@@ -171,11 +172,14 @@ void SendStream::onNack(std::span<const uint16_t> sequences, Pacer& pacer, Durat
                         Timestamp now) {
   ++stats_.nackCount;
   if (!config_.nack) return;
-  // The request may have crossed the repetition on its way: wait a round trip before the next one.
-  const Duration gate = rtt > Duration::zero() ? rtt : kUnknownRttGate;
+  // A further request may have crossed the repetition on its way: wait a round trip before the next
+  // one, or a little less: half of the round trips are shorter than their mean, and a request that
+  // is ignored costs another one. The first crosses nothing.
+  const Duration gate = rtt > Duration::zero() ? rtt * kGateShare : kUnknownRttGate;
   for (const uint16_t sequence : sequences) {
     SendHistory::Entry* entry = history_.findWrapped(sequence);
-    if (entry == nullptr || entry->queued || now - entry->lastSent < gate) continue;
+    if (entry == nullptr || entry->queued) continue;
+    if (entry->requested && now - entry->lastSent < gate) continue;
     if (!takeRetransmissionBudget(entry->packet.size(), now)) return;
     PacedPacket paced;
     paced.stream = id_.value;
@@ -185,6 +189,7 @@ void SendStream::onNack(std::span<const uint16_t> sequences, Pacer& pacer, Durat
     paced.queued = now;
     if (!pacer.push(std::move(paced))) return;
     entry->queued = true;
+    entry->requested = true;
   }
 }
 

@@ -41,6 +41,14 @@ TEST(CongestionSim, FollowsARateThatHalvesAndDoubles) {
   EXPECT_LT(net.timeToRate(media, 16, 2700, 28), 10);
 }
 
+TEST(CongestionSim, AQueueOfItsOwnAfterADeepFallIsNotTakenForThatOfOthers) {
+  Dumbbell net(1, {.capacity = {{0, 2500}, {8, 600}}});
+  net.addMedia(flow("media"));
+  net.run(30);
+  EXPECT_LT(net.queueDelay(0.95, 15, 30), 120);
+  EXPECT_GE(net.utilisation(15, 30), 0.85);
+}
+
 TEST(CongestionSim, IsNotStarvedByTcpAndDoesNotStarveIt) {
   Dumbbell net(1, {.capacity = {{0, 2000}}});
   const auto& media = net.addMedia(flow("media"));

@@ -151,7 +151,7 @@ struct Configuration {
   bool receiveSimulcast = false;
   /// Bounds and start of the bandwidth estimate for everything sent.
   DataRate minBitrate = DataRate::kbps(30);
-  DataRate startBitrate = DataRate::kbps(500);
+  DataRate startBitrate = DataRate::kbps(300);
   DataRate maxBitrate = DataRate::kbps(8000);
   CongestionControl congestionControl = CongestionControl::Google;
   AudioRedundancy audioRedundancy = AudioRedundancy::Automatic;

@@ -31,8 +31,8 @@ constexpr Duration kHoldQueue = Duration::millis(25);
 /// delay's slope the queue is s^2 / 2a when it is noticed.)
 constexpr double kAdditiveBps = 100'000;
 constexpr double kMaxAdditiveShare = 0.12;
-/// Below this rate growth is a little faster and above it slower: cuts alone would take half a minute
-/// to make flows equal.
+/// Below this rate growth is a little faster and above it slower: cuts alone would take half a
+/// minute to make flows equal.
 constexpr double kTypicalBps = 1'500'000;
 /// Beside flows that fill the queue a rate may become small, and must find its way back.
 constexpr double kMinAdditiveBps = 25'000;
@@ -179,7 +179,8 @@ DataRate AimdRateControl::update(BandwidthUse use, std::optional<DataRate> acked
     // What a probe found was not free: others have it back.
     if (probedGently_ && now - *probedGently_ < kProbeEffect) back = std::min(back, beforeProbe_);
     const DataRate reached = acked ? std::min(before, latestThroughput_) : before;
-    const DataRate floor = drain_ ? drain_->floor : reached * kEpisodeFloor;
+    DataRate floor = drain_ ? drain_->floor : reached * kEpisodeFloor;
+    if (drain_ && acked) floor = std::min(floor, latestThroughput_ * (1 - kDeepestCut));
     current_ = clamp(std::max(current_, std::min(floor, before)));
     drain_ = Drain{std::max(back, current_), now + kDrainTime + rtt_, floor};
     lastChange_ = now;

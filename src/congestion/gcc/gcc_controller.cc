@@ -31,16 +31,13 @@ constexpr Duration kNoQueue = Duration::millis(5);
 /// A queue of this length for this long is too much.
 constexpr Duration kLongQueue = Duration::millis(40);
 constexpr Duration kLongQueueTime = Duration::millis(200);
+/// Beyond this the queue is drained by all means.
+constexpr Duration kDrainedQueue = Duration::millis(100);
+constexpr double kDrainPacing = 1.1;
 /// A probe on top of a queue measures the queue.
 constexpr Duration kProbeQueue = Duration::millis(15);
-/// When the queue should have become shorter after a cut, if it was ours.
-constexpr Duration kCutEffect = Duration::millis(2500);
-/// Flows like ours may take each other for others for a while; who fills queues until they overflow
-/// shows by losses.
-constexpr Duration kForeignTime = Duration::seconds(6);
-constexpr Duration kForeignAfterLoss = Duration::seconds(8);
-constexpr double kNearlyFull = 0.7;
-constexpr Duration kForeignGone = Duration::seconds(2);
+/// So much in the pacer is a queue of our own making that is still on its way to the path.
+constexpr Duration kOwnBacklog = Duration::millis(200);
 constexpr DataRate kDataCeiling = DataRate::kbps(1'000'000);
 /// Data acknowledged longer ago says nothing about now.
 constexpr Duration kDataMemory = Duration::seconds(1);
@@ -83,9 +80,7 @@ void GccController::restart(DataRate start) {
   acked_.reset();
   queue_.reset();
   queueLongSince_.reset();
-  queueShortSince_.reset();
-  lastCut_.reset();
-  foreignUntil_ = Timestamp();
+  foreign_.reset();
   dataAcked_.reset();
   aimd_ = AimdRateControl(start);
   loss_ = LossBasedEstimator(start);
@@ -99,6 +94,7 @@ void GccController::restart(DataRate start) {
   rttKnown_ = false;
   pushback_ = 1;
   bytesInFlight_ = 0;
+  pacerQueueBytes_ = 0;
   lastFeedback_.reset();
   firstUnansweredSent_.reset();
   lastSilenceDecrease_.reset();
@@ -210,33 +206,19 @@ std::optional<DataRate> GccController::takeArrivals(const TransportFeedbackRepor
 /// whatever we do holding back is of no use: then only the trend counts.
 bool GccController::queueStands(bool lost, Timestamp now) {
   const Duration queue = queue_.value();
+  foreign_.update(queue, lost, pacerQueueBytes_ > bandwidth().bytesIn(kOwnBacklog), now);
   if (queue <= kLongQueue) {
     queueLongSince_.reset();
-    // Between two losses of theirs the queue is short for a moment.
-    if (queue > kLongQueue / 2)
-      queueShortSince_.reset();
-    else if (!queueShortSince_)
-      queueShortSince_ = now;
-    else if (now - *queueShortSince_ > kForeignGone)
-      foreignUntil_ = Timestamp();
     return false;
   }
-  queueShortSince_.reset();
   if (!queueLongSince_) queueLongSince_ = now;
-  queueAfterCut_ = std::max(queueAfterCut_, queue);
-  if (lost && now < foreignUntil_ && queue > queueAfterCut_ * kNearlyFull)
-    foreignUntil_ = now + kForeignAfterLoss;
-  if (lastCut_ && now - *lastCut_ > kCutEffect && queue > queueAfterCut_ * 0.6) {
-    foreignUntil_ = now + kForeignTime;
-    lastCut_.reset();
-  }
-  if (now < foreignUntil_ || aimd_.draining()) return false;
+  if (foreign_.present(now) || aimd_.draining()) return false;
   return now - *queueLongSince_ >= kLongQueueTime;
 }
 
 void GccController::updateDelayBased(std::optional<DataRate> probe, bool lost, Timestamp now) {
   const bool stands = queueStands(lost, now);
-  aimd_.setContested(now < foreignUntil_);
+  aimd_.setContested(foreign_.present(now));
   BandwidthUse use = stands ? BandwidthUse::Overusing : trendline_.state();
   // A trend without any queue is noise.
   if (use == BandwidthUse::Overusing && queue_.value() < kNoQueue) use = BandwidthUse::Normal;
@@ -244,10 +226,7 @@ void GccController::updateDelayBased(std::optional<DataRate> probe, bool lost, T
   if (use == BandwidthUse::Overusing) {
     if (aimd_.mayDecreaseAgain(acked, now)) {
       const DataRate before = aimd_.estimate();
-      if (!lastCut_) {
-        lastCut_ = now;
-        queueAfterCut_ = queue_.value();
-      }
+      foreign_.onCut(queue_.value(), now);
       aimd_.update(use, acked, alr_.limited(), queue_.value(), now);
       probes_.onOveruse(before, now);
     }
@@ -265,7 +244,6 @@ void GccController::updateDelayBased(std::optional<DataRate> probe, bool lost, T
   } else {
     aimd_.update(use, acked, alr_.limited(), queue_.value(), now);
   }
-  if (lastCut_ && queue_.value() <= kLongQueue / 2) lastCut_.reset();
 }
 
 ControlUpdate GccController::onTransportFeedback(const TransportFeedbackReport& report) {
@@ -399,6 +377,7 @@ ControlUpdate GccController::onProcess(const ProcessInterval& message) {
   if (!available_) return out;
   const bool active = lastSent_ && now - *lastSent_ < kActive;
   nextProcess_ = active ? now + kProcessInterval : Timestamp::never();
+  pacerQueueBytes_ = message.pacerQueueBytes;
   onSilence(now);
   if (queue_.value() < kProbeQueue) probes_.process(bandwidth(), now, out);
   updatePushback(now);
@@ -409,7 +388,8 @@ ControlUpdate GccController::onProcess(const ProcessInterval& message) {
 void GccController::updatePushback(Timestamp now) {
   if (!feedbackSeen_) return;
   const int64_t window = std::max(kMinWindow, bandwidth().bytesIn(rtt_ + kQueueAllowance));
-  const double fill = static_cast<double>(bytesInFlight_) / static_cast<double>(window);
+  const double fill =
+      static_cast<double>(bytesInFlight_ + pacerQueueBytes_) / static_cast<double>(window);
   if (fill > 1.5) {
     pushback_ *= 0.9;
   } else if (fill > 1.0) {
@@ -422,6 +402,13 @@ void GccController::updatePushback(Timestamp now) {
   // While reports come the estimate itself answers the queue; it is for when they stay away.
   const bool reported = lastFeedback_ && now - *lastFeedback_ < kReported;
   pushback_ = std::max(pushback_, reported ? kLeastReported : 0.05);
+}
+
+/// What encoders made before they were told, and what is repeated, is better held back here than
+/// added to a queue that is to drain and may overflow.
+double GccController::pacingFactor() const {
+  if (foreign_.present(now_) || queue_.value() < kDrainedQueue) return streams_.pacingFactor;
+  return std::min(streams_.pacingFactor, kDrainPacing);
 }
 
 DataRate GccController::bandwidth() const {
@@ -446,7 +433,7 @@ void GccController::emit(ControlUpdate& out) {
     out.target = target;
   }
   PacerRates pacer;
-  pacer.pacing = std::max(streams_.minTotal, target.bandwidth) * streams_.pacingFactor;
+  pacer.pacing = std::max(streams_.minTotal, target.bandwidth) * pacingFactor();
   pacer.padding = std::min(streams_.maxPadding, target.bandwidth);
   if (!sentPacer_ || !(*sentPacer_ == pacer)) {
     sentPacer_ = pacer;

@@ -4,6 +4,7 @@
 
 #include "parley/congestion/controller.h"
 
+#include "congestion/foreign_queue.h"
 #include "congestion/gcc/acked_bitrate.h"
 #include "congestion/gcc/aimd.h"
 #include "congestion/gcc/alr_detector.h"
@@ -48,6 +49,7 @@ class GccController final : public Controller {
   void onSilence(Timestamp now);
   void updatePushback(Timestamp now);
   DataRate bandwidth() const;
+  double pacingFactor() const;
   /// Adds what changed since the last answer.
   void emit(ControlUpdate& out);
 
@@ -61,11 +63,7 @@ class GccController final : public Controller {
   QueueDelay queue_;
   /// Since when it has been long.
   std::optional<Timestamp> queueLongSince_;
-  std::optional<Timestamp> queueShortSince_;
-  /// A queue that did not go away when we held back is somebody else's, until then.
-  Timestamp foreignUntil_;
-  Duration queueAfterCut_;  ///< the longest since
-  std::optional<Timestamp> lastCut_;
+  ForeignQueue foreign_;
   /// The same for data channels, by our own clock.
   AckedBitrate dataAcked_;
   std::optional<Timestamp> lastDataAcked_;
@@ -89,6 +87,7 @@ class GccController final : public Controller {
   Duration rtt_ = Duration::millis(200);
   bool rttKnown_ = false;
   int64_t bytesInFlight_ = 0;
+  int64_t pacerQueueBytes_ = 0;  ///< what is held back here has not reached the path yet
   double pushback_ = 1;
   std::optional<Timestamp> lastFeedback_;
   std::optional<Timestamp> lastSent_;

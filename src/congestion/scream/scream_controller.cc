@@ -56,6 +56,7 @@ void ScreamController::restart(DataRate start) {
   lastCongestion_.reset();
   lastReduction_.reset();
   queue_.reset();
+  foreign_.reset();
   queueAverage_ = Duration::zero();
   acked_.reset();
   lossAverage_ = 0;
@@ -177,8 +178,12 @@ bool ScreamController::reduce(const Tally& tally, Timestamp now) {
   if (lastReduction_ && now - *lastReduction_ < pace()) return false;
   const double target = kQueueTarget.seconds();
   // Sections 4.2.2: a queue is answered like marks whose share grows with it.
-  const double delayMarks = std::clamp(
-      (queue_.value().seconds() / target - kVirtualMarkFrom) / (1 - kVirtualMarkFrom), 0.0, 1.0);
+  // Unless others keep it up: they do not give way, so only losses and marks count.
+  const double delayMarks =
+      foreign_.present(now) ? 0.0
+                            : std::clamp((queue_.value().seconds() / target - kVirtualMarkFrom) /
+                                             (1 - kVirtualMarkFrom),
+                                         0.0, 1.0);
   const bool marked = tally.markedPackets > 0;
   if (tally.lost == 0 && !marked && delayMarks <= 0) return false;
   if (!inflexionSet_ || now - *inflexionSet_ > pace() * kInflexionRtts || refWnd_ > refWndI_) {
@@ -193,6 +198,7 @@ bool ScreamController::reduce(const Tally& tally, Timestamp now) {
     factor = std::min(factor, 1 - l4sAlpha_ / 2 * scale);
   }
   if (delayMarks > 0) {
+    foreign_.onCut(queue_.value(), now);
     // The queue itself tells how much too large the window is.
     const double excess = queue_.value().seconds() / std::max(0.001, srtt_.seconds());
     factor =
@@ -214,7 +220,9 @@ void ScreamController::grow(const Tally& tally, Timestamp now) {
   if (refWnd_ >= bound && refWnd_ > static_cast<double>(constraints_.min.bytesIn(srtt_))) return;
   // Near the point where congestion was met last growth is slow.
   const double distance = std::fabs(refWnd_ - refWndI_) / refWndI_;
-  const double near = refWndI_ > 1 ? std::clamp(std::pow(4 * distance, 2), 0.1, 1.0) : 1.0;
+  const bool contested = foreign_.present(now);
+  const double near =
+      refWndI_ > 1 && !contested ? std::clamp(std::pow(4 * distance, 2), 0.1, 1.0) : 1.0;
   const double rtts = srtt_ / pace();
   double step = static_cast<double>(kMss) * near * rtts * rtts;
   // Only far from it: close by, a jump would be cut again at once.
@@ -224,8 +232,11 @@ void ScreamController::grow(const Tally& tally, Timestamp now) {
   // Before the first congestion the window doubles per round trip, as in slow start.
   if (refWndI_ <= 1) step = refWnd_ * 0.8;
   // A small queue already: go gently.
-  const double room = std::clamp(
-      1 - queue_.value().seconds() / (kQueueTarget.seconds() * kVirtualMarkFrom), 0.1, 1.0);
+  const double room =
+      contested
+          ? 1.0
+          : std::clamp(1 - queue_.value().seconds() / (kQueueTarget.seconds() * kVirtualMarkFrom),
+                       0.1, 1.0);
   refWnd_ += step * room * fresh / std::max(refWnd_, 1.0);
   refWnd_ = std::min({refWnd_, std::max(bound, static_cast<double>(minWindow())),
                       static_cast<double>(maxWindow())});
@@ -242,6 +253,7 @@ ControlUpdate ScreamController::onTransportFeedback(const TransportFeedbackRepor
   queueAverage_ = queueAverage_ + (queue_.value() - queueAverage_) / 4;
   const Tally tally = count(report);
   updateAlpha(tally, report.time);
+  foreign_.update(queue_.value(), tally.lost > 0, false, report.time);
   if (!reduce(tally, report.time)) grow(tally, report.time);
   emit(out);
   return out;

@@ -4,6 +4,7 @@
 
 #include "parley/congestion/controller.h"
 
+#include "congestion/foreign_queue.h"
 #include "congestion/gcc/acked_bitrate.h"
 #include "congestion/gcc/queue_delay.h"
 
@@ -75,6 +76,7 @@ class ScreamController final : public Controller {
   int64_t lastSequence_ = 0;
 
   gcc::QueueDelay queue_;
+  ForeignQueue foreign_;
   Duration queueAverage_;
   gcc::AckedBitrate acked_;
   Duration srtt_ = Duration::millis(100);

@@ -1,5 +1,5 @@
 // node side_by_side.mjs --link PROGRAM --native PROGRAM [--out FILE] [--cases NAME,...] [--pairs NAME,...] [--seconds N]
-//     [--rounds N] [--controller NAME]
+//     [--rounds N] [--trace FOLDER]
 //
 // The same call over the same shaped path three times: Chromium to Chromium, Parley to Chromium, Chromium to Parley.
 // The sender's video is noise of 640x360 at 30 Hz, VP8, up to 4 Mb/s. Prints a table, stores JSON. To be run by `run`,
@@ -30,6 +30,7 @@ const { values: options } = parseArgs({
     pairs: { type: 'string', default: [BASE, 'parley-chromium', 'chromium-parley'].join() },
     seconds: { type: 'string' }, // shorter, to try something
     rounds: { type: 'string', default: '1' },
+    trace: { type: 'string' }, // folder for the bandwidth estimates of the native peer's connections
   },
 });
 const sleep = ms => new Promise(done => setTimeout(done, ms));
@@ -52,6 +53,7 @@ async function peerOn(side, kind) {
     const before = ['ip', 'netns', 'exec', side, 'nice', '-n', process.getuid() === 0 ? '-5' : '0'];
     const words = ['--all-interfaces'];
     if (kind === 'chromium') words.push('--arg=--disable-gpu');
+    else if (options.trace) words.push('--trace', options.trace);
     started.set(key, await Peer.start(programs[kind], words, before));
   }
   return started.get(key);

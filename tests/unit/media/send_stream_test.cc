@@ -167,6 +167,22 @@ TEST_F(Sending, ANackIsAnsweredByRtxOncePerRoundTrip) {
   EXPECT_EQ(stream_->stats().nackCount, 4u);
 }
 
+TEST_F(Sending, TheFirstNackIsAnsweredSoonerThanASmoothedRoundTrip) {
+  open();
+  stream_->sendVideo(frame(3000, true), pacer_, now_);
+  const auto original = drain();
+  now_ += Duration::millis(60);
+  const uint16_t asked[] = {view(original[1]).sequenceNumber()};
+  stream_->onNack(asked, pacer_, Duration::millis(80), now_);
+  EXPECT_EQ(drain().size(), 1u);
+  now_ += Duration::millis(40);
+  stream_->onNack(asked, pacer_, Duration::millis(80), now_);
+  EXPECT_TRUE(drain().empty()) << "it may have crossed the repetition";
+  now_ += Duration::millis(30);
+  stream_->onNack(asked, pacer_, Duration::millis(80), now_);
+  EXPECT_EQ(drain().size(), 1u);
+}
+
 TEST_F(Sending, WithoutRtxThePacketItselfIsRepeated) {
   config_.rtxPayloadType.reset();
   config_.rtxSsrc.reset();
