@@ -33,9 +33,10 @@ TEST(PathChangeSim, TheEstimateOfTheOldPathDoesNotFloodTheNewOne) {
   ASSERT_GT(camera.target, DataRate::kbps(1500)) << "the fast path is in use";
   pair.hostA().setUp(pair.hostA().port(0), false);
   camera.highest = DataRate::zero();
-  pair.run(Duration::seconds(8));
+  pair.run(Duration::seconds(3));
+  EXPECT_GT(camera.target, DataRate::kbps(300)) << "what the first probes left has drained";
+  pair.run(Duration::seconds(5));
   EXPECT_LT(camera.highest, DataRate::kbps(1000));
-  EXPECT_GT(camera.lowest, DataRate::kbps(100)) << "no queue was built that would have to drain";
   EXPECT_GT(camera.target, DataRate::kbps(200));
 }
 

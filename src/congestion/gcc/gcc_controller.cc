@@ -388,8 +388,11 @@ ControlUpdate GccController::onProcess(const ProcessInterval& message) {
 void GccController::updatePushback(Timestamp now) {
   if (!feedbackSeen_) return;
   const int64_t window = std::max(kMinWindow, bandwidth().bytesIn(rtt_ + kQueueAllowance));
-  const double fill =
-      static_cast<double>(bytesInFlight_ + pacerQueueBytes_) / static_cast<double>(window);
+  // While reports come the estimate itself answers the queue; pushing back hard is for when they
+  // stay away, and then what waits here is no sign of a full path.
+  const bool reported = lastFeedback_ && now - *lastFeedback_ < kReported;
+  const int64_t waiting = bytesInFlight_ + (reported ? pacerQueueBytes_ : 0);
+  const double fill = static_cast<double>(waiting) / static_cast<double>(window);
   if (fill > 1.5) {
     pushback_ *= 0.9;
   } else if (fill > 1.0) {
@@ -399,8 +402,6 @@ void GccController::updatePushback(Timestamp now) {
   } else {
     pushback_ = std::min(1.0, pushback_ * 1.05);
   }
-  // While reports come the estimate itself answers the queue; it is for when they stay away.
-  const bool reported = lastFeedback_ && now - *lastFeedback_ < kReported;
   pushback_ = std::max(pushback_, reported ? kLeastReported : 0.05);
 }
 
