@@ -42,6 +42,9 @@ Result<std::vector<RtpEncodingParameters>> validateSendEncodings(
     MediaKind kind, std::vector<RtpEncodingParameters> encodings,
     const std::vector<RtpCodec>& capabilities,
     const std::vector<RtpCapabilities::Scalability>& scalability);
+/// The same for TransceiverInit::receiveRids.
+Result<void> checkReceiveRids(MediaKind kind, const std::vector<std::string>& rids,
+                              const std::vector<RtpEncodingParameters>& encodings);
 /// The checks that setParameters has in common with it: values, and for video the default scale.
 Result<void> checkEncodingValues(MediaKind kind, std::vector<RtpEncodingParameters>& encodings,
                                  const std::vector<RtpCapabilities::Scalability>& scalability);

@@ -319,12 +319,15 @@ Result<RtpTransceiver> addTransceiverFor(const std::shared_ptr<PeerConnectionCor
       api_internal::capabilityCodecs(core->configuration(), kind),
       api_internal::scalabilityOf(core->configuration()));
   if (!encodings) return fail(encodings.error());
+  if (Result<void> good = api_internal::checkReceiveRids(kind, init.receiveRids, *encodings); !good)
+    return fail(good.error());
   std::vector<std::string> rids;
   for (const RtpEncodingParameters& encoding : *encodings)
     rids.push_back(encoding.rid.value_or(""));
   const Timestamp now = core->loop().now();
   Result<uint32_t> id = core->session()->addTransceiver(
-      kind, init.direction, std::move(init.streams), track ? track.id() : std::string{}, now, rids);
+      kind, init.direction, std::move(init.streams), track ? track.id() : std::string{}, now, rids,
+      std::move(init.receiveRids));
   if (!id) return fail(std::move(id).error());
   core->ensureReceiver(*id, kind);
   if (track) core->setSenderTrack(*id, track.core());

@@ -225,7 +225,10 @@ void Applier::adoptProposedRids(TransceiverState& t, const sdp::MediaDescription
     const std::string& id = alternatives.front().id;
     const bool declared = std::any_of(section.rids.begin(), section.rids.end(),
                                       [&](const sdp::Rid& r) { return !r.send && r.id == id; });
-    if (declared && encodings.size() < kMaxSimulcastLayers) encodings.push_back({id, 0, 0});
+    const bool repeated = std::any_of(encodings.begin(), encodings.end(),
+                                      [&](const Encoding& e) { return e.rid == id; });
+    if (declared && !repeated && encodings.size() < kMaxSimulcastLayers)
+      encodings.push_back({id, 0, 0});
   }
   if (encodings.size() < 2) return;
   encodings.front().ssrc = t.sender.encodings.front().ssrc;

@@ -136,6 +136,18 @@ sdp::Direction choiceFor(const HeaderExtensionCapability& capability,
   return capability.direction;
 }
 
+/// RFC 3264 section 8.3.2: a section keeps its own numbers, also where another one of the bundle has
+/// the same format under a different number.
+std::optional<uint8_t> numberFor(const CodecParams& codec, const std::vector<CodecParams>& previous,
+                                 FormatMemory& memory) {
+  for (const CodecParams& own : previous) {
+    if (!sameBinding(own, codec) || !memory.agrees(own)) continue;
+    memory.bind(own);
+    return own.payloadType;
+  }
+  return memory.assign(codec);
+}
+
 }  // namespace
 
 std::vector<CodecParams> offerCodecs(const std::vector<CodecParams>& capabilities,
@@ -151,7 +163,7 @@ std::vector<CodecParams> offerCodecs(const std::vector<CodecParams>& capabilitie
   std::vector<CodecParams> out;
   for (const CodecParams& capability : wanted) {
     CodecParams codec = capability;
-    const auto number = memory.assign(codec);
+    const auto number = numberFor(codec, previous, memory);
     if (!number) continue;
     codec.payloadType = *number;
     out.push_back(codec);
@@ -159,7 +171,7 @@ std::vector<CodecParams> offerCodecs(const std::vector<CodecParams>& capabilitie
     if (rtx == nullptr) continue;
     CodecParams repair = *rtx;
     repair.setFmtp("apt", std::to_string(*number));
-    const auto repairNumber = memory.assign(repair);
+    const auto repairNumber = numberFor(repair, previous, memory);
     if (!repairNumber) continue;
     repair.payloadType = *repairNumber;
     out.push_back(std::move(repair));

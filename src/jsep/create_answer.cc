@@ -128,14 +128,16 @@ class AnswerBuilder {
         for (const sdp::SimulcastRid& r : alternatives) {
           const bool ours = std::any_of(encodings.begin(), encodings.end(),
                                         [&](const Encoding& e) { return e.rid == r.id; });
-          if (!ours) continue;
+          const bool repeated = std::any_of(out.rids.begin(), out.rids.end(),
+                                            [&](const sdp::Rid& known) { return known.id == r.id; });
+          if (!ours || repeated) continue;
           answer.send.push_back({{r.id, false}});
           out.rids.push_back({r.id, true, {}, {}});
           break;
         }
       }
     }
-    if (sdp::receives(*out.direction) && capabilities_.receiveSimulcast) {
+    if (sdp::receives(*out.direction) && (capabilities_.receiveSimulcast || !t.receiveRids.empty())) {
       for (const auto& alternatives : offered.simulcast->send) {
         const sdp::SimulcastRid& first = alternatives.front();
         const bool declared =

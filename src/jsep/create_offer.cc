@@ -139,13 +139,26 @@ class OfferBuilder {
         offerExtensions(extensionsFor(capabilities_, t.kind), t.headerExtensions, extensions_);
     const bool simulcast = t.sender.encodings.size() > 1;
     describeSender(out, t, state_.cname, simulcast);
-    if (!simulcast || !sdp::sends(t.direction)) return out;
+    describeLayers(out, t);
+    return out;
+  }
+
+  /// RFC 8853 section 5.3.1.
+  static void describeLayers(sdp::MediaDescription& out, const TransceiverState& t) {
+    const bool send = t.sender.encodings.size() > 1 && sdp::sends(t.direction);
+    const bool receive = !t.receiveRids.empty() && sdp::receives(t.direction);
+    if (!send && !receive) return;
     out.simulcast.emplace();
     for (const Encoding& e : t.sender.encodings) {
+      if (!send) break;
       out.rids.push_back({e.rid, true, {}, {}});
       out.simulcast->send.push_back({{e.rid, false}});
     }
-    return out;
+    for (const std::string& rid : t.receiveRids) {
+      if (!receive) break;
+      out.rids.push_back({rid, false, {}, {}});
+      out.simulcast->recv.push_back({{rid, false}});
+    }
   }
 
   const SessionState& state_;

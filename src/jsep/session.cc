@@ -434,7 +434,8 @@ void Session::removeTrack(uint32_t transceiver, Timestamp now) {
 Result<uint32_t> Session::addTransceiver(MediaKind kind, TransceiverDirection direction,
                                          std::vector<std::string> streams,
                                          const std::string& trackId, Timestamp now,
-                                         const std::vector<std::string>& rids) {
+                                         const std::vector<std::string>& rids,
+                                         std::vector<std::string> receiveRids) {
   clock_.clamp(now);
   if (closed_) return closedError();
   TransceiverInit init;
@@ -442,6 +443,7 @@ Result<uint32_t> Session::addTransceiver(MediaKind kind, TransceiverDirection di
   init.hasTrack = !trackId.empty();
   init.trackId = init.hasTrack ? trackId : environment_.random.uuid();
   init.streams = std::move(streams);
+  init.receiveRids = std::move(receiveRids);
   if (!rids.empty()) init.encodings.clear();
   for (const std::string& rid : rids) init.encodings.push_back(Encoding{rid, 0, 0});
   const TransceiverId id = jsep::addTransceiver(state_, toSdp(kind), init);

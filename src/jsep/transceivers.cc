@@ -14,6 +14,7 @@ TransceiverId addTransceiver(SessionState& state, sdp::MediaKind kind,
   t.sender.streams = init.streams;
   t.sender.hasTrack = init.hasTrack;
   t.sender.encodings = init.encodings;
+  t.receiveRids = init.receiveRids;
   state.transceivers.push_back(std::move(t));
   return state.transceivers.back().id;
 }

@@ -131,6 +131,28 @@ TEST_F(Simulcast, S5_1_EachEncodingIsAStreamOfItsOwn) {
   EXPECT_EQ(shown, 320) << "sinks get the largest";
 }
 
+// RFC 8853 section 5.3.1, offered by the end that receives.
+TEST_F(Simulcast, Rfc8853_TheReceiverAsksForLayers) {
+  TransceiverInit init;
+  init.direction = TransceiverDirection::RecvOnly;
+  init.receiveRids = {"h", "f"};
+  ASSERT_TRUE(server.addTransceiver(MediaKind::Video, init));
+  RtpSender sender = a.addTrack(pattern(), {"s"}).value();
+  negotiate(server, a);
+  EXPECT_EQ(ridsOf(sender), (std::vector<std::string>{"h", "f"}));
+  ASSERT_TRUE(runUntil([&] { return seen["f"].frames > 10 && seen["h"].frames > 10; }));
+  EXPECT_EQ(seen["h"].width, 160);
+  EXPECT_EQ(seen["f"].width, 320);
+
+  for (const std::vector<std::string>& bad :
+       {std::vector<std::string>{"a", "a"}, {"a-b"}, {"a", "b", "c", "d"}}) {
+    init.receiveRids = bad;
+    expectError(server.addTransceiver(MediaKind::Video, init), ErrorCode::Type);
+  }
+  init.receiveRids = {"a"};
+  expectError(server.addTransceiver(MediaKind::Audio, init), ErrorCode::Type);
+}
+
 TEST_F(Simulcast, Stats_OneOutboundObjectPerEncoding) {
   RtpSender sender = sendThree();
   RtpSendParameters p = sender.getParameters();

@@ -136,6 +136,10 @@ struct TransceiverInit {
   TransceiverDirection direction = TransceiverDirection::SendRecv;
   std::vector<std::string> streams;
   std::vector<RtpEncodingParameters> sendEncodings;
+  /// Beyond the W3C: the layers of simulcast that our offers ask the peer to send (RFC 8853,
+  /// a=simulcast:recv), as servers do; their rids, at most three, for video that is received. The
+  /// peer may send fewer. Received as with Configuration::receiveSimulcast.
+  std::vector<std::string> receiveRids;
 };
 
 /// RTCEncodingOptions (webrtc-extensions).

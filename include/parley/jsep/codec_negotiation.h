@@ -10,8 +10,8 @@
 namespace parley::jsep {
 
 /// The codecs of an offered section: the capabilities, narrowed and ordered by `preferences` if
-/// there are any, else with those of `previous` (the section as last described) first. Numbers come
-/// from `memory`, which learns new ones. rtx stands behind its primary.
+/// there are any, else with those of `previous` (the section as last described) first. Numbers are
+/// those of `previous`, else from `memory`, which learns new ones. rtx stands behind its primary.
 PARLEY_EXPORT std::vector<sdp::CodecParams> offerCodecs(
     const std::vector<sdp::CodecParams>& capabilities,
     const std::vector<sdp::CodecParams>& preferences, const std::vector<sdp::CodecParams>& previous,

@@ -225,7 +225,8 @@ class PARLEY_EXPORT Session {
   void removeTrack(uint32_t transceiver, Timestamp now);
   Result<uint32_t> addTransceiver(MediaKind kind, TransceiverDirection direction,
                                   std::vector<std::string> streams, const std::string& trackId,
-                                  Timestamp now, const std::vector<std::string>& rids = {});
+                                  Timestamp now, const std::vector<std::string>& rids = {},
+                                  std::vector<std::string> receiveRids = {});
   /// Replaces the application's choice of header extensions (webrtc-extensions).
   void setHeaderExtensions(uint32_t transceiver, std::vector<HeaderExtensionChoice> choices);
   const LocalCapabilities& capabilities() const { return capabilities_; }

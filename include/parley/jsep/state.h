@@ -144,6 +144,7 @@ struct TransceiverState {
   SenderState sender{};
   std::vector<sdp::CodecParams> codecPreferences{};       ///< empty: the capabilities' order
   std::vector<HeaderExtensionChoice> headerExtensions{};  ///< empty: the capabilities' choice
+  std::vector<std::string> receiveRids{};                 ///< layers that our offers ask for
   NegotiatedTransceiver negotiated{};
 
   // Rollback.

@@ -16,6 +16,7 @@ struct TransceiverInit {
   bool hasTrack = false;
   std::vector<std::string> streams{};
   std::vector<Encoding> encodings{Encoding{}};
+  std::vector<std::string> receiveRids{};
 };
 
 /// addTransceiver().

@@ -171,6 +171,24 @@ TEST(OfferCodecs, AgreedOrderComesFirst) {
   EXPECT_EQ(names(out), (std::vector<std::string>{"VP9", "rtx", "VP8", "rtx", "H264", "rtx"}));
 }
 
+// RFC 3264 section 8.3.2.
+TEST(OfferCodecs, ASectionKeepsItsOwnNumbersBesideOthersOfTheBundle) {
+  FormatMemory memory;
+  for (const int pt : {96, 120}) {
+    memory.bind(video(pt, "VP8"));
+    memory.bind(codec(pt + 1, "rtx", 90000, "apt=" + std::to_string(pt)));
+  }
+  const auto caps = test::capabilities("a").videoCodecs;
+  const std::vector<sdp::CodecParams> own{video(120, "VP8"), codec(121, "rtx", 90000, "apt=120")};
+  const auto kept = offerCodecs(caps, {}, own, memory);
+  EXPECT_EQ(kept[0].payloadType, 120);
+  EXPECT_EQ(kept[1].payloadType, 121);
+  EXPECT_EQ(kept[1].associatedPayloadType(), 120);
+  EXPECT_EQ(numbers(offerCodecs(caps, {}, {}, memory))[0], 96);
+  memory.bind(video(120, "VP9"));  // another section's by now
+  EXPECT_EQ(numbers(offerCodecs(caps, {}, own, memory))[0], 96);
+}
+
 TEST(CommonCodecs, TakesNumbersOfTheFirst) {
   const auto a = section({video(96, "VP8"), codec(97, "rtx", 90000, "apt=96"), video(98, "VP9")});
   const auto b = section({video(120, "VP8"), codec(121, "rtx", 90000, "apt=120")});

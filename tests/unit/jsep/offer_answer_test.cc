@@ -476,6 +476,61 @@ TEST(CreateAnswer, SendsTheSimulcastLayersThatAServerAsksFor) {
   EXPECT_EQ(b.at(0).negotiated.media.sendRids, (std::vector<std::string>{"h", "l"}));
 }
 
+TEST(CreateAnswer, LayersThatAreNamedTwiceCountOnce) {
+  Peer sfu("s"), b("b");
+  TransceiverInit init;
+  init.direction = Direction::RecvOnly;
+  init.receiveRids = {"h", "l"};
+  addTransceiver(sfu.state, MediaKind::Video, init);
+  auto offer = sfu.offer();
+  offer.media[0].simulcast->recv.push_back({{"h", false}});
+  b.track(MediaKind::Video);
+  ASSERT_TRUE(b.remote(SdpType::Offer, offer));
+  EXPECT_EQ(b.at(0).sender.encodings.size(), 2u);
+  const auto d = b.answer();
+  ASSERT_TRUE(d.media[0].simulcast);
+  EXPECT_EQ(d.media[0].simulcast->send.size(), 2u);
+  EXPECT_EQ(d.media[0].rids.size(), 2u);
+}
+
+// RFC 8853 section 5.3.1.
+TEST(CreateOffer, AsksForLayersThatTheApplicationNames) {
+  Peer sfu("s"), b("b");
+  TransceiverInit init;
+  init.direction = Direction::RecvOnly;
+  init.receiveRids = {"h", "l"};
+  addTransceiver(sfu.state, MediaKind::Video, init);
+  b.track(MediaKind::Video);
+  negotiate(sfu, b);
+  const auto& offer = sfu.state.currentLocal->sdp.media[0];
+  ASSERT_TRUE(offer.simulcast);
+  EXPECT_TRUE(offer.simulcast->send.empty());
+  EXPECT_EQ(offer.simulcast->recv.size(), 2u);
+  EXPECT_EQ(offer.rids[0], (sdp::Rid{"h", false, {}, {}}));
+  EXPECT_EQ(sfu.at(0).negotiated.media.receiveRids, (std::vector<std::string>{"h", "l"}));
+  EXPECT_EQ(b.at(0).negotiated.media.sendRids, (std::vector<std::string>{"h", "l"}));
+  sfu.state.find(sfu.at(0).id)->direction = Direction::Inactive;
+  EXPECT_FALSE(sfu.peek().media[0].simulcast) << "nothing is received";
+  sfu.state.find(sfu.at(0).id)->direction = Direction::RecvOnly;
+  negotiate(b, sfu);
+  EXPECT_EQ(sfu.at(0).negotiated.media.receiveRids.size(), 2u) << "also in an answer";
+}
+
+// RFC 3264 section 8.3.2.
+TEST(CreateOffer, EachSectionKeepsTheNumbersOfThePeerThatOfferedIt) {
+  Peer a("a"), b("b");
+  a.add(MediaKind::Video);
+  a.add(MediaKind::Video);
+  auto offer = a.offer();
+  offer.media[1].codecs = {test::video(120, "VP8"), test::codec(121, "rtx", 90000, "apt=120")};
+  ASSERT_TRUE(b.remote(SdpType::Offer, offer));
+  b.answer();
+  const auto again = b.offer();
+  EXPECT_EQ(again.media[0].codecs[0].payloadType, 96);
+  EXPECT_EQ(again.media[1].codecs[0].payloadType, 120);
+  EXPECT_EQ(again.media[1].codecs[1].payloadType, 121);
+}
+
 TEST(CreateAnswer, AcceptsSimulcastOnlyIfItCanReceiveIt) {
   for (const bool able : {false, true}) {
     Peer a("a"), b("b");
