@@ -10,6 +10,14 @@ struct Js<FrameWriter> : Handle<FrameWriter> {};
 template <>
 struct Js<std::shared_ptr<SframeTransform>> : Handle<std::shared_ptr<SframeTransform>> {};
 
+/// One direction of SFrame over bytes that a page brings.
+struct SframeCipher {
+  std::optional<crypto::SframeEncryptor> encryptor;
+  std::optional<crypto::SframeDecryptor> decryptor;
+};
+template <>
+struct Js<std::shared_ptr<SframeCipher>> : Handle<std::shared_ptr<SframeCipher>> {};
+
 // clang-format off
 PARLEY_NODE_DICTIONARY(EncodedFrame) {
     v("kind", s.kind);
@@ -113,6 +121,42 @@ Result<void> sframeSetKey(const Context&, Sframe sframe, std::string keyId, Byte
 void sframeRemoveKey(const Context&, Sframe sframe, std::string keyId) {
   sframe->removeKey(std::strtoull(keyId.c_str(), nullptr, 10));
 }
+
+using Cipher = std::shared_ptr<SframeCipher>;
+
+Result<Cipher> cipherCreate(const Context&, bool encrypt, std::string suite) {
+  const auto known = suiteOf(suite);
+  if (!known) return fail(ErrorCode::NotSupported, "SFrame suite " + suite + " is not supported");
+  auto out = std::make_shared<SframeCipher>();
+  if (encrypt) {
+    out->encryptor.emplace(*known);
+  } else {
+    out->decryptor.emplace(*known);
+  }
+  return out;
+}
+Result<void> cipherSetKey(const Context&, Cipher cipher, std::string keyId, Bytes key) {
+  const uint64_t id = std::strtoull(keyId.c_str(), nullptr, 10);
+  return cipher->encryptor ? cipher->encryptor->setKey(id, key)
+                           : cipher->decryptor->addKey(id, key);
+}
+void cipherRemoveKey(const Context&, Cipher cipher, std::string keyId) {
+  cipher->decryptor->removeKey(std::strtoull(keyId.c_str(), nullptr, 10));
+}
+Result<Bytes> cipherRun(const Context&, Cipher cipher, Bytes data) {
+  Bytes out;
+  const Result<void> done = cipher->encryptor ? cipher->encryptor->encrypt(data, {}, out)
+                                              : cipher->decryptor->decrypt(data, {}, out);
+  if (!done) return fail(done.error());
+  return out;
+}
+/// The key id that a frame names, as decimal text; nothing if it is no SFrame.
+std::optional<std::string> sframeKeyId(const Context&, Bytes data) {
+  ByteReader reader(data);
+  const auto header = crypto::SframeHeader::parse(reader);
+  return header ? std::optional(std::to_string(header->keyId)) : std::nullopt;
+}
+
 double sframeDropped(const Context&, Sframe sframe) {
   return static_cast<double>(sframe->dropped());
 }
@@ -135,6 +179,11 @@ void addTransformFunctions(napi_env env, napi_value exports) {
   PARLEY_NODE_ADD(sframeCreate);
   PARLEY_NODE_ADD(sframeSetKey);
   PARLEY_NODE_ADD(sframeRemoveKey);
+  PARLEY_NODE_ADD(cipherCreate);
+  PARLEY_NODE_ADD(cipherSetKey);
+  PARLEY_NODE_ADD(cipherRemoveKey);
+  PARLEY_NODE_ADD(cipherRun);
+  PARLEY_NODE_ADD(sframeKeyId);
   PARLEY_NODE_ADD(sframeDropped);
   PARLEY_NODE_ADD(senderSframe);
   PARLEY_NODE_ADD(receiverSframe);

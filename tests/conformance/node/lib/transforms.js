@@ -5,7 +5,7 @@ const { KeyObject } = require('node:crypto');
 const { MessageChannel } = require('node:worker_threads');
 const rt = require('./idl.js');
 const { native, deliver } = require('./native.js');
-const { metadataOf } = require('./encoded_frames.js');
+const { metadataOf, kindOf } = require('./encoded_frames.js');
 const { FrameStreams } = require('./frame_streams.js');
 
 // Frames that are out with a page, oldest first; those that it never writes back are forgotten.
@@ -142,6 +142,55 @@ class SframeDecryptor extends SframeEnd {
   async removeDecryptionKey(keyId) { native.sframeRemoveKey(this.native, keyText(keyId)); }
 }
 
+/// The same as a stream, of frames that come from elsewhere, or of plain bytes.
+class SframeStream {
+  constructor(wrapper, encrypt, { cipherSuite }) {
+    this.native = native.cipherCreate(encrypt, cipherSuite);
+    const stream = new TransformStream({ transform: (chunk, controller) => this.pass(wrapper, chunk, controller) });
+    this.readable = stream.readable;
+    this.writable = stream.writable;
+  }
+  pass(wrapper, chunk, controller) {
+    const frame = kindOf(chunk) ? rt.of(chunk) : null;
+    const view = ArrayBuffer.isView(chunk);
+    if (!frame && !view && !(chunk instanceof ArrayBuffer)) throw new TypeError('what is written is neither a frame nor bytes');
+    const bytes = view ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) : new Uint8Array(frame ? frame.data : chunk);
+    let out;
+    try {
+      out = native.cipherRun(this.native, bytes);
+    } catch (error) {
+      this.failed(wrapper, chunk, bytes, error);
+      return;
+    }
+    const { buffer } = new Uint8Array(out);
+    if (frame) frame.data = buffer;
+    controller.enqueue(frame ? chunk : buffer);
+  }
+}
+
+class SframeEncryptorStream extends SframeStream {
+  constructor(wrapper, options) { super(wrapper, true, options); }
+  async setEncryptionKey(key, keyId) { native.cipherSetKey(this.native, keyText(keyId), keyBytes(key)); }
+  failed(wrapper, chunk, bytes, error) { throw error; }
+}
+
+const errorTypes = { SyntaxError: 'syntax', InvalidAccessError: 'keyID', OperationError: 'authentication' };
+
+class SframeDecryptorStream extends SframeStream {
+  constructor(wrapper, options) { super(wrapper, false, options); }
+  async addDecryptionKey(key, keyId) { native.cipherSetKey(this.native, keyText(keyId), keyBytes(key)); }
+  async removeDecryptionKey(keyId) { native.cipherRemoveKey(this.native, keyText(keyId)); }
+  // A frame that does not decrypt goes nowhere; the page hears of it.
+  failed(wrapper, chunk, bytes, { name }) {
+    const errorType = errorTypes[name] ?? 'syntax';
+    const id = errorType === 'keyID' ? native.sframeKeyId(bytes) : null;
+    const keyID = id === null ? null : BigInt(id) <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(id) : BigInt(id);
+    const event = new Event('error');
+    for (const [key, value] of Object.entries({ errorType, frame: chunk, keyID })) Object.defineProperty(event, key, { value });
+    wrapper.dispatchEvent(kindOf(chunk) ? new rt.interfaces.SFrameTransformErrorEvent('error', { errorType, frame: chunk, keyID }) : event);
+  }
+}
+
 // --- on senders and receivers --------------------------------------------------------------------
 
 /// Gives a class its `transform` and `createEncodedStreams`; `side` is sender or receiver.
@@ -171,5 +220,7 @@ function transformable(cls, side) {
 rt.implement('RTCRtpScriptTransform', ScriptTransform);
 rt.implement('RTCRtpSFrameEncryptor', SframeEncryptor);
 rt.implement('RTCRtpSFrameDecryptor', SframeDecryptor);
+rt.implement('SFrameEncryptorStream', SframeEncryptorStream);
+rt.implement('SFrameDecryptorStream', SframeDecryptorStream);
 
 module.exports = { transformable };

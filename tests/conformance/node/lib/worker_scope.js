@@ -11,6 +11,9 @@ rt.interfaces = interfaces;
 const { pack, unpack } = require('./encoded_frames.js');
 const { FrameStreams } = require('./frame_streams.js');
 
+// They stand on the addon, which belongs to the main thread.
+const ofPages = new Set(['SFrameEncryptorStream', 'SFrameDecryptorStream']);
+
 class Transformer {
   constructor(port, options) {
     this.options = options;
@@ -65,7 +68,7 @@ class Transformer {
 /// Makes `scope` the global of a worker that hears from its page by `port`.
 function install(scope, port, { own = false } = {}) {
   for (const name of Object.keys(interfaces)) {
-    if (exposed[name].includes('DedicatedWorker')) {
+    if (exposed[name].includes('DedicatedWorker') && !ofPages.has(name)) {
       Object.defineProperty(scope, name, { value: interfaces[name], writable: true, configurable: true });
     }
   }
