@@ -202,6 +202,7 @@ void askForCongestionFeedback(jsep::LocalCapabilities& capabilities) {
 Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, LoopCore& loop,
                                               Timestamp now) {
   jsep::SessionConfig out;
+  out.bundlePolicy = static_cast<jsep::BundlePolicy>(configuration.bundlePolicy);
   transport::TransportConfig& transport = out.transport;
   if (const auto added = addServers(configuration, transport.gatherer); !added)
     return fail(added.error());

@@ -56,12 +56,12 @@ Result<void> checkReceiveRids(MediaKind kind, const std::vector<std::string>& ri
   if (kind != MediaKind::Video || rids.size() > jsep::kMaxSimulcastLayers)
     return fail(ErrorCode::Type, "up to three layers of video can be asked for");
   for (size_t i = 0; i < rids.size(); ++i) {
-    if (!isRid(rids[i])) return fail(ErrorCode::Type, "a rid consists of 1 to 16 letters and digits");
+    if (!isRid(rids[i]))
+      return fail(ErrorCode::Type, "a rid consists of 1 to 16 letters and digits");
     const bool repeated =
         std::count(rids.begin(), rids.end(), rids[i]) > 1 ||
-        std::any_of(encodings.begin(), encodings.end(), [&](const RtpEncodingParameters& e) {
-          return e.rid == rids[i];
-        });
+        std::any_of(encodings.begin(), encodings.end(),
+                    [&](const RtpEncodingParameters& e) { return e.rid == rids[i]; });
     // RFC 8851 section 4: one name for one stream, whichever way it goes.
     if (repeated) return fail(ErrorCode::Type, "a rid is used twice");
   }

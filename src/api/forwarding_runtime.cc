@@ -163,8 +163,8 @@ void ForwardingRuntime::syncSink(ForwarderCore& room, ForwarderCore::Sink& sink)
   const std::string codec = room.forwarder.codecOf(source->id).value_or(source->codec);
   session->chooseSendCodec(sink.transceiver, codec, now);
   const auto stream = session->sendStream(sink.transceiver);
-  const media::SendStreamConfig* const sent =
-      stream && session->rtp() ? session->rtp()->sendStream(*stream) : nullptr;
+  const media::RtpSession* const rtp = session->rtpOf(sink.transceiver);
+  const media::SendStreamConfig* const sent = stream && rtp ? rtp->sendStream(*stream) : nullptr;
   forwarding::SubscriptionConfig config;
   if (!sink.connected && session->mediaAvailable()) {
     sink.connected = true;

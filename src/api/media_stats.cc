@@ -22,7 +22,7 @@ std::string addCodecStats(StatsContext& context, const CodecUse& use,
     stats.members["mimeType"] = std::string(media::toString(use.kind)) + "/" + codec.name;
     stats.members["payloadType"] = uint64_t{use.payloadType};
     stats.members["clockRate"] = uint64_t{codec.clockRate};
-    stats.members["transportId"] = std::string(StatsContext::kTransport);
+    stats.members["transportId"] = use.transportId;
     if (use.kind == media::MediaKind::Audio)
       stats.members["channels"] = uint64_t{codec.channels == 0 ? 1u : codec.channels};
     const std::string fmtp = sdp::writeFmtp(codec.fmtp);
@@ -46,12 +46,15 @@ class SenderStatsBuilder {
 
   void addAll() {
     for (uint32_t id : pc_.transceiverIds()) addSource(id);
-    const media::RtpSession* rtp = pc_.session()->rtp();
-    if (!rtp) return;
-    std::vector<media::SendStreamStats> sent;
-    rtp->sendStats(sent);
-    const media::BandwidthStats bandwidth = rtp->bandwidth();
-    for (const media::SendStreamStats& stream : sent) addSent(stream, bandwidth);
+    for (const uint32_t transport : pc_.session()->transports()) {
+      const media::RtpSession* rtp = pc_.session()->rtp(transport);
+      if (!rtp) continue;
+      transport_ = transport;
+      std::vector<media::SendStreamStats> sent;
+      rtp->sendStats(sent);
+      const media::BandwidthStats bandwidth = rtp->bandwidth();
+      for (const media::SendStreamStats& stream : sent) addSent(stream, bandwidth);
+    }
   }
 
  private:
@@ -84,7 +87,7 @@ class SenderStatsBuilder {
   }
 
   void addSent(const media::SendStreamStats& stream, const media::BandwidthStats& bandwidth) {
-    const auto of = pc_.session()->encodingOf(stream.id);
+    const auto of = pc_.session()->encodingOf(stream.id, transport_);
     const jsep::TransceiverState* transceiver = of ? pc_.transceiver(of->transceiver) : nullptr;
     if (!transceiver) return;
     const uint32_t id = of->transceiver;
@@ -94,7 +97,7 @@ class SenderStatsBuilder {
     auto& m = out.members;
     m["ssrc"] = uint64_t{stream.ssrc};
     m["kind"] = std::string(media::toString(stream.kind));
-    m["transportId"] = std::string(StatsContext::kTransport);
+    m["transportId"] = StatsContext::transportId(transport_);
     m["mid"] = stream.mid;
     if (!stream.rid.empty()) m["rid"] = stream.rid;
     if (stream.kind == media::MediaKind::Video) m["encodingIndex"] = uint64_t{index};
@@ -109,9 +112,10 @@ class SenderStatsBuilder {
     m["totalPacketSendDelay"] = stream.totalPacketSendDelay.seconds();
     m["targetBitrate"] = static_cast<double>(stream.targetBitrate.bps());
     m["nackCount"] = uint64_t{stream.nackCount};
-    const std::string codec =
-        addCodecStats(context_, {true, stream.mid, stream.payloadType, stream.kind},
-                      transceiver->negotiated.media.sendCodecs);
+    const std::string codec = addCodecStats(
+        context_,
+        {true, stream.mid, stream.payloadType, stream.kind, StatsContext::transportId(transport_)},
+        transceiver->negotiated.media.sendCodecs);
     if (!codec.empty()) m["codecId"] = codec;
     if (stream.kind == media::MediaKind::Video) addVideo(*of, encodings[index], stream, m);
     if (const auto track = pc_.senderTrack(id)) m["mediaSourceId"] = sourceId(*track);
@@ -172,7 +176,7 @@ class SenderStatsBuilder {
     auto& m = out.members;
     m["ssrc"] = uint64_t{stream.ssrc};
     m["kind"] = std::string(media::toString(stream.kind));
-    m["transportId"] = std::string(StatsContext::kTransport);
+    m["transportId"] = StatsContext::transportId(transport_);
     m["localId"] = localId;
     if (!codec.empty()) m["codecId"] = codec;
     m["packetsReceived"] = remote.packetsReceived;
@@ -189,6 +193,7 @@ class SenderStatsBuilder {
 
   StatsContext& context_;
   PeerConnectionCore& pc_;
+  uint32_t transport_ = 0;
 };
 
 }  // namespace

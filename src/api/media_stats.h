@@ -17,6 +17,7 @@ struct CodecUse {
   std::string mid;
   uint8_t payloadType = 0;
   media::MediaKind kind{};
+  std::string transportId;
 };
 
 /// Adds the codec object unless it is there, and gives its id; empty if it is not in the list.

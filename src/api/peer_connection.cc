@@ -50,6 +50,7 @@ Result<PeerConnection> PeerConnection::create(const std::shared_ptr<Loop>& loop,
   const endpoint::SessionId id = loopCore.endpoint().createSession(*std::move(config), now);
   core->start(id);
   loopCore.addConnection(id, core);
+  if (core->configuration().iceCandidatePoolSize > 0) core->session()->gatherEarly(now);
   core->afterCall(now);
   return PeerConnection(std::make_shared<Handle>(std::move(core)));
 }
@@ -257,11 +258,14 @@ Result<void> PeerConnection::setConfiguration(Configuration configuration) {
   Result<ice::GathererConfig> servers =
       api_internal::checkReconfiguration(current, configuration, describing);
   if (!servers) return fail(servers.error());
-  core()->session()->setServers(*std::move(servers));
+  const Timestamp now = core()->loop().now();
+  core()->session()->setServers(*std::move(servers), now);
+  if (configuration.iceCandidatePoolSize > 0) core()->session()->gatherEarly(now);
   Configuration& changed = core()->mutableConfiguration();
   changed.iceServers = std::move(configuration.iceServers);
   changed.iceTransportPolicy = configuration.iceTransportPolicy;
   changed.iceCandidatePoolSize = configuration.iceCandidatePoolSize;
+  core()->afterCall(now);
   return ok();
 }
 

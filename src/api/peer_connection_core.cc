@@ -213,6 +213,11 @@ void PeerConnectionCore::close(Ending ending) {
   const bool tellSctp = !silent && visible.hasSctp && visible.sctp != SctpTransportState::Closed;
   visible.sctp = SctpTransportState::Closed;
   visible.selectedPair.reset();
+  for (auto& [id, side] : visible.sides) {
+    side.iceTransport = IceTransportState::Closed;
+    side.dtls = DtlsTransportState::Closed;
+    side.selectedPair.reset();
+  }
   if (ending != Ending::Abandoned) finalStats_ = buildStats(*this, now, {});
   // Calls that are settled but not yet told stay untold (W3C 4.4.1.2: never after close).
   loop_->bury([urgent = std::exchange(urgent_, {})] {});

@@ -21,8 +21,17 @@
 
 namespace parley::api_internal {
 
-/// The callbacks of one connection and its transports, as the app set them.
-struct PeerConnectionCallbacks {
+/// The callbacks of one transport, as the app set them.
+struct TransportCallbacks {
+  std::function<void(IceTransportState)> iceTransportState;
+  std::function<void(IceGathererState)> gathererState;
+  std::function<void()> selectedPair;
+  std::function<void(DtlsTransportState)> dtlsState;
+  std::function<void(const Error&)> dtlsError;
+};
+
+/// The callbacks of one connection and of its first transport.
+struct PeerConnectionCallbacks : TransportCallbacks {
   std::function<void()> negotiationNeeded;
   std::function<void(const std::optional<IceCandidate>&)> iceCandidate;
   std::function<void(const IceCandidateError&)> iceCandidateError;
@@ -34,29 +43,29 @@ struct PeerConnectionCallbacks {
   std::function<void(const StreamTrackEvent&)> streamTrack;
   std::function<void(DataChannel)> dataChannel;
   std::function<void(const BandwidthEstimate&)> bandwidthEstimate;
-
-  std::function<void(IceTransportState)> iceTransportState;
-  std::function<void(IceGathererState)> gathererState;
-  std::function<void()> selectedPair;
-  std::function<void(DtlsTransportState)> dtlsState;
-  std::function<void(const Error&)> dtlsError;
   std::function<void(SctpTransportState)> sctpState;
+  std::map<size_t, TransportCallbacks> own;  ///< of transports beside the first, by section
 };
 
 /// What the getters show. It changes only in the delivery step whose events announce the change, so
 /// the app never sees a state before its event (W3C webrtc-pc section 4.4: "queue a task").
-struct VisibleState {
+struct VisibleTransport {
+  IceTransportState iceTransport = IceTransportState::New;
+  IceGathererState gatherer = IceGathererState::New;
+  DtlsTransportState dtls = DtlsTransportState::New;
+  std::vector<Bytes> remoteCertificates;
+  std::vector<IceCandidate> localCandidates;
+  std::optional<IceCandidatePair> selectedPair;
+  size_t section = 0;  ///< of a transport beside the first: whom it is for
+};
+struct VisibleState : VisibleTransport {  // its own members: of the first transport
   SignalingState signaling = SignalingState::Stable;
   IceGatheringState gathering = IceGatheringState::New;
   IceConnectionState iceConnection = IceConnectionState::New;
   PeerConnectionState connection = PeerConnectionState::New;
   std::optional<SessionDescription> currentLocal, pendingLocal, currentRemote, pendingRemote;
 
-  IceTransportState iceTransport = IceTransportState::New;
-  DtlsTransportState dtls = DtlsTransportState::New;
-  std::vector<Bytes> remoteCertificates;
-  std::vector<IceCandidate> localCandidates;
-  std::optional<IceCandidatePair> selectedPair;
+  std::map<uint32_t, VisibleTransport> sides;  ///< by number
   bool hasSctp = false;
   SctpTransportState sctp = SctpTransportState::Connecting;
   std::optional<uint16_t> maxChannels;
@@ -199,10 +208,15 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
            visible.currentRemote;
   }
   void getStats(const StatsSelector& selector, Completion<StatsReport> done);
-  IceRole iceRole();
-  /// The section whose transport a section has for itself; nothing if it is the one of all.
+  IceRole iceRole(uint32_t transport = 0);
+  /// The section whose transport a section has for itself; nothing if it is the first one.
   std::optional<size_t> ownTransport(size_t section);
+  /// Of a handle: the number of its transport; nothing if it has none (yet, or any more).
+  std::optional<uint32_t> transportNumber(std::optional<size_t> ownOf);
   bool ownTransportLives(size_t section);
+  /// Null for a transport that has ended.
+  VisibleTransport* shown(uint32_t transport);
+  TransportCallbacks& callbacksOf(uint32_t transport);
   /// Whether a sender has a stream, so that the bandwidth is estimated.
   bool sendsMedia();
   StatsIds statsIds;
@@ -227,10 +241,14 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void onEstimate(const media::BandwidthStats& stats);
   void onDescriptions(const jsep::DescriptionsChanged& event);
   void onLocalCandidate(const jsep::LocalCandidate& event);
+  void onIceState(const jsep::IceStateChanged& event);
+  void onTransportEnded(uint32_t transport, Step* cause);
+  std::vector<const VisibleTransport*> transportsInUse();
+  void aggregateStates(Step& step);
   void onGathering(const jsep::GatheringStateChanged& event, Step* cause);
   void onTransportState(std::function<void(Step&)> before);
-  void onSelectedPair(Step& step);
-  void onDtls(const dtls::Event& event);
+  void onSelectedPair(uint32_t transport, Step& step);
+  void onDtls(const jsep::DtlsStateChanged& event);
   void onSctp(const sctp::TransportChanged& event);
   void syncSctp();
   void onTrackAdded(const jsep::TrackAdded& event, Step& step);

@@ -24,16 +24,13 @@ std::optional<SessionDescription> toApi(const std::optional<jsep::DescriptionTex
   return SessionDescription{text->type, text->sdp};
 }
 
-IceGatheringState toApi(transport::GatheringState state) {
-  return static_cast<IceGatheringState>(state);
+IceGathererState toApi(transport::GatheringState state) {
+  return static_cast<IceGathererState>(state);
 }
 
-// The three enumerations list the same states in the same order.
+// The two enumerations list the same states in the same order.
 IceTransportState toTransport(ice::IceConnectionState state) {
   return static_cast<IceTransportState>(state);
-}
-IceConnectionState toConnection(IceTransportState state) {
-  return static_cast<IceConnectionState>(state);
 }
 DtlsTransportState toApi(dtls::State state) {
   switch (state) {
@@ -51,18 +48,67 @@ DtlsTransportState toApi(dtls::State state) {
   return DtlsTransportState::New;
 }
 
-// W3C webrtc-pc section 4.3.3, for the one transport that a bundled connection has.
-PeerConnectionState aggregate(IceTransportState ice, DtlsTransportState dtls) {
+using Transports = std::vector<const VisibleTransport*>;
+
+template <class F>
+bool any(const Transports& all, F&& is) {
+  return std::any_of(all.begin(), all.end(), [&](const auto* t) { return is(*t); });
+}
+template <class F>
+bool every(const Transports& all, F&& is) {
+  return std::all_of(all.begin(), all.end(), [&](const auto* t) { return is(*t); });
+}
+auto iceIs(IceTransportState state) {
+  return [state](const VisibleTransport& t) { return t.iceTransport == state; };
+}
+bool isIceUp(const VisibleTransport& t) {
+  return t.iceTransport == IceTransportState::Connected ||
+         t.iceTransport == IceTransportState::Completed ||
+         t.iceTransport == IceTransportState::Closed;
+}
+bool isIceFresh(const VisibleTransport& t) {
+  return t.iceTransport == IceTransportState::New || t.iceTransport == IceTransportState::Closed;
+}
+
+/// webrtc-pc section 4.3.2.
+IceConnectionState aggregateIce(const Transports& all) {
   using Ice = IceTransportState;
+  if (any(all, iceIs(Ice::Failed))) return IceConnectionState::Failed;
+  if (any(all, iceIs(Ice::Disconnected))) return IceConnectionState::Disconnected;
+  if (every(all, isIceFresh)) return IceConnectionState::New;
+  if (any(all, iceIs(Ice::New)) || any(all, iceIs(Ice::Checking)))
+    return IceConnectionState::Checking;
+  const bool completed = every(all, [](const VisibleTransport& t) {
+    return t.iceTransport == Ice::Completed || t.iceTransport == Ice::Closed;
+  });
+  return completed ? IceConnectionState::Completed : IceConnectionState::Connected;
+}
+
+/// webrtc-pc section 4.3.3.
+PeerConnectionState aggregate(const Transports& all) {
   using Dtls = DtlsTransportState;
-  if (ice == Ice::Failed || dtls == Dtls::Failed) return PeerConnectionState::Failed;
-  if (ice == Ice::Disconnected) return PeerConnectionState::Disconnected;
-  const bool iceFresh = ice == Ice::New || ice == Ice::Closed;
-  if (iceFresh && (dtls == Dtls::New || dtls == Dtls::Closed)) return PeerConnectionState::New;
-  const bool iceUp = ice == Ice::Connected || ice == Ice::Completed || ice == Ice::Closed;
-  if (iceUp && (dtls == Dtls::Connected || dtls == Dtls::Closed))
-    return PeerConnectionState::Connected;
-  return PeerConnectionState::Connecting;
+  if (any(all, iceIs(IceTransportState::Failed)) ||
+      any(all, [](const VisibleTransport& t) { return t.dtls == Dtls::Failed; }))
+    return PeerConnectionState::Failed;
+  if (any(all, iceIs(IceTransportState::Disconnected))) return PeerConnectionState::Disconnected;
+  const bool fresh = every(all, [](const VisibleTransport& t) {
+    return isIceFresh(t) && (t.dtls == Dtls::New || t.dtls == Dtls::Closed);
+  });
+  if (fresh) return PeerConnectionState::New;
+  const bool up = every(all, [](const VisibleTransport& t) {
+    return isIceUp(t) && (t.dtls == Dtls::Connected || t.dtls == Dtls::Closed);
+  });
+  return up ? PeerConnectionState::Connected : PeerConnectionState::Connecting;
+}
+
+/// webrtc-pc section 4.3.1 (RTCIceGatheringState).
+IceGatheringState aggregateGathering(const Transports& all) {
+  using Gatherer = IceGathererState;
+  if (any(all, [](const VisibleTransport& t) { return t.gatherer == Gatherer::Gathering; }))
+    return IceGatheringState::Gathering;
+  const bool complete =
+      every(all, [](const VisibleTransport& t) { return t.gatherer == Gatherer::Complete; });
+  return complete ? IceGatheringState::Complete : IceGatheringState::New;
 }
 
 }  // namespace
@@ -99,24 +145,17 @@ void PeerConnectionCore::onEvent(jsep::SessionEvent&& event, Step* step) {
                   });
                 });
           },
-          [&](jsep::IceStateChanged& e) {
-            const IceTransportState state = toTransport(e.state);
-            onTransportState([this, state](Step& at) {
-              if (std::exchange(visible.iceTransport, state) == state) return;
-              onSelectedPair(at);
-              at.then(
-                  [state](Core& c) { return bindCallback(c.callbacks.iceTransportState, state); });
-            });
-            if (state == IceTransportState::Failed && configuration_.restartWhenFailed) {
-              queueStep([this](Step&) {
-                if (!session()) return;
-                session()->restartIce(loop_->now());
-                updateNegotiationNeeded();
-              });
-            }
+          [&](jsep::IceStateChanged& e) { onIceState(e); },
+          [&](jsep::SelectedPairChanged& e) {
+            queueStep([this, id = e.transport](Step& at) { onSelectedPair(id, at); });
           },
-          [&](jsep::SelectedPairChanged&) { queueStep([this](Step& at) { onSelectedPair(at); }); },
-          [&](jsep::DtlsStateChanged& e) { onDtls(e.event); },
+          [&](jsep::DtlsStateChanged& e) { onDtls(e); },
+          [&](jsep::TransportAdded& e) {
+            const auto& sections = session()->state().transports.sections;
+            const auto first = std::find(sections.begin(), sections.end(), e.transport);
+            visible.sides[e.transport].section = static_cast<size_t>(first - sections.begin());
+          },
+          [&](jsep::TransportEnded& e) { onTransportEnded(e.transport, step); },
           [&](jsep::TrackAdded& e) {
             ensureReceiver(e.transceiver, e.kind);
             inOrNew(step, [this, e](Step& at) { onTrackAdded(e, at); });
@@ -205,9 +244,11 @@ void PeerConnectionCore::onLocalCandidate(const jsep::LocalCandidate& event) {
   IceCandidate candidate{event.candidate, event.mid, event.mLineIndex, event.ufrag};
   candidate.url = event.url;
   candidate.relayProtocol = event.relayProtocol;
-  queueStep([this, candidate, descriptions = event.descriptions](Step& step) {
+  queueStep([this, candidate, transport = event.transport,
+             descriptions = event.descriptions](Step& step) {
     onDescriptions(descriptions);
-    if (!candidate.candidate.empty()) visible.localCandidates.push_back(candidate);
+    VisibleTransport* of = shown(transport);
+    if (of && !candidate.candidate.empty()) of->localCandidates.push_back(candidate);
     step.then([candidate](PeerConnectionCore& c) {
       return bindCallback(c.callbacks.iceCandidate, std::optional(candidate));
     });
@@ -218,24 +259,32 @@ void PeerConnectionCore::onLocalCandidate(const jsep::LocalCandidate& event) {
 // state, the connection's state, and the final null follow in the same task.
 void PeerConnectionCore::onGathering(const jsep::GatheringStateChanged& event, Step* cause) {
   const auto body = [this, event](Step& step) {
-    const IceGatheringState state = toApi(event.state);
+    const IceGathererState state = toApi(event.state);
     onDescriptions(event.descriptions);
-    const bool complete = state == IceGatheringState::Complete;
-    if (state == IceGatheringState::Gathering) visible.localCandidates.clear();
+    VisibleTransport* of = shown(event.transport);
+    if (!of) return;
+    const bool complete = state == IceGathererState::Complete;
+    if (state == IceGathererState::Gathering) of->localCandidates.clear();
     if (complete && event.end) {
       const IceCandidate end{"", event.end->mid, event.end->mLineIndex, event.end->ufrag};
       step.then([end](PeerConnectionCore& c) {
         return bindCallback(c.callbacks.iceCandidate, std::optional(end));
       });
     }
-    if (visible.gathering == state) return;
-    step.then([state](PeerConnectionCore& c) {
-      c.visible.gathering = state;
-      return bindCallback(c.callbacks.gathererState, static_cast<IceGathererState>(state));
+    const IceGathererState before = std::exchange(of->gatherer, state);
+    if (before == state) return;
+    const IceGatheringState all = aggregateGathering(transportsInUse());
+    of->gatherer = before;  // until the event that tells
+    const IceGatheringState wasAll = visible.gathering;
+    step.then([state, all, id = event.transport](PeerConnectionCore& c) {
+      if (VisibleTransport* now = c.shown(id)) now->gatherer = state;
+      c.visible.gathering = all;
+      return bindCallback(c.callbacksOf(id).gathererState, state);
     });
+    if (all == wasAll) return;
     step.then(
-        [state](PeerConnectionCore& c) { return bindCallback(c.callbacks.gatheringState, state); });
-    if (!complete) return;
+        [all](PeerConnectionCore& c) { return bindCallback(c.callbacks.gatheringState, all); });
+    if (all != IceGatheringState::Complete) return;
     step.then([](PeerConnectionCore& c) {
       return bindCallback(c.callbacks.iceCandidate, std::optional<IceCandidate>{});
     });
@@ -250,46 +299,108 @@ void PeerConnectionCore::onGathering(const jsep::GatheringStateChanged& event, S
 void PeerConnectionCore::onTransportState(std::function<void(Step&)> before) {
   queueStep([this, before = std::move(before)](Step& step) {
     before(step);
-    const IceConnectionState ice = toConnection(visible.iceTransport);
-    const PeerConnectionState all = aggregate(visible.iceTransport, visible.dtls);
-    if (std::exchange(visible.iceConnection, ice) != ice) {
-      step.then([ice](PeerConnectionCore& c) {
-        return bindCallback(c.callbacks.iceConnectionState, ice);
-      });
-    }
-    if (std::exchange(visible.connection, all) != all) {
-      step.then(
-          [all](PeerConnectionCore& c) { return bindCallback(c.callbacks.connectionState, all); });
-    }
+    aggregateStates(step);
   });
 }
 
-void PeerConnectionCore::onSelectedPair(Step& step) {
-  jsep::Session* session = this->session();
-  if (!session) return;
+void PeerConnectionCore::aggregateStates(Step& step) {
+  const Transports transports = transportsInUse();
+  const IceConnectionState ice = aggregateIce(transports);
+  const PeerConnectionState all = aggregate(transports);
+  if (std::exchange(visible.iceConnection, ice) != ice) {
+    step.then(
+        [ice](PeerConnectionCore& c) { return bindCallback(c.callbacks.iceConnectionState, ice); });
+  }
+  if (std::exchange(visible.connection, all) != all) {
+    step.then(
+        [all](PeerConnectionCore& c) { return bindCallback(c.callbacks.connectionState, all); });
+  }
+}
+
+/// The first one counts unless all that is left has transports of its own.
+std::vector<const VisibleTransport*> PeerConnectionCore::transportsInUse() {
+  Transports out;
+  const jsep::Session* session = this->session();
+  const auto uses = [&](uint32_t id) {
+    const auto& sections = session->state().transports.sections;
+    return std::find(sections.begin(), sections.end(), id) != sections.end();
+  };
+  if (visible.sides.empty() || !session || uses(0)) out.push_back(&visible);
+  for (const auto& [id, side] : visible.sides) out.push_back(&side);
+  return out;
+}
+
+VisibleTransport* PeerConnectionCore::shown(uint32_t transport) {
+  if (transport == 0) return &visible;
+  const auto it = visible.sides.find(transport);
+  return it == visible.sides.end() ? nullptr : &it->second;
+}
+
+TransportCallbacks& PeerConnectionCore::callbacksOf(uint32_t transport) {
+  const VisibleTransport* of = shown(transport);
+  return of && transport != 0 ? callbacks.own[of->section] : callbacks;
+}
+
+void PeerConnectionCore::onTransportEnded(uint32_t transport, Step* cause) {
+  inOrNew(cause, [this, transport](Step& step) {
+    visible.sides.erase(transport);
+    aggregateStates(step);
+    const IceGatheringState all = aggregateGathering(transportsInUse());
+    if (std::exchange(visible.gathering, all) == all) return;
+    step.then(
+        [all](PeerConnectionCore& c) { return bindCallback(c.callbacks.gatheringState, all); });
+  });
+}
+
+void PeerConnectionCore::onIceState(const jsep::IceStateChanged& event) {
+  const IceTransportState state = toTransport(event.state);
+  onTransportState([this, state, id = event.transport](Step& step) {
+    VisibleTransport* of = shown(id);
+    if (!of || std::exchange(of->iceTransport, state) == state) return;
+    onSelectedPair(id, step);
+    step.then([state, id](PeerConnectionCore& c) {
+      return bindCallback(c.callbacksOf(id).iceTransportState, state);
+    });
+  });
+  if (state != IceTransportState::Failed || !configuration_.restartWhenFailed) return;
+  queueStep([this](Step&) {
+    if (!session()) return;
+    session()->restartIce(loop_->now());
+    updateNegotiationNeeded();
+  });
+}
+
+void PeerConnectionCore::onSelectedPair(uint32_t id, Step& step) {
+  const jsep::Session* session = this->session();
+  VisibleTransport* of = shown(id);
+  const transport::PeerTransport* transport = session ? session->transport(id) : nullptr;
+  if (!transport || !of) return;
   std::optional<IceCandidatePair> pair;
-  if (auto selected = session->transport().agent().selectedPair()) {
-    selected->local.ufrag = session->transport().localCredentials().ufrag;
-    const std::string mid = session->transportMid();
-    const uint16_t index = session->transportIndex();
+  if (auto selected = transport->agent().selectedPair()) {
+    selected->local.ufrag = transport->localCredentials().ufrag;
+    const std::string mid = session->transportMid(id);
+    const uint16_t index = session->transportIndex(id);
     pair =
         IceCandidatePair{toApi(selected->local, mid, index), toApi(selected->remote, mid, index)};
   }
   const auto texts = [](const std::optional<IceCandidatePair>& p) {
     return p ? p->local.candidate + '\n' + p->remote.candidate : std::string{};
   };
-  if (texts(pair) == texts(visible.selectedPair)) return;
-  visible.selectedPair = std::move(pair);
-  step.then([](PeerConnectionCore& c) { return bindCallback(c.callbacks.selectedPair); });
+  if (texts(pair) == texts(of->selectedPair)) return;
+  of->selectedPair = std::move(pair);
+  step.then([id](PeerConnectionCore& c) { return bindCallback(c.callbacksOf(id).selectedPair); });
 }
 
-void PeerConnectionCore::onDtls(const dtls::Event& event) {
-  const DtlsTransportState state = toApi(event.state);
-  onTransportState([this, state, event](Step& step) {
-    if (std::exchange(visible.dtls, state) == state) return;
-    if (state == DtlsTransportState::Connected && session()) {
-      const ByteSpan der = session()->transport().dtls().remoteCertificateDer();
-      visible.remoteCertificates = {Bytes(der.begin(), der.end())};
+void PeerConnectionCore::onDtls(const jsep::DtlsStateChanged& change) {
+  const DtlsTransportState state = toApi(change.event.state);
+  onTransportState([this, state, event = change.event, id = change.transport](Step& step) {
+    VisibleTransport* of = shown(id);
+    if (!of || std::exchange(of->dtls, state) == state) return;
+    const jsep::Session* session = this->session();
+    const transport::PeerTransport* transport = session ? session->transport(id) : nullptr;
+    if (state == DtlsTransportState::Connected && transport) {
+      const ByteSpan der = transport->dtls().remoteCertificateDer();
+      of->remoteCertificates = {Bytes(der.begin(), der.end())};
     }
     if (state == DtlsTransportState::Failed) {
       Error error{ErrorCode::Operation, dtls::toString(event.reason)};
@@ -298,11 +409,13 @@ void PeerConnectionCore::onDtls(const dtls::Event& event) {
                          : ErrorDetail::DtlsFailure;
       error.sentAlert = event.sentAlert;
       error.receivedAlert = event.receivedAlert;
-      step.then(
-          [error](PeerConnectionCore& c) { return bindCallback(c.callbacks.dtlsError, error); });
+      step.then([error, id](PeerConnectionCore& c) {
+        return bindCallback(c.callbacksOf(id).dtlsError, error);
+      });
     }
-    step.then(
-        [state](PeerConnectionCore& c) { return bindCallback(c.callbacks.dtlsState, state); });
+    step.then([state, id](PeerConnectionCore& c) {
+      return bindCallback(c.callbacksOf(id).dtlsState, state);
+    });
   });
 }
 

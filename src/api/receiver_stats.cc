@@ -41,7 +41,7 @@ class ReceiverStatsBuilder {
     auto& m = out.members;
     m["ssrc"] = uint64_t{stream.ssrc};
     m["kind"] = std::string(media::toString(stream.kind));
-    m["transportId"] = std::string(StatsContext::kTransport);
+    m["transportId"] = context_.transportIdOf(stream.receiver.value);
     m["mid"] = stream.mid;
     m["trackIdentifier"] = track->id;
     if (stream.rtxSsrc) m["rtxSsrc"] = uint64_t{*stream.rtxSsrc};
@@ -66,9 +66,9 @@ class ReceiverStatsBuilder {
     m["jitterBufferTargetDelay"] = stream.jitterBufferTargetDelay;
     m["jitterBufferMinimumDelay"] = stream.jitterBufferMinimumDelay;
     m["jitterBufferEmittedCount"] = stream.jitterBufferEmittedCount;
-    const std::string codec =
-        addCodecStats(context_, {false, stream.mid, stream.payloadType, stream.kind},
-                      transceiver->negotiated.media.receiveCodecs);
+    const std::string codec = addCodecStats(
+        context_, {false, stream.mid, stream.payloadType, stream.kind, context_.transportIdOf(id)},
+        transceiver->negotiated.media.receiveCodecs);
     if (!codec.empty()) m["codecId"] = codec;
     DecodeStats decoded = pc_.loop().media().decodeStats(pc_, id).value_or(DecodeStats{});
     if (!stream.rid.empty()) {
@@ -147,7 +147,7 @@ class ReceiverStatsBuilder {
     auto& m = out.members;
     m["ssrc"] = uint64_t{stream.ssrc};
     m["kind"] = std::string(media::toString(stream.kind));
-    m["transportId"] = std::string(StatsContext::kTransport);
+    m["transportId"] = context_.transportIdOf(stream.receiver.value);
     m["localId"] = localId;
     if (!codec.empty()) m["codecId"] = codec;
     m["packetsSent"] = uint64_t{stream.remotePacketsSent};

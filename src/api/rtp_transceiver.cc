@@ -207,7 +207,8 @@ std::vector<RtpContributingSource> sourcesOf(PeerConnectionCore& core, uint32_t 
                                              bool contributing) {
   const LoopCore::Lock lock(core.loop());
   std::vector<RtpContributingSource> out;
-  const media::RtpSession* rtp = core.closed() || !core.session() ? nullptr : core.session()->rtp();
+  const media::RtpSession* rtp =
+      core.closed() || !core.session() ? nullptr : core.session()->rtpOf(id);
   if (!rtp) return out;
   std::vector<media::RtpSource> heard;
   rtp->sources(media::ReceiverId(id), core.loop().now(), heard);

@@ -16,6 +16,11 @@ double StatsContext::toUnixMs(Timestamp t) const {
   return static_cast<double>(pc.loop().endpoint().environment().wallClock.unixNanosAt(t)) / 1e6;
 }
 
+std::string StatsContext::transportIdOf(uint32_t transceiver) const {
+  const jsep::TransceiverState* state = pc.transceiver(transceiver);
+  return transportId(state ? state->negotiated.media.transport : 0);
+}
+
 StatsIds& StatsContext::ids() {
   return pc.statsIds;
 }
@@ -44,7 +49,8 @@ void PeerConnectionCore::addDataStats(StatsContext& context) {
   if (!channels->maxChannels()) return;
   const sctp::AssociationStats a = channels->associationStats();
   Stats stats = context.make("S0", "sctp-transport");
-  stats.members["transportId"] = std::string(StatsContext::kTransport);
+  stats.members["transportId"] = StatsContext::transportId(
+      session->state().data.settings ? session->state().data.settings->transport : 0);
   stats.members["smoothedRoundTripTime"] = a.smoothedRtt.seconds();
   stats.members["congestionWindow"] = uint64_t{a.congestionWindow};
   stats.members["receiverWindow"] = uint64_t{a.receiverWindow};

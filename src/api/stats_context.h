@@ -29,7 +29,10 @@ class StatsIds {
 class StatsContext {
  public:
   using Members = std::map<std::string, StatsValue, std::less<>>;
-  static constexpr const char* kTransport = "T0";
+  /// Of the transport object with that number.
+  static std::string transportId(uint32_t number) { return "T" + std::to_string(number); }
+  /// Of the transport that a transceiver's media travels on.
+  std::string transportIdOf(uint32_t transceiver) const;
 
   StatsContext(PeerConnectionCore& core, Timestamp at);
 

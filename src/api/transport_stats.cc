@@ -31,8 +31,11 @@ const char* toString(ice::PairState state) {
 
 class TransportStatsBuilder {
  public:
-  explicit TransportStatsBuilder(StatsContext& context)
-      : context_(context), session_(*context.pc.session()), transport_(session_.transport()) {}
+  TransportStatsBuilder(StatsContext& context, uint32_t number)
+      : context_(context),
+        session_(*context.pc.session()),
+        number_(number),
+        transport_(*session_.transport(number)) {}
 
   void addAll() {
     for (const ice::Candidate& candidate : transport_.agent().localCandidates())
@@ -52,6 +55,7 @@ class TransportStatsBuilder {
                       candidate.ufrag;
     if (candidate.tcpType) key += std::string(" ") + ice::toString(*candidate.tcpType);
     if (local) key += std::string(" ") + ice::toString(candidate.type) + ' ' + candidate.url;
+    if (number_ != 0) key += ' ' + StatsContext::transportId(number_);
     return context_.ids().of(local ? "IL" : "IR", key);
   }
 
@@ -60,7 +64,7 @@ class TransportStatsBuilder {
     if (context_.has(id)) return;
     Stats stats = context_.make(id, local ? "local-candidate" : "remote-candidate");
     auto& m = stats.members;
-    m["transportId"] = std::string(StatsContext::kTransport);
+    m["transportId"] = StatsContext::transportId(number_);
     // webrtc-stats section 8.18: a name that hides an address stays hidden, and of the peer only
     // what it told itself is shown.
     if (!candidate.hostname.empty()) {
@@ -94,9 +98,11 @@ class TransportStatsBuilder {
     for (const ice::PairStats& pair : transport_.agent().pairStats()) {
       addCandidate(pair.local, true);
       addCandidate(pair.remote, false);
-      Stats stats = context_.make("CP" + std::to_string(pair.id), "candidate-pair");
+      std::string id = "CP" + std::to_string(pair.id);
+      if (number_ != 0) id += '_' + std::to_string(number_);
+      Stats stats = context_.make(std::move(id), "candidate-pair");
       auto& m = stats.members;
-      m["transportId"] = std::string(StatsContext::kTransport);
+      m["transportId"] = StatsContext::transportId(number_);
       m["localCandidateId"] = candidateId(pair.local, true);
       m["remoteCandidateId"] = candidateId(pair.remote, false);
       m["state"] = std::string(toString(pair.state));
@@ -111,7 +117,7 @@ class TransportStatsBuilder {
       addTraffic(pair.id, m);
       if (pair.selected) {
         selected = stats.id;
-        const media::RtpSession* rtp = session_.rtp();
+        const media::RtpSession* rtp = session_.rtp(number_);
         // "the sum of the available bitrate for all the outgoing RTP streams": there is one only
         // where the estimator has something to go by.
         if (rtp && context_.pc.sendsMedia())
@@ -139,7 +145,7 @@ class TransportStatsBuilder {
   }
 
   void addTransport(const std::string& selectedPair) {
-    Stats stats = context_.make(StatsContext::kTransport, "transport");
+    Stats stats = context_.make(StatsContext::transportId(number_), "transport");
     auto& m = stats.members;
     const transport::TransportCounters& counters = transport_.counters();
     const transport::PairTraffic traffic = transport_.totalTraffic();
@@ -147,10 +153,11 @@ class TransportStatsBuilder {
     m["packetsReceived"] = traffic.packetsReceived;
     m["bytesSent"] = traffic.bytesSent;
     m["bytesReceived"] = traffic.bytesReceived;
-    const VisibleState& visible = context_.pc.visible;
+    const VisibleTransport* shown = context_.pc.shown(number_);
+    const VisibleTransport& visible = shown ? *shown : context_.pc.visible;
     m["dtlsState"] = std::string(parley::toString(visible.dtls));
     m["iceState"] = std::string(parley::toString(visible.iceTransport));
-    m["iceRole"] = std::string(parley::toString(context_.pc.iceRole()));
+    m["iceRole"] = std::string(parley::toString(context_.pc.iceRole(number_)));
     m["iceLocalUsernameFragment"] = transport_.localCredentials().ufrag;
     m["dtlsRole"] = std::string("unknown");
     if (transport_.dtlsRole()) {
@@ -195,6 +202,7 @@ class TransportStatsBuilder {
 
   StatsContext& context_;
   jsep::Session& session_;
+  const uint32_t number_;
   const transport::PeerTransport& transport_;
 };
 
@@ -202,7 +210,9 @@ class TransportStatsBuilder {
 
 void addTransportStats(StatsContext& context) {
   // Before a description there is no RTCIceTransport and no RTCDtlsTransport to tell of.
-  if (context.pc.hasDescription()) TransportStatsBuilder(context).addAll();
+  if (!context.pc.hasDescription()) return;
+  for (const uint32_t number : context.pc.session()->transports())
+    TransportStatsBuilder(context, number).addAll();
 }
 
 }  // namespace parley::api_internal

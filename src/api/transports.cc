@@ -11,13 +11,19 @@ namespace parley {
 
 using api_internal::LoopCore;
 using api_internal::PeerConnectionCore;
+using api_internal::TransportCallbacks;
 
 namespace api_internal {
 
 // W3C 4.4.1.5 with RTCBundlePolicy (4.2.5): while a first offer is out, all but the section that
-// the others are to join have transports of their own; under "balanced" one for each kind.
+// the others are to join have transports of their own; under "balanced" one for each kind, which
+// are set up if the answer makes use of them.
 std::optional<size_t> PeerConnectionCore::ownTransport(size_t section) {
   const jsep::SessionState& state = session()->state();
+  if (const auto id = state.transportOf(section); id && *id != 0) {
+    const VisibleTransport* side = shown(*id);
+    return side ? std::optional(side->section) : std::nullopt;
+  }
   const bool first = state.pendingLocal && state.pendingLocal->type == jsep::SdpType::Offer &&
                      !state.currentLocal && configuration_.bundlePolicy != BundlePolicy::MaxBundle;
   if (!first || section >= state.pendingLocal->sdp.media.size()) return std::nullopt;
@@ -38,72 +44,94 @@ bool PeerConnectionCore::ownTransportLives(size_t section) {
   return !closed_ && session() && ownTransport(section) == section;
 }
 
+std::optional<uint32_t> PeerConnectionCore::transportNumber(std::optional<size_t> ownOf) {
+  if (!ownOf) return 0;
+  for (const auto& [id, side] : visible.sides) {
+    if (side.section == *ownOf) return id;
+  }
+  return std::nullopt;
+}
+
+namespace {
+
+/// What a handle shows; null before its transport is set up, and after it has ended.
+VisibleTransport* shownOf(PeerConnectionCore& core, std::optional<size_t> ownOf) {
+  const auto id = core.transportNumber(ownOf);
+  return id ? core.shown(*id) : nullptr;
+}
+
+}  // namespace
 }  // namespace api_internal
+
+using api_internal::shownOf;
+using api_internal::VisibleTransport;
 
 IceRole IceTransport::role() const {
   const LoopCore::Lock lock(core_->loop());
-  return core_->iceRole();
+  return core_->iceRole(core_->transportNumber(ownOf_).value_or(0));
 }
 
-IceRole api_internal::PeerConnectionCore::iceRole() {
+IceRole api_internal::PeerConnectionCore::iceRole(uint32_t transport) {
   jsep::Session* session = this->session();
   // Known once a description has been applied (W3C 5.6: "unknown" before).
   if (!session || !hasDescription()) return IceRole::Unknown;
-  if (const auto controlling = session->state().transport.iceControlling; !controlling) {
+  const auto controlling = session->state().transportState(transport).iceControlling;
+  const transport::PeerTransport* of = session->transport(transport);
+  if (!controlling || !of) {
     // RFC 8445 section 6.1.1: the offerer is controlling.
     return visible.signaling == SignalingState::HaveRemoteOffer ? IceRole::Controlled
                                                                 : IceRole::Controlling;
   }
-  return session->transport().iceRole() == ice::Role::Controlling ? IceRole::Controlling
-                                                                  : IceRole::Controlled;
+  return of->iceRole() == ice::Role::Controlling ? IceRole::Controlling : IceRole::Controlled;
 }
 
 IceTransportState IceTransport::state() const {
   const LoopCore::Lock lock(core_->loop());
-  if (ownOf_)
-    return core_->ownTransportLives(*ownOf_) ? IceTransportState::New : IceTransportState::Closed;
-  return core_->visible.iceTransport;
+  if (const VisibleTransport* of = shownOf(*core_, ownOf_)) return of->iceTransport;
+  return core_->ownTransportLives(*ownOf_) ? IceTransportState::New : IceTransportState::Closed;
 }
 IceGathererState IceTransport::gatheringState() const {
   const LoopCore::Lock lock(core_->loop());
-  if (ownOf_) return IceGathererState::New;
-  return static_cast<IceGathererState>(core_->visible.gathering);
+  const VisibleTransport* of = shownOf(*core_, ownOf_);
+  return of ? of->gatherer : IceGathererState::New;
 }
 std::vector<IceCandidate> IceTransport::getLocalCandidates() const {
   const LoopCore::Lock lock(core_->loop());
-  if (ownOf_) return {};
-  return core_->visible.localCandidates;
+  const VisibleTransport* of = shownOf(*core_, ownOf_);
+  return of ? of->localCandidates : std::vector<IceCandidate>{};
 }
 
 std::vector<IceCandidate> IceTransport::getRemoteCandidates() const {
   const LoopCore::Lock lock(core_->loop());
   std::vector<IceCandidate> out;
-  if (ownOf_) return out;
+  const auto id = core_->transportNumber(ownOf_);
   jsep::Session* session = core_->session();
-  if (!session || core_->closed()) return out;
-  for (const ice::Candidate& candidate : session->transport().agent().remoteCandidates()) {
+  const transport::PeerTransport* of =
+      session && id && !core_->closed() ? session->transport(*id) : nullptr;
+  if (!of) return out;
+  for (const ice::Candidate& candidate : of->agent().remoteCandidates()) {
     // W3C 5.6: not those that the checks themselves discovered.
     if (candidate.type == ice::CandidateType::PeerReflexive) continue;
     out.push_back(
-        api_internal::toApi(candidate, session->transportMid(), session->transportIndex()));
+        api_internal::toApi(candidate, session->transportMid(*id), session->transportIndex(*id)));
   }
   return out;
 }
 
 std::optional<IceCandidatePair> IceTransport::getSelectedCandidatePair() const {
   const LoopCore::Lock lock(core_->loop());
-  if (ownOf_) return std::nullopt;
-  return core_->visible.selectedPair;
+  const VisibleTransport* of = shownOf(*core_, ownOf_);
+  return of ? of->selectedPair : std::nullopt;
 }
 
 namespace {
 
 /// The pair as getSelectedCandidatePair() shows it.
-IceCandidatePair toApi(const ice::PairStats& pair, const jsep::Session& session) {
-  const std::string mid = session.transportMid();
-  const uint16_t index = session.transportIndex();
+IceCandidatePair toApi(const ice::PairStats& pair, const jsep::Session& session, uint32_t id) {
+  const std::string mid = session.transportMid(id);
+  const uint16_t index = session.transportIndex(id);
   ice::Candidate local = pair.local;
-  local.ufrag = session.transport().localCredentials().ufrag;
+  local.ufrag = session.transport(id)->localCredentials().ufrag;
   return {api_internal::toApi(local, mid, index), api_internal::toApi(pair.remote, mid, index)};
 }
 
@@ -117,9 +145,10 @@ std::vector<IceCandidatePair> IceTransport::getCandidatePairs() const {
   const LoopCore::Lock lock(core_->loop());
   std::vector<IceCandidatePair> out;
   const jsep::Session* session = core_->session();
-  if (!session || core_->closed() || ownOf_) return out;
-  for (const ice::PairStats& pair : session->transport().agent().pairStats())
-    out.push_back(toApi(pair, *session));
+  const auto number = core_->transportNumber(ownOf_);
+  if (!session || core_->closed() || !number || !session->transport(*number)) return out;
+  for (const ice::PairStats& pair : session->transport(*number)->agent().pairStats())
+    out.push_back(toApi(pair, *session, *number));
   return out;
 }
 
@@ -134,17 +163,19 @@ Result<void> IceTransport::removeCandidatePair(const IceCandidatePair& pair) {
 Result<void> IceTransport::onPair(const IceCandidatePair* wanted, bool remove) {
   const LoopCore::Lock lock(core_->loop());
   jsep::Session* session = core_->session();
-  if (!session || core_->closed() || ownOf_)
+  const auto number = core_->transportNumber(ownOf_);
+  if (!session || core_->closed() || !number || !session->transport(*number))
     return fail(ErrorCode::InvalidState, "the transport is not in use");
   uint32_t id = 0;
   if (wanted) {
-    for (const ice::PairStats& pair : session->transport().agent().pairStats()) {
-      if (isSame(toApi(pair, *session), *wanted)) id = pair.id;
+    for (const ice::PairStats& pair : session->transport(*number)->agent().pairStats()) {
+      if (isSame(toApi(pair, *session, *number), *wanted)) id = pair.id;
     }
     if (id == 0) return fail(ErrorCode::InvalidAccess, "there is no such candidate pair");
   }
   const Timestamp now = core_->loop().now();
-  const bool known = remove ? session->removePair(id, now) : session->selectPair(id, now);
+  const bool known =
+      remove ? session->removePair(*number, id, now) : session->selectPair(*number, id, now);
   core_->afterCall(now);
   if (!known) return fail(ErrorCode::InvalidAccess, "there is no such candidate pair any more");
   return ok();
@@ -162,26 +193,26 @@ std::optional<IceParameters> toParameters(const std::optional<jsep::IceCredentia
 std::optional<IceParameters> IceTransport::getLocalParameters() const {
   const LoopCore::Lock lock(core_->loop());
   jsep::Session* session = core_->session();
-  return session ? toParameters(session->state().transport.localIce) : std::nullopt;
+  const uint32_t number = core_->transportNumber(ownOf_).value_or(0);
+  return session ? toParameters(session->state().transportState(number).localIce) : std::nullopt;
 }
 
 std::optional<IceParameters> IceTransport::getRemoteParameters() const {
   const LoopCore::Lock lock(core_->loop());
-  if (ownOf_) return std::nullopt;
+  const auto number = core_->transportNumber(ownOf_);
   jsep::Session* session = core_->session();
-  return session ? toParameters(session->remoteIceParameters()) : std::nullopt;
+  return session && number ? toParameters(session->remoteIceParameters(*number)) : std::nullopt;
 }
 
 DtlsTransportState DtlsTransport::state() const {
   const LoopCore::Lock lock(core_->loop());
-  if (ownOf_)
-    return core_->ownTransportLives(*ownOf_) ? DtlsTransportState::New : DtlsTransportState::Closed;
-  return core_->visible.dtls;
+  if (const VisibleTransport* of = shownOf(*core_, ownOf_)) return of->dtls;
+  return core_->ownTransportLives(*ownOf_) ? DtlsTransportState::New : DtlsTransportState::Closed;
 }
 std::vector<Bytes> DtlsTransport::getRemoteCertificates() const {
   const LoopCore::Lock lock(core_->loop());
-  if (ownOf_) return {};
-  return core_->visible.remoteCertificates;
+  const VisibleTransport* of = shownOf(*core_, ownOf_);
+  return of ? of->remoteCertificates : std::vector<Bytes>{};
 }
 
 DtlsTransport SctpTransport::transport() const {
@@ -207,21 +238,27 @@ std::optional<uint16_t> SctpTransport::maxChannels() const {
   return core_->visible.maxChannels;
 }
 
-// Nothing ever happens on a transport that bundling makes superfluous.
-#define PARLEY_CALLBACK_SETTER(type, method, member, own, signature)              \
-  void type::method(std::function<signature> callback) {                          \
-    const LoopCore::Lock lock(core_->loop());                                     \
-    /* The old callback dies after the lock is released: see LoopCore. */         \
-    if (!core_->closed() && !(own)) std::swap(core_->callbacks.member, callback); \
+// Those of a transport that bundling makes superfluous never fire.
+#define PARLEY_CALLBACK_SETTER(type, method, member, owner, signature)    \
+  void type::method(std::function<signature> callback) {                  \
+    const LoopCore::Lock lock(core_->loop());                             \
+    /* The old callback dies after the lock is released: see LoopCore. */ \
+    if (!core_->closed()) std::swap((owner).member, callback);            \
   }
-PARLEY_CALLBACK_SETTER(IceTransport, onStateChange, iceTransportState, ownOf_,
+#define PARLEY_OWN_CALLBACKS \
+  ownOf_ ? core_->callbacks.own[*ownOf_] : static_cast<TransportCallbacks&>(core_->callbacks)
+PARLEY_CALLBACK_SETTER(IceTransport, onStateChange, iceTransportState, PARLEY_OWN_CALLBACKS,
                        void(IceTransportState))
-PARLEY_CALLBACK_SETTER(IceTransport, onGatheringStateChange, gathererState, ownOf_,
+PARLEY_CALLBACK_SETTER(IceTransport, onGatheringStateChange, gathererState, PARLEY_OWN_CALLBACKS,
                        void(IceGathererState))
-PARLEY_CALLBACK_SETTER(IceTransport, onSelectedCandidatePairChange, selectedPair, ownOf_, void())
-PARLEY_CALLBACK_SETTER(DtlsTransport, onStateChange, dtlsState, ownOf_, void(DtlsTransportState))
-PARLEY_CALLBACK_SETTER(DtlsTransport, onError, dtlsError, ownOf_, void(const Error&))
-PARLEY_CALLBACK_SETTER(SctpTransport, onStateChange, sctpState, false, void(SctpTransportState))
+PARLEY_CALLBACK_SETTER(IceTransport, onSelectedCandidatePairChange, selectedPair,
+                       PARLEY_OWN_CALLBACKS, void())
+PARLEY_CALLBACK_SETTER(DtlsTransport, onStateChange, dtlsState, PARLEY_OWN_CALLBACKS,
+                       void(DtlsTransportState))
+PARLEY_CALLBACK_SETTER(DtlsTransport, onError, dtlsError, PARLEY_OWN_CALLBACKS, void(const Error&))
+PARLEY_CALLBACK_SETTER(SctpTransport, onStateChange, sctpState, core_->callbacks,
+                       void(SctpTransportState))
+#undef PARLEY_OWN_CALLBACKS
 #undef PARLEY_CALLBACK_SETTER
 
 const char* toString(IceTransportState state) {

@@ -72,6 +72,8 @@ SessionId Endpoint::createSession(jsep::SessionConfig config, Timestamp now) {
     freeSlots_.pop_back();
   }
   Slot& slot = slots_[index];
+  // On a shared port the user fragment names a session, not one of its transports.
+  if (shared_.count() + sharedTcp_.count() > 0) config.bundlePolicy = jsep::BundlePolicy::MaxBundle;
   slot.session = std::make_unique<jsep::Session>(environment_, std::move(config), now);
   ++liveSessions_;
   collect(index, now);

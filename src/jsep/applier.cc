@@ -58,6 +58,9 @@ Applier::Applier(Delta start) : d_(std::move(start)), s_(d_.state), before_(d_.s
 
 Delta Applier::finish() && {
   d_.events.signalingStateChanged = s_.signaling != before_;
+  std::erase_if(d_.sides, [](const SideTransportChange& side) {
+    return !side.ended && side.change == TransportChange{};
+  });
   return std::move(d_);
 }
 
@@ -65,6 +68,7 @@ Delta Applier::finish() && {
 
 void Applier::saveBeforeOffer() {
   if (!s_.transportBeforeOffer) s_.transportBeforeOffer = s_.transport;
+  if (!s_.transportsBeforeOffer) s_.transportsBeforeOffer = s_.transports;
   if (!s_.dataBeforeOffer) s_.dataBeforeOffer = s_.data;
   for (TransceiverState& t : s_.transceivers) {
     if (!t.beforeOffer) t.beforeOffer = t.negotiated;
@@ -131,10 +135,15 @@ bool Applier::associateLocalSections(const sdp::SessionDescription& offer) {
 void Applier::localOffer(const sdp::SessionDescription& offer) {
   saveBeforeOffer();
   associateLocalSections(offer);
+  assignOffered(offer);
+  const Leaders leaders = transportLeaders(offer);
   for (size_t i = 0; i < offer.media.size(); ++i) {
     TransceiverState* t = s_.findByIndex(i);
     if (t == nullptr || offer.media[i].isRejected()) continue;
-    setSettings(*t, offeredSettings(offer, i, *t->negotiated.mid, t->negotiated.media));
+    MediaSettings settings = offeredSettings(offer, i, *t->negotiated.mid, t->negotiated.media);
+    const auto own = s_.transportOf(i);
+    settings.transport = own ? *own : s_.transportOf(leaders[i].value_or(i)).value_or(0);
+    setSettings(*t, std::move(settings));
   }
   remember(offer);
   setLocalIce(offer, true);
@@ -295,14 +304,18 @@ void Applier::setData(std::optional<DataSettings> settings) {
 }
 
 void Applier::remember(const sdp::SessionDescription& d) {
-  for (const sdp::MediaDescription& m : d.media) {
+  for (size_t i = 0; i < d.media.size(); ++i) {
+    const sdp::MediaDescription& m = d.media[i];
     if (m.mid && !contains(s_.usedMids, *m.mid)) s_.usedMids.push_back(*m.mid);
     if (m.isRejected()) continue;
+    SideTransport* side = s_.side(s_.transportOf(i).value_or(0));
+    FormatMemory& formats = side ? side->formats : s_.formats;
+    ExtensionMemory& extensions = side ? side->extensions : s_.extensions;
     for (const sdp::CodecParams& codec : m.codecs) {
-      if (!codec.name.empty()) s_.formats.bind(codec);
+      if (!codec.name.empty()) formats.bind(codec);
     }
     for (const sdp::Extmap& e : d.extmapsOf(m)) {
-      if (e.id < 4096) s_.extensions.bind(e.id, e.uri);
+      if (e.id < 4096) extensions.bind(e.id, e.uri);
     }
   }
 }
@@ -364,11 +377,28 @@ void Applier::rollBack() {
     }
     s_.transport = *s_.transportBeforeOffer;
   }
+  if (s_.transportsBeforeOffer) rollBackSides(*s_.transportsBeforeOffer);
   s_.dataBeforeOffer.reset();
   s_.transportBeforeOffer.reset();
+  s_.transportsBeforeOffer.reset();
   s_.pendingLocal.reset();
   s_.pendingRemote.reset();
   s_.signaling = SignalingState::Stable;
+}
+
+void Applier::rollBackSides(TransportMap before) {
+  for (const SideTransport& side : s_.transports.sides) {
+    const auto was = std::find_if(before.sides.begin(), before.sides.end(),
+                                  [&](const SideTransport& b) { return b.id == side.id; });
+    if (was == before.sides.end()) {
+      d_.sides.push_back({side.id, {}, true});
+    } else if (was->state.localIce != side.state.localIce) {
+      TransportChange& change = changeOf(side.id);
+      change.localIceRolledBack = true;
+      change.localIce = was->state.localIce;
+    }
+  }
+  s_.transports = std::move(before);
 }
 
 }  // namespace parley::jsep

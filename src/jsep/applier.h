@@ -44,10 +44,22 @@ class Applier {
   void applyAgreement(const Agreement& agreement, bool final);
   void agreeSection(const Agreement& agreement, size_t i, bool usable, bool final);
   void agreeData(const Agreement& agreement, size_t i, bool usable, bool final);
-  void agreeTransport(const Agreement& agreement, bool final);
+  void agreeTransport(const Agreement& agreement, size_t leader, uint32_t id);
+  void dropUnusedTransports();
   void agreeEncodings(TransceiverState& t, const MediaSettings& settings) const;
   void becomeStable();
   void removeStopped();
+
+  // Which transport a section has.
+  using Leaders = std::vector<std::optional<size_t>>;
+  Leaders usableLeaders(const sdp::SessionDescription& answer) const;
+  void assignOffered(const sdp::SessionDescription& offer);
+  void assignAnswered(const Leaders& leaders, bool final);
+  uint32_t newTransport();
+  bool uses(uint32_t transport) const;
+  void rollBackSides(TransportMap before);
+  TransportChange& changeOf(uint32_t transport);
+  const TransportState* beforeOffer(uint32_t transport) const;
 
   void setLocalIce(const sdp::SessionDescription& local, bool offer);
   void setSettings(TransceiverState& t, MediaSettings settings);

@@ -22,16 +22,21 @@ void Applier::answer(SdpType type, const sdp::SessionDescription& answer, bool l
 }
 
 void Applier::applyAgreement(const Agreement& agreement, bool final) {
-  const std::vector<bool> usable = onSharedTransport(agreement.answer());
-  for (size_t i = 0; i < usable.size(); ++i) agreeSection(agreement, i, usable[i], final);
+  const Leaders leaders = usableLeaders(agreement.answer());
+  assignAnswered(leaders, final);
+  for (size_t i = 0; i < leaders.size(); ++i)
+    agreeSection(agreement, i, leaders[i].has_value(), final);
   remember(agreement.remote);
   remember(agreement.local);
-  if (agreement.answerIsLocal) setLocalIce(agreement.local, false);
-  agreeTransport(agreement, final);
+  setLocalIce(agreement.local, !agreement.answerIsLocal);
+  for (size_t i = 0; i < leaders.size(); ++i) {
+    if (leaders[i] == i) agreeTransport(agreement, i, *s_.transportOf(i));
+  }
+  if (final) dropUnusedTransports();
 }
 
-/// `usable` is false for rejected sections and for those that a peer without BUNDLE wants on a
-/// transport of their own: we have only one, so they count as rejected.
+/// `usable` is false for rejected sections, and under max-bundle for those that a peer without
+/// BUNDLE wants on a transport of their own.
 void Applier::agreeSection(const Agreement& agreement, size_t i, bool usable, bool final) {
   if (s_.data.mLineIndex == i) return agreeData(agreement, i, usable, final);
   TransceiverState* t = s_.findByIndex(i);
@@ -48,6 +53,7 @@ void Applier::agreeSection(const Agreement& agreement, size_t i, bool usable, bo
   }
   const sdp::Direction direction = agreedDirection(agreement, i);
   MediaSettings settings = agreedSettings(agreement, i, *t->negotiated.mid, t->sender.encodings);
+  settings.transport = *s_.transportOf(i);
   if (final) agreeEncodings(*t, settings);
   setReceiving(*t, sdp::receives(direction), agreement.remote.media[i]);
   t->negotiated.currentDirection = direction;
@@ -83,40 +89,55 @@ void Applier::agreeData(const Agreement& agreement, size_t i, bool usable, bool 
   DataSettings settings;
   settings.remotePort = remote.effectiveSctpPort().value_or(5000);
   settings.remoteMaxMessageSize = remote.maxMessageSize.value_or(65'536);  // RFC 8841 section 6.1
+  settings.transport = *s_.transportOf(i);
   setData(settings);
 }
 
 void Applier::setLocalIce(const sdp::SessionDescription& local, bool offer) {
-  const auto tagged = transportSection(local);
-  if (!tagged) return;
-  const sdp::TransportAttributes t = local.transportOf(local.media[*tagged]);
-  const IceCredentials credentials{*t.iceUfrag, *t.icePwd};
-  if (s_.transport.localIce != credentials) {
-    s_.transport.localIce = credentials;
-    d_.transport.localIce = credentials;
-  }
-  // RFC 8445 section 6.1.1: the offerer controls; a lite agent only if both are lite.
-  if (!s_.transport.iceControlling) {
-    s_.transport.iceControlling = offer;
-    d_.transport.iceControlling = offer;
+  std::vector<uint32_t> done;
+  for (size_t i = 0; i < local.media.size(); ++i) {
+    const auto id = s_.transportOf(i);
+    if (!id || local.media[i].isRejected() ||
+        std::find(done.begin(), done.end(), *id) != done.end())
+      continue;
+    done.push_back(*id);
+    const sdp::TransportAttributes attributes = local.transportOf(local.media[i]);
+    if (!attributes.iceUfrag || !attributes.icePwd) continue;
+    const IceCredentials credentials{*attributes.iceUfrag, *attributes.icePwd};
+    TransportState& t = s_.transportState(*id);
+    if (t.localIce != credentials) {
+      t.localIce = credentials;
+      changeOf(*id).localIce = credentials;
+    }
+    // RFC 8445 section 6.1.1: the offerer controls; a lite agent only if both are lite.
+    if (!t.iceControlling) {
+      t.iceControlling = offer;
+      changeOf(*id).iceControlling = offer;
+    }
   }
 }
 
-void Applier::agreeTransport(const Agreement& agreement, bool final) {
-  const auto answered = transportSection(agreement.answer());
-  if (!answered) {
-    if (!final) return;
-    // The last section is gone, and the transport with it (RFC 9429 section 5.11).
-    if (s_.transport.remoteIce || s_.transport.localIce) d_.transport.unused = true;
-    s_.transport = TransportState{};
-    return;
-  }
+void Applier::dropUnusedTransports() {
+  std::erase_if(s_.transports.sides, [&](const SideTransport& side) {
+    const bool gone = !uses(side.id);
+    if (gone) d_.sides.push_back({side.id, {}, true});
+    return gone;
+  });
+  if (uses(0)) return;
+  // Its last section is gone, and the transport with it (RFC 9429 section 5.11).
+  if (s_.transport.remoteIce || s_.transport.localIce) d_.transport.unused = true;
+  s_.transport = TransportState{};
+}
+
+/// `leader` stands for transport `id` in the answer.
+void Applier::agreeTransport(const Agreement& agreement, size_t leader, uint32_t id) {
   const sdp::SessionDescription& remote = agreement.remote;
-  const size_t index = transportSectionOf(remote, agreement.answer()).value_or(*answered);
+  const size_t index = transportSectionOf(remote, leader);
   const sdp::MediaDescription& section = remote.media[index];
   const sdp::TransportAttributes theirs = remote.transportOf(section);
   if (!theirs.iceUfrag || !theirs.icePwd) return;
-  TransportState& t = s_.transport;
+  TransportState& t = s_.transportState(id);
+  TransportChange& change = changeOf(id);
 
   const bool tlsIdChanged = t.remoteTlsId && theirs.tlsId && *t.remoteTlsId != *theirs.tlsId;
   const bool newPeer = tlsIdChanged || (!t.remoteFingerprints.empty() &&
@@ -125,13 +146,13 @@ void Applier::agreeTransport(const Agreement& agreement, bool final) {
   const IceCredentials credentials{*theirs.iceUfrag, *theirs.icePwd};
   // A peer that keeps its credentials when we restart is wrong (RFC 8839 section 4.4.1.1.1), but
   // the new generation needs some all the same.
-  const auto& before = s_.transportBeforeOffer;
+  const TransportState* before = beforeOffer(id);
   const bool weRestarted = before && before->localIce && before->localIce != t.localIce;
   if (t.remoteIce != credentials || weRestarted) {
     const auto& options = theirs.iceOptions;
     const bool trickle = std::find(options.begin(), options.end(), "trickle") != options.end();
-    d_.transport.remoteIceRestart = t.remoteIce.has_value();
-    d_.transport.remoteIce = RemoteIce{credentials, remote.iceLite, trickle};
+    change.remoteIceRestart = t.remoteIce.has_value();
+    change.remoteIce = RemoteIce{credentials, remote.iceLite, trickle};
     t.remoteIce = credentials;
   }
   const bool controlling = remote.iceLite != agreement.local.iceLite
@@ -139,11 +160,11 @@ void Applier::agreeTransport(const Agreement& agreement, bool final) {
                                : t.iceControlling.value_or(!agreement.answerIsLocal);
   if (t.iceControlling != controlling) {
     t.iceControlling = controlling;
-    d_.transport.iceControlling = controlling;
+    change.iceControlling = controlling;
   }
   if (t.remoteFingerprints != theirs.fingerprints) {
     t.remoteFingerprints = theirs.fingerprints;
-    d_.transport.remoteFingerprints = theirs.fingerprints;
+    change.remoteFingerprints = theirs.fingerprints;
   }
   if (theirs.tlsId) t.remoteTlsId = theirs.tlsId;
 
@@ -151,20 +172,20 @@ void Applier::agreeTransport(const Agreement& agreement, bool final) {
   // mean.
   const sdp::SessionDescription& answer = agreement.answer();
   const auto setup =
-      answer.transportOf(answer.media[*answered]).setup.value_or(sdp::SetupRole::Active);
+      answer.transportOf(answer.media[leader]).setup.value_or(sdp::SetupRole::Active);
   const bool weAreClient = (setup == sdp::SetupRole::Active) == agreement.answerIsLocal;
   const DtlsRole role = weAreClient ? DtlsRole::Client : DtlsRole::Server;
-  d_.transport.newDtlsPeer = newPeer;
-  d_.transport.newDtlsAssociation = newPeer || (t.dtlsRole && t.dtlsRole != role);
+  change.newDtlsPeer = newPeer;
+  change.newDtlsAssociation = newPeer || (t.dtlsRole && t.dtlsRole != role);
   if (t.dtlsRole != role) {
     t.dtlsRole = role;
-    d_.transport.dtlsRole = role;
+    change.dtlsRole = role;
   }
 
   for (const sdp::CandidateLine& c : section.candidates) {
-    if (c.component == 1) d_.transport.remoteCandidates.push_back(c);
+    if (c.component == 1) change.remoteCandidates.push_back(c);
   }
-  d_.transport.remoteEndOfCandidates = remote.endOfCandidatesIn(section);
+  change.remoteEndOfCandidates = remote.endOfCandidatesIn(section);
 }
 
 void Applier::becomeStable() {
@@ -173,6 +194,7 @@ void Applier::becomeStable() {
   s_.pendingLocal.reset();
   s_.pendingRemote.reset();
   s_.transportBeforeOffer.reset();
+  s_.transportsBeforeOffer.reset();
   s_.dataBeforeOffer.reset();
   s_.signaling = SignalingState::Stable;
   for (TransceiverState& t : s_.transceivers) {
@@ -184,11 +206,15 @@ void Applier::becomeStable() {
   }
   removeStopped();
 
-  const auto& local = s_.transport.localIce;
-  if (!local ||
-      std::find(s_.iceToReplace.begin(), s_.iceToReplace.end(), *local) == s_.iceToReplace.end()) {
+  // webrtc-pc section 4.4.1.5: asked for as long as one of the old ones is in use anywhere.
+  const auto toReplace = [&](const TransportState& t) {
+    return t.localIce && std::find(s_.iceToReplace.begin(), s_.iceToReplace.end(), *t.localIce) !=
+                             s_.iceToReplace.end();
+  };
+  const auto& sides = s_.transports.sides;
+  if (!toReplace(s_.transport) &&
+      std::none_of(sides.begin(), sides.end(), [&](const auto& s) { return toReplace(s.state); }))
     s_.iceToReplace.clear();
-  }
 }
 
 void Applier::removeStopped() {

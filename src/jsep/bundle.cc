@@ -64,32 +64,47 @@ std::vector<bool> onSharedTransport(const sdp::SessionDescription& d) {
   return out;
 }
 
+std::vector<std::optional<size_t>> transportLeaders(const sdp::SessionDescription& d) {
+  std::vector<std::optional<size_t>> out(d.media.size());
+  for (size_t i = 0; i < d.media.size(); ++i) {
+    const sdp::MediaDescription& section = d.media[i];
+    if (section.isRejected()) continue;
+    const sdp::Group* group = groupOf(d, section);
+    if (group == nullptr) {
+      if (section.port != 0) out[i] = i;  // bundle-only without a bundle: nowhere to go
+      continue;
+    }
+    for (const std::string& mid : group->mids) {
+      const sdp::MediaDescription* m = d.findMid(mid);
+      if (m == nullptr || m->isRejected()) continue;
+      out[i] = indexOf(d, *m);
+      break;
+    }
+  }
+  return out;
+}
+
 std::optional<size_t> transportSectionOf(const sdp::SessionDescription& theirs,
                                          const sdp::SessionDescription& answer) {
   const auto tagged = transportSection(answer);
   if (!tagged || *tagged >= theirs.media.size()) return std::nullopt;
-  const sdp::Group* group = groupOf(theirs, theirs.media[*tagged]);
-  if (group == nullptr) return tagged;
-  for (const std::string& mid : group->mids) {
-    const sdp::MediaDescription* m = theirs.findMid(mid);
-    if (m != nullptr && !m->isRejected()) return indexOf(theirs, *m);
-  }
-  return tagged;
+  return transportSectionOf(theirs, *tagged);
+}
+
+size_t transportSectionOf(const sdp::SessionDescription& theirs, size_t leader) {
+  return transportLeaders(theirs)[leader].value_or(leader);
 }
 
 bool usesRtcpMux(const sdp::SessionDescription& d, size_t index) {
   if (d.media[index].rtcpMux) return true;
-  const auto tagged = transportSection(d);
-  if (!tagged || *tagged == index || !onSharedTransport(d)[index]) return false;
+  const auto leader = transportLeaders(d)[index];
   // A data section has no RTCP to speak of; it leaves the question to the section itself.
-  return d.media[*tagged].rtcpMux;
+  return leader && d.media[*leader].rtcpMux;
 }
 
-void addLocalCandidates(sdp::SessionDescription& d, std::span<const sdp::CandidateLine> candidates,
-                        bool complete) {
-  const auto tagged = transportSection(d);
-  if (!tagged) return;
-  sdp::MediaDescription& section = d.media[*tagged];
+void addLocalCandidates(sdp::SessionDescription& d, size_t index,
+                        std::span<const sdp::CandidateLine> candidates, bool complete) {
+  sdp::MediaDescription& section = d.media[index];
   section.candidates.assign(candidates.begin(), candidates.end());
   section.endOfCandidates = complete;
   const sdp::CandidateLine* best = nullptr;

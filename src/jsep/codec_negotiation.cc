@@ -136,8 +136,8 @@ sdp::Direction choiceFor(const HeaderExtensionCapability& capability,
   return capability.direction;
 }
 
-/// RFC 3264 section 8.3.2: a section keeps its own numbers, also where another one of the bundle has
-/// the same format under a different number.
+/// RFC 3264 section 8.3.2: a section keeps its own numbers, also where another one of the bundle
+/// has the same format under a different number.
 std::optional<uint8_t> numberFor(const CodecParams& codec, const std::vector<CodecParams>& previous,
                                  FormatMemory& memory) {
   for (const CodecParams& own : previous) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include "parley/jsep/bundle.h"
 #include "parley/jsep/codec_negotiation.h"
@@ -17,7 +18,7 @@ class AnswerBuilder {
   sdp::SessionDescription build() {
     sdp::SessionDescription d = emptyDescription(state_, capabilities_);
     d.extmapAllowMixed = offer_.extmapAllowMixed;
-    chooseTransport();
+    chooseTransports();
     for (size_t i = 0; i < offer_.media.size(); ++i) d.media.push_back(section(i));
     addBundle(d);
     setVersion(d, state_);
@@ -25,52 +26,71 @@ class AnswerBuilder {
   }
 
  private:
-  void chooseTransport() {
-    shared_ = onSharedTransport(offer_);
+  void chooseTransports() {
+    leaders_ = transportLeaders(offer_);
+    if (state_.bundlePolicy != BundlePolicy::MaxBundle) return;
+    const std::vector<bool> shared = onSharedTransport(offer_);
     // Without a group only one section can live; which one is known once a section is acceptable.
-    exclusive_ = std::count(shared_.begin(), shared_.end(), true) == 1;
-    if (exclusive_) {
-      for (size_t i = 0; i < shared_.size(); ++i) {
-        shared_[i] = !offer_.media[i].isRejected() && !offer_.media[i].bundleOnly;
-      }
-    } else if (const auto tagged = transportSection(offer_)) {
-      meet(offer_.transportOf(offer_.media[*tagged]));
+    exclusive_ = std::count(shared.begin(), shared.end(), true) == 1;
+    for (size_t i = 0; i < leaders_.size() && !exclusive_; ++i) {
+      if (!shared[i]) leaders_[i].reset();
     }
   }
 
-  /// Takes the peer's side of the transport. False if it says too little to connect to.
-  bool meet(const sdp::TransportAttributes& theirs) {
-    if (!theirs.iceUfrag || !theirs.icePwd || theirs.fingerprints.empty()) return false;
-    const TransportState& t = state_.transport;
+  /// Our side of one transport, and what numbers mean on it.
+  struct Transport {
+    IceCredentials ice{};
+    sdp::SetupRole setup = sdp::SetupRole::Active;
+    FormatMemory formats{};  // of this answer only: numbers are the offerer's
+    ExtensionMemory extensions{};
+  };
+
+  /// The transport that a section leads; null if the peer says too little to connect to.
+  Transport* transportFor(size_t leader) {
+    if (const auto known = transports_.find(leader); known != transports_.end())
+      return &known->second;
+    const sdp::TransportAttributes theirs = offer_.transportOf(offer_.media[leader]);
+    if (!theirs.iceUfrag || !theirs.icePwd || theirs.fingerprints.empty()) return nullptr;
+    const TransportState inForce = inForceFor(leader);
     const bool restart =
-        t.remoteIce && t.remoteIce != IceCredentials{*theirs.iceUfrag, *theirs.icePwd};
-    ice_ = !t.localIce || restart ? capabilities_.freshIce : *t.localIce;
-    setup_ = answerSetup(theirs.setup.value_or(sdp::SetupRole::ActPass));
-    return true;
+        inForce.remoteIce && inForce.remoteIce != IceCredentials{*theirs.iceUfrag, *theirs.icePwd};
+    Transport out;
+    out.ice = !inForce.localIce || restart ? capabilities_.freshIce : *inForce.localIce;
+    out.setup = answerSetup(theirs.setup.value_or(sdp::SetupRole::ActPass), inForce);
+    return &transports_.emplace(leader, std::move(out)).first->second;
+  }
+
+  TransportState inForceFor(size_t leader) const {
+    if (const auto id = state_.transportOf(leader)) return state_.transportState(*id);
+    for (size_t i = 0; i < leaders_.size(); ++i) {
+      const auto id = leaders_[i] == leader ? state_.transportOf(i) : std::nullopt;
+      if (id) return state_.transportState(*id);
+    }
+    return {};
   }
 
   /// RFC 8842 section 5.3: we choose unless the offer leaves no choice; the role in force stays.
-  sdp::SetupRole answerSetup(sdp::SetupRole offered) const {
+  static sdp::SetupRole answerSetup(sdp::SetupRole offered, const TransportState& inForce) {
     if (offered == sdp::SetupRole::Active) return sdp::SetupRole::Passive;
     if (offered == sdp::SetupRole::Passive) return sdp::SetupRole::Active;
-    return state_.transport.dtlsRole == DtlsRole::Server ? sdp::SetupRole::Passive
-                                                         : sdp::SetupRole::Active;
+    return inForce.dtlsRole == DtlsRole::Server ? sdp::SetupRole::Passive : sdp::SetupRole::Active;
   }
 
   sdp::MediaDescription section(size_t i) {
     const sdp::MediaDescription& offered = offer_.media[i];
-    if (offered.isRejected() || !shared_[i] || (exclusive_ && taken_))
+    if (offered.isRejected() || !leaders_[i] || (exclusive_ && taken_))
       return rejectedSection(offered);
-    if (exclusive_ && !meet(offer_.transportOf(offered))) return rejectedSection(offered);
+    Transport* transport = transportFor(*leaders_[i]);
+    if (transport == nullptr) return rejectedSection(offered);
     std::optional<sdp::MediaDescription> out;
     if (state_.data.mLineIndex == i) {
       out = data(offered);
     } else if (const TransceiverState* t = state_.findByIndex(i)) {
-      out = media(*t, offered, i);
+      out = media(*t, offered, i, *transport);
     }
     if (!out) return rejectedSection(offered);
     taken_ = true;
-    out->transport = localTransport(capabilities_, ice_, setup_);
+    out->transport = localTransport(capabilities_, transport->ice, transport->setup);
     return *std::move(out);
   }
 
@@ -88,14 +108,15 @@ class AnswerBuilder {
   }
 
   std::optional<sdp::MediaDescription> media(const TransceiverState& t,
-                                             const sdp::MediaDescription& offered, size_t i) {
+                                             const sdp::MediaDescription& offered, size_t i,
+                                             Transport& transport) {
     if (t.stopped || !offered.isRtp() || !usesRtcpMux(offer_, i)) return std::nullopt;
     sdp::MediaDescription out;
-    FormatMemory formats = formats_;
+    FormatMemory formats = transport.formats;
     out.codecs =
         answerCodecs(offered, codecsFor(capabilities_, t.kind), t.codecPreferences, formats);
     if (!hasPrimaryCodec(out.codecs)) return std::nullopt;
-    formats_ = std::move(formats);
+    transport.formats = std::move(formats);
 
     out.media = offered.media;
     out.protocol = offered.protocol;
@@ -110,7 +131,7 @@ class AnswerBuilder {
     out.rtcpReducedSize = offered.rtcpReducedSize;
     out.extmapAllowMixed = offered.extmapAllowMixed;
     out.extmaps = answerExtensions(offer_.extmapsOf(offered), extensionsFor(capabilities_, t.kind),
-                                   t.headerExtensions, extensions_);
+                                   t.headerExtensions, transport.extensions);
     const bool simulcast = answerSimulcast(t, offered, out);
     describeSender(out, t, state_.cname, simulcast);
     return out;
@@ -128,8 +149,9 @@ class AnswerBuilder {
         for (const sdp::SimulcastRid& r : alternatives) {
           const bool ours = std::any_of(encodings.begin(), encodings.end(),
                                         [&](const Encoding& e) { return e.rid == r.id; });
-          const bool repeated = std::any_of(out.rids.begin(), out.rids.end(),
-                                            [&](const sdp::Rid& known) { return known.id == r.id; });
+          const bool repeated =
+              std::any_of(out.rids.begin(), out.rids.end(),
+                          [&](const sdp::Rid& known) { return known.id == r.id; });
           if (!ours || repeated) continue;
           answer.send.push_back({{r.id, false}});
           out.rids.push_back({r.id, true, {}, {}});
@@ -137,7 +159,8 @@ class AnswerBuilder {
         }
       }
     }
-    if (sdp::receives(*out.direction) && (capabilities_.receiveSimulcast || !t.receiveRids.empty())) {
+    if (sdp::receives(*out.direction) &&
+        (capabilities_.receiveSimulcast || !t.receiveRids.empty())) {
       for (const auto& alternatives : offered.simulcast->send) {
         const sdp::SimulcastRid& first = alternatives.front();
         const bool declared =
@@ -170,13 +193,10 @@ class AnswerBuilder {
   const SessionState& state_;
   const LocalCapabilities& capabilities_;
   const sdp::SessionDescription& offer_;
-  FormatMemory formats_;  // of this answer only: numbers are the offerer's
-  ExtensionMemory extensions_;
-  std::vector<bool> shared_;
+  std::vector<std::optional<size_t>> leaders_;
+  std::map<size_t, Transport> transports_;  ///< by the section that leads it
   bool exclusive_ = false;
   bool taken_ = false;
-  IceCredentials ice_;
-  sdp::SetupRole setup_ = sdp::SetupRole::Active;
 };
 
 }  // namespace

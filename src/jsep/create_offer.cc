@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include "parley/jsep/codec_negotiation.h"
 #include "parley/jsep/offer_answer.h"
@@ -13,33 +14,33 @@ struct Slot {
   const TransceiverState* transceiver = nullptr;  // else the data section, or rejected
   bool data = false;
   std::string mid{};
+  std::optional<size_t> group{};        ///< its BUNDLE group
+  std::optional<uint32_t> transport{};  ///< what it has had so far, or the first of its group
 };
 
 class OfferBuilder {
  public:
   OfferBuilder(const SessionState& state, const LocalCapabilities& capabilities,
                const OfferOptions& options)
-      : state_(state),
-        capabilities_(capabilities),
-        formats_(state.formats),
-        extensions_(state.extensions),
-        mids_(state.usedMids) {
-    const auto& current = state.transport.localIce;
-    const bool replace = current && std::find(state.iceToReplace.begin(), state.iceToReplace.end(),
-                                              *current) != state.iceToReplace.end();
-    ice_ = !current || replace || options.iceRestart ? capabilities.freshIce : *current;
+      : state_(state), capabilities_(capabilities), options_(options), mids_(state.usedMids) {
+    memories_[0] = {state.formats, state.extensions};
+    for (const SideTransport& side : state.transports.sides)
+      memories_[side.id] = {side.formats, side.extensions};
   }
 
   sdp::SessionDescription build() {
     planSlots();
+    planGroups();
     sdp::SessionDescription d = emptyDescription(state_, capabilities_);
     d.extmapAllowMixed = true;
-    sdp::Group bundle{"BUNDLE", {}};
+    std::vector<sdp::Group> groups(groupCount_, sdp::Group{"BUNDLE", {}});
     for (size_t i = 0; i < slots_.size(); ++i) {
       d.media.push_back(section(i));
-      if (d.media.back().port != 0) bundle.mids.push_back(*d.media.back().mid);
+      if (slots_[i].group) groups[*slots_[i].group].mids.push_back(*d.media.back().mid);
     }
-    if (!bundle.mids.empty()) d.groups.push_back(std::move(bundle));
+    for (sdp::Group& group : groups) {
+      if (!group.mids.empty()) d.groups.push_back(std::move(group));
+    }
     setVersion(d, state_);
     return d;
   }
@@ -76,6 +77,52 @@ class OfferBuilder {
     if (state_.data.wanted && !state_.data.mLineIndex) newSlot().data = true;
   }
 
+  /// RFC 9429 section 5.2.2: who was bundled stays so, new sections join, and nobody else does.
+  void planGroups() {
+    const sdp::SessionDescription* answer = nullptr;
+    if (state_.currentLocal && state_.bundlePolicy != BundlePolicy::MaxBundle) {
+      answer = state_.currentLocal->type == SdpType::Answer ? &state_.currentLocal->sdp
+                                                            : &state_.currentRemote->sdp;
+    }
+    const auto groupIn = [&](const std::string& mid) {
+      size_t at = 0;
+      while (at < answer->groups.size() && !isIn(answer->groups[at], mid)) ++at;
+      return at;
+    };
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      Slot& slot = slots_[i];
+      if (slot.transceiver == nullptr && !slot.data) continue;
+      const sdp::MediaDescription* agreed = answer ? answer->findMid(slot.mid) : nullptr;
+      if (agreed == nullptr || agreed->isRejected()) {
+        slot.group = 0;
+      } else if (const size_t at = groupIn(slot.mid); at < answer->groups.size()) {
+        slot.group = at;
+      }
+      if (slot.group) groupCount_ = std::max(groupCount_, *slot.group + 1);
+    }
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      slots_[i].transport = state_.transportOf(i);
+      for (size_t k = 0; k < slots_.size() && !slots_[i].transport; ++k) {
+        if (slots_[i].group && slots_[k].group == slots_[i].group)
+          slots_[i].transport = state_.transportOf(k);
+      }
+    }
+  }
+
+  static bool isIn(const sdp::Group& group, const std::string& mid) {
+    return group.semantics == "BUNDLE" &&
+           std::find(group.mids.begin(), group.mids.end(), mid) != group.mids.end();
+  }
+
+  IceCredentials iceOf(const Slot& slot) const {
+    const auto current =
+        slot.transport ? state_.transportState(*slot.transport).localIce : std::nullopt;
+    const auto& replaced = state_.iceToReplace;
+    const bool replace =
+        current && std::find(replaced.begin(), replaced.end(), *current) != replaced.end();
+    return !current || replace || options_.iceRestart ? capabilities_.freshIce : *current;
+  }
+
   bool rejectedByBoth(size_t i) const {
     const auto rejected = [&](const Boxed<TypedDescription>& d) {
       return d && i < d->sdp.media.size() && d->sdp.media[i].isRejected();
@@ -108,7 +155,7 @@ class OfferBuilder {
       out.formats = last->formats;
       out.sctpMap = last->sctpMap;
     }
-    out.transport = localTransport(capabilities_, ice_, sdp::SetupRole::ActPass);
+    out.transport = localTransport(capabilities_, iceOf(slot), sdp::SetupRole::ActPass);
     return out;
   }
 
@@ -127,16 +174,18 @@ class OfferBuilder {
     out.direction = t.direction;
     out.rtcpMux = true;
     out.rtcpReducedSize = true;
-    out.transport = localTransport(capabilities_, ice_, sdp::SetupRole::ActPass);
+    out.transport = localTransport(capabilities_, iceOf(slots_[i]), sdp::SetupRole::ActPass);
 
     std::vector<sdp::CodecParams> known;
     if (const auto* last = previous(i); last && last->mid == mid && !last->isRejected()) {
       known = last->codecs;
       if (last->isRtp()) out.protocol = last->protocol;
     }
-    out.codecs = offerCodecs(codecsFor(capabilities_, t.kind), t.codecPreferences, known, formats_);
-    out.extmaps =
-        offerExtensions(extensionsFor(capabilities_, t.kind), t.headerExtensions, extensions_);
+    Memory& memory = memories_[slots_[i].transport.value_or(0)];
+    out.codecs =
+        offerCodecs(codecsFor(capabilities_, t.kind), t.codecPreferences, known, memory.formats);
+    out.extmaps = offerExtensions(extensionsFor(capabilities_, t.kind), t.headerExtensions,
+                                  memory.extensions);
     const bool simulcast = t.sender.encodings.size() > 1;
     describeSender(out, t, state_.cname, simulcast);
     describeLayers(out, t);
@@ -162,12 +211,16 @@ class OfferBuilder {
   }
 
   const SessionState& state_;
+  struct Memory {
+    FormatMemory formats{};
+    ExtensionMemory extensions{};
+  };
   const LocalCapabilities& capabilities_;
-  FormatMemory formats_;
-  ExtensionMemory extensions_;
+  const OfferOptions& options_;
+  std::map<uint32_t, Memory> memories_;  ///< by transport: numbers are unique within one
   std::vector<std::string> mids_;
-  IceCredentials ice_;
   std::vector<Slot> slots_;
+  size_t groupCount_ = 0;
 };
 
 }  // namespace

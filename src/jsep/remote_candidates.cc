@@ -60,13 +60,19 @@ Outcome addTo(sdp::SessionDescription& d, const RemoteCandidate& c) {
   return Outcome::Added;
 }
 
-/// Whether the candidate belongs to the generation and section that ICE works with now.
-bool inForce(const SessionState& s, const TypedDescription& d, const RemoteCandidate& c) {
-  if (!s.transport.remoteIce) return false;
-  const auto transport = transportSection(d.sdp);
-  const auto named = !c.mid && !c.mLineIndex ? transport : sectionFor(d.sdp, c);
-  if (!transport || named != transport) return false;
-  return d.sdp.transportOf(d.sdp.media[*transport]).iceUfrag == s.transport.remoteIce->ufrag;
+/// The transports to which the candidate belongs, by section and by the generation that ICE works
+/// with now.
+void addTransports(const SessionState& s, const TypedDescription& d, const RemoteCandidate& c,
+                   std::vector<uint32_t>& out) {
+  const auto consider = [&](uint32_t id) {
+    const auto& remote = s.transportState(id).remoteIce;
+    const auto section = remote ? s.sectionOf(id, d.sdp) : std::nullopt;
+    const bool named = (!c.mid && !c.mLineIndex) || sectionFor(d.sdp, c) == section;
+    if (!section || !named || std::find(out.begin(), out.end(), id) != out.end()) return;
+    if (d.sdp.transportOf(d.sdp.media[*section]).iceUfrag == remote->ufrag) out.push_back(id);
+  };
+  consider(0);
+  for (const SideTransport& side : s.transports.sides) consider(side.id);
 }
 
 }  // namespace
@@ -87,10 +93,11 @@ Result<AcceptedCandidate> addRemoteCandidate(SessionState& state,
     sectionFound = sectionFound || outcome != Outcome::NoSuchSection;
     if (outcome != Outcome::Added) continue;
     added = true;
-    out.useNow = out.useNow || inForce(state, **d, candidate);
+    addTransports(state, **d, candidate, out.transports);
   }
   if (!sectionFound)
     return fail(ErrorCode::Operation, "the candidate names a section that does not exist");
+  out.useNow = !out.transports.empty();
   // An end of candidates may be of a generation that is gone, but where no section is named the
   // ufrag must be one that was applied.
   const bool vague = !candidate.mid && !candidate.mLineIndex && candidate.ufrag;

@@ -51,7 +51,7 @@ std::vector<dtls::Fingerprint> toDtls(const std::vector<sdp::Fingerprint>& finge
 Session::Session(Environment& environment, SessionConfig config, Timestamp now)
     : environment_(environment),
       capabilities_(std::move(config.capabilities)),
-      transport_(environment, std::move(config.transport)) {
+      first_(environment, std::move(config.transport), 0) {
   clock_.clamp(now);
   // RFC 9429 section 5.2.1: a number below 2^63.
   state_.sessionId = environment_.random.u64() >> 1;
@@ -61,13 +61,15 @@ Session::Session(Environment& environment, SessionConfig config, Timestamp now)
   redundantSoundOnLoss_ = config.redundantSoundOnLoss;
   rtpConfig_.receiverReferenceTime = true;  // a peer that knows none ignores it
   rtpConfig_.controllers = config.controllers;
+  first_.rtpConfig = rtpConfig_;
+  state_.bundlePolicy = config.bundlePolicy;
   capabilities_.maxMessageSize = environment_.limits.maxMessageSize;
-  capabilities_.iceLite = transport_.iceLite();
-  capabilities_.freshIce = fromIce(transport_.localCredentials());
+  capabilities_.iceLite = first_.transport.iceLite();
+  capabilities_.freshIce = fromIce(first_.transport.localCredentials());
   // The one in use last: peers that keep a single fingerprint keep that.
   for (const dtls::Fingerprint& f : config.otherFingerprints)
     capabilities_.fingerprints.push_back({f.algorithm, f.bytes});
-  for (const dtls::Fingerprint& f : transport_.certificate().fingerprints()) {
+  for (const dtls::Fingerprint& f : first_.transport.certificate().fingerprints()) {
     capabilities_.fingerprints.push_back({f.algorithm, f.bytes});
   }
 }
@@ -222,28 +224,36 @@ Result<void> Session::apply(Result<Delta> result, Timestamp now) {
   state_ = std::move(delta.state);
   // Also layers that a remote offer proposed come without (RFC 8853).
   for (TransceiverState& transceiver : state_.transceivers) drawSsrcs(transceiver);
+  // Before DTLS: who opened channels already need not notice on which transport they end up.
+  for (const SideTransportChange& change : delta.sides) {
+    if (!change.ended && !lane(change.id)) addLane(change.id, change.change);
+  }
+  if (Lane* to = delta.data && delta.data->enabled ? lane(delta.data->settings.transport) : nullptr)
+    moveData(*to, now);
   if (delta.transport.unused) {
     resetTransport(now);
   } else {
-    applyTransport(delta.transport, now);
+    applyTransport(first_, delta.transport, now);
   }
+  applySides(delta.sides, now);
   for (const MediaSectionChange& change : delta.media) applyMedia(change, now);
-  if (delta.data && delta.data->enabled) {
-    transport_.enableSctp(delta.data->settings.remotePort,
-                          delta.data->settings.remoteMaxMessageSize, now);
-  } else if (delta.data && delta.data->refused) {
-    transport_.disableSctp(now);
-  }
+  applyData(delta, now);
   removeMedia(delta.removed, now);
   if (state_.signaling == SignalingState::Stable) {
     const auto& all = state_.transceivers;
-    transport_.requireSrtp(std::any_of(all.begin(), all.end(),
-                                       [](const TransceiverState& t) {
-                                         const MediaSettings& media = t.negotiated.media;
-                                         return media.send || media.receive;
-                                       }),
-                           now);
-    beforeRestart_.reset();
+    eachLane([&](Lane& each) {
+      each.transport.requireSrtp(std::any_of(all.begin(), all.end(),
+                                             [&](const TransceiverState& t) {
+                                               const MediaSettings& media = t.negotiated.media;
+                                               return media.transport == each.id &&
+                                                      (media.send || media.receive);
+                                             }),
+                                 now);
+      each.beforeRestart.reset();
+    });
+  }
+  for (const SideTransportChange& change : delta.sides) {
+    if (change.ended) endLane(change.id, now);
   }
   events_.push(descriptions());
   // An offer that met ours in have-local-offer has first rolled ours back, by way of stable.
@@ -254,60 +264,73 @@ Result<void> Session::apply(Result<Delta> result, Timestamp now) {
     for (TransceiverId id : delta.removed) removed.transceivers.push_back(id.value);
     events_.push(std::move(removed));
   }
+  if (pooling_ && state_.local()) releasePool();
   pump(now);
   return ok();
 }
 
 void Session::resetTransport(Timestamp now) {
-  transport_.reset(now);
-  capabilities_.freshIce = fromIce(transport_.localCredentials());
-  localCandidates_ = {};
-  beforeRestart_.reset();
+  first_.transport.reset(now);
+  capabilities_.freshIce = fromIce(first_.transport.localCredentials());
+  first_.localCandidates = {};
+  first_.beforeRestart.reset();
 }
 
-void Session::applyTransport(const TransportChange& change, Timestamp now) {
+void Session::applyData(const Delta& delta, Timestamp now) {
+  if (!delta.data) return;
+  if (delta.data->enabled) {
+    dataLane_->transport.enableSctp(delta.data->settings.remotePort,
+                                    delta.data->settings.remoteMaxMessageSize, now);
+  } else if (delta.data->refused) {
+    dataLane_->transport.disableSctp(now);
+  }
+}
+
+void Session::applyTransport(Lane& lane, const TransportChange& change, Timestamp now) {
+  transport::PeerTransport& transport = lane.transport;
   if (change.localIceRolledBack) {
-    transport_.rollbackIceRestart(now);
-    if (beforeRestart_) localCandidates_ = *std::exchange(beforeRestart_, std::nullopt);
+    transport.rollbackIceRestart(now);
+    if (lane.beforeRestart) lane.localCandidates = *std::exchange(lane.beforeRestart, std::nullopt);
   }
   if (change.iceControlling) {
-    transport_.setIceRole(*change.iceControlling ? ice::Role::Controlling : ice::Role::Controlled,
-                          now);
+    transport.setIceRole(*change.iceControlling ? ice::Role::Controlling : ice::Role::Controlled,
+                         now);
   }
   if (change.localIce) {
     const ice::Credentials local = toIce(*change.localIce);
-    if (local == transport_.localCredentials()) {
-      transport_.startGathering(now);
+    if (local == transport.localCredentials()) {
+      transport.startGathering(now);
     } else if (!change.localIceRolledBack) {
-      if (!beforeRestart_) beforeRestart_ = std::move(localCandidates_);
-      localCandidates_ = {};
-      transport_.restartIce(local, now);
+      if (!lane.beforeRestart) lane.beforeRestart = std::move(lane.localCandidates);
+      lane.localCandidates = {};
+      transport.restartIce(local, now);
     }
     if (*change.localIce == capabilities_.freshIce) refreshIce();
   }
-  applyRemoteIce(change, now);
+  applyRemoteIce(lane, change, now);
+  const TransportState& agreed = state_.transportState(lane.id);
   std::vector<dtls::Fingerprint> fingerprints = toDtls(change.remoteFingerprints);
-  if (fingerprints.empty()) fingerprints = toDtls(state_.transport.remoteFingerprints);
+  if (fingerprints.empty()) fingerprints = toDtls(agreed.remoteFingerprints);
   if (fingerprints.empty()) return;
   if (change.newDtlsAssociation) {
     const auto renewal =
         change.newDtlsPeer ? transport::DtlsRenewal::NewPeer : transport::DtlsRenewal::RolesSwapped;
-    transport_.renewDtls(std::move(fingerprints), toDtls(*state_.transport.dtlsRole), renewal, now);
+    transport.renewDtls(std::move(fingerprints), toDtls(*agreed.dtlsRole), renewal, now);
   } else if (change.dtlsRole) {
-    transport_.startDtls(std::move(fingerprints), toDtls(*change.dtlsRole), now);
+    transport.startDtls(std::move(fingerprints), toDtls(*change.dtlsRole), now);
   } else if (!change.remoteFingerprints.empty()) {
-    transport_.setRemoteFingerprints(std::move(fingerprints), now);
+    transport.setRemoteFingerprints(std::move(fingerprints), now);
   }
 }
 
-void Session::applyRemoteIce(const TransportChange& change, Timestamp now) {
+void Session::applyRemoteIce(Lane& lane, const TransportChange& change, Timestamp now) {
   if (change.remoteIce) {
-    transport_.setRemoteCredentials(toIce(change.remoteIce->credentials), change.remoteIce->lite,
-                                    now);
+    lane.transport.setRemoteCredentials(toIce(change.remoteIce->credentials),
+                                        change.remoteIce->lite, now);
   }
   for (const sdp::CandidateLine& line : change.remoteCandidates)
-    transport_.addRemoteCandidate(toIce(line), now);
-  if (change.remoteEndOfCandidates) transport_.endRemoteCandidates(now);
+    lane.transport.addRemoteCandidate(toIce(line), now);
+  if (change.remoteEndOfCandidates) lane.transport.endRemoteCandidates(now);
 }
 
 void Session::emitEvents(const SessionEvents& events, SignalingState signaling) {
@@ -336,8 +359,15 @@ std::optional<DescriptionText> Session::textOf(const Boxed<TypedDescription>& de
                                                bool local) const {
   if (!description) return std::nullopt;
   sdp::SessionDescription copy = description->sdp;
-  if (local && !localCandidates_.lines.empty())
-    addLocalCandidates(copy, localCandidates_.lines, localCandidates_.complete);
+  const auto addCandidates = [&](const Lane& from) {
+    const auto& found = from.localCandidates;
+    const auto at = found.lines.empty() ? std::nullopt : state_.sectionOf(from.id, copy);
+    if (at) addLocalCandidates(copy, *at, found.lines, found.complete);
+  };
+  if (local) addCandidates(first_);
+  for (const auto& side : sides_) {
+    if (local && !side->ending) addCandidates(*side);
+  }
   Result<std::string> text = sdp::write(copy);
   if (!text) return std::nullopt;
   return DescriptionText{description->type, *std::move(text)};
@@ -369,10 +399,13 @@ Result<void> Session::addIceCandidate(const std::string& text,
   if (!accepted) return fail(std::move(accepted).error());
   events_.push(descriptions());
   if (!accepted->useNow) return ok();
-  if (candidate.candidate) {
-    transport_.addRemoteCandidate(toIce(*candidate.candidate), now);
-  } else {
-    transport_.endRemoteCandidates(now);
+  for (const uint32_t id : accepted->transports) {
+    Lane* to = lane(id);
+    if (to && candidate.candidate) {
+      to->transport.addRemoteCandidate(toIce(*candidate.candidate), now);
+    } else if (to) {
+      to->transport.endRemoteCandidates(now);
+    }
   }
   pump(now);
   return ok();
@@ -384,16 +417,18 @@ void Session::restartIce(Timestamp now) {
   jsep::restartIce(state_);
 }
 
-bool Session::selectPair(uint32_t pair, Timestamp now) {
+bool Session::selectPair(uint32_t transport, uint32_t pair, Timestamp now) {
   now = clock_.clamp(now);
-  const bool known = !closed_ && transport_.selectPair(pair, now);
+  Lane* of = lane(transport);
+  const bool known = !closed_ && of && of->transport.selectPair(pair, now);
   pumpTransport(now);
   return known;
 }
 
-bool Session::removePair(uint32_t pair, Timestamp now) {
+bool Session::removePair(uint32_t transport, uint32_t pair, Timestamp now) {
   now = clock_.clamp(now);
-  const bool known = !closed_ && transport_.removePair(pair, now);
+  Lane* of = lane(transport);
+  const bool known = !closed_ && of && of->transport.removePair(pair, now);
   pumpTransport(now);
   return known;
 }
@@ -501,7 +536,7 @@ Result<void> Session::setCodecPreferences(uint32_t transceiver,
 Result<sctp::ChannelId> Session::createDataChannel(const sctp::ChannelInit& init, Timestamp now) {
   now = clock_.clamp(now);
   if (closed_) return closedError();
-  Result<sctp::ChannelId> id = transport_.dataChannels().open(init, now);
+  Result<sctp::ChannelId> id = dataLane_->transport.dataChannels().open(init, now);
   if (!id) return id;
   state_.data.wanted = true;
   pump(now);
@@ -509,7 +544,8 @@ Result<sctp::ChannelId> Session::createDataChannel(const sctp::ChannelInit& init
 }
 
 uint64_t Session::maxMessageSize() const {
-  return transport_.sctpEnabled() ? transport_.dataChannels().maxMessageSize() : 0;
+  const transport::PeerTransport& transport = dataLane_->transport;
+  return transport.sctpEnabled() ? transport.dataChannels().maxMessageSize() : 0;
 }
 
 }  // namespace parley::jsep

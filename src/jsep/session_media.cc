@@ -44,29 +44,42 @@ bool isRepairSsrc(const MediaSettings& settings, uint32_t ssrc) {
 void Session::applyMedia(const MediaSectionChange& change, Timestamp now) {
   const TransceiverState* transceiver = state_.find(change.transceiver);
   if (!transceiver) return;
-  rtpSession(now);
-  updateRtpConfig(change.settings, now);
   Sender& sender = senders_[change.transceiver.value];
+  if (Lane* to = lane(change.settings.transport))
+    moveMedia(change.transceiver.value, sender, *to, now);
+  if (!sender.lane) sender.lane = &first_;
+  rtpSession(*sender.lane, now);
+  updateRtpConfig(*sender.lane, change.settings, now);
   sender.settings = change.settings;
   // A negotiation that was under way when the application stopped it does not bring it back.
   if (transceiver->stopping) sender.settings.send = sender.settings.receive = false;
   applySender(*transceiver, sender, now);
-  applyReceiver(*transceiver, sender.settings, now);
+  applyReceiver(*transceiver, *sender.lane, sender.settings, now);
+}
+
+/// The streams begin anew where the section has come to another transport.
+void Session::moveMedia(uint32_t transceiver, Sender& sender, Lane& to, Timestamp now) {
+  Lane* from = std::exchange(sender.lane, &to);
+  if (!from || from == &to || !from->rtp) return;
+  for (const Sender::Stream& stream : sender.streams) from->rtp->removeSendStream(stream.id, now);
+  sender.streams.clear();
+  keepReceiveStats(transceiver);
+  from->rtp->removeReceiver(media::ReceiverId(transceiver), now);
 }
 
 /// A connection that carries data only has none: it would be a tenth of its memory.
-media::RtpSession& Session::rtpSession(Timestamp now) {
-  if (!rtp_) {
-    rtp_ = std::make_unique<media::RtpSession>(environment_, rtpConfig_);
-    rtp_->setNetworkAvailable(mediaAvailable_, now);
-    rtp_->reportEstimates(estimatesWanted_);
+media::RtpSession& Session::rtpSession(Lane& lane, Timestamp now) {
+  if (!lane.rtp) {
+    lane.rtp = std::make_unique<media::RtpSession>(environment_, lane.rtpConfig);
+    lane.rtp->setNetworkAvailable(lane.mediaAvailable, now);
+    lane.rtp->reportEstimates(estimatesWanted_);
   }
-  transport_.expectMedia();
-  return *rtp_;
+  lane.transport.expectMedia();
+  return *lane.rtp;
 }
 
-void Session::updateRtpConfig(const MediaSettings& settings, Timestamp now) {
-  media::RtpSessionConfig next = rtpConfig_;
+void Session::updateRtpConfig(Lane& lane, const MediaSettings& settings, Timestamp now) {
+  media::RtpSessionConfig next = lane.rtpConfig;
   next.reducedSizeRtcp = next.reducedSizeRtcp || settings.rtcpReducedSize;
   if (usesCongestionFeedback(settings)) {
     next.arrivalFeedback = media::ArrivalFeedback::Rfc8888;
@@ -74,21 +87,21 @@ void Session::updateRtpConfig(const MediaSettings& settings, Timestamp now) {
   } else if (usesTransportCc(settings) && !next.peerReportsRfc8888) {
     next.arrivalFeedback = media::ArrivalFeedback::TransportWide;
   }
-  if (next.reducedSizeRtcp == rtpConfig_.reducedSizeRtcp &&
-      next.peerReportsRfc8888 == rtpConfig_.peerReportsRfc8888 &&
-      next.arrivalFeedback == rtpConfig_.arrivalFeedback)
+  if (next.reducedSizeRtcp == lane.rtpConfig.reducedSizeRtcp &&
+      next.peerReportsRfc8888 == lane.rtpConfig.peerReportsRfc8888 &&
+      next.arrivalFeedback == lane.rtpConfig.arrivalFeedback)
     return;
-  rtpConfig_ = next;
-  rtp_->reconfigure(rtpConfig_, now);
+  lane.rtpConfig = next;
+  lane.rtp->reconfigure(lane.rtpConfig, now);
 }
 
-void Session::applyReceiver(const TransceiverState& transceiver, const MediaSettings& settings,
-                            Timestamp now) {
+void Session::applyReceiver(const TransceiverState& transceiver, Lane& lane,
+                            const MediaSettings& settings, Timestamp now) {
   ReceiverConfigured event{transceiver.id.value, kindOf(transceiver), {}, settings.receive};
   const media::ReceiverId id(transceiver.id.value);
   if (!settings.receive) {
     keepReceiveStats(transceiver.id.value);
-    rtp_->removeReceiver(id, now);
+    lane.rtp->removeReceiver(id, now);
     events_.push(std::move(event));
     return;
   }
@@ -120,21 +133,22 @@ void Session::applyReceiver(const TransceiverState& transceiver, const MediaSett
   if (!transceiver.negotiated.receiver.streams.empty()) {
     config.syncGroup = transceiver.negotiated.receiver.streams.front();
   }
-  rtp_->setReceiver(config, now);
+  lane.rtp->setReceiver(config, now);
   if (const auto delay = playoutDelays_.find(transceiver.id.value); delay != playoutDelays_.end())
-    rtp_->setMinimumPlayoutDelay(id, delay->second);
+    lane.rtp->setMinimumPlayoutDelay(id, delay->second);
   events_.push(std::move(event));
 }
 
 void Session::removeMedia(const std::vector<TransceiverId>& transceivers, Timestamp now) {
   for (TransceiverId id : transceivers) {
+    Lane& of = laneOfMedia(id.value);
     const auto it = senders_.find(id.value);
     if (it != senders_.end()) {
       for (const Sender::Stream& stream : it->second.streams)
-        rtp_->removeSendStream(stream.id, now);
+        of.rtp->removeSendStream(stream.id, now);
       senders_.erase(it);
     }
-    if (rtp_) rtp_->removeReceiver(media::ReceiverId(id.value), now);
+    if (of.rtp) of.rtp->removeReceiver(media::ReceiverId(id.value), now);
     std::erase_if(pausedStats_, [id](const auto& s) { return s.receiver.value == id.value; });
     earlyMedia_.erase(id.value);
   }
@@ -153,8 +167,14 @@ void Session::keepReceiveStats(uint32_t transceiver) {
 }
 
 void Session::receiveStats(std::vector<media::InboundStats>& out) const {
-  if (!rtp_) return;
-  rtp_->receiveStats(out);
+  if (first_.rtp) first_.rtp->receiveStats(out);
+  for (const auto& side : sides_) {
+    if (!side->rtp || side->ending) continue;
+    std::vector<media::InboundStats> more;
+    side->rtp->receiveStats(more);
+    out.insert(out.end(), std::make_move_iterator(more.begin()),
+               std::make_move_iterator(more.end()));
+  }
   const size_t present = out.size();
   for (const media::InboundStats& kept : pausedStats_) {
     const auto same = std::find_if(out.begin(), out.begin() + static_cast<long>(present),
@@ -171,134 +191,134 @@ void Session::receiveStats(std::vector<media::InboundStats>& out) const {
 
 void Session::setMinimumPlayoutDelay(uint32_t transceiver, Duration delay) {
   playoutDelays_[transceiver] = delay;
-  if (rtp_) rtp_->setMinimumPlayoutDelay(media::ReceiverId(transceiver), delay);
+  if (const auto& rtp = laneOfMedia(transceiver).rtp)
+    rtp->setMinimumPlayoutDelay(media::ReceiverId(transceiver), delay);
 }
 
 bool Session::canSendTone(uint32_t transceiver) const {
   const auto stream = sendStream(transceiver);
-  const media::SendStreamConfig* config = stream && rtp_ ? rtp_->sendStream(*stream) : nullptr;
+  const auto sender = senders_.find(transceiver);
+  const media::SendStreamConfig* config =
+      stream ? sender->second.lane->rtp->sendStream(*stream) : nullptr;
   return config && config->active && config->eventPayloadType;
 }
 
 void Session::sendTone(uint32_t transceiver, uint8_t event, Duration duration, Timestamp now) {
   now = clock_.clamp(now);
   const auto stream = sendStream(transceiver);
-  if (stream && !closed_) (void)rtp_->sendTone(*stream, event, duration, now);
+  if (stream && !closed_)
+    (void)laneOfMedia(transceiver).rtp->sendTone(*stream, event, duration, now);
   pumpMedia(now);
 }
 
 void Session::requestKeyFrame(uint32_t transceiver, Timestamp now) {
   now = clock_.clamp(now);
-  if (closed_ || !rtp_) return;
-  rtp_->requestKeyFrame(media::ReceiverId(transceiver), now);
+  const auto& rtp = laneOfMedia(transceiver).rtp;
+  if (closed_ || !rtp) return;
+  rtp->requestKeyFrame(media::ReceiverId(transceiver), now);
   pumpMedia(now);
 }
 
 void Session::decoderLostState(uint32_t transceiver, Timestamp now) {
   now = clock_.clamp(now);
-  if (closed_ || !rtp_) return;
-  rtp_->decoderLostState(media::ReceiverId(transceiver), now);
+  const auto& rtp = laneOfMedia(transceiver).rtp;
+  if (closed_ || !rtp) return;
+  rtp->decoderLostState(media::ReceiverId(transceiver), now);
   pumpMedia(now);
 }
 
 void Session::reportEstimates(bool wanted) {
   estimatesWanted_ = wanted;
-  if (rtp_) rtp_->reportEstimates(wanted);
-}
-
-void Session::onDtlsForMedia(Timestamp now) {
-  onPathForMedia(now);
+  eachLane([&](Lane& each) {
+    if (each.rtp) each.rtp->reportEstimates(wanted);
+  });
 }
 
 // What congestion control has learnt belongs to a way through the network, and that is told by its
 // two ends: with other ports only (a NAT that forgot a binding, an ICE restart) it is the same one.
-void Session::onPathForMedia(Timestamp now) {
-  if (const ice::SendPath* path = transport_.agent().sendPath()) {
-    const MediaRoute route{path->local, path->remote.ip};
-    const bool changed = mediaRoute_ && *mediaRoute_ != route;
-    const std::optional<DataRate> known = changed ? leaveRoute(route, now) : std::nullopt;
-    mediaRoute_ = route;
-    if (changed && rtp_) rtp_->onRouteChange(now, known);
+void Session::onPathForMedia(Lane& lane, Timestamp now) {
+  if (const ice::SendPath* path = lane.transport.agent().sendPath()) {
+    const Lane::MediaRoute route{path->local, path->remote.ip};
+    const bool changed = lane.mediaRoute && *lane.mediaRoute != route;
+    const std::optional<DataRate> known = changed ? leaveRoute(lane, route, now) : std::nullopt;
+    lane.mediaRoute = route;
+    if (changed && lane.rtp) lane.rtp->onRouteChange(now, known);
   }
-  const bool available = transport_.readyForMedia();
-  if (available != std::exchange(mediaAvailable_, available) && rtp_)
-    rtp_->setNetworkAvailable(available, now);
+  const bool available = lane.transport.readyForMedia();
+  if (available != std::exchange(lane.mediaAvailable, available) && lane.rtp)
+    lane.rtp->setNetworkAvailable(available, now);
 }
 
 /// Remembers what was found on the route left now, and tells what is known of the next one: a path
 /// that was in use a moment ago is not met as a stranger.
-std::optional<DataRate> Session::leaveRoute(const MediaRoute& next, Timestamp now) {
+std::optional<DataRate> Session::leaveRoute(Lane& lane, const Lane::MediaRoute& next,
+                                            Timestamp now) {
   constexpr size_t kRoutes = 4;
   constexpr Duration kMemory = Duration::seconds(60);
   constexpr double kCaution = 0.7;
-  std::erase_if(formerRoutes_, [&](const RouteMemory& r) {
-    return r.route == *mediaRoute_ || now - r.left > kMemory;
+  auto& former = lane.formerRoutes;
+  std::erase_if(former, [&](const Lane::RouteMemory& r) {
+    return r.route == *lane.mediaRoute || now - r.left > kMemory;
   });
-  if (rtp_) {
-    const media::BandwidthStats found = rtp_->bandwidth();
+  if (lane.rtp) {
+    const media::BandwidthStats found = lane.rtp->bandwidth();
     if (!found.estimator.acknowledged.isZero()) {
-      if (formerRoutes_.size() == kRoutes) formerRoutes_.erase(formerRoutes_.begin());
-      formerRoutes_.push_back({*mediaRoute_, found.estimate, now});
+      if (former.size() == kRoutes) former.erase(former.begin());
+      former.push_back({*lane.mediaRoute, found.estimate, now});
     }
   }
-  for (const RouteMemory& r : formerRoutes_) {
+  for (const Lane::RouteMemory& r : former) {
     if (r.route == next) return r.estimate * kCaution;
   }
   return std::nullopt;
 }
 
-void Session::shareWithData(Timestamp now) {
+void Session::shareWithData(Lane& lane, Timestamp now) {
   constexpr Duration kInterval = Duration::millis(10);
   // The estimate counts media packets without the layers below; SCTP's are a little thicker.
   constexpr double kThickness = 0.95;
-  if (!rtp_ || !transport_.sctpEnabled()) return;
-  sctp::DataChannels& channels = transport_.dataChannels();
+  if (!lane.rtp || !lane.transport.sctpEnabled()) return;
+  sctp::DataChannels& channels = lane.transport.dataChannels();
+  Lane::DataShare& share = lane.dataShare;
   const bool waiting = channels.hasWaiting();
-  if (waiting == dataShare_.waiting && now - dataShare_.told < kInterval) return;
+  if (waiting == share.waiting && now - share.told < kInterval) return;
   const sctp::AssociationStats stats = channels.associationStats();
   const uint64_t acked = stats.bytesSent - std::min<uint64_t>(stats.bytesSent, stats.bytesInFlight);
-  if (waiting || dataShare_.waiting || stats.bytesInFlight > 0) {
+  if (waiting || share.waiting || stats.bytesInFlight > 0) {
     // A new association counts from zero.
-    const uint64_t sent = stats.bytesSent - std::min(stats.bytesSent, dataShare_.sent);
-    const uint64_t arrived = acked - std::min(acked, dataShare_.acked);
-    rtp_->onDataTransfer(static_cast<int64_t>(sent), static_cast<int64_t>(arrived), waiting, now);
+    const uint64_t sent = stats.bytesSent - std::min(stats.bytesSent, share.sent);
+    const uint64_t arrived = acked - std::min(acked, share.acked);
+    lane.rtp->onDataTransfer(static_cast<int64_t>(sent), static_cast<int64_t>(arrived), waiting,
+                             now);
   }
-  dataShare_.sent = stats.bytesSent;
-  dataShare_.acked = acked;
-  dataShare_.waiting = waiting;
-  dataShare_.told = now;
-  const DataRate rate = rtp_->dataRate(now);
+  share.sent = stats.bytesSent;
+  share.acked = acked;
+  share.waiting = waiting;
+  share.told = now;
+  const DataRate rate = lane.rtp->dataRate(now);
   const DataRate limit = rate.isInfinite() ? rate : rate * kThickness;
-  if (limit != dataShare_.limit) channels.setRateLimit(limit);
-  dataShare_.limit = limit;
-}
-
-void Session::advanceMedia(Timestamp now) {
-  if (rtp_) rtp_->advance(now);
-}
-
-Timestamp Session::mediaDeadline() const {
-  return rtp_ ? rtp_->nextDeadline() : Timestamp::never();
+  if (limit != share.limit) channels.setRateLimit(limit);
+  share.limit = limit;
 }
 
 // webrtc-pc section 5.3 and mediacapture-streams section 4.3.1: a peer that says good-bye to the
 // last source of a track mutes it.
-void Session::onSourceEnded(media::ReceiverId receiver) {
+void Session::onSourceEnded(Lane& lane, media::ReceiverId receiver) {
   const TransceiverState* transceiver = state_.find(TransceiverId(receiver.value));
   if (!transceiver || !transceiver->negotiated.receiver.announced) return;
   std::vector<media::InboundStats> heard;
-  rtp_->receiveStats(heard);
+  lane.rtp->receiveStats(heard);
   const bool another = std::any_of(heard.begin(), heard.end(),
                                    [&](const auto& stream) { return stream.receiver == receiver; });
   if (!another) events_.push(TrackRemoved{receiver.value});
 }
 
-void Session::onRtpEvent(const media::RtpEvent& event) {
+void Session::onRtpEvent(Lane& lane, const media::RtpEvent& event) {
   if (const auto* key = std::get_if<media::KeyFrameRequested>(&event)) {
-    if (auto of = encodingOf(key->stream))
+    if (auto of = encodingOf(key->stream, lane.id))
       events_.push(KeyFrameRequested{of->transceiver, std::move(of->rid)});
   } else if (const auto* target = std::get_if<media::TargetBitrateChanged>(&event)) {
-    if (auto of = encodingOf(target->stream)) {
+    if (auto of = encodingOf(target->stream, lane.id)) {
       events_.push(
           TargetBitrate{of->transceiver, target->rate, target->lossFraction, std::move(of->rid)});
     }
@@ -306,10 +326,10 @@ void Session::onRtpEvent(const media::RtpEvent& event) {
     events_.push(EstimateChanged{estimate->estimate});
   } else if (const auto* source = std::get_if<media::SourceEvent>(&event)) {
     if (source->kind == media::SourceEvent::Kind::Ended) {
-      transport_.releaseSource(source->ssrc);
-      if (source->rtxSsrc) transport_.releaseSource(*source->rtxSsrc);
-      if (source->fecSsrc) transport_.releaseSource(*source->fecSsrc);
-      onSourceEnded(source->receiver);
+      lane.transport.releaseSource(source->ssrc);
+      if (source->rtxSsrc) lane.transport.releaseSource(*source->rtxSsrc);
+      if (source->fecSsrc) lane.transport.releaseSource(*source->fecSsrc);
+      onSourceEnded(lane, source->receiver);
       return;
     }
     const uint32_t id = source->receiver.value;
@@ -324,40 +344,55 @@ void Session::onRtpEvent(const media::RtpEvent& event) {
 }
 
 void Session::pumpMedia(Timestamp now) {
+  eachLane([&](Lane& each) { pumpMedia(each, now); });
+}
+
+void Session::pumpMedia(Lane& lane, Timestamp now) {
   transport::RtpPacket packet;
-  while (transport_.pollRtp(packet)) {
-    if (!rtp_ && state_.transceivers.empty()) continue;
-    rtpSession(now);
+  while (lane.transport.pollRtp(packet)) {
+    if (lane.ending || (!lane.rtp && state_.transceivers.empty())) continue;
+    rtpSession(lane, now);
     if (packet.isRtcp) {
-      rtp_->handleRtcp(packet.data.span(), now);
+      lane.rtp->handleRtcp(packet.data.span(), now);
     } else {
-      rtp_->handleRtp(std::move(packet.data), now, packet.ecn);
+      lane.rtp->handleRtp(std::move(packet.data), now, packet.ecn);
     }
   }
-  if (!rtp_) return;
-  if (!closed_) shareWithData(now);
+  if (!lane.rtp || lane.ending) return;
+  if (!closed_) shareWithData(lane, now);
   media::OutgoingPacket out;
-  while (rtp_->pollTransmit(out))
-    transport_.sendRtp(std::move(out.data), out.isRtcp, out.txClass, out.dscp, out.ecn);
+  while (lane.rtp->pollTransmit(out))
+    lane.transport.sendRtp(std::move(out.data), out.isRtcp, out.txClass, out.dscp, out.ecn);
   if (closed_) return;
   media::RtpEvent event;
-  while (rtp_->pollEvent(event)) onRtpEvent(event);
-  if (!frameWaits_) frameWaits_ = rtp_->pollFrame(nextFrame_);
-  if (!audioWaits_) audioWaits_ = rtp_->pollAudio(nextAudio_);
-  if (!packetWaits_) packetWaits_ = rtp_->pollPacket(nextPacket_);
-  if (!missingWaits_) missingWaits_ = rtp_->pollMissing(nextMissing_);
+  while (lane.rtp->pollEvent(event)) onRtpEvent(lane, event);
+  if (!frameWaits_) frameWaits_ = lane.rtp->pollFrame(nextFrame_);
+  if (!audioWaits_) audioWaits_ = lane.rtp->pollAudio(nextAudio_);
+  if (!packetWaits_) packetWaits_ = lane.rtp->pollPacket(nextPacket_);
+  if (!missingWaits_) {
+    missingWaits_ = lane.rtp->pollMissing(nextMissing_);
+    missingLane_ = lane.id;
+  }
 }
 
 bool Session::pollFrame(media::ReceivedFrame& out) {
-  if (!std::exchange(frameWaits_, false)) return rtp_ && rtp_->pollFrame(out);
-  std::swap(out, nextFrame_);
-  return true;
+  if (std::exchange(frameWaits_, false)) {
+    std::swap(out, nextFrame_);
+    return true;
+  }
+  if (first_.rtp && first_.rtp->pollFrame(out)) return true;
+  return std::any_of(sides_.begin(), sides_.end(),
+                     [&](const auto& side) { return side->rtp && side->rtp->pollFrame(out); });
 }
 
 bool Session::pollAudio(media::AudioPlayoutUnit& out) {
-  if (!std::exchange(audioWaits_, false)) return rtp_ && rtp_->pollAudio(out);
-  std::swap(out, nextAudio_);
-  return true;
+  if (std::exchange(audioWaits_, false)) {
+    std::swap(out, nextAudio_);
+    return true;
+  }
+  if (first_.rtp && first_.rtp->pollAudio(out)) return true;
+  return std::any_of(sides_.begin(), sides_.end(),
+                     [&](const auto& side) { return side->rtp && side->rtp->pollAudio(out); });
 }
 
 bool Session::mediaWaits() const {
@@ -365,7 +400,9 @@ bool Session::mediaWaits() const {
 }
 
 void Session::closeMedia(Timestamp now) {
-  if (rtp_) rtp_->close(now);
+  eachLane([&](Lane& each) {
+    if (each.rtp && !each.ending) each.rtp->close(now);
+  });
   pumpMedia(now);
   frameWaits_ = audioWaits_ = packetWaits_ = missingWaits_ = false;
 }

@@ -22,8 +22,9 @@ void Session::handOnPackets(uint32_t id, bool on, Timestamp now) {
   if (!setMember(handsOnPackets_, id, on)) return;
   const TransceiverState* transceiver = state_.find(TransceiverId(id));
   const auto sender = senders_.find(id);
-  if (!transceiver || sender == senders_.end() || !rtp_ || !sender->second.settings.receive) return;
-  applyReceiver(*transceiver, sender->second.settings, now);
+  if (!transceiver || sender == senders_.end() || !sender->second.settings.receive) return;
+  Lane& lane = laneOfMedia(id);
+  if (lane.rtp) applyReceiver(*transceiver, lane, sender->second.settings, now);
 }
 
 void Session::takePackets(uint32_t id, bool on, Timestamp now) {
@@ -40,38 +41,59 @@ void Session::takePackets(uint32_t id, bool on, Timestamp now) {
 bool Session::sendPacket(uint32_t transceiver, PacketBuf packet, bool isRepetition, Timestamp now) {
   const auto stream = sendStream(transceiver);
   if (!stream || closed_) return false;
-  return static_cast<bool>(
-      rtp_->sendPacket(*stream, std::move(packet), isRepetition, clock_.clamp(now)));
+  return static_cast<bool>(laneOfMedia(transceiver)
+                               .rtp->sendPacket(*stream, std::move(packet), isRepetition,
+                                                clock_.clamp(now)));
 }
 
 void Session::flushPackets(Timestamp now) {
   now = clock_.clamp(now);
-  if (rtp_) rtp_->flushPackets(now);
+  eachLane([&](Lane& each) {
+    if (each.rtp) each.rtp->flushPackets(now);
+  });
   pumpMedia(now);
 }
 
+bool Session::mediaAvailable() const {
+  return first_.mediaAvailable ||
+         std::any_of(sides_.begin(), sides_.end(),
+                     [](const auto& side) { return side->mediaAvailable; });
+}
+
 bool Session::pollPacket(media::ReceivedPacket& out) {
-  if (!std::exchange(packetWaits_, false)) return rtp_ && rtp_->pollPacket(out);
-  std::swap(out, nextPacket_);
-  nextPacket_.data.reset();
-  return true;
+  if (std::exchange(packetWaits_, false)) {
+    std::swap(out, nextPacket_);
+    nextPacket_.data.reset();
+    return true;
+  }
+  if (first_.rtp && first_.rtp->pollPacket(out)) return true;
+  return std::any_of(sides_.begin(), sides_.end(),
+                     [&](const auto& side) { return side->rtp && side->rtp->pollPacket(out); });
 }
 
 bool Session::pollMissing(uint32_t& transceiver, uint16_t& sequence) {
   media::MissingPacket missing;
+  uint32_t from = 0;
   if (std::exchange(missingWaits_, false)) {
     missing = nextMissing_;
-  } else if (!rtp_ || !rtp_->pollMissing(missing)) {
-    return false;
+    from = missingLane_;
+  } else {
+    const Lane* with = nullptr;
+    eachLane([&](Lane& each) {
+      if (!with && each.rtp && each.rtp->pollMissing(missing)) with = &each;
+    });
+    if (!with) return false;
+    from = with->id;
   }
   // A stream that has just been removed is nobody's.
-  transceiver = encodingOf(missing.stream).value_or(SenderEncoding{}).transceiver;
+  transceiver = encodingOf(missing.stream, from).value_or(SenderEncoding{}).transceiver;
   sequence = missing.sequence;
   return true;
 }
 
 const media::ReceiveConfig* Session::receiveConfig(uint32_t transceiver) const {
-  return rtp_ ? rtp_->receiver(media::ReceiverId(transceiver)) : nullptr;
+  const auto& rtp = laneOfMedia(transceiver).rtp;
+  return rtp ? rtp->receiver(media::ReceiverId(transceiver)) : nullptr;
 }
 
 void Session::chooseSendCodec(uint32_t id, std::string_view name, Timestamp now) {
@@ -91,8 +113,11 @@ void Session::chooseSendCodec(uint32_t id, std::string_view name, Timestamp now)
 
 void Session::requestKeyFrameOf(uint32_t ssrc, Timestamp now) {
   now = clock_.clamp(now);
-  if (closed_ || !rtp_) return;
-  rtp_->requestKeyFrameOf(ssrc, now);
+  if (closed_) return;
+  // A transport that has no such source does nothing.
+  eachLane([&](Lane& each) {
+    if (each.rtp) each.rtp->requestKeyFrameOf(ssrc, now);
+  });
   pumpMedia(now);
 }
 

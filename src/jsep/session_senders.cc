@@ -114,7 +114,7 @@ void Session::applySender(const TransceiverState& transceiver, Sender& sender, T
                                     [&](const Encoding& e) { return e.rid == stream.rid; });
     const bool sent = known != encodings.end() &&
                       (!sender.settings.send || isSent(sender.settings, encodings, *known));
-    if (!sent) rtp_->removeSendStream(stream.id, now);
+    if (!sent) sender.lane->rtp->removeSendStream(stream.id, now);
     return !sent;
   };
   std::erase_if(sender.streams, gone);
@@ -125,7 +125,7 @@ void Session::applySender(const TransceiverState& transceiver, Sender& sender, T
     out.ssrc = encoding.ssrc;
     applyEncoding(transceiver, sender, encoding, out, now);
     if (const Sender::Stream* stream = sender.find(encoding.rid))
-      out.timestampOffset = rtp_->timestampOffset(stream->id);
+      out.timestampOffset = sender.lane->rtp->timestampOffset(stream->id);
   }
   events_.push(std::move(event));
 }
@@ -143,10 +143,10 @@ void Session::applyEncoding(const TransceiverState& transceiver, Sender& sender,
   if (!config) return;
   if (codec) out.codec = *codec;
   if (const Sender::Stream* stream = sender.find(encoding.rid)) {
-    if (!rtp_->updateSendStream(stream->id, *config, now)) out.codec.reset();
+    if (!sender.lane->rtp->updateSendStream(stream->id, *config, now)) out.codec.reset();
     return;
   }
-  const Result<media::SendStreamId> added = rtp_->addSendStream(*config, now);
+  const Result<media::SendStreamId> added = sender.lane->rtp->addSendStream(*config, now);
   if (added) {
     sender.streams.push_back({encoding.rid, *added});
   } else {
@@ -167,7 +167,7 @@ std::optional<media::SendStreamConfig> Session::sendConfig(const TransceiverStat
   const SenderTuning tuning = tuned == sender.tunings.end() ? SenderTuning{} : tuned->second;
   const MediaKind kind = kindOf(transceiver);
   media::SendStreamConfig config;
-  if (stream) config = *rtp_->sendStream(stream->id);
+  if (stream) config = *sender.lane->rtp->sendStream(stream->id);
   config.active = codec != nullptr && tuning.active;
   if (codec) {
     config.kind = kind;
@@ -237,8 +237,10 @@ std::optional<media::SendStreamId> Session::sendStream(uint32_t transceiver) con
   return it->second.streams.front().id;
 }
 
-std::optional<SenderEncoding> Session::encodingOf(media::SendStreamId stream) const {
+std::optional<SenderEncoding> Session::encodingOf(media::SendStreamId stream,
+                                                  uint32_t transport) const {
   for (const auto& [id, sender] : senders_) {
+    if (sender.lane && sender.lane->id != transport) continue;
     for (const Sender::Stream& s : sender.streams) {
       if (s.id == stream) return SenderEncoding{id, s.rid};
     }
@@ -252,7 +254,7 @@ void Session::sendVideo(uint32_t transceiver, const codec::EncodedVideoFrame& fr
   const auto it = senders_.find(transceiver);
   const Sender::Stream* stream = it == senders_.end() ? nullptr : it->second.find(rid);
   // A refused frame is counted in the stream's statistics and leads to a KeyFrameRequested.
-  if (stream && !closed_) (void)rtp_->sendVideo(stream->id, frame, now);
+  if (stream && !closed_) (void)it->second.lane->rtp->sendVideo(stream->id, frame, now);
   pumpMedia(now);
 }
 
@@ -260,7 +262,7 @@ void Session::sendAudio(uint32_t transceiver, const codec::EncodedAudioFrame& fr
                         Timestamp now) {
   now = clock_.clamp(now);
   const auto stream = sendStream(transceiver);
-  if (stream && !closed_) (void)rtp_->sendAudio(*stream, frame, now);
+  if (stream && !closed_) (void)laneOfMedia(transceiver).rtp->sendAudio(*stream, frame, now);
   pumpMedia(now);
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "parley/jsep/bundle.h"
+
 namespace parley::jsep {
 
 const char* toString(SignalingState state) {
@@ -73,6 +75,42 @@ const TransceiverState* SessionState::findByIndex(size_t mLineIndex) const {
 
 TransceiverState* SessionState::findByIndex(size_t mLineIndex) {
   return const_cast<TransceiverState*>(std::as_const(*this).findByIndex(mLineIndex));
+}
+
+std::optional<uint32_t> SessionState::transportOf(size_t mLineIndex) const {
+  if (mLineIndex >= transports.sections.size()) return std::nullopt;
+  return transports.sections[mLineIndex];
+}
+
+std::optional<size_t> SessionState::sectionOf(uint32_t id, const sdp::SessionDescription& d) const {
+  const auto leaders = transportLeaders(d);
+  for (size_t i = 0; i < leaders.size(); ++i) {
+    if (!leaders[i] || transportOf(i) != id) continue;
+    // In the offer the section may still be bundled with another, and that one rejected since.
+    const auto of = transportOf(*leaders[i]);
+    return !of || of == id ? *leaders[i] : i;
+  }
+  return id == 0 ? transportSection(d) : std::nullopt;
+}
+
+const SideTransport* SessionState::side(uint32_t id) const {
+  for (const SideTransport& s : transports.sides) {
+    if (s.id == id) return &s;
+  }
+  return nullptr;
+}
+
+SideTransport* SessionState::side(uint32_t id) {
+  return const_cast<SideTransport*>(std::as_const(*this).side(id));
+}
+
+const TransportState& SessionState::transportState(uint32_t id) const {
+  const SideTransport* s = side(id);
+  return s ? s->state : transport;
+}
+
+TransportState& SessionState::transportState(uint32_t id) {
+  return const_cast<TransportState&>(std::as_const(*this).transportState(id));
 }
 
 }  // namespace parley::jsep

@@ -99,36 +99,39 @@ class Checker {
     return ok();
   }
 
-  Result<void> transport() const {
-    const auto tagged = transportSection(d_);
-    if (!tagged) return ok();
-    const sdp::TransportAttributes t = d_.transportOf(d_.media[*tagged]);
-    if (!t.iceUfrag || !t.icePwd) return badSection(*tagged, "has no ICE credentials");
-    if (t.fingerprints.empty()) return badSection(*tagged, "has no certificate fingerprint");
-    if (t.setup == SetupRole::HoldConn) return badSection(*tagged, "asks for setup:holdconn");
-    if (type_ != SdpType::Offer && t.setup == SetupRole::ActPass)
-      return badSection(*tagged, "answers setup:actpass");
+  /// Of all transports of an answer; of an offer's only the first, as we turn down what we cannot
+  /// connect to.
+  Result<void> transports() const {
+    for (const size_t leader : leaders()) {
+      if (Result<void> good = transport(leader); !good) return good;
+      if (type_ == SdpType::Offer) break;
+    }
     return ok();
   }
 
   /// RFC 8842 section 5.5: the role stays as long as the association lives.
-  Result<void> remoteRole() const {
-    const auto tagged = transportSection(d_);
-    if (!tagged || !state_.transport.dtlsRole) return ok();
-    const sdp::TransportAttributes t = d_.transportOf(d_.media[*tagged]);
-    const bool theyWereClient = *state_.transport.dtlsRole == DtlsRole::Server;
-    const bool flips = (t.setup == SetupRole::Active && !theyWereClient) ||
-                       (t.setup == SetupRole::Passive && theyWereClient);
-    if (flips && !startsOver(state_.transport, t))
-      return badSection(*tagged, "changes the DTLS role");
+  Result<void> remoteRoles() const {
+    for (const size_t leader : leaders()) {
+      const auto id = state_.transportOf(leader);
+      const TransportState& inForce = state_.transportState(id.value_or(0));
+      if (!id || !inForce.dtlsRole) continue;
+      const sdp::TransportAttributes t = d_.transportOf(d_.media[leader]);
+      const bool theyWereClient = *inForce.dtlsRole == DtlsRole::Server;
+      const bool flips = (t.setup == SetupRole::Active && !theyWereClient) ||
+                         (t.setup == SetupRole::Passive && theyWereClient);
+      if (flips && !startsOver(inForce, t)) return badSection(leader, "changes the DTLS role");
+    }
     return ok();
   }
 
-  /// RFC 9429 section 4.1.1: RTCP multiplexing is required of who shares a transport with us.
+  /// RFC 9429 section 4.1.1: RTCP multiplexing is required. An offered section on a transport of
+  /// its own that lacks it is turned down; the rest may live.
   Result<void> rtcpMux() const {
-    const auto shared = onSharedTransport(d_);
+    const std::vector<bool> shared = onSharedTransport(d_);
     for (size_t i = 0; i < d_.media.size(); ++i) {
-      if (shared[i] && d_.media[i].isRtp() && !usesRtcpMux(d_, i))
+      const bool matters = shared[i] || (type_ != SdpType::Offer && !d_.media[i].isRejected() &&
+                                         state_.bundlePolicy != BundlePolicy::MaxBundle);
+      if (matters && d_.media[i].isRtp() && !usesRtcpMux(d_, i))
         return badSection(i, "does not use rtcp-mux");
     }
     return ok();
@@ -138,6 +141,30 @@ class Checker {
   Result<void> bad(std::string message) const { return fail(code_, std::move(message)); }
   Result<void> badSection(size_t i, const char* what) const {
     return fail(code_, "m= section " + std::to_string(i) + " " + what);
+  }
+
+  /// The sections that stand for the transports we would use, the first one first.
+  std::vector<size_t> leaders() const {
+    std::vector<size_t> out;
+    const auto tagged = transportSection(d_);
+    if (!tagged) return out;
+    out.push_back(*tagged);
+    if (state_.bundlePolicy == BundlePolicy::MaxBundle) return out;
+    const auto all = transportLeaders(d_);
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (all[i] == i && i != *tagged) out.push_back(i);
+    }
+    return out;
+  }
+
+  Result<void> transport(size_t leader) const {
+    const sdp::TransportAttributes t = d_.transportOf(d_.media[leader]);
+    if (!t.iceUfrag || !t.icePwd) return badSection(leader, "has no ICE credentials");
+    if (t.fingerprints.empty()) return badSection(leader, "has no certificate fingerprint");
+    if (t.setup == SetupRole::HoldConn) return badSection(leader, "asks for setup:holdconn");
+    if (type_ != SdpType::Offer && t.setup == SetupRole::ActPass)
+      return badSection(leader, "answers setup:actpass");
+    return ok();
   }
 
   bool wasAgreed(size_t i, uint8_t payloadType) const {
@@ -196,7 +223,7 @@ Result<void> checkLocal(const SessionState& state, SdpType type, const SessionDe
     PARLEY_TRY(check.sectionsOfAnswer(state.pendingRemote->sdp));
     PARLEY_TRY(check.rtcpMux());
   }
-  return check.transport();
+  return check.transports();
 }
 
 Result<void> checkRemote(const SessionState& state, SdpType type, const SessionDescription& d) {
@@ -211,8 +238,8 @@ Result<void> checkRemote(const SessionState& state, SdpType type, const SessionD
   PARLEY_TRY(check.payloadTypesFit());
   PARLEY_TRY(check.payloadTypesKept(sdpOf(state.currentRemote)));
   PARLEY_TRY(check.extensionIdsKept(sdpOf(state.currentRemote)));
-  PARLEY_TRY(check.transport());
-  return check.remoteRole();
+  PARLEY_TRY(check.transports());
+  return check.remoteRoles();
 }
 
 #undef PARLEY_TRY

@@ -31,12 +31,13 @@ void addTraffic(PairTraffic& sum, const PairTraffic& more) {
 PeerTransport::PeerTransport(Environment& environment, TransportConfig config)
     : environment_(environment),
       config_(std::move(config)),
+      ids_(config_.idBase),
       gatherer_(environment, ids_, config_.gatherer),
       agent_(environment, config_.ice,
              config_.credentials ? *config_.credentials
                                  : ice::Credentials::generate(environment.random)),
       dtls_(makeDtls()),
-      channels_(environment),
+      channels_(std::make_unique<sctp::DataChannels>(environment)),
       out_(environment.limits.maxQueuedTransmits),
       rtp_(kMaxQueuedRtp) {}
 
@@ -412,13 +413,13 @@ void PeerTransport::advance(Timestamp now) {
   agent_.advance(now);
   dtls_->advance(now);
   if (renewal_) renewal_->dtls->advance(now);
-  channels_.advance(now);
+  channels_->advance(now);
   pump(now);
 }
 
 Timestamp PeerTransport::nextDeadline() const {
   return earliest(gatherAt_, gatherer_.nextDeadline(), agent_.nextDeadline(), dtls_->nextDeadline(),
-                  channels_.nextDeadline(),
+                  channels_->nextDeadline(),
                   renewal_ ? renewal_->dtls->nextDeadline() : Timestamp::never());
 }
 
@@ -468,7 +469,7 @@ bool PeerTransport::pollEvent(TransportEvent& out) {
 void PeerTransport::close(Timestamp now) {
   if (closed_) return;
   now = clock_.clamp(now);
-  channels_.closeAll(now);
+  channels_->closeAll(now);
   pump(now);
   closed_ = true;
   memory_.timeline.note(Milestone::Closed, now);

@@ -81,7 +81,7 @@ void PeerTransport::noteDtls(const dtls::Event& event, Timestamp now) {
 }
 
 void PeerTransport::noteSctp(Timestamp now) {
-  const sctp::AssociationState state = channels_.associationState();
+  const sctp::AssociationState state = channels_->associationState();
   if (std::exchange(memory_.sctp, state) == state) return;
   memory_.timeline.note(Milestone::SctpState, now, static_cast<uint8_t>(state));
 }
@@ -131,8 +131,8 @@ DiagnosisFacts PeerTransport::facts(Timestamp now) const {
   out.dtlsReceived = dtls_->counters().datagramsReceived;
 
   out.dataWanted = sctpRemotePort_.has_value();
-  out.sctp = channels_.associationState();
-  const sctp::AssociationStats stats = channels_.associationStats();
+  out.sctp = channels_->associationState();
+  const sctp::AssociationStats stats = channels_->associationStats();
   if (stats.bytesInFlight > 0 || stats.unackedChunks > 0)
     out.dataTimeouts = stats.unansweredTimeouts;
   out.largestSent = memory_.largestSent;

@@ -56,7 +56,7 @@ void PeerTransport::startDtls(std::vector<dtls::Fingerprint> remote, dtls::Role 
   dtls_->setRemoteFingerprints(std::move(remote), now);
   if (!dtlsRole_) {
     dtlsRole_ = localRole;
-    channels_.setDtlsRole(localRole == dtls::Role::Client, now);
+    channels_->setDtlsRole(localRole == dtls::Role::Client, now);
   }
   pump(now);
 }
@@ -132,7 +132,7 @@ void PeerTransport::runDtls(Timestamp now) {
   PacketBuf packet;
   while (dtls_->pollData(packet)) {
     if (heardOnPath_) agent_.noteReceived(now);
-    channels_.handlePacket(packet.span(), now);
+    channels_->handlePacket(packet.span(), now);
   }
   heardOnPath_ = false;
   noteSctp(now);
@@ -150,7 +150,7 @@ void PeerTransport::sendThroughDtls(Timestamp now) {
   const TxClass txClass = connected ? TxClass::Bulk : TxClass::Control;
   while (!out_.full() && dtls_->pollTransmit(packet)) queueOnPath(std::move(packet), txClass);
   if (!connected) return;
-  while (out_.size() < kMaxQueuedData && channels_.pollTransmit(packet)) {
+  while (out_.size() < kMaxQueuedData && channels_->pollTransmit(packet)) {
     // A record that DTLS refuses is lost like a datagram; SCTP sends it again.
     if (dtls_->seal(packet, now)) {
       queueOnPath(std::move(packet), txClass);
@@ -191,8 +191,8 @@ void PeerTransport::adoptRenewal(const dtls::Event& event, Timestamp now) {
   dtlsStarted_ = true;
   renewal_.reset();
   if (kind == DtlsRenewal::NewPeer && event.state == dtls::State::Connected) {
-    channels_.restart(now);
-    channels_.setDtlsRole(*dtlsRole_ == dtls::Role::Client, now);
+    channels_->restart(now);
+    channels_->setDtlsRole(*dtlsRole_ == dtls::Role::Client, now);
     sctpStarted_ = false;
   }
   onDtlsEvent(event, now);
@@ -213,7 +213,7 @@ void PeerTransport::onDtlsEvent(const dtls::Event& event, Timestamp now) {
     // Nothing may go on over keys whose association is over (bad-certificate and close cases
     // alike).
     dropSrtpKeys();
-    channels_.closeAll(now);
+    channels_->closeAll(now);
   }
   events_.push_back(DtlsStateChange{event});
 }
@@ -257,9 +257,9 @@ void PeerTransport::failWithoutSrtp(Timestamp now) {
 void PeerTransport::reset(Timestamp now) {
   now = clock_.clamp(now);
   if (closed_) return;
-  channels_.closeAll(now);
+  channels_->closeAll(now);
   pump(now);  // the ABORT leaves
-  channels_.restart(now);
+  channels_->restart(now);
   sctpRemotePort_.reset();
   renewal_.reset();
   dtls_ = makeDtls();
@@ -299,18 +299,28 @@ void PeerTransport::releaseSource(uint32_t ssrc) {
 
 void PeerTransport::enableSctp(uint16_t remotePort, uint64_t remoteMaxMessageSize, Timestamp now) {
   sctpRemotePort_ = remotePort;
-  channels_.setRemoteMaxMessageSize(remoteMaxMessageSize);
+  channels_->setRemoteMaxMessageSize(remoteMaxMessageSize);
   pump(now);
 }
 
 void PeerTransport::disableSctp(Timestamp now) {
   now = clock_.clamp(now);
-  channels_.closeAll(now, "the data section was rejected");
+  channels_->closeAll(now, "the data section was rejected");
   pump(now);  // the ABORT leaves
-  channels_.restart(now);
-  if (dtlsRole_) channels_.setDtlsRole(*dtlsRole_ == dtls::Role::Client, now);
+  channels_->restart(now);
+  if (dtlsRole_) channels_->setDtlsRole(*dtlsRole_ == dtls::Role::Client, now);
   sctpRemotePort_.reset();
   sctpStarted_ = false;
+}
+
+bool PeerTransport::swapChannels(PeerTransport& other, Timestamp now) {
+  if (sctpRemotePort_ || other.sctpRemotePort_ || closed_ || other.closed_) return false;
+  std::swap(channels_, other.channels_);
+  for (PeerTransport* end : {this, &other}) {
+    if (end->dtlsRole_)
+      end->channels_->setDtlsRole(*end->dtlsRole_ == dtls::Role::Client, end->clock_.clamp(now));
+  }
+  return true;
 }
 
 void PeerTransport::startSctp(Timestamp now) {
@@ -321,7 +331,7 @@ void PeerTransport::startSctp(Timestamp now) {
   config.maxMessageSize = environment_.limits.maxMessageSize;
   config.sendBuffer = config.receiveBuffer = environment_.limits.maxTransferWindow;
   if (const auto rtt = agent_.pathRtt()) config.rttHint = *rtt;
-  channels_.start(sctp::createAssociation(environment_, config), now);
+  channels_->start(sctp::createAssociation(environment_, config), now);
   memory_.timeline.note(Milestone::SctpStarted, now);
 }
 

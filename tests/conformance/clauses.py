@@ -17,7 +17,7 @@ BEGIN, END = "<!-- clauses -->\n", "<!-- /clauses -->\n"
 
 # Clause, what it is about, and where there is no test of its own: why. "see ..." names where it is tested instead.
 CLAUSES = [
-    ("4.2.1", "RTCConfiguration", "see node/test/negotiation.test.mjs, tests/unit/api/facade_test.cc"),
+    ("4.2.1", "RTCConfiguration", ""),
     ("4.2.2", "RTCIceServer", "see tests/unit/api/facade_test.cc, tests/sim/turn_client_test.cc"),
     ("4.2.3", "RTCIceTransportPolicy", "see tests/sim/relay_test.cc"),
     ("4.2.4", "RTCBundlePolicy", ""),

@@ -238,6 +238,38 @@ TEST_F(DescriptionEvents, S4_4_1_4_NoTransportLeftMeansNew) {
   EXPECT_TRUE(fired);
 }
 
+TEST_F(DescriptionEvents, S4_2_1_APoolIsGatheredBeforeItIsTold) {
+  Configuration configuration;
+  configuration.iceCandidatePoolSize = 1;
+  PeerConnection pc = make(configuration);
+  std::vector<std::string> told;
+  pc.onIceCandidate([&](const std::optional<IceCandidate>& candidate) {
+    if (candidate && !candidate->candidate.empty()) told.push_back(candidate->candidate);
+  });
+  run(Duration::seconds(2));
+  EXPECT_TRUE(told.empty());
+  EXPECT_EQ(pc.iceGatheringState(), IceGatheringState::New);
+  (void)pc.addTransceiver(MediaKind::Audio);
+  ASSERT_TRUE(setLocal(pc));
+  run();
+  EXPECT_FALSE(told.empty());
+  EXPECT_EQ(pc.iceGatheringState(), IceGatheringState::Complete) << "no time has passed";
+  EXPECT_NE(pc.localDescription()->sdp.find("a=candidate"), std::string::npos);
+  pc.close();
+
+  // A policy that comes in time is kept.
+  PeerConnection hidden = make(configuration);
+  run(Duration::seconds(1));
+  Configuration relayed = hidden.getConfiguration();
+  relayed.iceTransportPolicy = IceTransportPolicy::Relay;
+  ASSERT_TRUE(hidden.setConfiguration(relayed));
+  (void)hidden.addTransceiver(MediaKind::Audio);
+  ASSERT_TRUE(setLocal(hidden));
+  run(Duration::seconds(2));
+  EXPECT_EQ(hidden.localDescription()->sdp.find("a=candidate"), std::string::npos);
+  hidden.close();
+}
+
 TEST_F(DescriptionEvents, S4_2_4_SectionsHaveTransportsOfTheirOwnUntilTheyAreBundled) {
   for (const BundlePolicy policy :
        {BundlePolicy::Balanced, BundlePolicy::MaxCompat, BundlePolicy::MaxBundle}) {

@@ -35,6 +35,10 @@ Configuration configurationOf(const Json& given) {
     configuration.iceServers.push_back(serverOf(server));
   if (given.value("iceTransportPolicy", "all") == "relay")
     configuration.iceTransportPolicy = IceTransportPolicy::Relay;
+  const std::string bundle = given.value("bundlePolicy", "balanced");
+  configuration.bundlePolicy = bundle == "max-compat"   ? BundlePolicy::MaxCompat
+                               : bundle == "max-bundle" ? BundlePolicy::MaxBundle
+                                                        : BundlePolicy::Balanced;
   configuration.iceLite = given.value("iceLite", false);
   configuration.receiveSimulcast = given.value("receiveSimulcast", false);
   configuration.hideHostAddresses = given.value("hideHostAddresses", false);

@@ -125,8 +125,12 @@ export class Signaling {
     return !this.only || line.split(' ')[2]?.toLowerCase() === this.only;
   }
 
+  /// False: neither side is told that the other would bundle.
+  bundles = true;
+
   filtered({ type, sdp }) {
-    const lines = sdp.split('\r\n').filter(line => !line.startsWith('a=candidate:') || this.passes(line));
+    const lines = sdp.split('\r\n').filter(line => line.startsWith('a=candidate:') ? this.passes(line)
+      : this.bundles || !line.startsWith('a=group:BUNDLE'));
     return { type, sdp: lines.join('\r\n') };
   }
 

@@ -7,7 +7,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { fromBase64, fullRange, psnrDb } from './page/content.js';
 import { channelScenarios } from './channel_scenarios.mjs';
 import { layerScenarios } from './layer_scenarios.mjs';
-import { connected, eventually, sleep, start } from './steps.mjs';
+import { Signaling } from './peer.mjs';
+import { configurationWith, connected, eventually, sleep, start } from './steps.mjs';
 
 const WIDTH = 640;
 const HEIGHT = 360;
@@ -185,6 +186,33 @@ const media = codecs => async (a, b, context) => {
     if (codecs) assert(used.some(c => c.mime === `video/${codecs[0]}`), `${peer.name} receives ${JSON.stringify(used)}`);
     context.say(peer.name, JSON.stringify(await peer.cmd('selected')));
   }
+};
+
+/// As media, between sides that do not bundle: each section has a transport of its own.
+const apart = policy => async (a, b, context) => {
+  for (const peer of [a, b]) await peer.cmd('create', { config: configurationWith({ bundlePolicy: policy }) });
+  const signaling = new Signaling(a, b);
+  signaling.bundles = false;
+  await a.cmd('openChannel', { dc: 'chat' });
+  await b.cmd('incoming', { mode: 'echo' });
+  await addAudio(a, 0);
+  await addVideo(a, context);
+  await signaling.negotiate(a, async () => {
+    await addAudio(b, 1);
+    await addVideo(b, context, {});
+  });
+  await connected(a, b);
+  await limitVideo(a);
+  await limitVideo(b);
+  await a.until('open', e => e.dc === 'chat');
+  for (const peer of [a, b]) {
+    const transports = await peer.cmd('stats', { types: ['transport'] });
+    assert.equal(transports.length, 3, `${peer.name}: ${JSON.stringify(transports)}`);
+    for (const { dtlsState } of transports) assert.equal(dtlsState, 'connected');
+  }
+  context.say('connected, three times');
+  await mediaFlows([a, b], context);
+  assert.equal((await a.cmd('ping', { dc: 'chat', count: 10 })).wrong, 0);
 };
 
 /// Adds video to a running audio call, removes it, adds it again; then stops the transceiver and adds once more.
@@ -424,4 +452,4 @@ async function sframe(a, b, context) {
   await mediaFlows([a, b], context);
 }
 
-export const scenarios = { rollback, recycle, replace, dtmf, sframe, messages, media: media(undefined), vp8: media(['VP8', 'rtx']), vp9: media(['VP9', 'rtx']), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), restart_slowly: restart(true, 400), ...channelScenarios, ...layerScenarios };
+export const scenarios = { rollback, recycle, replace, dtmf, sframe, messages, media: media(undefined), vp8: media(['VP8', 'rtx']), vp9: media(['VP9', 'rtx']), apart: apart('balanced'), apart_compat: apart('max-compat'), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), restart_slowly: restart(true, 400), ...channelScenarios, ...layerScenarios };

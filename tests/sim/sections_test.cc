@@ -73,7 +73,7 @@ TEST(SectionsSim, StopEndsMediaInBothDirectionsBeforeAnyNegotiation) {
 }
 
 /// One round, offered by A. What B sees has the data section outside of the bundle, as a peer
-/// without BUNDLE would have it; B has one transport only, so it refuses.
+/// without BUNDLE would have it; B, under max-bundle, has one transport only, so it refuses.
 void negotiateWithoutData(Pair& pair) {
   std::vector<std::string> failed;
   const auto note = [&](Result<void> r) {
@@ -108,7 +108,9 @@ struct Channel {
 TEST(SectionsSim, ChannelsOfARefusedDataSectionFailAndLaterOnesWork) {
   for (const bool refusedAtFirst : {true, false}) {
     SCOPED_TRACE(refusedAtFirst);
-    Pair pair;
+    PairOptions options;
+    options.configurationB.bundlePolicy = BundlePolicy::MaxBundle;
+    Pair pair(options);
     Watched atB;
     atB.watch(pair.b());
     int incoming = 0, received = 0;

@@ -46,7 +46,10 @@ enum class TcpCandidates {
   /// connections out and none in. Browsers do not know them.
   All,
 };
-/// RTCBundlePolicy. Whatever is asked for, media of one connection shares one transport.
+/// RTCBundlePolicy. With a peer that bundles everything shares one transport, whatever is asked
+/// for. With one that does not, each section gets a transport of its own: from the first offer on
+/// under `MaxCompat`, once the answer has come under `Balanced`, never under `MaxBundle`, which
+/// accepts one section, nor on ports that connections share (LoopOptions::udpPorts).
 enum class BundlePolicy { Balanced, MaxCompat, MaxBundle };
 /// RTCRtcpMuxPolicy. `Negotiate` does not exist: RTCP always shares the port (RFC 8834
 /// section 4.5).
@@ -77,7 +80,9 @@ struct Configuration {
   IceTransportPolicy iceTransportPolicy = IceTransportPolicy::All;
   BundlePolicy bundlePolicy = BundlePolicy::Balanced;
   RtcpMuxPolicy rtcpMuxPolicy = RtcpMuxPolicy::Require;
-  /// Accepted and shown; candidates are gathered when a description is set, never before.
+  /// More than 0: candidates are gathered at once, and told when a description is set. They are for
+  /// the first transport, so that 1 is as good as any. A change of servers or policy before that
+  /// gathers anew.
   uint8_t iceCandidatePoolSize = 0;
   /// Empty: an ECDSA P-256 certificate of the connection's own, valid for 30 days.
   std::vector<Certificate> certificates;

@@ -51,11 +51,11 @@ struct IceCandidatePair {
   IceCandidate remote;
 };
 
-/// RTCIceTransport (webrtc-pc section 5.6): a handle on the ICE transport of a connection; there is
-/// one, as everything is bundled. While a first offer is out, whose bundle policy would give a
-/// section a transport of its own should the peer not bundle, that section has another, which stays
-/// new until it is closed by the answer. Values change only in the delivery step whose event
-/// announces them. Thread rules: those of the Loop.
+/// RTCIceTransport (webrtc-pc section 5.6): a handle on an ICE transport of a connection. There is
+/// one for everything that is bundled, and one for each section that the peer does not bundle.
+/// While a first offer is out, a section that might end up without the bundle has one too (under
+/// BundlePolicy::Balanced it stays new); the answer closes it unless it is used. Values change only
+/// in the delivery step whose event announces them. Thread rules: those of the Loop.
 class PARLEY_EXPORT IceTransport {
  public:
   IceTransport() = default;
@@ -100,7 +100,7 @@ class PARLEY_EXPORT IceTransport {
   Result<void> onPair(const IceCandidatePair* pair, bool remove);
 
   std::shared_ptr<api_internal::PeerConnectionCore> core_;
-  std::optional<size_t> ownOf_;  ///< of this section alone: what bundling makes superfluous
+  std::optional<size_t> ownOf_;  ///< the section whose own it is; nothing: the first
 };
 
 /// RTCDtlsTransport (webrtc-pc section 5.5): a handle, as IceTransport.
@@ -111,7 +111,8 @@ class PARLEY_EXPORT DtlsTransport {
   bool operator==(const DtlsTransport&) const = default;
 
   IceTransport iceTransport() const { return IceTransport(core_, ownOf_); }
-  /// The section whose transport it would be without bundling; nothing for the one of all.
+  /// The section that has it for itself, now or in case that the peer does not bundle; nothing for
+  /// the first one.
   std::optional<size_t> ownOf() const { return ownOf_; }
   DtlsTransportState state() const;
   /// The peer's certificate chain, each in DER; empty until connected.
@@ -128,7 +129,7 @@ class PARLEY_EXPORT DtlsTransport {
 
  private:
   std::shared_ptr<api_internal::PeerConnectionCore> core_;
-  std::optional<size_t> ownOf_;  ///< of this section alone: what bundling makes superfluous
+  std::optional<size_t> ownOf_;  ///< the section whose own it is; nothing: the first
 };
 
 /// RTCSctpTransport (webrtc-pc section 6.1): a handle, as IceTransport.

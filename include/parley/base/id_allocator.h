@@ -11,6 +11,9 @@ namespace parley {
 /// (`TcpAccepted::socket`) with the top bit set. 0 is never handed out.
 class IdAllocator {
  public:
+  /// The first number follows `base`: several allocators of one `Driven` need bases far apart.
+  explicit IdAllocator(uint32_t base = 0) : lastSocket_(base), lastResolve_(base) {}
+
   SocketId nextSocket() { return SocketId(next(lastSocket_)); }
   ResolveId nextResolve() { return ResolveId(next(lastResolve_)); }
 
@@ -20,8 +23,8 @@ class IdAllocator {
     if (last == 0) last = 1;
     return last;
   }
-  uint32_t lastSocket_ = 0;
-  uint32_t lastResolve_ = 0;
+  uint32_t lastSocket_;
+  uint32_t lastResolve_;
 };
 
 }  // namespace parley

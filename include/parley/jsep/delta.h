@@ -35,6 +35,14 @@ struct TransportChange {
   bool operator==(const TransportChange&) const = default;
 };
 
+/// What changes for a transport beside the first. One that is not known yet is new.
+struct SideTransportChange {
+  uint32_t id = 0;
+  TransportChange change{};
+  bool ended = false;  ///< its sections are gone, or have joined another
+  bool operator==(const SideTransportChange&) const = default;
+};
+
 struct MediaSectionChange {
   TransceiverId transceiver{};
   MediaSettings settings{};
@@ -76,6 +84,7 @@ struct SessionEvents {
 struct Delta {
   SessionState state{};
   TransportChange transport{};
+  std::vector<SideTransportChange> sides{};
   std::vector<MediaSectionChange> media{};
   std::optional<DataChange> data{};
   /// Made by a remote offer; they need a receiver track. SSRCs that are still 0, here or in layers

@@ -25,8 +25,8 @@ PARLEY_EXPORT Result<void> checkOfferState(const SessionState& state);
 PARLEY_EXPORT Result<void> checkAnswerState(const SessionState& state);
 
 /// An answer to the pending remote offer (RFC 9429 section 5.3.1). Sections are rejected that we
-/// have no codec for, that are not bundled with the first, that lack rtcp-mux, or whose transceiver
-/// is stopped. InvalidState unless have-remote-offer or have-local-pranswer.
+/// have no codec for, that lack rtcp-mux, whose transceiver is stopped, or, under max-bundle, that
+/// are not bundled with the first. InvalidState unless have-remote-offer or have-local-pranswer.
 PARLEY_EXPORT Result<sdp::SessionDescription> createAnswer(const SessionState& state,
                                                            const LocalCapabilities& capabilities);
 

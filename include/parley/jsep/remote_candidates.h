@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "parley/base/export.h"
 #include "parley/base/result.h"
@@ -18,7 +19,8 @@ struct RemoteCandidate {
 };
 
 struct AcceptedCandidate {
-  bool useNow = false;  ///< give it to ICE: its generation is in force
+  bool useNow = false;                 ///< give it to ICE: its generation is in force
+  std::vector<uint32_t> transports{};  ///< of these
 };
 
 /// addIceCandidate() (webrtc-pc section 4.4.2): makes the candidate part of the remote

@@ -18,6 +18,7 @@
 #include "parley/base/units.h"
 #include "parley/jsep/capabilities.h"
 #include "parley/jsep/delta.h"
+#include "parley/jsep/lane.h"
 #include "parley/jsep/state.h"
 #include "parley/jsep/transceivers.h"
 #include "parley/jsep/types.h"
@@ -26,7 +27,7 @@
 #include "parley/transport/peer_transport.h"
 
 // jsep: offer and answer, transceivers, and the coordinator that applies what was negotiated to one
-// bundled transport and its RTP session. May use sdp, transport and media; knows no sockets and no
+// transports and their RTP sessions. May use sdp, transport and media; knows no sockets and no
 // callbacks.
 
 namespace parley::jsep {
@@ -39,6 +40,7 @@ struct SessionConfig {
   congestion::RateConstraints rates;
   /// nullptr = GCC. Must outlive the session.
   const congestion::ControllerFactory* controllers = nullptr;
+  BundlePolicy bundlePolicy = BundlePolicy::Balanced;
   /// Codecs and header extensions that may be negotiated; identity and credentials are filled in.
   LocalCapabilities capabilities;
   /// Where RED for sound is agreed: whether losses may turn it on. False: only a description that
@@ -78,6 +80,7 @@ struct LocalCandidate {
   std::string ufrag;
   std::optional<std::string> url;
   std::optional<std::string> relayProtocol;
+  uint32_t transport = 0;            ///< number of its transport, 0 being the first
   DescriptionsChanged descriptions;  ///< with the candidate in them
 };
 /// Where the end-of-candidates mark of a generation belongs.
@@ -90,6 +93,7 @@ struct GatheringStateChanged {
   transport::GatheringState state;
   std::optional<CandidatesEnd> end;  ///< when complete
   DescriptionsChanged descriptions;
+  uint32_t transport = 0;
 };
 struct LocalCandidateError {
   std::optional<std::string> address;
@@ -98,12 +102,24 @@ struct LocalCandidateError {
   int code = 0;
   std::string text;
 };
-struct SelectedPairChanged {};
+struct SelectedPairChanged {
+  uint32_t transport = 0;
+};
 struct IceStateChanged {
   ice::IceConnectionState state;
+  uint32_t transport = 0;
 };
 struct DtlsStateChanged {
   dtls::Event event;
+  uint32_t transport = 0;
+};
+/// A transport beside the first is there from now on, until it ends: its sections are gone or have
+/// joined a bundle.
+struct TransportAdded {
+  uint32_t transport = 0;
+};
+struct TransportEnded {
+  uint32_t transport = 0;
 };
 struct TrackAdded {
   uint32_t transceiver = 0;
@@ -170,9 +186,10 @@ struct EstimateChanged {
 using SessionEvent =
     std::variant<std::monostate, SignalingStateChanged, DescriptionsChanged, LocalCandidate,
                  GatheringStateChanged, LocalCandidateError, SelectedPairChanged, IceStateChanged,
-                 DtlsStateChanged, TrackAdded, TrackRemoved, StreamTrackChanged, TransceiverStopped,
-                 TransceiversRemoved, TrackUnmuted, SenderConfigured, ReceiverConfigured,
-                 KeyFrameRequested, TargetBitrate, EstimateChanged>;
+                 DtlsStateChanged, TransportAdded, TransportEnded, TrackAdded, TrackRemoved,
+                 StreamTrackChanged, TransceiverStopped, TransceiversRemoved, TrackUnmuted,
+                 SenderConfigured, ReceiverConfigured, KeyFrameRequested, TargetBitrate,
+                 EstimateChanged>;
 
 /// One peer connection without threads and callbacks: a machine. The methods are those of
 /// RTCPeerConnection with the asynchronous ones made synchronous: each runs to its end and leaves
@@ -197,10 +214,14 @@ class PARLEY_EXPORT Session {
                                const std::optional<std::string>& ufrag, Timestamp now);
   void restartIce(Timestamp now);
   /// See ice::Agent.
-  bool selectPair(uint32_t pair, Timestamp now);
-  bool removePair(uint32_t pair, Timestamp now);
+  bool selectPair(uint32_t transport, uint32_t pair, Timestamp now);
+  bool removePair(uint32_t transport, uint32_t pair, Timestamp now);
   /// Servers and policy for the next time that candidates are gathered.
-  void setServers(ice::GathererConfig config) { transport_.setServers(std::move(config)); }
+  void setServers(ice::GathererConfig config, Timestamp now);
+  /// RTCConfiguration.iceCandidatePoolSize (RFC 9429 section 3.5.4): gathers before there is a
+  /// local description. What is found is told once there is one. Nothing happens if there is one
+  /// already.
+  void gatherEarly(Timestamp now);
   std::optional<bool> remoteTrickles() const;
   /// "Check if negotiation is needed" (webrtc-pc section 4.7.3). When to ask, and when to fire the
   /// event, is up to whoever runs the operations chain.
@@ -259,8 +280,8 @@ class PARLEY_EXPORT Session {
   /// What peers of transceivers that take packets ask for again.
   bool pollMissing(uint32_t& transceiver, uint16_t& sequence);
   void requestKeyFrameOf(uint32_t ssrc, Timestamp now);
-  /// Packets can be sent: there is a path, and keys.
-  bool mediaAvailable() const { return mediaAvailable_; }
+  /// Packets can be sent on some transport: there is a path, and keys.
+  bool mediaAvailable() const;
   /// What the transceiver is ready to receive; null: nothing.
   const media::ReceiveConfig* receiveConfig(uint32_t transceiver) const;
   /// Of the negotiated codecs the one with this name, if it is there: that of the packets to come.
@@ -279,25 +300,30 @@ class PARLEY_EXPORT Session {
   bool pollFrame(media::ReceivedFrame& out);
   bool pollAudio(media::AudioPlayoutUnit& out);
   /// Null as long as the connection has had no media.
-  const media::RtpSession* rtp() const { return rtp_.get(); }
+  const media::RtpSession* rtp(uint32_t transport = 0) const;
+  /// Of the transport that a transceiver's media travels on.
+  const media::RtpSession* rtpOf(uint32_t transceiver) const;
   /// RtpSession::receiveStats, with what came before a receiver paused: a direction that changes to
   /// and fro ends no stream (webrtc-stats section 5).
   void receiveStats(std::vector<media::InboundStats>& out) const;
   /// Of the first encoding that has one.
   std::optional<media::SendStreamId> sendStream(uint32_t transceiver) const;
-  std::optional<SenderEncoding> encodingOf(media::SendStreamId stream) const;
+  std::optional<SenderEncoding> encodingOf(media::SendStreamId stream,
+                                           uint32_t transport = 0) const;
 
   // Data.
   Result<sctp::ChannelId> createDataChannel(const sctp::ChannelInit& init, Timestamp now);
   /// Null once closed. Whoever uses it calls `pump` afterwards.
-  sctp::DataChannels* dataChannels() { return closed_ ? nullptr : &transport_.dataChannels(); }
+  sctp::DataChannels* dataChannels() {
+    return closed_ ? nullptr : &dataLane_->transport.dataChannels();
+  }
   uint64_t maxMessageSize() const;
   bool pollMessage(sctp::ChannelMessage& out);
 
   /// Says good-bye to the peer. Nothing but `pollTransmit` gives anything afterwards.
   void close(Timestamp now);
   /// The good-byes have been taken: the session may be destroyed.
-  bool drained() const { return closed_ && !transport_.isEnding(); }
+  bool drained() const;
 
   void handle(Input&& input, Timestamp now);
   /// The same for datagrams that arrived together.
@@ -305,13 +331,13 @@ class PARLEY_EXPORT Session {
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
   /// See ice::Agent.
-  Timestamp consentFrom() const { return transport_.consentFrom(); }
+  Timestamp consentFrom() const;
   void askForConsent(Timestamp now);
   bool pollTransmit(TxPacket& out);
-  bool hasTransmits() const { return transport_.hasTransmits(); }
+  bool hasTransmits() const;
   bool pollEffect(Effect& out);
   /// See ice::Gatherer.
-  bool pollName(ice::HostName& out) { return transport_.pollName(out); }
+  bool pollName(ice::HostName& out);
   bool pollEvent(SessionEvent& out);
   /// Left unpolled they wait in the association, which then takes in nothing more of the peer's. A
   /// channel's events come before the messages it brings: poll these first, and messages only while
@@ -321,22 +347,49 @@ class PARLEY_EXPORT Session {
   /// Moves on what a direct use of `dataChannels()` caused.
   void pump(Timestamp now);
   /// The part of it that cannot wait: `pollTransmit` will give what was sent.
-  void expectTransmits(Timestamp now) { transport_.expectTransmits(now); }
+  void expectTransmits(Timestamp now) { dataLane_->transport.expectTransmits(now); }
 
-  const transport::PeerTransport& transport() const { return transport_; }
-  /// The section whose transport all others share, in the newest local description.
-  std::string transportMid() const;
-  uint16_t transportIndex() const;
+  /// The first transport, which with BUNDLE is that of everything.
+  const transport::PeerTransport& transport() const { return first_.transport; }
+  /// Null for a number that is not in use.
+  const transport::PeerTransport* transport(uint32_t number) const;
+  /// The numbers in use, 0 first.
+  std::vector<uint32_t> transports() const;
+  /// The section that stands for a transport in the newest local description.
+  std::string transportMid(uint32_t transport = 0) const;
+  uint16_t transportIndex(uint32_t transport = 0) const;
   /// ICE credentials of the newest remote description.
-  std::optional<IceCredentials> remoteIceParameters() const;
+  std::optional<IceCredentials> remoteIceParameters(uint32_t transport = 0) const;
   Environment& environment() { return environment_; }
 
  private:
   Result<void> apply(Result<Delta> delta, Timestamp now);
   Result<void> settled(SdpType type, Result<void> applied);
   void resetTransport(Timestamp now);
-  void applyTransport(const TransportChange& change, Timestamp now);
-  void applyRemoteIce(const TransportChange& change, Timestamp now);
+  void applyTransport(Lane& lane, const TransportChange& change, Timestamp now);
+  static void applyRemoteIce(Lane& lane, const TransportChange& change, Timestamp now);
+  void applySides(const std::vector<SideTransportChange>& changes, Timestamp now);
+  void applyData(const Delta& delta, Timestamp now);
+
+  // Lanes (session_lanes.cc).
+  template <class F>
+  void eachLane(F&& use) {
+    use(first_);
+    for (const auto& side : sides_) use(*side);
+  }
+  Lane* lane(uint32_t transport);
+  const Lane* lane(uint32_t transport) const;
+  Lane& laneOfMedia(uint32_t transceiver);
+  const Lane& laneOfMedia(uint32_t transceiver) const;
+  Lane& addLane(uint32_t transport, const TransportChange& change);
+  void endLane(uint32_t transport, Timestamp now);
+  void dropEndedLanes();
+  Lane& laneOfNumber(uint32_t number);
+  void handleOnLanes(Input&& input, Timestamp now);
+  void forgetSocket(Lane& owner, SocketId socket);
+  void noteSockets(Lane& of, const Effect& effect);
+  bool pollSideEffect(Effect& out);
+  void moveData(Lane& to, Timestamp now);
   void emitEvents(const SessionEvents& events, SignalingState signaling);
   DescriptionsChanged descriptions() const;
   SdpType implicitType() const;
@@ -346,9 +399,12 @@ class PARLEY_EXPORT Session {
   void refreshIce();
 
   void pumpTransport(Timestamp now);
-  const sdp::MediaDescription* transportMedia() const;
-  void onCandidate(const ice::Candidate& candidate);
-  void onGatheringState(transport::GatheringState state);
+  void pumpLane(Lane& lane, Timestamp now);
+  const sdp::MediaDescription* transportMedia(uint32_t transport) const;
+  void onGathering(Lane& lane, transport::TransportEvent&& event);
+  void releasePool();
+  void onCandidate(Lane& lane, const ice::Candidate& candidate);
+  void onGatheringState(Lane& lane, transport::GatheringState state);
 
   // Media (session_media.cc).
   struct Sender {
@@ -356,6 +412,7 @@ class PARLEY_EXPORT Session {
       std::string rid;
       media::SendStreamId id{};
     };
+    Lane* lane = nullptr;         ///< where its media travels
     std::vector<Stream> streams;  ///< of encodings that have been sent, or are
     MediaSettings settings;
     std::map<std::string, SenderTuning> tunings;  ///< by rid
@@ -370,74 +427,50 @@ class PARLEY_EXPORT Session {
   std::optional<media::SendStreamConfig> sendConfig(const TransceiverState& transceiver,
                                                     const Sender& sender, const Encoding& encoding,
                                                     const sdp::CodecParams* codec) const;
-  void applyReceiver(const TransceiverState& transceiver, const MediaSettings& settings,
+  void applyReceiver(const TransceiverState& transceiver, Lane& lane, const MediaSettings& settings,
                      Timestamp now);
-  media::RtpSession& rtpSession(Timestamp now);
-  void updateRtpConfig(const MediaSettings& settings, Timestamp now);
-  void onRtpEvent(const media::RtpEvent& event);
-  void onSourceEnded(media::ReceiverId receiver);
+  media::RtpSession& rtpSession(Lane& lane, Timestamp now);
+  void updateRtpConfig(Lane& lane, const MediaSettings& settings, Timestamp now);
+  void moveMedia(uint32_t transceiver, Sender& sender, Lane& to, Timestamp now);
+  void onRtpEvent(Lane& lane, const media::RtpEvent& event);
+  void onSourceEnded(Lane& lane, media::ReceiverId receiver);
   void removeMedia(const std::vector<TransceiverId>& transceivers, Timestamp now);
   void keepReceiveStats(uint32_t transceiver);
-  struct MediaRoute {
-    IpAddress local;
-    IpAddress remote;
-    bool operator==(const MediaRoute&) const = default;
-  };
   /// Media and data channels share the path: each learns what the other does.
-  void shareWithData(Timestamp now);
-  std::optional<DataRate> leaveRoute(const MediaRoute& route, Timestamp now);
-  void advanceMedia(Timestamp now);
+  void shareWithData(Lane& lane, Timestamp now);
+  static std::optional<DataRate> leaveRoute(Lane& lane, const Lane::MediaRoute& route,
+                                            Timestamp now);
   void pumpMedia(Timestamp now);
-  void onDtlsForMedia(Timestamp now);
-  void onPathForMedia(Timestamp now);
+  void pumpMedia(Lane& lane, Timestamp now);
+  static void onPathForMedia(Lane& lane, Timestamp now);
   void closeMedia(Timestamp now);
-  Timestamp mediaDeadline() const;
   bool mediaWaits() const;
 
   Environment& environment_;
   LocalCapabilities capabilities_;
-  transport::PeerTransport transport_;
+  Lane first_;
+  std::vector<std::unique_ptr<Lane>> sides_;  ///< beside it
+  Lane* dataLane_ = &first_;                  ///< the one that data channels use
+  std::vector<std::pair<SocketId, uint32_t>>
+      accepted_;                                 ///< connections taken by sides; their slots
+  std::optional<ice::GathererConfig> servers_;   ///< if they were changed
+  bool pooling_ = false;                         ///< gathering for the first one is early
+  std::vector<transport::TransportEvent> pool_;  ///< what that has found, to be told
   SessionState state_;
   bool closed_ = false;
   // W3C [[LastCreatedOffer]] and [[LastCreatedAnswer]]; empty again after an answer.
   std::string lastOffer_;
   std::string lastAnswer_;
   bool lastOfferRestarts_ = false;
-  struct LocalCandidates {
-    std::vector<sdp::CandidateLine> lines;
-    bool complete = false;
-  };
-  LocalCandidates localCandidates_;
-  std::optional<LocalCandidates>
-      beforeRestart_;  ///< in case the offer that restarts is rolled back
-  media::RtpSessionConfig rtpConfig_;
+  media::RtpSessionConfig rtpConfig_;  ///< what a lane starts with
   bool redundantSoundOnLoss_ = true;
-  std::unique_ptr<media::RtpSession> rtp_;      ///< made with the first media section
   std::map<uint32_t, Sender> senders_;          ///< by transceiver
   std::map<uint32_t, Duration> playoutDelays_;  ///< by transceiver, as the application asks
   /// Transceivers whose media overtook the answer that announces it: their unmuting follows their
   /// TrackAdded.
   std::set<uint32_t> earlyMedia_;
   std::vector<media::InboundStats> pausedStats_;  ///< of sources that receivers had before a pause
-  bool mediaAvailable_ = false;
-  std::optional<MediaRoute> mediaRoute_;  ///< the last one in use
-  /// What was found on the routes used lately.
-  struct RouteMemory {
-    MediaRoute route;
-    DataRate estimate;
-    Timestamp left;
-  };
-  std::vector<RouteMemory> formerRoutes_;
   bool estimatesWanted_ = false;
-  /// What data channels have told the estimate of so far.
-  struct DataShare {
-    uint64_t sent = 0;
-    uint64_t acked = 0;
-    bool waiting = false;
-    Timestamp told;
-    DataRate limit = DataRate::infinite();
-  };
-  DataShare dataShare_;
   /// Everybody polls them in every round: that this many wait does not happen.
   RingQueue<SessionEvent> events_{8192};
   // Looked at one ahead, so that `hasEvents` can answer without taking anything.
@@ -450,6 +483,7 @@ class PARLEY_EXPORT Session {
   bool missingWaits_ = false;
   media::ReceivedPacket nextPacket_;
   media::MissingPacket nextMissing_;
+  uint32_t missingLane_ = 0;  ///< the transport it is about
   std::set<uint32_t> handsOnPackets_;  ///< transceivers
   std::set<uint32_t> takesPackets_;
   media::ReceivedFrame nextFrame_;

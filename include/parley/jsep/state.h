@@ -41,6 +41,17 @@ PARLEY_EXPORT const char* toString(SignalingState state);
 PARLEY_EXPORT const char* toString(SdpType type);
 PARLEY_EXPORT std::optional<SdpType> parseSdpType(std::string_view text);
 
+/// RTCBundlePolicy (RFC 9429 section 4.1.1), as far as it matters here.
+enum class BundlePolicy : uint8_t {
+  /// Transports beside the first are set up once an answer does not bundle.
+  Balanced,
+  /// The first offer sets up one for each section, so that peers without BUNDLE know where to send
+  /// at once.
+  MaxCompat,
+  /// There is one transport; of a peer that does not bundle one section is accepted.
+  MaxBundle,
+};
+
 struct IceCredentials {
   std::string ufrag;
   std::string pwd;
@@ -98,8 +109,9 @@ struct NegotiatedExtension {
 struct MediaSettings {
   std::string mid{};
   size_t mLineIndex = 0;
-  bool send = false;     ///< never true before an answer is applied
-  bool receive = false;  ///< true from the moment our offer is out: media may precede the answer
+  uint32_t transport = 0;  ///< number of the transport that it travels on
+  bool send = false;       ///< never true before an answer is applied
+  bool receive = false;    ///< true from the moment our offer is out: media may precede the answer
   std::vector<sdp::CodecParams> sendCodecs{};
   std::vector<sdp::CodecParams> receiveCodecs{};
   std::vector<NegotiatedExtension> extensions{};
@@ -160,6 +172,7 @@ struct TransceiverState {
 struct DataSettings {
   uint16_t remotePort = 5000;
   uint64_t remoteMaxMessageSize = 65'536;  ///< bytes; 0 = any
+  uint32_t transport = 0;                  ///< number of the transport that it travels on
   bool operator==(const DataSettings&) const = default;
 };
 
@@ -171,7 +184,7 @@ struct DataState {
   bool operator==(const DataState&) const = default;
 };
 
-/// The one bundled transport as negotiated so far.
+/// One transport as negotiated so far.
 struct TransportState {
   std::optional<IceCredentials> localIce{};   ///< of the newest local description
   std::optional<IceCredentials> remoteIce{};  ///< of the newest remote description in force
@@ -182,8 +195,26 @@ struct TransportState {
   bool operator==(const TransportState&) const = default;
 };
 
+/// A transport beside the first one: of sections that are not bundled with it.
+struct SideTransport {
+  uint32_t id = 0;  ///< 1 and up, never given twice
+  TransportState state{};
+  FormatMemory formats{};  ///< payload types are its own
+  ExtensionMemory extensions{};
+  bool operator==(const SideTransport&) const = default;
+};
+
+/// Which section travels on which transport.
+struct TransportMap {
+  std::vector<SideTransport> sides{};
+  /// By position: 0 is the first transport; nothing where it has not been decided.
+  std::vector<std::optional<uint32_t>> sections{};
+  bool operator==(const TransportMap&) const = default;
+};
+
 /// Everything offer/answer remembers about one connection.
 struct PARLEY_EXPORT SessionState {
+  BundlePolicy bundlePolicy = BundlePolicy::Balanced;
   SignalingState signaling = SignalingState::Stable;
   Boxed<TypedDescription> currentLocal{};
   Boxed<TypedDescription> pendingLocal{};
@@ -192,15 +223,18 @@ struct PARLEY_EXPORT SessionState {
 
   std::vector<TransceiverState> transceivers{};
   DataState data{};
-  TransportState transport{};
+  TransportState transport{};  ///< the first one, which with BUNDLE is that of all sections
+  TransportMap transports{};
+  uint32_t lastTransport = 0;  ///< the newest number among the sides
   /// Local credentials that restartIce() asked to replace (W3C [[LocalIceCredentialsToReplace]]).
   std::vector<IceCredentials> iceToReplace{};
 
-  FormatMemory formats{};        ///< payload types of the bundle, for the whole session
-  ExtensionMemory extensions{};  ///< header extension ids of the bundle, for the whole session
+  FormatMemory formats{};        ///< payload types of the first bundle, for the whole session
+  ExtensionMemory extensions{};  ///< header extension ids of the same
   std::vector<std::string> usedMids{};
 
   Boxed<TransportState> transportBeforeOffer{};
+  Boxed<TransportMap> transportsBeforeOffer{};
   std::optional<DataState> dataBeforeOffer{};
 
   uint64_t sessionId = 0;       ///< o= line; drawn once, below 2^63
@@ -215,6 +249,18 @@ struct PARLEY_EXPORT SessionState {
   const TransceiverState* find(TransceiverId id) const;
   TransceiverState* findByIndex(size_t mLineIndex);
   const TransceiverState* findByIndex(size_t mLineIndex) const;
+
+  /// Number of the transport of a section; nothing where it has not been decided.
+  std::optional<uint32_t> transportOf(size_t mLineIndex) const;
+  /// The section of a description that stands for a transport: where its credentials and candidates
+  /// are.
+  std::optional<size_t> sectionOf(uint32_t transport, const sdp::SessionDescription& d) const;
+  /// Null for a number that is not in use.
+  SideTransport* side(uint32_t id);
+  const SideTransport* side(uint32_t id) const;
+  /// What has been negotiated for a transport, 0 or one of the sides in use.
+  TransportState& transportState(uint32_t id);
+  const TransportState& transportState(uint32_t id) const;
 
   bool operator==(const SessionState&) const = default;
 };

@@ -52,6 +52,8 @@ struct TransportConfig {
   std::vector<crypto::SrtpProfile> srtpProfiles = dtls::Config{}.srtpProfiles;
   sctp::AssociationConfig sctp;
   size_t mtu = 1200;
+  /// See IdAllocator: for sessions that have several transports.
+  uint32_t idBase = 0;
 };
 
 struct IceStateChange {
@@ -120,6 +122,7 @@ class PARLEY_EXPORT PeerTransport {
 
   // ICE.
   bool iceLite() const { return config_.ice.lite; }
+  const TransportConfig& config() const { return config_; }
   const ice::Credentials& localCredentials() const { return agent_.localCredentials(); }
   void setIceRole(ice::Role role, Timestamp now);
   ice::Role iceRole() const { return agent_.role(); }
@@ -161,8 +164,11 @@ class PARLEY_EXPORT PeerTransport {
   /// The data section is gone: ABORT to the peer, all channels fail. A section that comes back
   /// starts a new association.
   void disableSctp(Timestamp now);
-  sctp::DataChannels& dataChannels() { return channels_; }
-  const sctp::DataChannels& dataChannels() const { return channels_; }
+  sctp::DataChannels& dataChannels() { return *channels_; }
+  const sctp::DataChannels& dataChannels() const { return *channels_; }
+  /// Gives the channels that wait for an association to a transport that has none either, and takes
+  /// the other's. False if one has its association already.
+  bool swapChannels(PeerTransport& other, Timestamp now);
   bool sctpEnabled() const { return sctpRemotePort_.has_value(); }
 
   // Media.
@@ -198,7 +204,7 @@ class PARLEY_EXPORT PeerTransport {
   bool isEnding() const { return hasTransmits() || gatherer_.isEnding(); }
   bool pollEffect(Effect& out);
   bool pollEvent(TransportEvent& out);
-  bool pollChannelEvent(sctp::ChannelEvent& out) { return channels_.pollEvent(out); }
+  bool pollChannelEvent(sctp::ChannelEvent& out) { return channels_->pollEvent(out); }
   /// dataChannels() was given something to send: pollTransmit() will look there. pump() is still
   /// due.
   void expectTransmits(Timestamp now);
@@ -288,7 +294,7 @@ class PARLEY_EXPORT PeerTransport {
   Boxed<crypto::SrtpKeying> srtpKeying_;  ///< until `srtp_` is made of it
   std::unique_ptr<srtp::SrtpSession> srtp_;
   srtp::Counters srtpBefore_;  ///< of keys no longer in use
-  sctp::DataChannels channels_;
+  std::unique_ptr<sctp::DataChannels> channels_;
   std::optional<dtls::Role> dtlsRole_;
   bool dtlsStarted_ = false;
   bool closed_ = false;

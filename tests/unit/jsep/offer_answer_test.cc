@@ -260,8 +260,9 @@ TEST(CreateAnswer, RejectsWhatItCannotDo) {
   EXPECT_EQ(d.bundleGroup()->mids, (std::vector<std::string>{"2", "3"}));
 }
 
-TEST(CreateAnswer, TakesOnlyTheFirstSectionOfAPeerWithoutBundle) {
+TEST(CreateAnswer, UnderMaxBundleTakesOnlyTheFirstSectionOfAPeerWithoutBundle) {
   Peer a("a"), b("b");
+  b.state.bundlePolicy = BundlePolicy::MaxBundle;
   a.add(MediaKind::Audio);
   a.add(MediaKind::Video);
   auto offer = a.offer();

@@ -108,7 +108,7 @@ TEST(AddLocalCandidates, SetsTheDefaultCandidate) {
   const auto relay =
       *sdp::parseCandidate("candidate:2 1 udp 1 198.51.100.9 3 typ relay raddr 0.0.0.0 rport 0");
   const std::vector<sdp::CandidateLine> list = {line(5), relay};
-  addLocalCandidates(d, list, true);
+  addLocalCandidates(d, 0, list, true);
   EXPECT_EQ(d.media[0].candidates.size(), 2u);
   EXPECT_TRUE(d.media[0].endOfCandidates);
   EXPECT_EQ(d.media[0].port, 3);
@@ -118,7 +118,7 @@ TEST(AddLocalCandidates, SetsTheDefaultCandidate) {
   sdp::SessionDescription hidden = c.a.state.currentLocal->sdp;
   const std::vector<sdp::CandidateLine> mdns = {*sdp::parseCandidate(
       "candidate:1 1 udp 1 1f4712db-ea17-4bcf-a596-105139dfd8bf.local 5 typ host")};
-  addLocalCandidates(hidden, mdns, false);
+  addLocalCandidates(hidden, 0, mdns, false);
   EXPECT_EQ(hidden.media[0].port, 9);
   EXPECT_EQ(hidden.media[0].connection->address, "0.0.0.0");
 }
@@ -128,7 +128,7 @@ TEST(AddLocalCandidates, DoNotCountAsAChangeOfTheDescription) {
   const std::vector<sdp::CandidateLine> list = {line(5)};
   c.a.offer();
   const auto version = c.a.state.sessionVersion;
-  addLocalCandidates(c.a.state.pendingLocal->sdp, list, true);
+  addLocalCandidates(c.a.state.pendingLocal->sdp, 0, list, true);
   EXPECT_EQ(c.a.peek().origin.sessionVersion, version);
 }
 

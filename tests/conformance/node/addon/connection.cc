@@ -23,13 +23,7 @@ void listen(Pc& pc, const JsFunction& emit) {
   pc.onStreamTrackChange(
       [emit](const StreamTrackEvent& e) { emit("streamtrack", e.stream, e.track, e.added); });
   pc.onDataChannel([emit](const DataChannel& channel) { emit("datachannel", channel); });
-  IceTransport ice(pc.core());
-  ice.onStateChange([emit](IceTransportState) { emit("ice.statechange"); });
-  ice.onGatheringStateChange([emit](IceGathererState) { emit("ice.gatheringstatechange"); });
-  ice.onSelectedCandidatePairChange([emit] { emit("ice.selectedcandidatepairchange"); });
-  DtlsTransport dtls(pc.core());
-  dtls.onStateChange([emit](DtlsTransportState) { emit("dtls.statechange"); });
-  dtls.onError([emit](const Error& error) { emit("dtls.error", error); });
+  watch(DtlsTransport(pc.core()), emit);
   SctpTransport(pc.core()).onStateChange([emit](SctpTransportState) { emit("sctp.statechange"); });
 }
 

@@ -300,6 +300,10 @@ struct Js<std::map<std::string, T, Less>> {
 };
 
 /// Each file of functions adds its own to the addon.
+/// `emit` gets what happens on a transport: "ice.statechange" and so on, of a transport that
+/// section 1 has for itself "ice@1.statechange".
+void watch(DtlsTransport transport, const JsFunction& emit);
+
 void addConnectionFunctions(napi_env env, napi_value exports);
 void addMediaFunctions(napi_env env, napi_value exports);
 void addChannelFunctions(napi_env env, napi_value exports);

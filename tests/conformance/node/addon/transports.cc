@@ -1,4 +1,4 @@
-// The transports of a connection (there is one of each), certificates and candidate lines.
+// The transports of a connection, certificates and candidate lines.
 
 #include "fields.h"
 
@@ -7,48 +7,51 @@ namespace {
 
 using Pc = PeerConnection;
 
-IceTransport ice(const Pc& pc) {
-  return IceTransport(pc.core());
+/// `section`: the one that has the transport for itself; -1: the first transport.
+DtlsTransport dtls(const Pc& pc, int section) {
+  return DtlsTransport(pc.core(),
+                       section < 0 ? std::nullopt : std::optional(static_cast<size_t>(section)));
 }
-
-/// Of the transport that a section has for itself.
-DtlsTransportState ownState(const Context&, Pc pc, uint32_t section) {
-  return DtlsTransport(pc.core(), section).state();
+IceTransport ice(const Pc& pc, int section) {
+  return dtls(pc, section).iceTransport();
 }
 int sctpTransportOf(const Context&, Pc pc) {
   const auto own = SctpTransport(pc.core()).transport().ownOf();
   return own ? static_cast<int>(*own) : -1;
 }
+void watchTransport(const Context&, Pc pc, int section, JsFunction emit) {
+  watch(dtls(pc, section), emit);
+}
 
-IceRole iceRole(const Context&, Pc pc) {
-  return ice(pc).role();
+IceRole iceRole(const Context&, Pc pc, int section) {
+  return ice(pc, section).role();
 }
-IceTransportState iceState(const Context&, Pc pc) {
-  return ice(pc).state();
+IceTransportState iceState(const Context&, Pc pc, int section) {
+  return ice(pc, section).state();
 }
-IceGathererState iceGathererState(const Context&, Pc pc) {
-  return ice(pc).gatheringState();
+IceGathererState iceGathererState(const Context&, Pc pc, int section) {
+  return ice(pc, section).gatheringState();
 }
-std::vector<IceCandidate> iceLocalCandidates(const Context&, Pc pc) {
-  return ice(pc).getLocalCandidates();
+std::vector<IceCandidate> iceLocalCandidates(const Context&, Pc pc, int section) {
+  return ice(pc, section).getLocalCandidates();
 }
-std::vector<IceCandidate> iceRemoteCandidates(const Context&, Pc pc) {
-  return ice(pc).getRemoteCandidates();
+std::vector<IceCandidate> iceRemoteCandidates(const Context&, Pc pc, int section) {
+  return ice(pc, section).getRemoteCandidates();
 }
-std::optional<IceCandidatePair> iceSelectedPair(const Context&, Pc pc) {
-  return ice(pc).getSelectedCandidatePair();
+std::optional<IceCandidatePair> iceSelectedPair(const Context&, Pc pc, int section) {
+  return ice(pc, section).getSelectedCandidatePair();
 }
-std::optional<IceParameters> iceLocalParameters(const Context&, Pc pc) {
-  return ice(pc).getLocalParameters();
+std::optional<IceParameters> iceLocalParameters(const Context&, Pc pc, int section) {
+  return ice(pc, section).getLocalParameters();
 }
-std::optional<IceParameters> iceRemoteParameters(const Context&, Pc pc) {
-  return ice(pc).getRemoteParameters();
+std::optional<IceParameters> iceRemoteParameters(const Context&, Pc pc, int section) {
+  return ice(pc, section).getRemoteParameters();
 }
-DtlsTransportState dtlsState(const Context&, Pc pc) {
-  return DtlsTransport(pc.core()).state();
+DtlsTransportState dtlsState(const Context&, Pc pc, int section) {
+  return dtls(pc, section).state();
 }
-std::vector<Bytes> dtlsRemoteCertificates(const Context&, Pc pc) {
-  return DtlsTransport(pc.core()).getRemoteCertificates();
+std::vector<Bytes> dtlsRemoteCertificates(const Context&, Pc pc, int section) {
+  return dtls(pc, section).getRemoteCertificates();
 }
 bool hasSctp(const Context&, Pc pc) {
   return static_cast<bool>(pc.sctp());
@@ -84,9 +87,25 @@ std::optional<IceCandidate::Parsed> parseCandidate(const Context&, std::string l
 
 }  // namespace
 
+void watch(DtlsTransport transport, const JsFunction& emit) {
+  const std::string of = transport.ownOf() ? "@" + std::to_string(*transport.ownOf()) : "";
+  const auto tell = [&](const char* kind, const char* what) {
+    return [emit, name = kind + of + what](const auto&... given) { emit(name, given...); };
+  };
+  const auto event = [&](const char* kind, const char* what) {
+    return [emit, name = kind + of + what](const auto&...) { emit(name); };
+  };
+  IceTransport ice = transport.iceTransport();
+  ice.onStateChange(event("ice", ".statechange"));
+  ice.onGatheringStateChange(event("ice", ".gatheringstatechange"));
+  ice.onSelectedCandidatePairChange(event("ice", ".selectedcandidatepairchange"));
+  transport.onStateChange(event("dtls", ".statechange"));
+  transport.onError(tell("dtls", ".error"));
+}
+
 void addTransportFunctions(napi_env env, napi_value exports) {
 #define PARLEY_NODE_ADD(name) add<name>(env, exports, #name)
-  PARLEY_NODE_ADD(ownState);
+  PARLEY_NODE_ADD(watchTransport);
   PARLEY_NODE_ADD(sctpTransportOf);
   PARLEY_NODE_ADD(iceRole);
   PARLEY_NODE_ADD(iceState);

@@ -181,11 +181,19 @@ class PeerConnection {
   }
   get sctp() { return native.hasSctp(this.native) ? this.transport('sctp') : null; }
 
-  /// The one of all, or that which a section has for itself.
+  /// The first one, or that which a section has for itself.
   transport(kind, section = -1) {
-    const key = section < 0 ? kind : `${kind}.${section}`;
-    if (!this.transports.has(key)) this.transports.set(key, createTransport(kind, this, section));
+    const key = section < 0 ? kind : `${kind}@${section}`;
+    if (!this.transports.has(key)) {
+      this.transports.set(key, createTransport(kind, this, section));
+      const other = `${kind === 'ice' ? 'dtls' : 'ice'}@${section}`;
+      if (section >= 0 && !this.transports.has(other)) this.watchTransport(section);
+    }
     return this.transports.get(key);
+  }
+
+  watchTransport(section) {
+    native.watchTransport(this.native, section, weakly(this, 'happened'));
   }
 
   getStats(selector) {

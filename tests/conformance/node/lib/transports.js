@@ -1,31 +1,33 @@
 'use strict';
-// RTCIceTransport, RTCDtlsTransport, RTCSctpTransport: one of each per connection, as everything is bundled. Sections that
-// would be alone without bundling have further ones as long as an offer is out, on which nothing happens.
+// RTCIceTransport, RTCDtlsTransport, RTCSctpTransport. The first ones (section -1) are those of everything that is bundled;
+// a section that has, or may get, transports of its own is named by its index.
 
 const rt = require('./idl.js');
 const { native, toException } = require('./native.js');
 const { candidateOf } = require('./values.js');
 
 class IceTransport {
-  constructor(pc) {
+  constructor(pc, section) {
     this.pc = pc;
+    this.section = section;
     this.candidates = new Map();
     this.pair = null;
   }
-  get role() { return native.iceRole(this.pc.native); }
+  ask(what) { return native[what](this.pc.native, this.section); }
+  get role() { return this.ask('iceRole'); }
   get component() { return 'rtp'; }
-  get state() { return native.iceState(this.pc.native); }
-  get gatheringState() { return native.iceGathererState(this.pc.native); }
+  get state() { return this.ask('iceState'); }
+  get gatheringState() { return this.ask('iceGathererState'); }
 
   candidate(given) {
     const key = JSON.stringify(given);
     if (!this.candidates.has(key)) this.candidates.set(key, candidateOf(given));
     return this.candidates.get(key);
   }
-  getLocalCandidates() { return native.iceLocalCandidates(this.pc.native).map((c) => this.candidate(c)); }
-  getRemoteCandidates() { return native.iceRemoteCandidates(this.pc.native).map((c) => this.candidate(c)); }
+  getLocalCandidates() { return this.ask('iceLocalCandidates').map((c) => this.candidate(c)); }
+  getRemoteCandidates() { return this.ask('iceRemoteCandidates').map((c) => this.candidate(c)); }
   getSelectedCandidatePair() {
-    const given = native.iceSelectedPair(this.pc.native);
+    const given = this.ask('iceSelectedPair');
     if (!given) return null;
     const key = JSON.stringify(given);
     if (this.pair?.key !== key) {
@@ -34,43 +36,18 @@ class IceTransport {
     }
     return this.pair.wrapper;
   }
-  getLocalParameters() { return native.iceLocalParameters(this.pc.native); }
-  getRemoteParameters() { return native.iceRemoteParameters(this.pc.native); }
+  getLocalParameters() { return this.ask('iceLocalParameters'); }
+  getRemoteParameters() { return this.ask('iceRemoteParameters'); }
 }
 
 class DtlsTransport {
-  constructor(pc) {
-    this.pc = pc;
-  }
-  get iceTransport() { return this.pc.transport('ice'); }
-  get state() { return native.dtlsState(this.pc.native); }
-  getRemoteCertificates() { return native.dtlsRemoteCertificates(this.pc.native); }
-}
-
-class OwnIceTransport {
-  constructor(pc, section) {
-    this.pc = pc;
-    this.section = section;
-  }
-  get role() { return native.iceRole(this.pc.native); }
-  get component() { return 'rtp'; }
-  get state() { return native.ownState(this.pc.native, this.section); }
-  get gatheringState() { return 'new'; }
-  getLocalCandidates() { return []; }
-  getRemoteCandidates() { return []; }
-  getSelectedCandidatePair() { return null; }
-  getLocalParameters() { return native.iceLocalParameters(this.pc.native); }
-  getRemoteParameters() { return null; }
-}
-
-class OwnDtlsTransport {
   constructor(pc, section) {
     this.pc = pc;
     this.section = section;
   }
   get iceTransport() { return this.pc.transport('ice', this.section); }
-  get state() { return native.ownState(this.pc.native, this.section); }
-  getRemoteCertificates() { return []; }
+  get state() { return native.dtlsState(this.pc.native, this.section); }
+  getRemoteCertificates() { return native.dtlsRemoteCertificates(this.pc.native, this.section); }
 }
 
 class SctpTransport {
@@ -84,14 +61,14 @@ class SctpTransport {
 }
 
 const kinds = {
-  ice: ['RTCIceTransport', IceTransport, OwnIceTransport],
-  dtls: ['RTCDtlsTransport', DtlsTransport, OwnDtlsTransport],
+  ice: ['RTCIceTransport', IceTransport],
+  dtls: ['RTCDtlsTransport', DtlsTransport],
   sctp: ['RTCSctpTransport', SctpTransport],
 };
 
 function createTransport(kind, pc, section) {
-  const [name, State, Own] = kinds[kind];
-  return rt.create(name, section >= 0 ? new Own(pc, section) : new State(pc));
+  const [name, State] = kinds[kind];
+  return rt.create(name, new State(pc, section));
 }
 
 function fireTransportEvent(wrapper, type, error) {

@@ -1,0 +1,103 @@
+// Which section travels on which transport, decided by BUNDLE groups (RFC 9143) and the policy (RFC
+// 9429 section 4.1.1).
+
+#include <algorithm>
+
+#include "parley/jsep/bundle.h"
+
+#include "jsep/applier.h"
+
+namespace parley::jsep {
+
+bool Applier::uses(uint32_t transport) const {
+  const auto& sections = s_.transports.sections;
+  return std::find(sections.begin(), sections.end(), transport) != sections.end();
+}
+
+uint32_t Applier::newTransport() {
+  // The first one may be free: no peer has ever been met there.
+  if (!uses(0) && !s_.transport.remoteIce) return 0;
+  s_.transports.sides.push_back({++s_.lastTransport, {}, {}, {}});
+  return s_.lastTransport;
+}
+
+TransportChange& Applier::changeOf(uint32_t transport) {
+  if (transport == 0) return d_.transport;
+  for (SideTransportChange& side : d_.sides) {
+    if (side.id == transport && !side.ended) return side.change;
+  }
+  d_.sides.push_back({transport, {}, false});
+  return d_.sides.back().change;
+}
+
+const TransportState* Applier::beforeOffer(uint32_t transport) const {
+  if (transport == 0) return s_.transportBeforeOffer ? &*s_.transportBeforeOffer : nullptr;
+  if (!s_.transportsBeforeOffer) return nullptr;
+  for (const SideTransport& side : s_.transportsBeforeOffer->sides) {
+    if (side.id == transport) return &side.state;
+  }
+  return nullptr;
+}
+
+Applier::Leaders Applier::usableLeaders(const sdp::SessionDescription& answer) const {
+  Leaders leaders = transportLeaders(answer);
+  if (s_.bundlePolicy != BundlePolicy::MaxBundle) return leaders;
+  const std::vector<bool> shared = onSharedTransport(answer);
+  for (size_t i = 0; i < leaders.size(); ++i) {
+    if (!shared[i]) leaders[i].reset();
+  }
+  return leaders;
+}
+
+/// Transports that are set up before the answer: of those who lead a bundle, and under max-compat
+/// of every section in a first offer.
+void Applier::assignOffered(const sdp::SessionDescription& offer) {
+  const Leaders leaders = transportLeaders(offer);
+  auto& sections = s_.transports.sections;
+  sections.resize(std::max(sections.size(), leaders.size()));
+  const bool each = s_.bundlePolicy == BundlePolicy::MaxCompat && !s_.currentLocal;
+  for (size_t i = 0; i < leaders.size(); ++i) {
+    if (!leaders[i] || sections[i]) continue;
+    if (leaders[i] == i || each) sections[i] = newTransport();
+  }
+}
+
+/// A section keeps its transport, and takes those along that are bundled with it.
+void Applier::assignAnswered(const Leaders& leaders, bool final) {
+  auto& sections = s_.transports.sections;
+  sections.resize(std::max(sections.size(), leaders.size()));
+  std::vector<std::optional<uint32_t>> next(leaders.size());
+  const auto isFree = [&](uint32_t id) {
+    return std::find(next.begin(), next.end(), id) == next.end();
+  };
+  const auto eachLeader = [&](auto&& choose) {
+    for (size_t i = 0; i < leaders.size(); ++i) {
+      if (leaders[i] == i && !next[i]) next[i] = choose(i);
+    }
+  };
+  const auto keep = [&](size_t i) {
+    return sections[i] && isFree(*sections[i]) ? sections[i] : std::nullopt;
+  };
+  eachLeader(keep);
+  eachLeader([&](size_t leader) {
+    std::optional<uint32_t> known;
+    for (size_t i = 0; i < leaders.size() && !known; ++i) {
+      if (leaders[i] == leader) known = keep(i);
+    }
+    return known;
+  });
+  eachLeader([&](size_t) -> std::optional<uint32_t> {
+    if (isFree(0) && !s_.transport.remoteIce) return 0;
+    s_.transports.sides.push_back({++s_.lastTransport, {}, {}, {}});
+    return s_.lastTransport;
+  });
+  for (size_t i = 0; i < leaders.size(); ++i) {
+    if (leaders[i]) {
+      sections[i] = next[*leaders[i]];
+    } else if (final) {
+      sections[i].reset();
+    }
+  }
+}
+
+}  // namespace parley::jsep
