@@ -48,6 +48,8 @@ Result<void> checkReceiveRids(MediaKind kind, const std::vector<std::string>& ri
 /// The checks that setParameters has in common with it: values, and for video the default scale.
 Result<void> checkEncodingValues(MediaKind kind, std::vector<RtpEncodingParameters>& encodings,
                                  const std::vector<RtpCapabilities::Scalability>& scalability);
+/// Those for scaleResolutionDownTo, which fail with `code`.
+Result<void> checkRestrictions(ErrorCode code, const std::vector<RtpEncodingParameters>& encodings);
 /// Whether the codec has the mode; without a codec, whether any has.
 bool hasScalabilityMode(const std::vector<RtpCapabilities::Scalability>& known,
                         const std::optional<RtpCodec>& codec, const std::string& mode);

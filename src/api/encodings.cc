@@ -68,6 +68,22 @@ Result<void> checkReceiveRids(MediaKind kind, const std::vector<std::string>& ri
   return ok();
 }
 
+// webrtc-extensions, "scaleResolutionDownTo".
+Result<void> checkRestrictions(ErrorCode code,
+                               const std::vector<RtpEncodingParameters>& encodings) {
+  size_t active = 0, restricted = 0;
+  for (const RtpEncodingParameters& encoding : encodings) {
+    const auto& to = encoding.scaleResolutionDownTo;
+    if (to && (to->maxWidth == 0 || to->maxHeight == 0))
+      return fail(code, "scaleResolutionDownTo needs a width and a height above zero");
+    if (!encoding.active) continue;
+    ++active;
+    if (to) ++restricted;
+  }
+  if (restricted == 0 || restricted == active) return ok();
+  return fail(code, "scaleResolutionDownTo is given for all active encodings, or for none");
+}
+
 bool sameCodec(const RtpCodec& a, const RtpCodec& b) {
   return equalsIgnoreCase(a.mimeType, b.mimeType) && a.clockRate == b.clockRate &&
          a.channels == b.channels && a.sdpFmtpLine == b.sdpFmtpLine;
@@ -86,6 +102,7 @@ Result<void> checkEncodingValues(MediaKind kind, std::vector<RtpEncodingParamete
   for (RtpEncodingParameters& encoding : encodings) {
     if (kind == MediaKind::Audio) {
       encoding.scaleResolutionDownBy.reset();
+      encoding.scaleResolutionDownTo.reset();
       encoding.maxFramerate.reset();
       encoding.scalabilityMode.reset();
     }
@@ -134,6 +151,8 @@ Result<std::vector<RtpEncodingParameters>> validateSendEncodings(
   }
   if (Result<void> values = checkEncodingValues(kind, encodings, scalability); !values)
     return fail(values.error());
+  if (Result<void> sizes = checkRestrictions(ErrorCode::Operation, encodings); !sizes)
+    return fail(sizes.error());
   // Sound has no layers.
   const size_t most = kind == MediaKind::Video ? jsep::kMaxSimulcastLayers : 1;
   if (encodings.size() > most) encodings.resize(most);

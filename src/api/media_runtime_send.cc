@@ -21,6 +21,7 @@ void apply(const RtpEncodingParameters& encoding, VideoSendPipe::Settings& setti
   settings.maxBitrate = encoding.maxBitrate;
   settings.maxFramerate = encoding.maxFramerate;
   settings.scaleDownBy = encoding.scaleResolutionDownBy.value_or(1.0);
+  settings.scaleDownTo = encoding.scaleResolutionDownTo;
   settings.scalability = codec::parseScalabilityMode(encoding.scalabilityMode.value_or("L1T1"))
                              .value_or(codec::ScalabilityMode{});
 }

@@ -72,6 +72,9 @@ jsep::SenderTuning tuningOf(const RtpEncodingParameters& encoding) {
   out.networkPriority = static_cast<media::NetworkPriority>(encoding.networkPriority);
   out.active = encoding.active;
   out.scaleDownBy = encoding.scaleResolutionDownBy.value_or(1.0);
+  // Which layer is the smallest follows from the sizes asked for, where there are some.
+  if (const auto& to = encoding.scaleResolutionDownTo)
+    out.scaleDownBy = 16384.0 / std::max(to->maxWidth, to->maxHeight);
   if (encoding.codec) out.codec = toPreferences({*encoding.codec}).front();
   return out;
 }
@@ -227,6 +230,8 @@ Result<void> PeerConnectionCore::checkSendParameters(uint32_t id, RtpSendParamet
   });
   if (auto values = checkEncodingValues(kind, parameters.encodings, scalability); !values)
     return values;
+  if (auto sizes = checkRestrictions(ErrorCode::InvalidModification, parameters.encodings); !sizes)
+    return sizes;
   for (RtpEncodingParameters& encoding : parameters.encodings) {
     if (kind == MediaKind::Video && !encoding.scaleResolutionDownBy)
       encoding.scaleResolutionDownBy = 1.0;

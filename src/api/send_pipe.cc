@@ -15,6 +15,15 @@ constexpr size_t kMaxPendingPictures = 2;
 // 200 ms of sound.
 constexpr size_t kMaxPendingSound = 20;
 
+/// webrtc-extensions: the bounds turn with the picture.
+double factorFor(const ResolutionRestriction& bounds, int width, int height) {
+  const bool portrait = height > width;
+  const bool boundsPortrait = bounds.maxHeight > bounds.maxWidth;
+  const double maxWidth = portrait == boundsPortrait ? bounds.maxWidth : bounds.maxHeight;
+  const double maxHeight = portrait == boundsPortrait ? bounds.maxHeight : bounds.maxWidth;
+  return std::max({1.0, width / maxWidth, height / maxHeight});
+}
+
 }  // namespace
 
 VideoSendPipe::VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory,
@@ -239,11 +248,12 @@ void VideoSendPipe::encodeNext() {
 void VideoSendPipe::encode(const codec::VideoFrame& source, const Settings& settings, DataRate rate,
                            bool keyFrame, bool restart) {
   codec::VideoFrame frame = source;
-  if (settings.scaleDownBy > 1.0) {
+  const double factor = settings.scaleDownTo
+                            ? factorFor(*settings.scaleDownTo, source.width(), source.height())
+                            : settings.scaleDownBy;
+  if (factor > 1.0) {
     // Even sizes: 4:2:0 has half-size colour planes.
-    auto scaled = [&](int v) {
-      return std::max(2, static_cast<int>(v / settings.scaleDownBy) & ~1);
-    };
+    auto scaled = [&](int v) { return std::max(2, static_cast<int>(v / factor + 1e-6) & ~1); };
     frame.buffer = codec::scale(*source.buffer, scaled(source.width()), scaled(source.height()));
   }
   if (restart) encoder_.reset();

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 
+#include "parley/api/rtp_transceiver.h"
 #include "parley/codec/audio_codec.h"
 #include "parley/codec/video_codec.h"
 
@@ -44,6 +45,7 @@ class VideoSendPipe final : public FrameConsumer,
   struct Settings {
     codec::SdpVideoFormat format;
     double scaleDownBy = 1.0;
+    std::optional<ResolutionRestriction> scaleDownTo{};  ///< in place of it
     std::optional<double> maxFramerate;
     std::optional<DataRate> maxBitrate;
     bool active = true;

@@ -54,7 +54,7 @@ class Applier {
   using Leaders = std::vector<std::optional<size_t>>;
   Leaders usableLeaders(const sdp::SessionDescription& answer) const;
   void assignOffered(const sdp::SessionDescription& offer);
-  void assignAnswered(const Leaders& leaders, bool final);
+  void assignAnswered(const Leaders& leaders, const Leaders& offered, bool final);
   uint32_t newTransport();
   bool uses(uint32_t transport) const;
   void rollBackSides(TransportMap before);

@@ -23,7 +23,9 @@ void Applier::answer(SdpType type, const sdp::SessionDescription& answer, bool l
 
 void Applier::applyAgreement(const Agreement& agreement, bool final) {
   const Leaders leaders = usableLeaders(agreement.answer());
-  assignAnswered(leaders, final);
+  assignAnswered(leaders,
+                 transportLeaders(agreement.answerIsLocal ? agreement.remote : agreement.local),
+                 final);
   for (size_t i = 0; i < leaders.size(); ++i)
     agreeSection(agreement, i, leaders[i].has_value(), final);
   remember(agreement.remote);

@@ -6,6 +6,7 @@
 #include "parley/jsep/bundle.h"
 
 #include "jsep/applier.h"
+#include "jsep/validate.h"
 
 namespace parley::jsep {
 
@@ -57,13 +58,14 @@ void Applier::assignOffered(const sdp::SessionDescription& offer) {
   sections.resize(std::max(sections.size(), leaders.size()));
   const bool each = s_.bundlePolicy == BundlePolicy::MaxCompat && !s_.currentLocal;
   for (size_t i = 0; i < leaders.size(); ++i) {
-    if (!leaders[i] || sections[i]) continue;
-    if (leaders[i] == i || each) sections[i] = newTransport();
+    if (!leaders[i] || sections[i] || (leaders[i] != i && !each)) continue;
+    const auto known = each ? std::nullopt : knownTransport(s_, leaders, i);
+    sections[i] = known ? *known : newTransport();
   }
 }
 
 /// A section keeps its transport, and takes those along that are bundled with it.
-void Applier::assignAnswered(const Leaders& leaders, bool final) {
+void Applier::assignAnswered(const Leaders& leaders, const Leaders& offered, bool final) {
   auto& sections = s_.transports.sections;
   sections.resize(std::max(sections.size(), leaders.size()));
   std::vector<std::optional<uint32_t>> next(leaders.size());
@@ -78,14 +80,18 @@ void Applier::assignAnswered(const Leaders& leaders, bool final) {
   const auto keep = [&](size_t i) {
     return sections[i] && isFree(*sections[i]) ? sections[i] : std::nullopt;
   };
-  eachLeader(keep);
-  eachLeader([&](size_t leader) {
+  // One that is new in its bundle takes over what the others have: those that are in it still, or
+  // (RFC 9143 section 7.2) were in it as offered.
+  const auto inherit = [&](const Leaders& groups, size_t leader) {
     std::optional<uint32_t> known;
-    for (size_t i = 0; i < leaders.size() && !known; ++i) {
-      if (leaders[i] == leader) known = keep(i);
+    for (size_t i = 0; i < groups.size() && !known; ++i) {
+      if (groups[i] && groups[i] == groups[leader]) known = keep(i);
     }
     return known;
-  });
+  };
+  eachLeader(keep);
+  eachLeader([&](size_t leader) { return inherit(leaders, leader); });
+  eachLeader([&](size_t leader) { return inherit(offered, leader); });
   eachLeader([&](size_t) -> std::optional<uint32_t> {
     if (isFree(0) && !s_.transport.remoteIce) return 0;
     s_.transports.sides.push_back({++s_.lastTransport, {}, {}, {}});

@@ -6,6 +6,7 @@
 #include "parley/jsep/offer_answer.h"
 
 #include "jsep/section_builder.h"
+#include "jsep/validate.h"
 
 namespace parley::jsep {
 namespace {
@@ -61,12 +62,8 @@ class AnswerBuilder {
   }
 
   TransportState inForceFor(size_t leader) const {
-    if (const auto id = state_.transportOf(leader)) return state_.transportState(*id);
-    for (size_t i = 0; i < leaders_.size(); ++i) {
-      const auto id = leaders_[i] == leader ? state_.transportOf(i) : std::nullopt;
-      if (id) return state_.transportState(*id);
-    }
-    return {};
+    const auto id = knownTransport(state_, leaders_, leader);
+    return id ? state_.transportState(*id) : TransportState{};
   }
 
   /// RFC 8842 section 5.3: we choose unless the offer leaves no choice; the role in force stays.

@@ -41,9 +41,9 @@ void Session::takePackets(uint32_t id, bool on, Timestamp now) {
 bool Session::sendPacket(uint32_t transceiver, PacketBuf packet, bool isRepetition, Timestamp now) {
   const auto stream = sendStream(transceiver);
   if (!stream || closed_) return false;
-  return static_cast<bool>(laneOfMedia(transceiver)
-                               .rtp->sendPacket(*stream, std::move(packet), isRepetition,
-                                                clock_.clamp(now)));
+  return static_cast<bool>(
+      laneOfMedia(transceiver)
+          .rtp->sendPacket(*stream, std::move(packet), isRepetition, clock_.clamp(now)));
 }
 
 void Session::flushPackets(Timestamp now) {
@@ -55,9 +55,9 @@ void Session::flushPackets(Timestamp now) {
 }
 
 bool Session::mediaAvailable() const {
-  return first_.mediaAvailable ||
-         std::any_of(sides_.begin(), sides_.end(),
-                     [](const auto& side) { return side->mediaAvailable; });
+  return first_.mediaAvailable || std::any_of(sides_.begin(), sides_.end(), [](const auto& side) {
+           return side->mediaAvailable;
+         });
 }
 
 bool Session::pollPacket(media::ReceivedPacket& out) {

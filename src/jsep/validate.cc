@@ -112,7 +112,7 @@ class Checker {
   /// RFC 8842 section 5.5: the role stays as long as the association lives.
   Result<void> remoteRoles() const {
     for (const size_t leader : leaders()) {
-      const auto id = state_.transportOf(leader);
+      const auto id = knownTransport(state_, transportLeaders(d_), leader);
       const TransportState& inForce = state_.transportState(id.value_or(0));
       if (!id || !inForce.dtlsRole) continue;
       const sdp::TransportAttributes t = d_.transportOf(d_.media[leader]);
@@ -206,6 +206,16 @@ bool isReusable(const SessionState& state, size_t i) {
     return d && i < d->sdp.media.size() && d->sdp.media[i].isRejected();
   };
   return rejected(state.currentLocal) && rejected(state.currentRemote);
+}
+
+std::optional<uint32_t> knownTransport(const SessionState& state,
+                                       const std::vector<std::optional<size_t>>& leaders,
+                                       size_t leader) {
+  std::optional<uint32_t> known = state.transportOf(leader);
+  for (size_t i = 0; i < leaders.size() && !known; ++i) {
+    if (leaders[i] == leader) known = state.transportOf(i);
+  }
+  return known;
 }
 
 bool startsOver(const TransportState& inForce, const sdp::TransportAttributes& theirs) {

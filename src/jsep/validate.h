@@ -1,5 +1,10 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
 #include "parley/base/result.h"
 #include "parley/jsep/state.h"
 
@@ -17,5 +22,11 @@ bool isReusable(const SessionState& state, size_t i);
 /// Whether credentials and fingerprints differ from those in force, so that a new DTLS role is no
 /// contradiction (RFC 8842 section 5.5, and Firefox, which changes roles with an ICE restart).
 bool startsOver(const TransportState& inForce, const sdp::TransportAttributes& theirs);
+
+/// The transport that the sections led by `leader` have had so far: its own, or, where it is new in
+/// its bundle, that of another one; nothing if they are all new.
+std::optional<uint32_t> knownTransport(const SessionState& state,
+                                       const std::vector<std::optional<size_t>>& leaders,
+                                       size_t leader);
 
 }  // namespace parley::jsep

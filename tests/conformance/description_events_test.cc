@@ -266,7 +266,8 @@ TEST_F(DescriptionEvents, S4_2_1_APoolIsGatheredBeforeItIsTold) {
   (void)hidden.addTransceiver(MediaKind::Audio);
   ASSERT_TRUE(setLocal(hidden));
   run(Duration::seconds(2));
-  EXPECT_EQ(hidden.localDescription()->sdp.find("a=candidate"), std::string::npos);
+  EXPECT_EQ(hidden.localDescription()->sdp.find("a=candidate"), std::string::npos)
+      << hidden.localDescription()->sdp;
   hidden.close();
 }
 

@@ -153,6 +153,36 @@ TEST_F(Simulcast, Rfc8853_TheReceiverAsksForLayers) {
   expectError(server.addTransceiver(MediaKind::Audio, init), ErrorCode::Type);
 }
 
+TEST_F(Simulcast, Extensions_PicturesAreMadeAsSmallAsAsked) {
+  RtpEncodingParameters small = layer("q"), large = layer("f");
+  small.scaleResolutionDownTo = ResolutionRestriction{80, 80};
+  large.scaleResolutionDownTo = ResolutionRestriction{192, 320};  // it turns with the picture
+  large.scaleResolutionDownBy = 4;                                // without effect
+  RtpSender sender = a.addTransceiver(pattern(), layers({small, large})).value().sender();
+  negotiate(a, server);
+  ASSERT_TRUE(runUntil([&] { return seen["q"].frames > 5 && seen["f"].frames > 5; }));
+  EXPECT_EQ(seen["q"].width, 80);
+  EXPECT_EQ(seen["f"].width, 320);
+  RtpSendParameters p = sender.getParameters();
+  EXPECT_EQ(p.encodings[0].scaleResolutionDownTo, small.scaleResolutionDownTo);
+  p.encodings[0].scaleResolutionDownTo = ResolutionRestriction{40, 40};
+  ASSERT_TRUE(set(sender, p));
+  EXPECT_TRUE(runUntil([&] { return seen["q"].width == 40; }));
+
+  p = sender.getParameters();
+  p.encodings[0].scaleResolutionDownTo = ResolutionRestriction{40, 0};
+  expectError(set(sender, p), ErrorCode::InvalidModification);
+  p = sender.getParameters();
+  p.encodings[0].scaleResolutionDownTo.reset();
+  expectError(set(sender, p), ErrorCode::InvalidModification);
+  p = sender.getParameters();
+  p.encodings[0].scaleResolutionDownTo.reset();
+  p.encodings[0].active = false;
+  EXPECT_TRUE(set(sender, p)) << "who sends nothing needs no size";
+  small.scaleResolutionDownTo.reset();
+  expectError(a.addTransceiver(pattern(), layers({small, large})), ErrorCode::Operation);
+}
+
 TEST_F(Simulcast, Stats_OneOutboundObjectPerEncoding) {
   RtpSender sender = sendThree();
   RtpSendParameters p = sender.getParameters();

@@ -70,4 +70,17 @@ class StatsTest : public Peers {
   uint64_t pieces_ = 0;
 };
 
+/// Every id that a member names is there, and no id twice.
+inline void expectReferencesResolve(const StatsReport& report) {
+  std::set<std::string> ids;
+  for (const Stats& stats : report.all()) EXPECT_TRUE(ids.insert(stats.id).second) << stats.id;
+  for (const Stats& stats : report.all()) {
+    for (const auto& [name, value] : stats.members) {
+      const auto* text = std::get_if<std::string>(&value);
+      if (!text || !name.ends_with("Id")) continue;
+      EXPECT_TRUE(report.find(*text)) << stats.type << '.' << name << " = " << *text;
+    }
+  }
+}
+
 }  // namespace parley::conformance

@@ -118,18 +118,6 @@ void expectMembers(const StatsReport& report, const std::map<std::string, Names>
   }
 }
 
-void expectReferencesResolve(const StatsReport& report) {
-  std::set<std::string> ids;
-  for (const Stats& stats : report.all()) EXPECT_TRUE(ids.insert(stats.id).second) << stats.id;
-  for (const Stats& stats : report.all()) {
-    for (const auto& [name, value] : stats.members) {
-      const auto* text = std::get_if<std::string>(&value);
-      if (!text || !name.ends_with("Id")) continue;
-      EXPECT_TRUE(report.find(*text)) << stats.type << '.' << name << " = " << *text;
-    }
-  }
-}
-
 TEST_F(StatsTest, S8_6_ALiveCallHasEveryMember) {
   call();
   run(Duration::seconds(8));

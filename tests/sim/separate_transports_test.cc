@@ -33,7 +33,8 @@ class SeparateTransportsSim : public ::testing::Test {
     addMedia(pair->a(), pair->loopA());
     if (fromBoth) addMedia(pair->b(), pair->loopB());
     channel = pair->a().createDataChannel("data").value();
-    channel.onMessage([this](const DataMessage& m) { atA.messages.push_back(std::string(m.text())); });
+    channel.onMessage(
+        [this](const DataMessage& m) { atA.messages.push_back(std::string(m.text())); });
   }
   static void addMedia(PeerConnection& pc, const std::shared_ptr<Loop>& loop) {
     ASSERT_TRUE(pc.addTrack(MediaStreamTrack::createAudio(loop, createToneSource(440)), {"s"}));
@@ -156,7 +157,7 @@ TEST_F(SeparateTransportsSim, EachSectionHasItsOwn) {
       std::set<std::string> transports;
       for (const Stats* t : report.ofType("transport")) {
         EXPECT_EQ(t->text("dtlsState"), "connected");
-        EXPECT_GT(t->number("packetsReceived"), 10);
+        EXPECT_GT(t->number("packetsReceived"), 5);
         transports.insert(t->id);
       }
       EXPECT_EQ(transports.size(), 3u);

@@ -85,6 +85,14 @@ PARLEY_EXPORT const char* toString(PriorityType priority);
 /// The W3C spelling: "maintain-framerate".
 PARLEY_EXPORT const char* toString(DegradationPreference preference);
 
+/// RTCResolutionRestriction (webrtc-extensions): bounds in pixels, for pictures either way up. Both
+/// are above zero.
+struct ResolutionRestriction {
+  uint32_t maxWidth = 0;
+  uint32_t maxHeight = 0;
+  bool operator==(const ResolutionRestriction&) const = default;
+};
+
 /// RTCRtpEncodingParameters.
 struct RtpEncodingParameters {
   std::optional<std::string> rid{};
@@ -94,6 +102,9 @@ struct RtpEncodingParameters {
   std::optional<DataRate> maxBitrate{};
   std::optional<double> maxFramerate{};           ///< video only
   std::optional<double> scaleResolutionDownBy{};  ///< video only, where it always has a value
+  /// Pictures are made as small as this, their proportions kept; takes the place of
+  /// scaleResolutionDownBy. All active encodings have it, or none (webrtc-extensions).
+  std::optional<ResolutionRestriction> scaleResolutionDownTo{};
   /// webrtc-svc, see RtpCapabilities::scalability; nothing, or a mode that the codec does not have
   /// in the end: "L1T1".
   std::optional<std::string> scalabilityMode{};

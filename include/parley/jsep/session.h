@@ -483,7 +483,7 @@ class PARLEY_EXPORT Session {
   bool missingWaits_ = false;
   media::ReceivedPacket nextPacket_;
   media::MissingPacket nextMissing_;
-  uint32_t missingLane_ = 0;  ///< the transport it is about
+  uint32_t missingLane_ = 0;           ///< the transport it is about
   std::set<uint32_t> handsOnPackets_;  ///< transceivers
   std::set<uint32_t> takesPackets_;
   media::ReceivedFrame nextFrame_;

@@ -181,7 +181,9 @@ TEST_F(Apart, IceRestartsOfOneTransportLeaveTheOthersAlone) {
   EXPECT_EQ(answer.media[0].transport.iceUfrag, "bufrag1");
   EXPECT_EQ(answer.media[1].transport.iceUfrag, "bufrag2");
   EXPECT_EQ(answer.media[2].transport.iceUfrag, "bufrag1");
-  ASSERT_EQ(b.last.sides.size(), 2u);
+  ASSERT_EQ(b.last.sides.size(), 1u) << "nothing changes for the others";
+  EXPECT_EQ(b.last.sides[0].id, 1u);
+  EXPECT_TRUE(b.last.sides[0].change.remoteIceRestart);
   EXPECT_TRUE(isNegotiationNeeded(b.state)) << "two still have the old ones";
   b.freshIce();
   const auto next = b.offer();
@@ -202,6 +204,42 @@ TEST_F(Apart, CandidatesGoToTheTransportOfTheirSection) {
   const auto end = addRemoteCandidate(a.state, {});
   ASSERT_TRUE(end);
   EXPECT_EQ(end->transports, (std::vector<uint32_t>{0, 1, 2})) << "the end of all of them";
+}
+
+// A place that is taken again comes first in the bundle, but brings no transport.
+TEST_F(Apart, ANewSectionThatLeadsABundleRidesOnItsTransport) {
+  negotiate(a, b);
+  stopTransceiver(a.state, a.at(0).id);
+  negotiate(a, b);
+  EXPECT_EQ(sections(a), (Numbers{std::nullopt, 0, 0}));
+  a.add(MediaKind::Audio);
+  const auto offer = a.offer();
+  EXPECT_EQ(offer.groups[0].mids.front(), *offer.media[0].mid);
+  EXPECT_EQ(offer.media[0].transport.iceUfrag, "aufrag1");
+  EXPECT_EQ(sections(a), (Numbers{0, 0, 0}));
+  EXPECT_TRUE(a.last.sides.empty());
+  ASSERT_TRUE(b.remote(SdpType::Offer, offer));
+  ASSERT_TRUE(a.remote(SdpType::Answer, b.answer()));
+  EXPECT_EQ(sections(b), (Numbers{0, 0, 0}));
+  EXPECT_TRUE(b.state.transports.sides.empty());
+  EXPECT_TRUE(a.state.transports.sides.empty());
+}
+
+// RFC 9143 section 7.2: the bundle's transport is that of the offer, whoever is turned down.
+TEST_F(Apart, ABundleWhoseFirstSectionIsTurnedDownKeepsItsTransport) {
+  Peer c("c"), d("d");
+  c.add(MediaKind::Audio);
+  negotiate(c, d);
+  c.add(MediaKind::Video);
+  const auto offer = c.offer();
+  ASSERT_TRUE(d.remote(SdpType::Offer, offer));
+  auto answer = d.peekAnswer();
+  answer.media[0].port = 0;
+  answer.groups[0].mids = {"1"};
+  ASSERT_TRUE(d.local(SdpType::Answer, answer));
+  ASSERT_TRUE(c.remote(SdpType::Answer, answer));
+  EXPECT_EQ(sections(c), (Numbers{std::nullopt, 0}));
+  EXPECT_EQ(sections(d), (Numbers{std::nullopt, 0}));
 }
 
 TEST_F(Apart, TheEndOfASectionIsTheEndOfItsTransport) {

@@ -220,6 +220,11 @@ PARLEY_NODE_DICTIONARY(RtcpParameters) {
     v("reducedSize", s.reducedSize);
   }
 };
+PARLEY_NODE_DICTIONARY(ResolutionRestriction) {
+    v("maxWidth", s.maxWidth);
+    v("maxHeight", s.maxHeight);
+  }
+};
 PARLEY_NODE_DICTIONARY(RtpEncodingParameters) {
     v("rid", s.rid);
     v("active", s.active);
@@ -227,6 +232,7 @@ PARLEY_NODE_DICTIONARY(RtpEncodingParameters) {
     v("maxBitrate", s.maxBitrate);
     v("maxFramerate", s.maxFramerate);
     v("scaleResolutionDownBy", s.scaleResolutionDownBy);
+    v("scaleResolutionDownTo", s.scaleResolutionDownTo);
     v("scalabilityMode", s.scalabilityMode);
     v("priority", s.priority);
     v("networkPriority", s.networkPriority);

@@ -152,3 +152,38 @@ test('streams of the form of old give the frames to the page itself', async () =
   await until(() => seen > 5);
   assert.ok(written >= seen);
 });
+
+test('SFrame streams encrypt and decrypt what a page brings', async () => {
+  const { SFrameEncryptorStream, SFrameDecryptorStream } = globals;
+  const options = { cipherSuite: 'AES_128_GCM_SHA256_128' };
+  const lock = new SFrameEncryptorStream(options);
+  const open = new SFrameDecryptorStream(options);
+  const key = await webcrypto.subtle.importKey('raw', new Uint8Array(16).fill(7), 'HKDF', false, ['deriveBits', 'deriveKey']);
+  await lock.setEncryptionKey(key, 5);
+  await open.addDecryptionKey(key, 5n);
+  const into = lock.writable.getWriter();
+  const between = lock.readable.getReader();
+  const out = open.writable.getWriter();
+  const end = open.readable.getReader();
+  const errors = [];
+  open.onerror = (event) => errors.push([event.errorType, event.keyID]);
+
+  into.write(new Uint8Array([1, 2, 3]));
+  const { value: sealed } = await between.read();
+  assert.ok(sealed instanceof ArrayBuffer && sealed.byteLength > 3 + 16);
+  out.write(sealed);
+  assert.deepEqual([...new Uint8Array((await end.read()).value)], [1, 2, 3]);
+
+  // What does not decrypt goes nowhere, and the page hears why.
+  const forged = sealed.slice(0);
+  new Uint8Array(forged)[forged.byteLength - 1] ^= 1;
+  await out.write(forged);
+  await open.removeDecryptionKey(5);
+  await out.write(sealed);
+  await out.write(new Uint8Array(0));
+  await open.addDecryptionKey(key, 5);
+  out.write(sealed);
+  assert.equal((await end.read()).value.byteLength, 3);
+  assert.deepEqual(errors, [['authentication', null], ['keyID', 5], ['syntax', null]]);
+  await assert.rejects(out.write({}), TypeError);
+});
