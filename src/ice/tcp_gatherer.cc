@@ -88,7 +88,8 @@ void TcpGatherer::restart() {
       place.socket = ids_.nextSocket();
       links_.addLocal(place.socket, place.type, place.local);
     }
-    if (place.open) tell(place);
+    // Under a policy that came since then there is nothing to tell any more.
+    if (place.open && config_.tellHosts && config_.hostAndReflexive) tell(place);
   }
 }
 
