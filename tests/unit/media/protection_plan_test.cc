@@ -40,7 +40,7 @@ TEST(LossMeter, ForgetsWithinSeconds) {
   LossMeter meter;
   feed(meter, 10, 1, now);
   EXPECT_GT(meter.estimate().fraction, 0.08);
-  for (int i = 0; i < 4; ++i) feed(meter, 0, 0, now);
+  for (int i = 0; i < 5; ++i) feed(meter, 0, 0, now);
   EXPECT_LT(meter.estimate().fraction, 0.002);
 }
 

@@ -104,7 +104,7 @@ TEST(Repair, FecEndsWhenLossEnds) {
   pair.link.loss = 0.05;
   videoOver(pair, Duration::millis(200));
   pair.link.loss = 0;
-  pair.run(Duration::seconds(15));
+  pair.run(Duration::seconds(25));
   const auto before = pair.sent();
   EXPECT_GT(before.fecPacketsSent, 500u);
   pair.run(Duration::seconds(5));

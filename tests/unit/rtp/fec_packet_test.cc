@@ -20,9 +20,15 @@ Bytes packetOf(std::string_view payload, std::string_view csrcs = "0") {
   return fromHex(head + std::string(payload));
 }
 
-std::optional<FecPacket> parsed(FecScheme scheme, const Bytes& packet) {
-  FecPacket out;
-  const auto view = PacketView::parse(packet);
+/// With the packet that its body borrows.
+struct Parsed : FecPacket {
+  Bytes packet;
+};
+
+std::optional<Parsed> parsed(FecScheme scheme, Bytes packet) {
+  Parsed out;
+  out.packet = std::move(packet);
+  const auto view = PacketView::parse(out.packet);
   if (!view || !FecPacket::parse(scheme, *view, out)) return std::nullopt;
   return out;
 }
