@@ -80,8 +80,7 @@ FrameAssembler::Insert FrameAssembler::insert(VideoPacket packet) {
   slot.keyFrame = packet.info.keyFrame;
   slot.recovered = packet.recovered;
   slot.implicitStarts = packet.depacketizer->startsAreImplicit();
-  const auto* h264 = std::get_if<rtp::H264PacketInfo>(&packet.info.codec);
-  slot.startsAccessUnit = h264 && h264->startsAccessUnit;
+  slot.certainStart = packet.info.certainStart;
   slot.payloadType = packet.payloadType;
   slot.rtp = packet.rtp;
   slot.arrival = packet.arrival;
@@ -110,13 +109,13 @@ FrameAssembler::Insert FrameAssembler::insertEmpty(int64_t sequence) {
 
 bool FrameAssembler::startsFrame(const Slot& slot) const {
   if (!slot.implicitStarts) return slot.frameStart;
-  // H.264 does not mark the first packet: it is the one behind another picture's last.
+  // H.264, H.265 and AV1 do not mark the first packet: it is the one behind another picture's last.
   if (const Slot* before = find(slot.sequence - 1)) {
     return before->state != State::Packet || before->marker || before->rtp != slot.rtp;
   }
-  // With the packet before it missing (or none yet), only an access unit delimiter or a parameter
-  // set is a safe start.
-  return slot.startsAccessUnit;
+  // With the packet before it missing (or none yet), only an access unit delimiter, a parameter set
+  // or the like is a safe start.
+  return slot.certainStart;
 }
 
 void FrameAssembler::findFrames(int64_t sequence) {
@@ -203,6 +202,7 @@ void FrameAssembler::build(const Range& range, AssembledFrame& out) {
     slot.payload = {};
     --packets_;
   }
+  first.depacketizer->finish(out.data);
 }
 
 bool FrameAssembler::poll(AssembledFrame& out) {

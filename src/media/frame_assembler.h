@@ -76,7 +76,7 @@ class FrameAssembler {
     State state = State::Empty;
     bool marker = false;
     bool frameStart = false;
-    bool startsAccessUnit = false;  // H.264: certain even if the packet before is missing
+    bool certainStart = false;  // even if the packet before is missing
     bool implicitStarts = false;
     bool keyFrame = false;
     bool recovered = false;

@@ -20,6 +20,10 @@ void parsePayload(const Depacketizer& depacketizer, ByteSpan payload) {
   depacketizer.append(payload, frame);
   // Annex B start codes are all that can be added: at most four for each two bytes of a length.
   if (frame.size() > payload.size() * 4 + 8) std::abort();
+  depacketizer.append(payload, frame);
+  const size_t twice = frame.size();
+  depacketizer.finish(frame);
+  if (frame.size() > twice) std::abort();
 }
 
 // Cuts the input as a frame and puts it together again.
@@ -39,6 +43,7 @@ void roundTrip(const char* codec, ByteSpan frame, size_t maxPayload) {
     const ByteSpan payload(piece.data(), size);
     depacketizer->append(payload, joined);
   }
+  depacketizer->finish(joined);
   if (count != 0 && packetizer->next(piece) != 0) std::abort();
   if (count != 0 && codec[0] == 'V' && joined != toBytes(frame)) std::abort();
 }
@@ -47,13 +52,13 @@ void roundTrip(const char* codec, ByteSpan frame, size_t maxPayload) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
-  static constexpr const char* kCodecs[] = {"VP8", "VP9", "H264", "opus"};
+  static constexpr const char* kCodecs[] = {"VP8", "VP9", "H264", "H265", "AV1", "opus"};
   const ByteSpan rest(data + 2, size - 2);
   const uint8_t which = data[0];
   if (which < 128) {
-    parsePayload(*createDepacketizer(kCodecs[which % 4]), rest);
+    parsePayload(*createDepacketizer(kCodecs[which % 6]), rest);
   } else {
-    roundTrip(kCodecs[which % 3], rest, 8u + data[1]);
+    roundTrip(kCodecs[which % 5], rest, 8u + data[1]);
   }
   RedPayload red;
   if (RedPayload::parse(rest, red)) {
@@ -68,5 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)parseVp9FrameStart(rest);
   (void)parseVp9FrameHeader(rest);
   (void)parseH264SpsSize(rest);
+  (void)parseH265SpsSize(rest);
+  (void)parseAv1SequenceSize(rest);
   return 0;
 }

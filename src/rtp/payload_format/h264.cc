@@ -48,7 +48,7 @@ void note(ByteSpan nalu, bool isFirst, PayloadInfo& out, H264PacketInfo& info) {
   if (type == NaluType::Pps) info.hasPps = true;
   if (type == NaluType::Idr) info.hasIdr = true;
   if (isFirst) {
-    info.startsAccessUnit = type == NaluType::Sps || type == NaluType::AccessUnitDelimiter;
+    out.certainStart = type == NaluType::Sps || type == NaluType::AccessUnitDelimiter;
     out.frameStart = canStartPicture(nalu);
   }
 }

@@ -1,8 +1,7 @@
 #include "parley/rtp/payload_format/h264_nalu.h"
 
-#include <array>
-
 #include "rtp/payload_format/bit_reader.h"
+#include "rtp/payload_format/rbsp.h"
 
 namespace parley::rtp {
 
@@ -31,24 +30,6 @@ void findNalus(ByteSpan annexB, std::vector<NaluRange>& out) {
 }
 
 namespace {
-
-// The first bytes of a parameter set without emulation prevention (section 7.4.1.1): the size
-// stands in front of anything long.
-constexpr size_t kMaxSpsBytes = 256;
-
-size_t unescape(ByteSpan in, std::array<uint8_t, kMaxSpsBytes>& out) {
-  size_t size = 0;
-  size_t zeros = 0;
-  for (size_t i = 0; i < in.size() && size < out.size(); ++i) {
-    if (zeros >= 2 && in[i] == 3) {
-      zeros = 0;
-      continue;
-    }
-    zeros = in[i] == 0 ? zeros + 1 : 0;
-    out[size++] = in[i];
-  }
-  return size;
-}
 
 void skipScalingList(BitReader& r, int entries) {
   int64_t last = 8;
@@ -83,9 +64,8 @@ bool hasChromaFormat(uint32_t profile) {
 }  // namespace
 
 std::optional<VideoSize> parseH264SpsSize(ByteSpan sps) {
-  std::array<uint8_t, kMaxSpsBytes> bytes{};
-  const size_t size = unescape(sps, bytes);
-  BitReader r(ByteSpan(bytes.data(), size));
+  const Rbsp rbsp(sps);
+  BitReader r(rbsp.bytes());
   r.skip(8);  // NAL header
   const uint32_t profile = r.bits(8);
   r.skip(16);  // constraints, level

@@ -2,8 +2,10 @@
 
 #include "parley/base/text.h"
 
+#include "rtp/payload_format/av1.h"
 #include "rtp/payload_format/generic_audio.h"
 #include "rtp/payload_format/h264.h"
+#include "rtp/payload_format/h265.h"
 #include "rtp/payload_format/vp8.h"
 #include "rtp/payload_format/vp9.h"
 
@@ -27,6 +29,8 @@ std::unique_ptr<Packetizer> createPacketizer(std::string_view codecName,
   if (equalsIgnoreCase(codecName, "H264")) {
     return std::make_unique<H264Packetizer>(parameters.h264PacketizationMode);
   }
+  if (equalsIgnoreCase(codecName, "H265")) return std::make_unique<H265Packetizer>();
+  if (equalsIgnoreCase(codecName, "AV1")) return std::make_unique<Av1Packetizer>();
   if (isAudio(codecName)) return std::make_unique<AudioPacketizer>();
   return nullptr;
 }
@@ -35,6 +39,8 @@ std::unique_ptr<Depacketizer> createDepacketizer(std::string_view codecName) {
   if (equalsIgnoreCase(codecName, "VP8")) return std::make_unique<Vp8Depacketizer>();
   if (equalsIgnoreCase(codecName, "VP9")) return std::make_unique<Vp9Depacketizer>();
   if (equalsIgnoreCase(codecName, "H264")) return std::make_unique<H264Depacketizer>();
+  if (equalsIgnoreCase(codecName, "H265")) return std::make_unique<H265Depacketizer>();
+  if (equalsIgnoreCase(codecName, "AV1")) return std::make_unique<Av1Depacketizer>();
   if (isAudio(codecName)) return std::make_unique<AudioDepacketizer>();
   return nullptr;
 }

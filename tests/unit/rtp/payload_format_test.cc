@@ -7,43 +7,16 @@
 #include "parley/rtp/payload_format/telephone_event.h"
 
 #include "support/hex.h"
+#include "unit/rtp/payload_pieces.h"
 
 namespace parley::rtp {
 namespace {
 
+using test::cut;
 using test::fromHex;
+using test::join;
+using test::patterned;
 using test::toHex;
-
-Bytes patterned(size_t size) {
-  Bytes out(size);
-  for (size_t i = 0; i < size; ++i) out[i] = static_cast<uint8_t>(i * 31 + 7);
-  return out;
-}
-
-std::vector<Bytes> cut(Packetizer& packetizer, const Bytes& frame, const FrameDescription& d,
-                       size_t maxPayload) {
-  std::vector<Bytes> out;
-  const size_t count = packetizer.begin(frame, d, maxPayload);
-  for (size_t i = 0; i < count; ++i) {
-    Bytes piece(maxPayload);
-    piece.resize(packetizer.next(piece));
-    EXPECT_FALSE(piece.empty());
-    out.push_back(piece);
-  }
-  Bytes spare(maxPayload);
-  EXPECT_EQ(packetizer.next(spare), 0u);
-  return out;
-}
-
-Bytes join(const Depacketizer& depacketizer, const std::vector<Bytes>& pieces) {
-  Bytes out;
-  for (const Bytes& p : pieces) {
-    PayloadInfo info;
-    EXPECT_TRUE(depacketizer.parse(p, info));
-    depacketizer.append(p, out);
-  }
-  return out;
-}
 
 void expectEqualPieces(const std::vector<Bytes>& pieces) {
   for (size_t i = 0; i + 1 < pieces.size(); ++i) EXPECT_EQ(pieces[i].size(), pieces[0].size());
@@ -254,7 +227,7 @@ TEST(H264, SingleStapAndFu) {
   ASSERT_TRUE(depacketizer->parse(fromHex("7800046742c01f000268ce"), info));
   EXPECT_TRUE(std::get<H264PacketInfo>(info.codec).hasSps);
   EXPECT_TRUE(std::get<H264PacketInfo>(info.codec).hasPps);
-  EXPECT_TRUE(std::get<H264PacketInfo>(info.codec).startsAccessUnit);
+  EXPECT_TRUE(info.certainStart);
   EXPECT_EQ(
       toHex(join(*depacketizer, {fromHex("7c85aabb"), fromHex("7c05ccdd"), fromHex("7c45eeff")})),
       "0000000165aabbccddeeff");

@@ -46,8 +46,6 @@ struct H264PacketInfo {
   bool hasSps = false;
   bool hasPps = false;
   bool hasIdr = false;
-  /// The first unit is an access unit delimiter or SPS: nothing of the same picture stands before.
-  bool startsAccessUnit = false;
 };
 
 }  // namespace parley::rtp

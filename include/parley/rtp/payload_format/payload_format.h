@@ -9,7 +9,9 @@
 
 #include "parley/base/bytes.h"
 #include "parley/base/export.h"
+#include "parley/rtp/payload_format/av1_obu.h"
 #include "parley/rtp/payload_format/h264_nalu.h"
+#include "parley/rtp/payload_format/h265_nalu.h"
 #include "parley/rtp/payload_format/video_size.h"
 #include "parley/rtp/payload_format/vp8_descriptor.h"
 #include "parley/rtp/payload_format/vp9_descriptor.h"
@@ -46,13 +48,17 @@ class PARLEY_EXPORT Packetizer {
 
 /// What one received payload says about its frame.
 struct PayloadInfo {
-  /// The payload can be the first of a picture. H.264 does not say so outright; see `h264`.
+  /// The payload can be the first of a picture. H.264, H.265 and AV1 do not say so outright.
   bool frameStart = false;
+  /// Those three: nothing of the same picture stands before it, whatever may have been lost.
+  bool certainStart = false;
   bool keyFrame = false;
   VideoSize size;  ///< zero unless the payload says so
-  /// The media bytes behind the descriptor. H.264: the whole payload.
+  /// The media bytes behind the descriptor. H.264, H.265 and AV1: the whole payload.
   ByteSpan data;
-  std::variant<std::monostate, Vp8Descriptor, Vp9Descriptor, H264PacketInfo> codec;
+  std::variant<std::monostate, Vp8Descriptor, Vp9Descriptor, H264PacketInfo, H265PacketInfo,
+               Av1PacketInfo>
+      codec;
 };
 
 /// Reads RTP payloads. Stateless.
@@ -62,8 +68,11 @@ class PARLEY_EXPORT Depacketizer {
   /// False if malformed: the packet is dropped and counted.
   virtual bool parse(ByteSpan payload, PayloadInfo& out) const = 0;
   /// Appends the media bytes of a payload that `parse` accepted to the frame under assembly, in the
-  /// form decoders take (H.264: Annex B).
+  /// form decoders take (H.264 and H.265: Annex B; AV1 after `finish`).
   virtual void append(ByteSpan payload, Bytes& frame) const = 0;
+  /// After the last `append`. AV1: makes a low-overhead stream of it (AV1 section 5.2), each OBU
+  /// with its size and no temporal delimiters.
+  virtual void finish(Bytes&) const {}
   /// Whether the frame boundaries must be found from timestamps because payloads do not mark them.
   virtual bool startsAreImplicit() const { return false; }
 };
@@ -73,7 +82,8 @@ struct PayloadFormatParameters {
 };
 
 /// nullptr if there is no payload format of that name. Names are compared without case. Known: VP8,
-/// VP9, H264; opus, PCMU, PCMA, G722, CN and telephone-event, which put one frame in one packet.
+/// VP9, AV1, H264, H265; opus, PCMU, PCMA, G722, CN and telephone-event, which put one frame in one
+/// packet.
 PARLEY_EXPORT std::unique_ptr<Packetizer> createPacketizer(
     std::string_view codecName, const PayloadFormatParameters& parameters = {});
 PARLEY_EXPORT std::unique_ptr<Depacketizer> createDepacketizer(std::string_view codecName);
