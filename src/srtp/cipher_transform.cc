@@ -9,6 +9,8 @@
 #include "parley/crypto/const_time.h"
 #include "parley/crypto/packet_cipher.h"
 
+#include "srtp/header_protection.h"
+#include "srtp/key_derivation.h"
 #include "srtp/packet_index.h"
 #include "srtp/transform.h"
 
@@ -24,23 +26,6 @@ constexpr size_t kAuthKeySize = 20;
 constexpr uint32_t kEncryptedFlag = 0x80000000;
 /// Of SRTCP: a handful of reports a second.
 constexpr size_t kReportWindow = 128;
-
-/// RFC 3711 section 4.3.1 with a key derivation rate of zero. A salt of 12 octets counts as padded
-/// (RFC 7714 section 11).
-void derive(AesCounter& master, ByteSpan salt, uint8_t label, MutableByteSpan out) {
-  std::array<uint8_t, AesCounter::kBlockSize> counter{};
-  std::copy(salt.begin(), salt.end(), counter.begin());
-  counter[7] ^= label;
-  std::fill(out.begin(), out.end(), uint8_t{0});
-  master.apply(counter, out);
-}
-
-void xorU32(uint8_t* at, uint32_t value) {
-  storeU32(at, loadU32(at) ^ value);
-}
-void xorU16(uint8_t* at, uint16_t value) {
-  storeU16(at, static_cast<uint16_t>(loadU16(at) ^ value));
-}
 
 /// The session keys of one kind of packets, ready for use.
 class SessionCipher {
@@ -82,11 +67,7 @@ class SessionCipher {
 
   /// RFC 3711 section 4.1.1.
   void crypt(uint32_t ssrc, uint64_t index, MutableByteSpan data) {
-    std::array<uint8_t, AesCounter::kBlockSize> counter = salt_;
-    xorU32(&counter[4], ssrc);
-    xorU16(&counter[8], static_cast<uint16_t>(index >> 32));
-    xorU32(&counter[10], static_cast<uint32_t>(index));
-    counter_->apply(counter, data);
+    counter_->apply(counterOf(salt_, ssrc, index), data);
   }
   crypto::Sha1Digest authenticate(ByteSpan message, ByteSpan tail) const {
     return hmac_->sum({message, tail});
@@ -107,13 +88,20 @@ class SessionCipher {
 class CipherTransform final : public Transform {
  public:
   explicit CipherTransform(const TransformConfig& config)
-      : rtp_(config, Kind::Rtp), rtcp_(config, Kind::Rtcp), replayWindow_(config.replayWindow) {}
+      : rtp_(config, Kind::Rtp),
+        rtcp_(config, Kind::Rtcp),
+        header_(config),
+        replayWindow_(config.replayWindow) {}
 
   Status protect(Kind kind, PacketBuf& packet) override {
     return kind == Kind::Rtp ? protectRtp(packet) : protectRtcp(packet);
   }
   Status unprotect(Kind kind, PacketBuf& packet) override {
     return kind == Kind::Rtp ? unprotectRtp(packet) : unprotectRtcp(packet);
+  }
+  bool setHeaderEncryption(const HeaderEncryption& settings) override {
+    header_.configure(settings);
+    return true;
   }
   void forget(uint32_t ssrc) override {
     const auto found = std::find(ssrcs_.begin(), ssrcs_.end(), ssrc);
@@ -146,6 +134,7 @@ class CipherTransform final : public Transform {
   }
 
   Status protectRtp(PacketBuf& packet) {
+    if (!header_.makeHideable(packet, rtp_.tagSize())) return Status::NoRoom;
     uint8_t* const data = packet.data();
     const size_t size = packet.size();
     const uint32_t ssrc = loadU32(data + 8);
@@ -156,12 +145,14 @@ class CipherTransform final : public Transform {
     // One that had been sent before may be sent again, to the byte; the peer takes none that old.
     if (source->index.highest() && index + replayWindow_ <= *source->index.highest())
       return Status::Replayed;
-    const size_t header = rtpHeaderSize(packet.span());
-    const MutableByteSpan payload(data + header, size - header);
+    const HeaderProtection::Cut cut = header_.hide(packet.mutableSpan(), ssrc, index);
+    const MutableByteSpan payload(data + cut.clear, size - cut.clear);
     if (rtp_.isAead()) {
-      rtp_.gcm().seal(rtp_.nonce(ssrc, index), {ByteSpan(data, header)}, payload, data + size);
+      rtp_.gcm().seal(rtp_.nonce(ssrc, index), {ByteSpan(data, cut.clear)}, payload, data + size);
+      HeaderProtection::joinBack(data, cut);
     } else {
       rtp_.crypt(ssrc, index, payload);
+      HeaderProtection::joinBack(data, cut);
       std::array<uint8_t, 4> rollovers;
       storeU32(rollovers.data(), static_cast<uint32_t>(index >> 16));
       const auto digest = rtp_.authenticate({data, size}, rollovers);
@@ -181,18 +172,23 @@ class CipherTransform final : public Transform {
     const uint64_t index = source != nullptr ? source->index.guess(sequence) : sequence;
     if (index >= PacketIndex::kLimit) return Status::KeyExpired;
     if (source != nullptr && !source->seen.isNew(index)) return Status::Replayed;
-    const size_t header = rtpHeaderSize(packet.span());
-    const MutableByteSpan payload(data + header, size - header);
+    const std::optional<HeaderProtection::Cut> cut = header_.cutOf(packet.span());
+    if (!cut) return Status::Malformed;
+    const MutableByteSpan payload(data + cut->clear, size - cut->clear);
     if (rtp_.isAead()) {
-      if (!rtp_.gcm().open(rtp_.nonce(ssrc, index), {ByteSpan(data, header)}, payload, data + size))
+      HeaderProtection::split(data, *cut);
+      if (!rtp_.gcm().open(rtp_.nonce(ssrc, index), {ByteSpan(data, cut->clear)}, payload,
+                           data + size))
         return Status::AuthFailed;
     } else {
       std::array<uint8_t, 4> rollovers;
       storeU32(rollovers.data(), static_cast<uint32_t>(index >> 16));
       if (!rtp_.isAuthentic({data, size}, rollovers, {data + size, rtp_.tagSize()}))
         return Status::AuthFailed;
+      HeaderProtection::split(data, *cut);
       rtp_.crypt(ssrc, index, payload);
     }
+    header_.reveal(MutableByteSpan(data, size), *cut, ssrc, index);
     if (source == nullptr) source = &add(ssrc);
     source->index.commit(index);
     source->seen.commit(index);
@@ -260,6 +256,7 @@ class CipherTransform final : public Transform {
 
   SessionCipher rtp_;
   SessionCipher rtcp_;
+  HeaderProtection header_;
   const size_t replayWindow_;
   // In step. The numbers by themselves, for they are searched.
   std::vector<uint32_t> ssrcs_;

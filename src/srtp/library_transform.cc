@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <vector>
 
 #include <srtp2/srtp.h>
 
@@ -52,7 +53,7 @@ Status statusOf(srtp_err_status_t status) {
 
 srtp_err_status_t makeContext(crypto::SrtpProfile profile, const crypto::Secret& key,
                               const crypto::Secret& salt, srtp_ssrc_type_t direction,
-                              size_t replayWindow, srtp_t* out) {
+                              size_t replayWindow, const HeaderEncryption& headers, srtp_t* out) {
   std::array<uint8_t, 2 * crypto::Secret::kMaxSize> keyAndSalt{};
   std::copy_n(key.span().begin(), key.size(), keyAndSalt.begin());
   std::copy_n(salt.span().begin(), salt.size(), keyAndSalt.begin() + key.size());
@@ -64,6 +65,12 @@ srtp_err_status_t makeContext(crypto::SrtpProfile profile, const crypto::Secret&
   // Retransmissions without RTX send the very same packet again, to the byte: media sees to that,
   // as GCM would not survive another one under the same nonce.
   policy.allow_repeat_tx = 1;
+  std::vector<int> hidden;
+  for (size_t id = 0; id < headers.ids.size(); ++id) {
+    if (headers.ids[id]) hidden.push_back(static_cast<int>(id));
+  }
+  policy.enc_xtn_hdr = hidden.data();
+  policy.enc_xtn_hdr_count = static_cast<int>(hidden.size());
   const srtp_profile_t libProfile = libraryProfile(profile);
   srtp_err_status_t status = srtp_crypto_policy_set_from_profile_for_rtp(&policy.rtp, libProfile);
   if (status == srtp_err_status_ok) {
@@ -88,7 +95,7 @@ struct Library {
     const crypto::Secret keySecret{ByteSpan(key)};
     const crypto::Secret salt{ByteSpan(key).first(12)};
     // Without GCM in libsrtp there is nothing to keep.
-    (void)makeContext(crypto::SrtpProfile::AeadAes128Gcm, keySecret, salt, ssrc_any_inbound, 64,
+    (void)makeContext(crypto::SrtpProfile::AeadAes128Gcm, keySecret, salt, ssrc_any_inbound, 64, {},
                       &keeper);
   }
 };
@@ -138,10 +145,12 @@ bool prepareLibrary() {
 
 Result<std::unique_ptr<Transform>> makeLibraryTransform(const TransformConfig& config) {
   if (!prepareLibrary()) return fail(ErrorCode::Operation, "libsrtp failed to initialise.");
+  if (config.headers.cryptex) return fail(ErrorCode::NotSupported, "libsrtp has no cryptex.");
   srtp_t context = nullptr;
-  const srtp_err_status_t status = makeContext(
-      config.profile, config.key, config.salt,
-      config.outbound ? ssrc_any_outbound : ssrc_any_inbound, config.replayWindow, &context);
+  const srtp_err_status_t status =
+      makeContext(config.profile, config.key, config.salt,
+                  config.outbound ? ssrc_any_outbound : ssrc_any_inbound, config.replayWindow,
+                  config.headers, &context);
   if (status == srtp_err_status_bad_param || status == srtp_err_status_no_such_op)
     return fail(ErrorCode::NotSupported, "libsrtp was built without this SRTP profile.");
   if (status != srtp_err_status_ok)

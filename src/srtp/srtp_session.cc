@@ -48,12 +48,18 @@ Result<std::unique_ptr<SrtpSession>> SrtpSession::create(const crypto::SrtpKeyin
   options.replayWindow = std::clamp<size_t>(options.replayWindow, 64, 0x7fff);
 
   std::unique_ptr<SrtpSession> session(new SrtpSession(keying.profile, options));
-  const TransformConfig sending{keying.profile, isDtlsClient ? keying.clientKey : keying.serverKey,
-                                isDtlsClient ? keying.clientSalt : keying.serverSalt, true,
-                                options.replayWindow};
-  const TransformConfig receiving{
-      keying.profile, isDtlsClient ? keying.serverKey : keying.clientKey,
-      isDtlsClient ? keying.serverSalt : keying.clientSalt, false, options.replayWindow};
+  const TransformConfig sending{keying.profile,
+                                isDtlsClient ? keying.clientKey : keying.serverKey,
+                                isDtlsClient ? keying.clientSalt : keying.serverSalt,
+                                true,
+                                options.replayWindow,
+                                options.outboundHeaders};
+  const TransformConfig receiving{keying.profile,
+                                  isDtlsClient ? keying.serverKey : keying.clientKey,
+                                  isDtlsClient ? keying.serverSalt : keying.clientSalt,
+                                  false,
+                                  options.replayWindow,
+                                  options.inboundHeaders};
   if (options.engine == SrtpEngine::Ciphers) {
     session->outbound_.transform = makeCipherTransform(sending);
     session->inbound_.transform = makeCipherTransform(receiving);
@@ -77,6 +83,12 @@ SrtpSession::SrtpSession(crypto::SrtpProfile profile, SrtpOptions options)
 }
 
 SrtpSession::~SrtpSession() = default;
+
+bool SrtpSession::setHeaderEncryption(const HeaderEncryption& outbound,
+                                      const HeaderEncryption& inbound) {
+  return outbound_.transform->setHeaderEncryption(outbound) &&
+         inbound_.transform->setHeaderEncryption(inbound);
+}
 
 bool SrtpSession::admits(const Direction& direction, uint32_t ssrc) {
   return direction.sources.size() < direction.maxSources || !direction.released.empty() ||

@@ -49,6 +49,8 @@ class Transform {
   virtual Status protect(Kind kind, PacketBuf& packet) = 0;
   virtual Status unprotect(Kind kind, PacketBuf& packet) = 0;
   virtual void forget(uint32_t ssrc) = 0;
+  /// False if it cannot be changed.
+  virtual bool setHeaderEncryption(const HeaderEncryption&) { return false; }
 };
 
 struct TransformConfig {
@@ -57,6 +59,7 @@ struct TransformConfig {
   const crypto::Secret& salt;
   bool outbound = false;
   size_t replayWindow = 1024;
+  HeaderEncryption headers{};
 };
 
 /// On OpenSSL's ciphers. All profiles.

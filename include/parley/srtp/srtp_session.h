@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -35,6 +36,18 @@ enum class SrtpEngine : uint8_t {
   Library,  ///< libsrtp
 };
 
+/// What of a packet's header is hidden as well, in one direction. Whoever sends must have the
+/// peer's agreement.
+struct HeaderEncryption {
+  /// RFC 9335: contributing sources and all header extensions are encrypted with the payload.
+  bool cryptex = false;
+  /// Inbound, with `cryptex`: packets that show extensions or contributing sources are refused.
+  bool required = false;
+  /// RFC 6904: extension elements with these ids are encrypted. Not used where cryptex is.
+  std::bitset<256> ids{};
+  bool operator==(const HeaderEncryption&) const = default;
+};
+
 struct SrtpOptions {
   /// Packets per SSRC (RFC 3711 section 3.3.2 asks for at least 64). Video and retransmissions
   /// reorder by hundreds.
@@ -43,6 +56,9 @@ struct SrtpOptions {
   size_t maxInboundSources = 64;
   size_t maxOutboundSources = 64;
   SrtpEngine engine = SrtpEngine::Ciphers;
+  /// From the beginning on. libsrtp (2.5) has no cryptex.
+  HeaderEncryption outboundHeaders{};
+  HeaderEncryption inboundHeaders{};
 };
 
 /// How the packets of one kind ended, by Status.
@@ -79,6 +95,10 @@ class PARLEY_EXPORT SrtpSession {
   ~SrtpSession();
   SrtpSession(const SrtpSession&) = delete;
   SrtpSession& operator=(const SrtpSession&) = delete;
+
+  /// Replaces SrtpOptions::outboundHeaders and inboundHeaders, as negotiated. Only with
+  /// SrtpEngine::Ciphers; false otherwise.
+  bool setHeaderEncryption(const HeaderEncryption& outbound, const HeaderEncryption& inbound);
 
   // All work in the packet's own buffer and change its size on Ok. Protecting needs up to 20 octets
   // of room behind the payload. A packet may be protected again with the same sequence number only
