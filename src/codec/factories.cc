@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "parley/base/text.h"
+#include "parley/codec/formats.h"
 
 #include "codec/g711.h"
 #include "codec/opus.h"
@@ -58,7 +59,7 @@ std::vector<SdpVideoFormat> videoFormats() {
 std::vector<SdpAudioFormat> audioFormats() {
   std::vector<SdpAudioFormat> formats;
 #ifdef PARLEY_WITH_OPUS
-  formats.push_back({"opus", 48'000, 2, {{"minptime", "10"}, {"useinbandfec", "1"}}});
+  formats.push_back(opusFormat());
 #endif
   formats.push_back({"PCMU", 8000, 1, {}});
   formats.push_back({"PCMA", 8000, 1, {}});
