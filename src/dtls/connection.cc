@@ -51,7 +51,7 @@ class Connection::Impl {
   Counters counters() const;
   bool pollData(PacketBuf& out);
 
-  size_t maxDataSize() const { return config_.mtu - kRecordOverhead; }
+  size_t maxDataSize() const { return std::max(config_.mtu, config_.dataMtu) - kRecordOverhead; }
 
   Environment& environment_;
   Config config_;
@@ -78,6 +78,7 @@ class Connection::Impl {
   void repeatFlight(RetransmitTimer::Backoff backoff);
   void holdSealed(ByteSpan datagram);
   void processSealed(PacketBuf datagram);
+  void repeatFinalFlight();
   void handleSealed(uint8_t type, ByteSpan plaintext);
   void handleAlert(ByteSpan alert);
   void deliver(PacketBuf data);
@@ -114,6 +115,7 @@ Connection::Impl::Impl(Environment& environment, Config config)
     : environment_(environment),
       config_([&] {
         config.mtu = std::clamp(config.mtu, kMinMtu, PacketBuf::kMaxPayload);
+        config.dataMtu = std::min(config.dataMtu, PacketBuf::kMaxPayload);
         return std::move(config);
       }()),
       port_(environment.pool, config_.mtu, environment.limits.maxQueuedTransmits),
@@ -361,15 +363,20 @@ void Connection::Impl::processSealed(PacketBuf datagram) {
   const size_t size = datagram.size();
   ByteReader reader(datagram.span());
   Record record;
+  bool isRepeatedFlight = false;
   while (protection_ && !reader.atEnd()) {
     std::optional<MutableByteSpan> plaintext;
-    if (readRecord(reader, record) && record.isSealed()) {
+    const bool isRecord = readRecord(reader, record);
+    if (isRecord && record.isSealed()) {
       plaintext = protection_->open(datagram.mutableSpan().subspan(record.begin, record.size));
     }
+    const bool isHandshake =
+        isRecord && record.type == static_cast<uint8_t>(ContentType::Handshake);
+    isRepeatedFlight |= isHandshake && (plaintext || !record.isSealed());
     if (!plaintext) {
       // RFC 6347 section 4.1.2.7: "invalid records SHOULD be silently discarded".
       ++counters_.recordsDropped;
-      if (!reader.ok()) return;
+      if (!reader.ok()) break;
     } else if (record.type != static_cast<uint8_t>(ContentType::ApplicationData)) {
       handleSealed(record.type, *plaintext);
     } else if (record.begin + record.size < size) {
@@ -378,20 +385,24 @@ void Connection::Impl::processSealed(PacketBuf datagram) {
       datagram.trimFront(static_cast<size_t>(plaintext->data() - datagram.data()));
       datagram.resize(plaintext->size());
       deliver(std::move(datagram));
-      return;
+      break;
     }
   }
+  if (isRepeatedFlight) repeatFinalFlight();
+}
+
+/// The client repeats its last flight because ours was lost. The very same records do: where they
+/// did arrive the client takes them for replays. Its Finished is a datagram of its own if the
+/// flight is large, and may be what is missing of it: any part of the handshake asks, also one in
+/// the clear, which anybody can send. Renegotiation ends here too, unanswered.
+void Connection::Impl::repeatFinalFlight() {
+  if (finalFlight_.empty() || repeatedFinals_ >= kMaxRepeatedFinals) return;
+  ++repeatedFinals_;
+  port_.push(environment_.pool.copyOf(finalFlight_));
 }
 
 void Connection::Impl::handleSealed(uint8_t type, ByteSpan plaintext) {
-  if (type == static_cast<uint8_t>(ContentType::Alert)) {
-    handleAlert(plaintext);
-  } else if (!finalFlight_.empty() && repeatedFinals_ < kMaxRepeatedFinals) {
-    // The client repeats its Finished because ours was lost. The very same records do: where they
-    // did arrive the client takes them for replays. Renegotiation ends here too, unanswered.
-    ++repeatedFinals_;
-    port_.push(environment_.pool.copyOf(finalFlight_));
-  }
+  if (type == static_cast<uint8_t>(ContentType::Alert)) handleAlert(plaintext);
 }
 
 void Connection::Impl::handleAlert(ByteSpan alert) {

@@ -8,7 +8,8 @@
 namespace parley::ice {
 namespace {
 
-constexpr Duration kProveWithin = Duration::seconds(5);
+/// Time for a first check that is lost three times on its way.
+constexpr Duration kProveWithin = Duration::seconds(8);
 /// The agent's checks give up after 39.5 s, and with them what else would prove the other end.
 constexpr Duration kOutgoingProveWithin = Duration::seconds(45);
 /// Drivers give up earlier, and say so.
@@ -217,7 +218,11 @@ void TcpLinks::failed(Link& link, SocketFailure reason, Timestamp now) {
   const bool hopeless =
       link.accepted ||
       (!link.everOpen && (reason == SocketFailure::Refused || link.failures >= kMaxAttempts));
-  if (stood || hopeless) lose(link);
+  // One that goes before anything came of it may have been given up by a peer that had not heard
+  // us yet: with the next check there is another.
+  const bool isPremature =
+      stood && !link.accepted && !link.proven && now - link.since < kSettled && !hopeless;
+  if ((stood && !isPremature) || hopeless) lose(link);
   if (hopeless) {
     remove(link);
   } else {

@@ -21,7 +21,7 @@ namespace parley::ice {
 /// packet is kept until it stands.
 ///
 /// Bounds: Limits::maxTcpConnections at a time, of which accepted ones that prove nothing give way
-/// to newer ones and are closed after 5 s; outgoing ones are tried four times, and broken ones for
+/// to newer ones and are closed after 8 s; outgoing ones are tried four times, and broken ones for
 /// as long as there are packets for them, with pauses that grow to 8 s; 30 s of silence close any.
 /// When packets pile up on a slow connection, pictures and data are dropped, whole packets.
 class TcpLinks {

@@ -71,6 +71,8 @@ struct Config {
   /// 300..PacketBuf::kMaxPayload. Handshake flights that stay unanswered are cut smaller: to 900
   /// from the third repetition on, to 500 from the fourth.
   size_t mtu = 1200;
+  /// The same for application data, where it is more: its sender has found out that it passes.
+  size_t dataMtu = 0;
   /// From start(). Does not count while only the remote fingerprints are missing.
   Duration handshakeTimeout = Duration::seconds(30);
 };

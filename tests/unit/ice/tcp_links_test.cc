@@ -175,6 +175,16 @@ TEST_F(TcpLinksTest, AnUnansweredConnectIsTriedFourTimes) {
   EXPECT_TRUE(links.nextDeadline().isNever());
 }
 
+TEST_F(TcpLinksTest, OneThatEndsBeforeAnythingCameOfItIsTriedAgain) {
+  const SocketId first = connect();
+  pass(Duration::seconds(6));
+  links.handleFailed({first, SocketFailure::Closed}, now);
+  EXPECT_EQ(lost(), 0u) << "the checks go on";
+  const SocketId second = connect("check again");
+  EXPECT_NE(second, SocketId{});
+  EXPECT_NE(second, first);
+}
+
 TEST_F(TcpLinksTest, ABrokenConnectionComesBackWithTheNextPacket) {
   const SocketId first = connect();
   pass(Duration::seconds(20));
@@ -210,7 +220,7 @@ TEST_F(TcpLinksTest, WhoSaysNothingOrSomethingElseIsHungUpOn) {
   ASSERT_EQ(closed.size(), 1u);
   EXPECT_EQ(closed[0].socket, SocketId(0x8000'0001));
   EXPECT_TRUE(received().empty());
-  pass(Duration::millis(4900));
+  pass(Duration::millis(7900));
   EXPECT_TRUE(effects<CloseSocket>().empty());
   pass(Duration::millis(200));
   EXPECT_EQ(effects<CloseSocket>().size(), 1u);
