@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "parley/codec/resampler.h"
 
@@ -210,13 +212,14 @@ Result<std::unique_ptr<codec::AudioEncoder>> makeG722Encoder(
     return fail(ErrorCode::Range, "a packet holds 10, 20, 40 or 60 ms of sound");
   auto context = openCodec(encoder());
   if (!context) return fail(context.error());
-  return std::make_unique<Encoder>(*std::move(context), settings.packetTime);
+  return std::unique_ptr<codec::AudioEncoder>(
+      std::make_unique<Encoder>(*std::move(context), settings.packetTime));
 }
 
 Result<std::unique_ptr<codec::AudioDecoder>> makeG722Decoder() {
   auto context = openCodec(decoder());
   if (!context) return fail(context.error());
-  return std::make_unique<Decoder>(*std::move(context));
+  return std::unique_ptr<codec::AudioDecoder>(std::make_unique<Decoder>(*std::move(context)));
 }
 
 }  // namespace parley::devices

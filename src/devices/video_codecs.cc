@@ -53,6 +53,8 @@ Failure unsupported(std::string_view name) {
 }
 
 constexpr int kMaxSide = 8192;
+/// Below whatever FFmpeg prints: what goes wrong is returned.
+constexpr int kSilent = 100;
 /// What a bitstream of no key frames but the wanted ones is called.
 constexpr int kEndlessGroup = 1 << 20;
 /// In packetization mode 0 a slice has to fit in a packet (RFC 6184 section 6.2).
@@ -149,6 +151,7 @@ class Encoder final : public codec::VideoEncoder {
     packet_ = av::makePacket();
     picture_ = av::makeFrame();
     if (!context_ || !packet_ || !picture_) return fail(ErrorCode::Operation, "out of memory");
+    context_->log_level_offset = kSilent;
     context_->width = settings_.width & ~1;
     context_->height = settings_.height & ~1;
     context_->pix_fmt = AV_PIX_FMT_YUV420P;
@@ -195,7 +198,7 @@ class Encoder final : public codec::VideoEncoder {
       set("x265-params", "repeat-headers=1:open-gop=0:bframes=0:log-level=none");
     } else if (name == "libaom-av1") {
       set("usage", "realtime");
-      set("cpu-used", "9");
+      set("cpu-used", "8");
       set("lag-in-frames", "0");
       set("row-mt", "1");
     }
@@ -243,6 +246,7 @@ class Decoder final : public codec::VideoDecoder {
     picture_ = av::makeFrame();
     packet_ = av::makePacket();
     if (!context_ || !picture_ || !packet_) return fail(ErrorCode::Operation, "out of memory");
+    context_->log_level_offset = kSilent;
     context_->thread_count = 1;  // each more would hold a frame back
     context_->flags |= AV_CODEC_FLAG_LOW_DELAY;
     context_->max_pixels = int64_t{settings_.maxWidth} * settings_.maxHeight;
@@ -319,7 +323,7 @@ Result<std::unique_ptr<codec::VideoEncoder>> makeVideoEncoder(
   if (!codec) return unsupported(format.name);
   auto encoder = std::make_unique<Encoder>(*kind, *codec, format);
   if (auto configured = encoder->configure(settings); !configured) return fail(configured.error());
-  return encoder;
+  return std::unique_ptr<codec::VideoEncoder>(std::move(encoder));
 }
 
 Result<std::unique_ptr<codec::VideoDecoder>> makeVideoDecoder(
@@ -329,7 +333,7 @@ Result<std::unique_ptr<codec::VideoDecoder>> makeVideoDecoder(
   if (!codec) return unsupported(format.name);
   auto decoder = std::make_unique<Decoder>(*codec, settings);
   if (auto opened = decoder->open(); !opened) return fail(opened.error());
-  return decoder;
+  return std::unique_ptr<codec::VideoDecoder>(std::move(decoder));
 }
 
 }  // namespace parley::devices
