@@ -5,6 +5,7 @@
 
 #include "parley/codec/factories.h"
 #include "parley/congestion/scream.h"
+#include "parley/dtls/connection.h"
 
 #include "api/loop_core.h"
 
@@ -216,6 +217,10 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
       configuration.failedAfter <= configuration.disconnectedAfter) {
     return fail(ErrorCode::Range, "disconnectedAfter is a second or more, failedAfter is above it");
   }
+  if (configuration.maxPacketSize < 1200 || configuration.maxPacketSize > 1800)
+    return fail(ErrorCode::Range, "maxPacketSize is 1200 to 1800");
+  if (configuration.maxPacketSize > 1200)
+    transport.sctp.maxMtu = configuration.maxPacketSize - dtls::Connection::kRecordOverhead;
   transport.ice.disconnectedAfter = configuration.disconnectedAfter;
   transport.ice.failedAfter = configuration.failedAfter;
   transport.ice.consentTimeout = std::min(transport.ice.consentTimeout, configuration.failedAfter);

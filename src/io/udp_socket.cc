@@ -56,7 +56,8 @@ class ControlWriter {
 };
 
 bool sameRoute(const TxPacket& a, const TxPacket& b) {
-  return a.to == b.to && a.from == b.from && a.dscp == b.dscp && a.ecn == b.ecn;
+  return a.to == b.to && a.from == b.from && a.dscp == b.dscp && a.ecn == b.ecn &&
+         !a.dontFragment && !b.dontFragment;
 }
 
 void addSource(ControlWriter& control, const IpAddress& from, uint32_t scope) {
@@ -239,10 +240,26 @@ void UdpSocket::State::addMessage(SendBatch& batch, std::span<TxPacket* const> p
   batch.packetsIn[batch.count++] = packets.size();
 }
 
+/// IPv4 knows DF per socket only. Rare packets want it: a question about the path's size each.
+void UdpSocket::State::setDontFragment(bool on) {
+  if (on == dontFragment) return;
+  dontFragment = on;
+  if (local.ip.isV4()) {
+    setOption(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, on ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
+  } else {
+    setOption(fd.get(), IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+              on ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_WANT);
+  }
+}
+
 size_t UdpSocket::State::build(SendBatch& batch, std::span<TxPacket* const> packets) {
   batch.count = 0;
   size_t used = 0;
-  const size_t window = std::min(packets.size(), kSendWindow);
+  size_t window = std::min(packets.size(), kSendWindow);
+  setDontFragment(packets[0]->dontFragment);
+  for (size_t i = 1; i < window; ++i) {
+    if (packets[i]->dontFragment != dontFragment) window = i;
+  }
   while (used < window) {
     const auto rest = packets.subspan(used, window - used);
     const size_t count = groupSize(rest);

@@ -19,6 +19,7 @@ struct UdpSocket::State {
   uint32_t scope = 0;
   bool boundToAny = false;
   bool segmentation = false;
+  bool dontFragment = false;
   UdpSyscalls syscalls;
   size_t expected = 2;  ///< messages that the next receive call asks for
   TxQueue queue;
@@ -27,6 +28,7 @@ struct UdpSocket::State {
   void configure(const UdpSocketOptions& options, bool reuseAddress);
   size_t groupSize(std::span<TxPacket* const> packets) const;
   void addMessage(SendBatch& batch, std::span<TxPacket* const> packets, size_t vectorAt);
+  void setDontFragment(bool on);
   size_t build(SendBatch& batch, std::span<TxPacket* const> packets);
   size_t transmit(std::span<TxPacket* const> packets);
   bool handleError(const SendBatch& batch, int error, size_t& done);

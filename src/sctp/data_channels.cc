@@ -495,6 +495,10 @@ Timestamp DataChannels::nextDeadline() const {
   return next;
 }
 
+bool DataChannels::isPathProbe() const {
+  return association_ && association_->isPathProbe();
+}
+
 bool DataChannels::pollTransmit(PacketBuf& out) {
   return association_ && association_->pollTransmit(out);
 }

@@ -93,7 +93,8 @@ void PeerTransport::restartIce(ice::Credentials local, Timestamp now) {
   pumpIce(now);
 }
 
-bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass, uint8_t dscp, Ecn ecn) {
+bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass, uint8_t dscp, Ecn ecn,
+                                bool dontFragment) {
   const ice::SendPath* path = agent_.sendPath();
   if (!path) {
     ++counters_.droppedNoPath;
@@ -107,6 +108,7 @@ bool PeerTransport::queueOnPath(PacketBuf packet, TxClass txClass, uint8_t dscp,
   out.txClass = txClass;
   out.dscp = dscp;
   out.ecn = ecn;
+  out.dontFragment = dontFragment;
   out.data = std::move(packet);
   const size_t size = out.data.size();
   const bool queued = queue(std::move(out));

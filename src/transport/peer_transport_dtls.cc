@@ -47,6 +47,7 @@ std::unique_ptr<dtls::Connection> PeerTransport::makeDtls() const {
   config.certificate = config_.certificate;
   config.srtpProfiles = config_.srtpProfiles;
   config.mtu = config_.mtu;
+  config.dataMtu = config_.sctp.maxMtu + dtls::Connection::kRecordOverhead;
   return std::make_unique<dtls::Connection>(environment_, std::move(config));
 }
 
@@ -151,9 +152,10 @@ void PeerTransport::sendThroughDtls(Timestamp now) {
   while (!out_.full() && dtls_->pollTransmit(packet)) queueOnPath(std::move(packet), txClass);
   if (!connected) return;
   while (out_.size() < kMaxQueuedData && channels_->pollTransmit(packet)) {
+    const bool isProbe = channels_->isPathProbe();
     // A record that DTLS refuses is lost like a datagram; SCTP sends it again.
     if (dtls_->seal(packet, now)) {
-      queueOnPath(std::move(packet), txClass);
+      queueOnPath(std::move(packet), txClass, 0, Ecn::NotEct, isProbe);
     } else {
       ++counters_.droppedQueueFull;
     }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -85,6 +86,92 @@ TEST_P(MtuSim, AnAssociationThatStartsLaterFindsTheSizeAnew) {
   channel.onOpen([channel]() mutable { (void)channel.send(ByteSpan(Bytes(100'000))); });
   pair_->negotiate();
   EXPECT_TRUE(pair_->runUntil([&] { return received == 100'000; }, Duration::seconds(15)));
+}
+
+/// Two peers that may use packets of 1440 bytes, on a way whose width changes.
+class LargePacketsSim : public ::testing::Test {
+ protected:
+  LargePacketsSim() : pair_(options()) {}
+  static PairOptions options() {
+    PairOptions out;
+    out.configurationA.maxPacketSize = out.configurationB.maxPacketSize = 1440;
+    out.aToB.delay = Duration::millis(10);
+    return out;
+  }
+  void narrow(uint32_t mtu) {
+    for (sim::Host* host : {&pair_.hostA(), &pair_.hostB()}) {
+      sim::LinkConfig config = host->port(0).up.config();
+      config.mtu = mtu;
+      host->port(0).up.setConfig(config);
+    }
+  }
+  uint64_t size() {
+    uint64_t mtu = 0;
+    pair_.a().getStats([&](Result<StatsReport> report) {
+      mtu = std::get<uint64_t>(report->ofType("sctp-transport").at(0)->members.at("mtu"));
+    });
+    pair_.run(Duration::millis(10));
+    return mtu;
+  }
+  void open() {
+    channel_ = *pair_.a().createDataChannel("c");
+    pair_.b().onDataChannel([&](DataChannel incoming) {
+      incoming.onMessage([&](const DataMessage& m) { received_ += m.data.size(); });
+    });
+    ASSERT_TRUE(pair_.connect());
+    ASSERT_TRUE(pair_.runUntil([&] { return channel_->readyState() == DataChannelState::Open; },
+                               Duration::seconds(10)));
+    pair_.run(Duration::seconds(1));
+  }
+  void transfer(size_t messages) {
+    const size_t end = received_ + messages * 50'000;
+    for (size_t i = 0; i < messages; ++i) ASSERT_TRUE(channel_->send(ByteSpan(Bytes(50'000))));
+    EXPECT_TRUE(pair_.runUntil([&] { return received_ == end; }, Duration::seconds(30)))
+        << end - received_;
+  }
+
+  Pair pair_;
+  std::optional<DataChannel> channel_;
+  size_t received_ = 0;
+};
+
+TEST_F(LargePacketsSim, AreUsedWhereTheyPass) {
+  narrow(1500);
+  open();
+  EXPECT_EQ(size(), 1400u);
+  transfer(40);
+}
+
+TEST_F(LargePacketsSim, AMiddleSizeDoesWhereTheLargestDoesNotPass) {
+  narrow(1400);
+  open();
+  EXPECT_EQ(size(), 1272u);
+  transfer(40);
+}
+
+TEST_F(LargePacketsSim, APathThatNarrowsUnderATransferIsNoticedAndOneThatWidensToo) {
+  narrow(1500);
+  open();
+  const size_t before = received_;
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(channel_->send(ByteSpan(Bytes(50'000))));
+  pair_.run(Duration::millis(60));
+  narrow(1280);  // without a word
+  EXPECT_TRUE(
+      pair_.runUntil([&] { return received_ == before + 3'000'000; }, Duration::seconds(20)))
+      << received_ - before;
+  EXPECT_EQ(size(), 1148u);
+  narrow(1500);
+  pair_.run(Duration::seconds(65));
+  EXPECT_EQ(size(), 1400u);
+  transfer(10);
+}
+
+TEST_F(LargePacketsSim, NothingHangsWhereOnlySmallPacketsAreLeft) {
+  narrow(1500);
+  open();
+  narrow(1280);
+  ASSERT_TRUE(channel_->send(ByteSpan(Bytes(20'000))));
+  EXPECT_TRUE(pair_.runUntil([&] { return received_ == 20'000; }, Duration::seconds(5)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Roads, MtuSim,

@@ -129,6 +129,11 @@ struct Configuration {
   /// Restarts ICE by itself when the state becomes Failed: `onNegotiationNeeded` then asks for an
   /// offer. On both sides it wants a negotiation that stands glare.
   bool restartWhenFailed = false;
+  /// UDP payload at most, 1200 to 1800 bytes. Every call begins with 1200, and with less where that
+  /// does not pass. Above: data channels to peers that are of this library too ask for more once
+  /// they stand (RFC 8899), use what passes, and go back when it no longer does; media stays as it
+  /// is. Worth it on fast networks where a packet costs more than its bytes.
+  size_t maxPacketSize = 1200;
   /// Send nothing to, and take no checks from, loopback, private and link-local addresses: for
   /// servers, which an offer could otherwise make knock at the doors of their own network.
   bool denyPrivateAddresses = false;

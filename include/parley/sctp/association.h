@@ -38,6 +38,11 @@ struct AssociationConfig {
   /// through with packets of this size ends with 896 or 508 in its place, until a larger one has
   /// passed.
   size_t mtu = 1148;
+  /// Above `mtu`: with peers that announce PAD chunks, packets up to this size are probed for once
+  /// the association stands (RFC 8899), and used where they pass. A chunk never exceeds `mtu`, so
+  /// that whatever is under way still fits when the path narrows. Packets that ask must not be
+  /// fragmented (Association::isPathProbe).
+  size_t maxMtu = 0;
   /// Streams asked for, each way; the peer may reduce them. RFC 8831 section 6.2 recommends 65535.
   /// A stream costs memory only while it is used. (usrsctp allocates 110 bytes per stream pair at
   /// once: it asks for 1024 at most.)
@@ -178,6 +183,8 @@ class PARLEY_EXPORT Association {
 
   /// The next packet to send, one DTLS record each. False: nothing waits, or the pool is exhausted.
   virtual bool pollTransmit(PacketBuf& out) = 0;
+  /// Whether the packet polled last asks if its size passes: it is to go out whole or not at all.
+  virtual bool isPathProbe() const { return false; }
   /// The next message or stream reset. `out.data` keeps its capacity between calls. Not polling it
   /// closes the receiver window; events keep coming as long as the peer's data does not pile up.
   virtual bool pollInbound(Inbound& out) = 0;

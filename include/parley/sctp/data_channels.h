@@ -175,6 +175,8 @@ class PARLEY_EXPORT DataChannels {
   void advance(Timestamp now);
   Timestamp nextDeadline() const;
   bool pollTransmit(PacketBuf& out);
+  /// See Association::isPathProbe.
+  bool isPathProbe() const;
   bool pollEvent(ChannelEvent& out);
   /// `out.data` keeps its capacity between calls.
   bool pollMessage(ChannelMessage& out);

@@ -268,7 +268,8 @@ class PARLEY_EXPORT PeerTransport {
 
   void followTraffic(std::optional<uint32_t> pair);
   void forgetTraffic();
-  bool queueOnPath(PacketBuf packet, TxClass txClass, uint8_t dscp = 0, Ecn ecn = Ecn::NotEct);
+  bool queueOnPath(PacketBuf packet, TxClass txClass, uint8_t dscp = 0, Ecn ecn = Ecn::NotEct,
+                   bool dontFragment = false);
   bool queue(TxPacket&& packet);
   void pollGatherer();
 

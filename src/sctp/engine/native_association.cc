@@ -35,6 +35,8 @@ NativeAssociation::NativeAssociation(Environment& environment, const Association
   config_.sendBuffer = std::clamp<size_t>(config_.sendBuffer, 64 * 1024, size_t{1} << 30);
   config_.receiveBuffer = std::clamp<size_t>(config_.receiveBuffer, 64 * 1024, size_t{1} << 30);
   fullMtu_ = config_.mtu;
+  maxMtu_ = std::clamp<size_t>(config_.maxMtu & ~size_t{3}, fullMtu_,
+                               PacketBuf::kMaxPayload & ~size_t{3});
   inFlightLimit_ = std::min(config_.sendBuffer, kFirstWindow);
   receiveTarget_ = std::min(config_.receiveBuffer, kFirstWindow);
   if (config_.rttHint > Duration::zero()) rtt_.hint(config_.rttHint);

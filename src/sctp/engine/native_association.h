@@ -45,6 +45,7 @@ class NativeAssociation final : public Association {
   void shutdown(Timestamp now) override;
   void abort(Timestamp now) override;
   bool pollTransmit(PacketBuf& out) override;
+  bool isPathProbe() const override { return lastIsPathProbe_; }
   bool pollInbound(Inbound& out) override;
   bool pollEvent(AssociationEvent& out) override;
   void advance(Timestamp now) override;
@@ -189,6 +190,8 @@ class NativeAssociation final : public Association {
   void probePath(int attempt);
   void onPathProbeTimer();
   size_t pathProbeSize() const;
+  void verifyPath();
+  void leaveLargePackets();
   Duration pathPatience() const;
   void onRetransmissionTimer();
   void onHeartbeatTimer();
@@ -276,8 +279,12 @@ class NativeAssociation final : public Association {
 
   // The path's MTU (native_association_path.cc). config_.mtu is what is known to pass.
   size_t fullMtu_;
+  size_t maxMtu_;       ///< probed for; fullMtu_ if nothing is
   int pathProbes_ = 0;  ///< since there was reason to probe
   bool pathProbeDue_ = false;
+  bool lastIsPathProbe_ = false;
+  bool verifying_ = false;                  ///< whether packets above fullMtu_ still pass
+  Timestamp verifyFrom_;                    ///< not again before
   std::array<size_t, 4> pathProbeSizes_{};  ///< of the last ones, by their numbers; 0: answered
   uint64_t pathProbeNonce_ = 0;
   Timestamp pathProbeTimer_ = Timestamp::never();

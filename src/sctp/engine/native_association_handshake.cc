@@ -137,7 +137,8 @@ void NativeAssociation::establish() {
   advertised_ = static_cast<uint32_t>(receiveTarget_);
   heartbeatTimer_ = now_ + Duration::seconds(30);
   // The peer's COOKIE ECHO may have come before the answer to ours.
-  if (config_.mtu < fullMtu_) pathProbeTimer_ = now_ + pathPatience();
+  if (config_.mtu < fullMtu_ || (peer_.padding && config_.mtu < maxMtu_))
+    pathProbeTimer_ = now_ + pathPatience();
   PARLEY_LOG(env_.log, Info, "sctp", "association up, %u streams%s", unsigned{streams_},
              interleaving ? ", interleaving" : "");
   setState(AssociationState::Connected);

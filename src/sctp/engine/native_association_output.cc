@@ -18,6 +18,7 @@ constexpr size_t kMaxForwardStreams = 256;
 }  // namespace
 
 bool NativeAssociation::pollTransmit(PacketBuf& out) {
+  lastIsPathProbe_ = false;
   if (!replies_.empty()) return buildReply(out);
   if (pathProbeDue_ && buildPathProbe(out)) return true;
   if (!hasOutput()) return false;
@@ -311,6 +312,11 @@ bool NativeAssociation::fillLost(PacketBuilder& b) {
   if (!tsn) return false;
   const SentChunk& chunk = outstanding_.at(*tsn);
   if (b.room() < dataHeader() + chunk.fragment.length || !peerWindowOpen()) return false;
+  // Large packets may be what gets lost: what is repeated goes in others.
+  if (b.size() > kCommonHeaderSize &&
+      b.size() + 4 + dataHeader() + chunk.fragment.length > fullMtu_)
+    return false;
+  verifyPath();
   noteWindowProbe(chunk.fragment.length);
   const DeliveryStamp stamp =
       congestion_.onSend(outstanding_.wireSize(chunk), outstanding_.inFlightBytes(), now_);
@@ -332,12 +338,13 @@ bool NativeAssociation::fillNew(PacketBuilder& b) {
   }
   if (message == nullptr || b.room() <= dataHeader() || !peerWindowOpen()) return false;
   const size_t room = b.room() - dataHeader();
-  const size_t full = config_.mtu - kCommonHeaderSize - 4 - dataHeader();
+  const size_t full = std::min(config_.mtu, fullMtu_) - kCommonHeaderSize - 4 - dataHeader();
   size_t length = message->waiting;
-  if (length > room) {
+  if (length > std::min(room, full)) {
     // Small messages travel in one piece, large ones fill every packet.
-    if ((!message->started && length <= full) || room < std::min(kMinFill, full)) return false;
-    length = room & ~size_t{3};
+    const bool canWait = !message->started && length <= full;
+    if (room < full && (canWait || room < std::min(kMinFill, full))) return false;
+    length = std::min(room, full) & ~size_t{3};
   }
   noteWindowProbe(length);
   const SendScheduler::Fragment fragment = scheduler_.cut(length);

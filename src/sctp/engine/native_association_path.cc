@@ -6,6 +6,9 @@
 // its packet. Both are for peers that announce PAD: others may drop what they do not know, and are
 // sent the largest size without a proof.
 //
+// More than `AssociationConfig::mtu` is probed for if `maxMtu` says so, and given up when packets
+// of that size no longer arrive. Chunks stay within `mtu`: larger packets hold more than one.
+//
 // A chunk is cut once and keeps its TSN, so that it cannot shrink again. If the path narrows while
 // chunks are under way, RFC 9260 section 6.9 leaves them to IP fragmentation, and so do we: our
 // sockets let routers fragment.
@@ -24,6 +27,7 @@ constexpr size_t kSafeMtu = 508;
 constexpr size_t kMiddleMtu = 896;
 constexpr int kTriesPerSize = 2;
 constexpr uint16_t kHeartbeatInfo = 1;
+constexpr Duration kVerifyInterval = Duration::seconds(1);
 
 }  // namespace
 
@@ -35,10 +39,33 @@ void NativeAssociation::beginPath() {
 }
 
 void NativeAssociation::notePassed(size_t size) {
+  if (verifying_ && size >= config_.mtu) {
+    verifying_ = false;
+    pathProbeTimer_ = Timestamp::never();
+  }
   if (size <= config_.mtu) return;
-  config_.mtu = std::min(size, fullMtu_);
+  config_.mtu = std::min(size, maxMtu_);
   pathProbeTimer_ = Timestamp::never();
-  if (isUp()) probePath(pathProbes_);
+  if (isUp()) probePath(config_.mtu == fullMtu_ ? 0 : pathProbes_);
+}
+
+/// Losses may be those of large packets alone: two questions of that size tell.
+void NativeAssociation::verifyPath() {
+  if (config_.mtu <= fullMtu_ || verifying_ || now_ < verifyFrom_) return;
+  verifying_ = true;
+  verifyFrom_ = now_ + kVerifyInterval;
+  probePath(0);
+}
+
+/// RFC 8899 section 4.3 (black hole detection): back to the size that a path has to carry. With the
+/// next heartbeats more is asked for again.
+void NativeAssociation::leaveLargePackets() {
+  verifying_ = false;
+  if (config_.mtu <= fullMtu_) return;
+  config_.mtu = fullMtu_;
+  pathProbes_ = 2 * kTriesPerSize;
+  pathProbeDue_ = false;
+  pathProbeTimer_ = Timestamp::never();
 }
 
 /// An answer that does not come may mean that the packet was too large: two tries of each size.
@@ -59,10 +86,13 @@ void NativeAssociation::probePath(int attempt) {
 
 /// 0: nothing to probe, or tried often enough for now.
 size_t NativeAssociation::pathProbeSize() const {
-  if (config_.mtu >= fullMtu_) return 0;
-  if (pathProbes_ < kTriesPerSize) return fullMtu_;
-  const bool isMiddle = pathProbes_ < 2 * kTriesPerSize && config_.mtu < kMiddleMtu;
-  return isMiddle ? std::min(fullMtu_, kMiddleMtu) : 0;
+  if (verifying_) return pathProbes_ < kTriesPerSize ? config_.mtu : 0;
+  const bool isBelow = config_.mtu < fullMtu_;
+  if (!isBelow && (config_.mtu >= maxMtu_ || !peer_.padding)) return 0;
+  if (pathProbes_ < kTriesPerSize) return isBelow ? fullMtu_ : maxMtu_;
+  const size_t middle =
+      isBelow ? std::min(fullMtu_, kMiddleMtu) : (fullMtu_ + (maxMtu_ - fullMtu_) / 2) & ~size_t{3};
+  return pathProbes_ < 2 * kTriesPerSize && config_.mtu < middle ? middle : 0;
 }
 
 /// A lost probe costs nothing but the time in which smaller packets are sent.
@@ -73,6 +103,10 @@ Duration NativeAssociation::pathPatience() const {
 
 void NativeAssociation::onPathProbeTimer() {
   pathProbeTimer_ = Timestamp::never();
+  if (verifying_ && pathProbes_ >= kTriesPerSize) {
+    leaveLargePackets();
+    return;
+  }
   probePath(pathProbes_);
 }
 
@@ -96,6 +130,7 @@ bool NativeAssociation::buildPathProbe(PacketBuf& out) {
   ++pathProbes_;
   pathProbeSizes_[pathProbeNonce_ % pathProbeSizes_.size()] = size;
   pathProbeTimer_ = now_ + pathPatience();
+  lastIsPathProbe_ = true;
   out = std::move(packet);
   return true;
 }

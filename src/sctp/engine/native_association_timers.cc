@@ -128,6 +128,7 @@ void NativeAssociation::onRetransmissionTimer() {
     return;
   ++stats_.timeouts;
   if (!countError()) return;
+  leaveLargePackets();
   rtt_.backOff();
   congestion_.onTimeout(outstanding_.inFlightBytes());
   outstanding_.loseAll();

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string>
 #include <vector>
@@ -226,6 +227,27 @@ class UdpFaultTest : public UdpSocketTest {
   }
   std::unique_ptr<UdpSocket> a, b;
 };
+
+std::vector<int> discoveries;  // what IP_MTU_DISCOVER was for each datagram
+
+int notingSend(int fd, mmsghdr* messages, unsigned count, int flags) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  getsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &value, &length);
+  discoveries.insert(discoveries.end(), count, value);
+  return ::sendmmsg(fd, messages, count, flags);
+}
+
+TEST_F(UdpFaultTest, OnlyQuestionsAboutThePathForbidFragments) {
+  discoveries.clear();
+  a->setSyscalls({.sendmmsg = notingSend});
+  add(b->local(), "usual");
+  add(b->local(), "probe");
+  packets.back().dontFragment = true;
+  add(b->local(), "after");
+  flushTo(*a);
+  EXPECT_EQ(discoveries, (std::vector<int>{IP_PMTUDISC_DONT, IP_PMTUDISC_PROBE, IP_PMTUDISC_DONT}));
+}
 
 TEST_F(UdpFaultTest, FullSocketQueuesByPriority) {
   failNext(1, EAGAIN);
