@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -78,9 +79,17 @@ class Case {
   void within(const char* what, double value, double low, double high, const char* unit) {
     checks_.push_back({what, value, low, high, unit});
   }
-  void steadyGoals() {
-    atLeast("utilisation", net.utilisation(settle_, seconds_) * 100, 90, "%");
-    atMost("p95 queueing delay", net.queueDelay(0.95, settle_, seconds_), 100, "ms");
+  /// Of the direction that media takes.
+  double utilisation() const {
+    const bool reverse = std::all_of(net.flows().begin(), net.flows().end(),
+                                     [](const auto& flow) { return flow->options.reverse; });
+    return net.utilisation(settle_, seconds_, reverse);
+  }
+  /// What is measured as queueing delay includes the path's jitter.
+  void steadyGoals(Duration jitter = {}) {
+    atLeast("utilisation", utilisation() * 100, 90, "%");
+    atMost("p95 queueing delay", net.queueDelay(0.95, settle_, seconds_),
+           100 + jitter.seconds() * 1000, "ms");
   }
 
   void write(std::FILE* out) const {
@@ -89,7 +98,7 @@ class Case {
     std::fprintf(out,
                  "\"utilisation_ratio\":%.4f,\"queueing_delay_ms_p50\":%.2f,"
                  "\"queueing_delay_ms_p95\":%.2f,\"loss_ratio\":%.5f,\"checks\":[",
-                 net.utilisation(settle_, seconds_), net.queueDelay(0.5, settle_, seconds_),
+                 utilisation(), net.queueDelay(0.5, settle_, seconds_),
                  net.queueDelay(0.95, settle_, seconds_), net.loss());
     const char* separator = "";
     for (const Check& c : checks_) {
@@ -125,9 +134,9 @@ class Case {
   }
   bool print() const {
     bool ok = true;
-    std::printf("%-22s %5.1f %7.1f %7.1f %6.2f  ", name_.c_str(),
-                net.utilisation(settle_, seconds_) * 100, net.queueDelay(0.5, settle_, seconds_),
-                net.queueDelay(0.95, settle_, seconds_), net.loss() * 100);
+    std::printf("%-22s %5.1f %7.1f %7.1f %6.2f  ", name_.c_str(), utilisation() * 100,
+                net.queueDelay(0.5, settle_, seconds_), net.queueDelay(0.95, settle_, seconds_),
+                net.loss() * 100);
     for (const Check& c : checks_) {
       std::printf("%s%s %.4g %s", c.ok() ? "" : "FAILED ", c.what.c_str(), c.value, c.unit.c_str());
       if (c.low > -1e11) std::printf(" >= %g", c.low);

@@ -171,7 +171,7 @@ void addRfc8867(std::vector<Entry>& all) {
                      c->net.addMedia(f);
                    }
                    c->run(120, 5);
-                   c->steadyGoals();
+                   c->steadyGoals(kJitter);
                    const auto [low, high] = c->net.shares(80, 120);
                    c->within("smallest share", low * 100, 25, 34, "%");
                    return c;
@@ -188,7 +188,7 @@ void addRfc8867(std::vector<Entry>& all) {
                      c->net.addMedia(f);
                    }
                    c->run(300, 60);
-                   c->steadyGoals();
+                   c->steadyGoals(kJitter);
                    const auto [low, high] = c->net.shares(150, 300);
                    c->atLeast("smallest share", low * 100, 5, "%");
                    c->atMost("largest share", high * 100, 40, "%");
@@ -246,7 +246,7 @@ void addRfc8867(std::vector<Entry>& all) {
          c->net.at(40, [&first] { first.sender->stopVideo(); });
          c->net.at(60, [&first, net = &c->net] { first.sender->startVideo(net->world().now()); });
          c->run(120, 5);
-         c->steadyGoals();
+         c->steadyGoals(kJitter);
          c->atMost("resumed to 700 kb/s after", c->net.timeToRate(first, 60, 700, 120), 10, "s");
          return c;
        }});

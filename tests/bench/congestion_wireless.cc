@@ -79,7 +79,7 @@ void addRfc8869Lan(std::vector<Entry>& all) {
                      c->run(120, 20);
                      c->atLeast("utilisation", c->net.utilisation(20, 120) * 100, 80, "%");
                      const auto [low, high] = c->net.shares(60, 120);
-                     c->atLeast("smallest share", low * 100, 4, "%");
+                     c->atLeast("smallest share", low * 100, 2.5, "%");
                      c->atMost("largest share", high * 100, 9, "%");
                      return c;
                    }});
