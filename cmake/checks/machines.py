@@ -14,6 +14,7 @@ import tree
 PARTS = {
     "AgentCore": "Agent",
     "GathererCore": "Gatherer",
+    "UpnpMapperCore": "UpnpMapper",
     "RelayGatherer": "Gatherer",
     "TcpGatherer": "Gatherer",
     "ClientCore": "Client",
