@@ -24,10 +24,13 @@ constexpr std::array kPreferredNumbers = {
     PreferredNumber{"opus", "", 111},
     PreferredNumber{"PCMU", "", 0},
     PreferredNumber{"PCMA", "", 8},
+    PreferredNumber{"G722", "", 9},
+    PreferredNumber{"CN", "", 13},
     PreferredNumber{"telephone-event", "", 110},
     PreferredNumber{"VP8", "", 96},
     PreferredNumber{"VP9", "profile-id=0", 98},
     PreferredNumber{"VP9", "profile-id=2", 100},
+    PreferredNumber{"AV1", "profile=0", 45},
 };
 
 class Numbers {
@@ -69,20 +72,37 @@ void addParameters(sdp::CodecParams& codec, const codec::FormatParameters& param
 }
 
 // One list serves both directions, so a codec is offered only if it can be decoded, encoded and put
-// into packets: an m-section that accepts it must never stay silent.
+// into packets: an m-section that accepts it must never stay silent. Or if the application says
+// that it does all that itself; such codecs stand behind the others, for they are of use to encoded
+// tracks only.
 template <class Format>
-bool canSend(const Format& format, const std::vector<Format>& encodable) {
-  if (!rtp::createPacketizer(format.name, {})) return false;
-  return std::any_of(encodable.begin(), encodable.end(), [&](const Format& other) {
-    return equalsIgnoreCase(other.name, format.name);
-  });
+std::vector<Format> offerable(const std::vector<Format>& decodable,
+                              const std::vector<Format>& encodable,
+                              const std::vector<Format>& encoded) {
+  std::vector<Format> out;
+  for (const Format& format : decodable) {
+    const bool known = std::any_of(encodable.begin(), encodable.end(), [&](const Format& other) {
+      return equalsIgnoreCase(other.name, format.name);
+    });
+    if (known && rtp::createPacketizer(format.name, {})) out.push_back(format);
+  }
+  for (const Format& format : encoded) {
+    if (rtp::createPacketizer(format.name, {})) out.push_back(format);
+  }
+  return out;
+}
+
+bool contains(const std::vector<sdp::CodecParams>& list, const sdp::CodecParams& codec) {
+  return std::any_of(list.begin(), list.end(),
+                     [&](const auto& known) { return sdp::sameFormat(known, codec); });
 }
 
 void addAudio(const Configuration& configuration, Numbers& numbers,
               std::vector<sdp::CodecParams>& out) {
-  const auto encodable = configuration.audioEncoders->supportedFormats();
-  for (const codec::SdpAudioFormat& format : configuration.audioDecoders->supportedFormats()) {
-    if (!canSend(format, encodable)) continue;
+  const auto formats =
+      offerable(configuration.audioDecoders->supportedFormats(),
+                configuration.audioEncoders->supportedFormats(), configuration.encodedAudioFormats);
+  for (const codec::SdpAudioFormat& format : formats) {
     sdp::CodecParams codec;
     codec.name = format.name;
     codec.clockRate = static_cast<uint32_t>(format.clockRate);
@@ -90,10 +110,25 @@ void addAudio(const Configuration& configuration, Numbers& numbers,
     addParameters(codec, format.parameters);
     codec.feedback = {{"transport-cc"}};
     if (codec.is("opus")) codec.channels = 2;  // RFC 7587 section 7: always "opus/48000/2"
+    if (contains(out, codec)) continue;
     codec.payloadType = numbers.take(preferredNumber(codec));
     if (codec.payloadType == 0xff) return;
     out.push_back(std::move(codec));
   }
+}
+
+// RFC 3389: what comes is played as noise; we never send it. It goes with the codecs of telephones,
+// which have no silence of their own.
+void addComfortNoise(Numbers& numbers, std::vector<sdp::CodecParams>& codecs) {
+  const bool useful = std::any_of(codecs.begin(), codecs.end(), [](const auto& codec) {
+    return codec.is("PCMU") || codec.is("PCMA");
+  });
+  if (!useful) return;
+  sdp::CodecParams noise;
+  noise.name = "CN";
+  noise.clockRate = 8000;
+  noise.payloadType = numbers.take(preferredNumber(noise));
+  if (noise.payloadType != 0xff) codecs.push_back(std::move(noise));
 }
 
 // Telephone events for each clock rate that a codec has (RFC 4733 section 2.1: one time line). No
@@ -116,14 +151,16 @@ void addTelephoneEvents(Numbers& numbers, std::vector<sdp::CodecParams>& codecs)
 
 void addVideo(const Configuration& configuration, Numbers& numbers,
               std::vector<sdp::CodecParams>& out) {
-  const auto encodable = configuration.videoEncoders->supportedFormats();
-  for (const codec::SdpVideoFormat& format : configuration.videoDecoders->supportedFormats()) {
-    if (!canSend(format, encodable)) continue;
+  const auto formats =
+      offerable(configuration.videoDecoders->supportedFormats(),
+                configuration.videoEncoders->supportedFormats(), configuration.encodedVideoFormats);
+  for (const codec::SdpVideoFormat& format : formats) {
     sdp::CodecParams codec;
     codec.name = format.name;
     codec.clockRate = 90'000;
     addParameters(codec, format.parameters);
     codec.feedback = {{"goog-remb"}, {"transport-cc"}, {"ccm", "fir"}, {"nack"}, {"nack", "pli"}};
+    if (contains(out, codec)) continue;
     codec.payloadType = numbers.take(preferredNumber(codec));
     if (codec.payloadType == 0xff) return;
     sdp::CodecParams rtx;
@@ -196,6 +233,7 @@ jsep::LocalCapabilities makeCapabilities(const Configuration& configuration) {
   Numbers numbers;
   std::vector<sdp::CodecParams> audio, video;
   addAudio(configuration, numbers, audio);
+  addComfortNoise(numbers, audio);
   addTelephoneEvents(numbers, audio);
   addVideo(configuration, numbers, video);
   // Last, so that they take no numbers that codecs prefer.
@@ -234,6 +272,13 @@ std::vector<RtpCapabilities::Scalability> scalabilityOf(const Configuration& con
     }
     if (entry.modes.empty()) entry.modes = {"L1T1"};
     out.push_back(std::move(entry));
+  }
+  for (const codec::SdpVideoFormat& format : configuration.encodedVideoFormats) {
+    const std::string type = "video/" + format.name;
+    const bool known = std::any_of(out.begin(), out.end(), [&](const auto& entry) {
+      return equalsIgnoreCase(entry.mimeType, type);
+    });
+    if (!known) out.push_back({type, {"L1T1"}});
   }
   return out;
 }

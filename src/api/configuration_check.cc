@@ -172,7 +172,9 @@ namespace {
 
 jsep::LocalCapabilities fillInCodecs(Configuration& configuration, const BuiltinCodecs& builtin) {
   const bool bringsNone = !configuration.videoEncoders && !configuration.videoDecoders &&
-                          !configuration.audioEncoders && !configuration.audioDecoders;
+                          !configuration.audioEncoders && !configuration.audioDecoders &&
+                          configuration.encodedVideoFormats.empty() &&
+                          configuration.encodedAudioFormats.empty();
   if (!configuration.videoEncoders) configuration.videoEncoders = builtin.videoEncoders;
   if (!configuration.videoDecoders) configuration.videoDecoders = builtin.videoDecoders;
   if (!configuration.audioEncoders) configuration.audioEncoders = builtin.audioEncoders;
@@ -184,6 +186,14 @@ jsep::LocalCapabilities fillInCodecs(Configuration& configuration, const Builtin
   jsep::LocalCapabilities out =
       bringsNone && repairsAsUsual ? builtin.capabilities : makeCapabilities(configuration);
   out.receiveSimulcast = configuration.receiveSimulcast;
+  out.headerEncryption = configuration.headerEncryption;
+  if (configuration.encryptHeaderExtensions) {
+    const auto hide = [](std::vector<jsep::HeaderExtensionCapability>& extensions) {
+      for (jsep::HeaderExtensionCapability& extension : extensions) extension.encrypted = true;
+    };
+    out.audioExtensions.edit(hide);
+    out.videoExtensions.edit(hide);
+  }
   return out;
 }
 

@@ -118,6 +118,13 @@ MediaStreamTrack MediaStreamTrack::createEncodedVideo(const std::shared_ptr<Loop
   return track;
 }
 
+MediaStreamTrack MediaStreamTrack::createEncodedAudio(const std::shared_ptr<Loop>& loop,
+                                                      std::string codecName) {
+  MediaStreamTrack track = createAudio(loop);
+  track.core()->encodedCodec = std::move(codecName);
+  return track;
+}
+
 MediaKind MediaStreamTrack::kind() const {
   return core_->kind;
 }
@@ -168,6 +175,8 @@ Result<void> MediaStreamTrack::push(const codec::VideoFrame& frame) {
   return pushTo(*core_, frame, MediaKind::Video);
 }
 Result<void> MediaStreamTrack::push(const codec::AudioFrame& frame) {
+  if (!core_->encodedCodec.empty())
+    return fail(ErrorCode::Type, "this track takes compressed frames only");
   return pushTo(*core_, frame, MediaKind::Audio);
 }
 Result<void> MediaStreamTrack::push(const codec::EncodedVideoFrame& frame) {
@@ -175,6 +184,12 @@ Result<void> MediaStreamTrack::push(const codec::EncodedVideoFrame& frame) {
     return fail(ErrorCode::Type, "push raw frames, or make the track with createEncodedVideo");
   }
   return pushTo(*core_, frame, MediaKind::Video);
+}
+Result<void> MediaStreamTrack::push(const codec::EncodedAudioFrame& frame) {
+  if (core_->encodedCodec.empty()) {
+    return fail(ErrorCode::Type, "push raw frames, or make the track with createEncodedAudio");
+  }
+  return pushTo(*core_, frame, MediaKind::Audio);
 }
 
 void MediaStreamTrack::setVideoSink(std::function<void(const codec::VideoFrame&)> sink) {
@@ -186,6 +201,10 @@ void MediaStreamTrack::setAudioSink(std::function<void(const codec::AudioFrame&)
 void MediaStreamTrack::setEncodedVideoSink(
     std::function<void(const codec::EncodedVideoFrame&)> sink) {
   core_->setEncodedVideoSink(std::move(sink));
+}
+void MediaStreamTrack::setEncodedAudioSink(
+    std::function<void(const codec::EncodedAudioFrame&)> sink) {
+  core_->setEncodedAudioSink(std::move(sink));
 }
 void MediaStreamTrack::onMute(std::function<void()> callback) {
   core_->setOnMute(std::move(callback));

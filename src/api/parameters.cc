@@ -28,7 +28,8 @@ std::vector<RtpHeaderExtensionParameters> toApi(
     const std::vector<jsep::NegotiatedExtension>& extensions, bool sending) {
   std::vector<RtpHeaderExtensionParameters> out;
   for (const jsep::NegotiatedExtension& extension : extensions) {
-    if (sending ? extension.send : extension.receive) out.push_back({extension.uri, extension.id});
+    if (sending ? extension.send : extension.receive)
+      out.push_back({extension.uri, extension.id, extension.encrypted});
   }
   return out;
 }
@@ -79,6 +80,24 @@ jsep::SenderTuning tuningOf(const RtpEncodingParameters& encoding) {
   return out;
 }
 
+/// The names of the codecs that a track's frames can be sent in; empty if that is any which is
+/// negotiated.
+std::vector<std::string> codecsOf(const std::shared_ptr<TrackCore>& track,
+                                  const Configuration& configuration) {
+  if (track && !track->encodedCodec.empty()) return {track->encodedCodec};
+  std::vector<std::string> out;
+  if (!track) return out;
+  if (track->kind == MediaKind::Audio && !configuration.encodedAudioFormats.empty()) {
+    for (const auto& format : configuration.audioEncoders->supportedFormats())
+      out.push_back(format.name);
+  }
+  if (track->kind == MediaKind::Video && !configuration.encodedVideoFormats.empty()) {
+    for (const auto& format : configuration.videoEncoders->supportedFormats())
+      out.push_back(format.name);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<RtpEncodingParameters>& PeerConnectionCore::encodings(uint32_t id) {
@@ -93,11 +112,18 @@ std::vector<RtpEncodingParameters>& PeerConnectionCore::encodings(uint32_t id) {
 void PeerConnectionCore::setEncodings(uint32_t id, std::vector<RtpEncodingParameters> list) {
   encodings_[id] = std::move(list);
   loop_->media().setEncodings(*this, id, encodings_[id]);
+  tuneSender(id);
+}
+
+void PeerConnectionCore::tuneSender(uint32_t id) {
   jsep::Session* session = this->session();
   if (!session) return;
+  const std::vector<std::string> makes = codecsOf(senderTrack(id), configuration_);
   std::vector<jsep::SenderTuning> tunings;
-  for (const RtpEncodingParameters& encoding : encodings_[id])
+  for (const RtpEncodingParameters& encoding : encodings(id)) {
     tunings.push_back(tuningOf(encoding));
+    tunings.back().makes = makes;
+  }
   session->tuneSender(id, tunings, loop_->now());
 }
 

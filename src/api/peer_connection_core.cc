@@ -171,7 +171,16 @@ std::shared_ptr<TrackCore> PeerConnectionCore::receiverTrack(uint32_t transceive
 
 void PeerConnectionCore::setSenderTrack(uint32_t transceiver, std::shared_ptr<TrackCore> track) {
   loop_->media().attachTrack(*this, transceiver, track);
+  const bool wasEncoded =
+      senderTracks_[transceiver] && !senderTracks_[transceiver]->encodedCodec.empty();
   senderTracks_[transceiver] = std::move(track);
+  const auto& now = senderTracks_[transceiver];
+  if (!now) return;
+  // Its frames may have to go out in another codec.
+  ensureReceiver(transceiver, now->kind);
+  if (wasEncoded || !now->encodedCodec.empty() || !configuration_.encodedVideoFormats.empty() ||
+      !configuration_.encodedAudioFormats.empty())
+    tuneSender(transceiver);
 }
 
 std::vector<std::shared_ptr<TrackCore>> PeerConnectionCore::receiverTracks() {

@@ -188,6 +188,8 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   RtpReceiveParameters receiveParameters(uint32_t transceiver);
   std::vector<RtpEncodingParameters>& encodings(uint32_t transceiver);
   void setEncodings(uint32_t transceiver, std::vector<RtpEncodingParameters> encodings);
+  /// Tells the session what the application and the track ask of a sender.
+  void tuneSender(uint32_t transceiver);
   /// The app's bounds on what a transceiver sends, of the first encoding; defaults if it never set
   /// any.
   const RtpEncodingParameters& encoding(uint32_t transceiver) {

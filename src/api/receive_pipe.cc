@@ -111,19 +111,29 @@ void VideoReceivePipe::decodeNext() {
 
 void VideoReceivePipe::show(const media::ReceivedFrame& frame) {
   if (!choose(frame)) return;
-  if (track_->wantsEncoded()) {
-    codec::EncodedVideoFrame encoded;
-    encoded.data = frame.payload;
-    encoded.keyFrame = frame.keyFrame;
-    encoded.rtpTimestamp = frame.rtpTimestamp;
-    encoded.capture = frame.playoutTime;
-    encoded.width = frame.size.width;
-    encoded.height = frame.size.height;
-    encoded.rotation = toRotation(frame.orientation);
-    track_->deliver(encoded);
+  const bool wantsEncoded = track_->wantsEncoded();
+  if (wantsEncoded) {
+    showEncoded(frame);
+  } else {
+    encodedFlows_ = false;
   }
   // An app that records compressed pictures only is spared the decoding.
-  if (track_->wantsDecoded() || !track_->wantsEncoded()) decode(frame);
+  if (track_->wantsDecoded() || !wantsEncoded) decode(frame);
+}
+
+void VideoReceivePipe::showEncoded(const media::ReceivedFrame& frame) {
+  if (!encodedFlows_ && !frame.keyFrame) return needKeyFrame_(false);
+  encodedFlows_ = true;
+  codec::EncodedVideoFrame encoded;
+  encoded.data = frame.payload;
+  encoded.keyFrame = frame.keyFrame;
+  encoded.rtpTimestamp = frame.rtpTimestamp;
+  encoded.capture = frame.playoutTime;
+  encoded.width = frame.size.width;
+  encoded.height = frame.size.height;
+  encoded.rotation = toRotation(frame.orientation);
+  encoded.codec = frame.codecName;
+  track_->deliver(encoded);
 }
 
 bool VideoReceivePipe::choose(const media::ReceivedFrame& frame) {
@@ -181,27 +191,35 @@ Verdict VideoReceivePipe::transform(media::ReceivedFrame& frame) {
   return goes ? Verdict::Goes : Verdict::Dropped;
 }
 
-bool VideoReceivePipe::ensureDecoder(const std::string& codecName) {
-  if (decoder_ && decoderCodec_ == codecName) return true;
+VideoReceivePipe::Decoder VideoReceivePipe::ensureDecoder(const std::string& codecName) {
+  if (decoder_ && decoderCodec_ == codecName) return Decoder::Ready;
   std::vector<codec::SdpVideoFormat> formats;
   {
     const std::lock_guard lock(mutex_);
     formats = formats_;
   }
   const codec::SdpVideoFormat* format = findFormat(formats, codecName);
-  if (!format) return false;
+  if (!format) return Decoder::Failed;
   auto created = factory_->create(*format, {});
-  if (!created) return false;
+  if (!created)
+    return created.error().code == ErrorCode::NotSupported ? Decoder::None : Decoder::Failed;
   decoder_ = *std::move(created);
   decoderCodec_ = codecName;
-  return true;
+  return Decoder::Ready;
 }
 
 void VideoReceivePipe::decode(const media::ReceivedFrame& frame) {
   codec::VideoFrame picture;
   codec::DecodeStatus status = codec::DecodeStatus::Error;
   const Timestamp begin = clock_();
-  if (ensureDecoder(frame.codecName)) {
+  const Decoder decoder = ensureDecoder(frame.codecName);
+  if (decoder == Decoder::None) {
+    // The app takes such frames compressed, or not at all: no other frame would help.
+    const std::lock_guard lock(mutex_);
+    ++stats_.framesDropped;
+    return;
+  }
+  if (decoder == Decoder::Ready) {
     codec::EncodedVideoView view;
     view.data = frame.payload;
     view.keyFrame = frame.keyFrame;
@@ -299,7 +317,7 @@ void AudioReceivePipe::decodeAll() {
       unit.kind = media::AudioPlayoutUnit::Kind::Conceal;
       unit.payload.clear();
     }
-    decode(unit);
+    play(unit);
   }
 }
 
@@ -335,7 +353,7 @@ Verdict AudioReceivePipe::transform(media::AudioPlayoutUnit& unit) {
           const std::lock_guard lock(self->mutex_);
           if (self->stopped_) return;
         }
-        self->decode(*kept);
+        self->play(*kept);
       });
     });
     return Verdict::Taken;
@@ -360,6 +378,20 @@ bool AudioReceivePipe::ensureDecoder(const std::string& codecName) {
   decoderCodec_ = codecName;
   carry_.clear();
   return true;
+}
+
+void AudioReceivePipe::play(const media::AudioPlayoutUnit& unit) {
+  const bool wantsEncoded = track_->wantsEncoded();
+  if (wantsEncoded && unit.kind == media::AudioPlayoutUnit::Kind::Packet) {
+    codec::EncodedAudioFrame encoded;
+    encoded.data = unit.payload;
+    encoded.rtpTimestamp = unit.rtpTimestamp;
+    encoded.samples = unit.samples;
+    encoded.capture = unit.playoutTime;
+    encoded.codec = unit.codecName;
+    track_->deliver(encoded);
+  }
+  if (track_->wantsDecoded() || !wantsEncoded) decode(unit);
 }
 
 void AudioReceivePipe::decode(const media::AudioPlayoutUnit& unit) {

@@ -82,7 +82,10 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
   Verdict transform(media::ReceivedFrame& frame);
   /// Whether the frame is of the layer that is shown.
   bool choose(const media::ReceivedFrame& frame);
-  bool ensureDecoder(const std::string& codecName);
+  /// To the sink for compressed frames, if there is one.
+  void showEncoded(const media::ReceivedFrame& frame);
+  enum class Decoder : uint8_t { Ready, Failed, None };
+  Decoder ensureDecoder(const std::string& codecName);
 
   const std::shared_ptr<codec::VideoDecoderFactory> factory_;
   const std::shared_ptr<Worker> worker_;
@@ -104,6 +107,7 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
   // Used by the worker only.
   std::unique_ptr<codec::VideoDecoder> decoder_;
   std::string decoderCodec_;
+  bool encodedFlows_ = false;  ///< the sink has had a key frame
 };
 
 /// From the 20 ms units of the jitter buffer to sound in pieces of 10 ms.
@@ -122,6 +126,8 @@ class AudioReceivePipe final : public std::enable_shared_from_this<AudioReceiveP
 
  private:
   void decodeAll();
+  /// To the sinks, after the app's transform.
+  void play(const media::AudioPlayoutUnit& unit);
   void decode(const media::AudioPlayoutUnit& unit);
   Verdict transform(media::AudioPlayoutUnit& unit);
   void emit(std::span<const int16_t> samples, size_t channels, const media::AudioPlayoutUnit& unit,

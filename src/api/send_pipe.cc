@@ -378,6 +378,49 @@ FrameWriter AudioSendPipe::writerOf(const codec::EncodedAudioFrame& frame) {
   };
 }
 
+void AudioSendPipe::onEncodedAudio(const codec::EncodedAudioFrame& frame,
+                                   const std::string& codec) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_ || !active_ || !negotiated_ || rate_.isZero()) return;
+    ++stats_.framesIn;
+    if (!equalsIgnoreCase(codec, format_.name)) {
+      ++stats_.framesDropped;
+      return;
+    }
+  }
+  codec::EncodedAudioFrame copy = frame;
+  emit(copy);
+}
+
+void AudioSendPipe::emit(codec::EncodedAudioFrame& frame) {
+  TransformSlot::Held transform;
+  EncodedFrame shown;
+  {
+    const std::lock_guard lock(mutex_);
+    ++stats_.framesEncoded;
+    transform = transform_.get();
+    if (transform) {
+      shown.ssrc = onTheWire_.ssrc;
+      shown.payloadType = onTheWire_.payloadType;
+      shown.rtpTimestamp = onTheWire_.timestampOffset;
+      shown.mimeType = "audio/" + format_.name;
+    }
+  }
+  // Silence that is not sent is no frame.
+  if (transform && !frame.dtx) {
+    shown.kind = MediaKind::Audio;
+    shown.keyFrame = true;
+    shown.rtpTimestamp += frame.rtpTimestamp;
+    std::swap(shown.data, frame.data);
+    if (transform->later) return transform->later(std::move(shown), writerOf(frame));
+    const bool goes = transform->now(shown);
+    std::swap(shown.data, frame.data);
+    if (!goes) return;
+  }
+  output_(frame);
+}
+
 void AudioSendPipe::encodeAll() {
   for (;;) {
     codec::AudioFrame frame;
@@ -403,35 +446,7 @@ void AudioSendPipe::encodeAll() {
       encoder_ = *std::move(created);
     }
     if (rates && !rates->first.isZero()) encoder_->setRates(rates->first, rates->second);
-    if (!encoder_->encode(frame, encoded_)) continue;
-    TransformSlot::Held transform;
-    EncodedFrame shown;
-    {
-      const std::lock_guard lock(mutex_);
-      ++stats_.framesEncoded;
-      transform = transform_.get();
-      if (transform) {
-        shown.ssrc = onTheWire_.ssrc;
-        shown.payloadType = onTheWire_.payloadType;
-        shown.rtpTimestamp = onTheWire_.timestampOffset;
-        shown.mimeType = "audio/" + format_.name;
-      }
-    }
-    // Silence that is not sent is no frame.
-    if (transform && !encoded_.dtx) {
-      shown.kind = MediaKind::Audio;
-      shown.keyFrame = true;
-      shown.rtpTimestamp += encoded_.rtpTimestamp;
-      std::swap(shown.data, encoded_.data);
-      if (transform->later) {
-        transform->later(std::move(shown), writerOf(encoded_));
-        continue;
-      }
-      const bool goes = transform->now(shown);
-      std::swap(shown.data, encoded_.data);
-      if (!goes) continue;
-    }
-    output_(encoded_);
+    if (encoder_->encode(frame, encoded_)) emit(encoded_);
   }
 }
 

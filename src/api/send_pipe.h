@@ -150,8 +150,11 @@ class AudioSendPipe final : public FrameConsumer,
   EncodeStats stats() const;
 
   void onAudio(const codec::AudioFrame& frame) override;
+  void onEncodedAudio(const codec::EncodedAudioFrame& frame, const std::string& codec) override;
 
  private:
+  /// Through the app's transform, if there is one, to the network.
+  void emit(codec::EncodedAudioFrame& frame);
   /// As VideoSendPipe::writerOf.
   FrameWriter writerOf(const codec::EncodedAudioFrame& frame);
   void encodeAll();

@@ -208,8 +208,8 @@ void TrackCore::setOwnMuted(bool muted) {
 std::function<void()> TrackCore::takeCallbacks() {
   const std::lock_guard lock(mutex_);
   return [video = std::move(videoSink_), audio = std::move(audioSink_),
-          encoded = std::move(encodedSink_), mute = std::move(onMute_),
-          unmute = std::move(onUnmute_), ended = std::move(onEnded_),
+          encoded = std::move(encodedSink_), encodedAudio = std::move(encodedAudioSink_),
+          mute = std::move(onMute_), unmute = std::move(onUnmute_), ended = std::move(onEnded_),
           key = std::move(onKeyFrameNeeded_), rate = std::move(onTargetBitrate_)] {};
 }
 
@@ -296,6 +296,10 @@ void TrackCore::push(const codec::EncodedVideoFrame& frame) {
   pushToAll(frame);
 }
 
+void TrackCore::push(const codec::EncodedAudioFrame& frame) {
+  pushToAll(frame);
+}
+
 void TrackCore::take(const codec::VideoFrame& frame) {
   bool enabled = true;
   const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
@@ -346,6 +350,13 @@ void TrackCore::take(const codec::EncodedVideoFrame& frame) {
   for (const auto& consumer : consumers) consumer->onEncodedVideo(frame, encodedCodec);
 }
 
+void TrackCore::take(const codec::EncodedAudioFrame& frame) {
+  bool enabled = true;
+  const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
+  if (!enabled) return;
+  for (const auto& consumer : consumers) consumer->onEncodedAudio(frame, encodedCodec);
+}
+
 // The sink is taken and counted under one lock: after `takeCallbacks` none starts any more, and
 // `waitForSinks` sees the one that has started.
 template <class F, class Frame>
@@ -391,6 +402,9 @@ bool TrackCore::deliver(const codec::AudioFrame& frame) {
 void TrackCore::deliver(const codec::EncodedVideoFrame& frame) {
   deliverToAll(frame);
 }
+void TrackCore::deliver(const codec::EncodedAudioFrame& frame) {
+  deliverToAll(frame);
+}
 
 void TrackCore::waitForSinks() {
   std::unique_lock lock(mutex_);
@@ -398,23 +412,26 @@ void TrackCore::waitForSinks() {
       lock, [this] { return sinksRunning_ == 0 || sinkThread_ == std::this_thread::get_id(); });
 }
 
-bool TrackCore::wantsEncoded() const {
-  const auto wants = [](const TrackCore& track) {
+template <class Wants>
+bool TrackCore::anyOfFamily(Wants wants) const {
+  const auto ask = [&](const TrackCore& track) {
     const std::lock_guard lock(track.mutex_);
-    return track.encodedSink_ != nullptr;
+    return wants(track);
   };
   const auto others = relatives();
-  return wants(*this) || std::any_of(others.begin(), others.end(),
-                                     [&](const auto& track) { return wants(*track); });
+  return ask(*this) ||
+         std::any_of(others.begin(), others.end(), [&](const auto& track) { return ask(*track); });
+}
+
+bool TrackCore::wantsEncoded() const {
+  return anyOfFamily([](const TrackCore& track) {
+    return track.encodedSink_ != nullptr || track.encodedAudioSink_ != nullptr;
+  });
 }
 bool TrackCore::wantsDecoded() const {
-  const auto wants = [](const TrackCore& track) {
-    const std::lock_guard lock(track.mutex_);
-    return track.videoSink_ != nullptr;
-  };
-  const auto others = relatives();
-  return wants(*this) || std::any_of(others.begin(), others.end(),
-                                     [&](const auto& track) { return wants(*track); });
+  return anyOfFamily([](const TrackCore& track) {
+    return track.videoSink_ != nullptr || track.audioSink_ != nullptr;
+  });
 }
 
 void TrackCore::keyFrameNeeded() {
@@ -432,6 +449,9 @@ void TrackCore::setAudioSink(std::function<void(const codec::AudioFrame&)> f) {
 }
 void TrackCore::setEncodedVideoSink(std::function<void(const codec::EncodedVideoFrame&)> f) {
   store(encodedSink_, std::move(f));
+}
+void TrackCore::setEncodedAudioSink(std::function<void(const codec::EncodedAudioFrame&)> f) {
+  store(encodedAudioSink_, std::move(f));
 }
 void TrackCore::setOnMute(std::function<void()> f) {
   store(onMute_, std::move(f));

@@ -26,6 +26,7 @@ class FrameConsumer {
   /// `codec`: what the frame is compressed with.
   virtual void onContentHint(const std::string& /*hint*/) {}
   virtual void onEncodedVideo(const codec::EncodedVideoFrame&, const std::string& /*codec*/) {}
+  virtual void onEncodedAudio(const codec::EncodedAudioFrame&, const std::string& /*codec*/) {}
 };
 
 class TrackCore;
@@ -104,11 +105,13 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   void push(const codec::VideoFrame& frame);
   void push(const codec::AudioFrame& frame);
   void push(const codec::EncodedVideoFrame& frame);
+  void push(const codec::EncodedAudioFrame& frame);
 
   // Remote side: called by the receive pipes. False: nobody wanted it.
   bool deliver(const codec::VideoFrame& frame);
   bool deliver(const codec::AudioFrame& frame);
   void deliver(const codec::EncodedVideoFrame& frame);
+  void deliver(const codec::EncodedAudioFrame& frame);
   bool wantsEncoded() const;
   bool wantsDecoded() const;
   /// Waits until no sink of this track is running, unless it is the caller that runs in one. No
@@ -121,6 +124,7 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   void setVideoSink(std::function<void(const codec::VideoFrame&)> sink);
   void setAudioSink(std::function<void(const codec::AudioFrame&)> sink);
   void setEncodedVideoSink(std::function<void(const codec::EncodedVideoFrame&)> sink);
+  void setEncodedAudioSink(std::function<void(const codec::EncodedAudioFrame&)> sink);
   void setOnMute(std::function<void()> callback);
   void setOnUnmute(std::function<void()> callback);
   void setOnEnded(std::function<void()> callback);
@@ -143,6 +147,7 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   void take(const codec::VideoFrame& frame);
   void take(const codec::AudioFrame& frame);
   void take(const codec::EncodedVideoFrame& frame);
+  void take(const codec::EncodedAudioFrame& frame);
   template <class Frame>
   bool deliverToAll(const Frame& frame);
   const Shared<void(const codec::VideoFrame&)>& sinkOf(const codec::VideoFrame&) const {
@@ -155,6 +160,12 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
       const codec::EncodedVideoFrame&) const {
     return encodedSink_;
   }
+  const Shared<void(const codec::EncodedAudioFrame&)>& sinkOf(
+      const codec::EncodedAudioFrame&) const {
+    return encodedAudioSink_;
+  }
+  template <class Wants>
+  bool anyOfFamily(Wants wants) const;
   void setOwnMuted(bool muted);
   void countSource(const codec::VideoFrame& frame);
   void countSource(const codec::AudioFrame& frame);
@@ -175,6 +186,7 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   Shared<void(const codec::VideoFrame&)> videoSink_;
   Shared<void(const codec::AudioFrame&)> audioSink_;
   Shared<void(const codec::EncodedVideoFrame&)> encodedSink_;
+  Shared<void(const codec::EncodedAudioFrame&)> encodedAudioSink_;
   Shared<void()> onMute_, onUnmute_, onEnded_, onKeyFrameNeeded_;
   Shared<void(DataRate)> onTargetBitrate_;
 };

@@ -1,6 +1,7 @@
 #include "parley/jsep/codec_negotiation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "parley/base/text.h"
 
@@ -114,6 +115,12 @@ CodecParams answered(const CodecParams& offered, const CodecParams& ours,
     if (const auto id = sdp::negotiatedH264ProfileLevelId(ours, offered))
       out.setFmtp("profile-level-id", *id);
   }
+  // RFC 7798 section 7.2.2: both directions keep to the lower level; 3.1 is inferred.
+  if (out.is("H265")) {
+    const uint32_t level = std::min(ours.fmtpNumber("level-id").value_or(93),
+                                    offered.fmtpNumber("level-id").value_or(93));
+    out.setFmtp("level-id", std::to_string(level));
+  }
   // What red carries is said in the offerer's numbers.
   if (out.is("red")) out.fmtp = offered.fmtp;
   return out;
@@ -122,6 +129,13 @@ CodecParams answered(const CodecParams& offered, const CodecParams& ours,
 /// RFC 5761 section 4.
 bool collidesWithRtcp(uint8_t payloadType) {
   return payloadType >= 64 && payloadType <= 95;
+}
+
+/// What an id stands for in an ExtensionMemory.
+std::string meaningOf(const sdp::Extmap& extmap) {
+  const ExtensionName name(extmap);
+  if (!name.encrypted) return extmap.uri;
+  return std::string(sdp::kEncryptedExtensionUri) + ' ' + std::string(name.uri);
 }
 
 sdp::Direction choiceFor(const HeaderExtensionCapability& capability,
@@ -270,12 +284,18 @@ std::vector<sdp::Extmap> offerExtensions(const std::vector<HeaderExtensionCapabi
     bool stopped = false;
     const sdp::Direction direction = choiceFor(capability, choices, stopped);
     if (stopped) continue;
-    const auto id = memory.assign(capability.uri, capability.preferredId);
-    if (!id) continue;
     sdp::Extmap extmap;
-    extmap.id = *id;
     extmap.uri = capability.uri;
     if (direction != sdp::Direction::SendRecv) extmap.direction = direction;
+    if (const auto id = memory.assign(capability.uri, capability.preferredId)) {
+      extmap.id = *id;
+      out.push_back(extmap);
+    }
+    if (!capability.encrypted) continue;
+    extmap.attributes = std::exchange(extmap.uri, std::string(sdp::kEncryptedExtensionUri));
+    const auto id = memory.assign(meaningOf(extmap), 0);
+    if (!id) continue;
+    extmap.id = *id;
     out.push_back(std::move(extmap));
   }
   return out;
@@ -287,34 +307,41 @@ std::vector<sdp::Extmap> answerExtensions(
     const std::vector<HeaderExtensionChoice>& choices, ExtensionMemory& bundle) {
   std::vector<sdp::Extmap> out;
   for (const sdp::Extmap& o : offered) {
+    const ExtensionName name(o);
     const auto capability =
         std::find_if(capabilities.begin(), capabilities.end(),
-                     [&](const HeaderExtensionCapability& c) { return c.uri == o.uri; });
+                     [&](const HeaderExtensionCapability& c) { return c.uri == name.uri; });
     if (capability == capabilities.end()) continue;
-    const bool repeated =
-        std::any_of(out.begin(), out.end(), [&](const sdp::Extmap& e) { return e.uri == o.uri; });
-    if (repeated) continue;
+    const auto sameAs = [&](const sdp::Extmap& e) { return ExtensionName(e).uri == name.uri; };
+    if (std::any_of(out.begin(), out.end(), sameAs)) continue;
+    const bool betterComes =
+        !name.encrypted && std::any_of(offered.begin(), offered.end(), [&](const sdp::Extmap& e) {
+          return sameAs(e) && ExtensionName(e).encrypted;
+        });
+    if (betterComes) continue;
     bool stopped = false;
     sdp::Direction ours = choiceFor(*capability, choices, stopped);
     // What we would not offer by ourselves we still accept, unless the application said no.
-    const bool refused =
-        std::any_of(choices.begin(), choices.end(),
-                    [&](const HeaderExtensionChoice& c) { return c.uri == o.uri && !c.direction; });
+    const bool refused = std::any_of(
+        choices.begin(), choices.end(),
+        [&](const HeaderExtensionChoice& c) { return c.uri == name.uri && !c.direction; });
     if (refused) continue;
     ours = sdp::intersection(ours, sdp::reversed(o.direction.value_or(sdp::Direction::SendRecv)));
     if (ours == sdp::Direction::Inactive) continue;
 
     sdp::Extmap answer;
+    const std::string meaning = meaningOf(o);
     answer.uri = o.uri;
+    if (name.encrypted) answer.attributes = name.uri;
     answer.id = o.id;
     if (o.id >= 4096) {
-      const auto id = bundle.assign(o.uri, 0);
+      const auto id = bundle.assign(meaning, 0);
       if (!id) continue;
       answer.id = *id;
-    } else if (const std::string* bound = bundle.at(o.id); bound != nullptr && *bound != o.uri) {
+    } else if (const std::string* bound = bundle.at(o.id); bound != nullptr && *bound != meaning) {
       continue;  // aiortc 1.4 gives one id two meanings across its sections
     }
-    bundle.bind(answer.id, answer.uri);
+    bundle.bind(answer.id, meaning);
     if (o.direction || ours != sdp::Direction::SendRecv) answer.direction = ours;
     out.push_back(std::move(answer));
   }
@@ -326,14 +353,17 @@ std::vector<NegotiatedExtension> negotiatedExtensions(const std::vector<sdp::Ext
                                                       bool answerIsLocal) {
   std::vector<NegotiatedExtension> out;
   for (const sdp::Extmap& a : answer) {
-    const auto o = std::find_if(offer.begin(), offer.end(),
-                                [&](const sdp::Extmap& e) { return e.uri == a.uri; });
+    const auto o = std::find_if(offer.begin(), offer.end(), [&](const sdp::Extmap& e) {
+      return ExtensionName(e) == ExtensionName(a);
+    });
     if (o == offer.end()) continue;
     const sdp::Direction said = a.direction.value_or(sdp::Direction::SendRecv);
     const sdp::Direction offered = sdp::reversed(o->direction.value_or(sdp::Direction::SendRecv));
     const sdp::Direction agreed = sdp::intersection(said, offered);
     const sdp::Direction ours = answerIsLocal ? agreed : sdp::reversed(agreed);
-    out.push_back({a.id, a.uri, sdp::sends(ours), sdp::receives(ours)});
+    const ExtensionName name(a);
+    out.push_back(
+        {a.id, std::string(name.uri), sdp::sends(ours), sdp::receives(ours), name.encrypted});
   }
   return out;
 }

@@ -19,6 +19,7 @@ class AnswerBuilder {
   sdp::SessionDescription build() {
     sdp::SessionDescription d = emptyDescription(state_, capabilities_);
     d.extmapAllowMixed = offer_.extmapAllowMixed;
+    d.cryptex = offer_.cryptex && takesCryptex();
     chooseTransports();
     for (size_t i = 0; i < offer_.media.size(); ++i) d.media.push_back(section(i));
     addBundle(d);
@@ -27,6 +28,10 @@ class AnswerBuilder {
   }
 
  private:
+  bool takesCryptex() const {
+    return capabilities_.headerEncryption != HeaderEncryptionPolicy::Disable;
+  }
+
   void chooseTransports() {
     leaders_ = transportLeaders(offer_);
     if (state_.bundlePolicy != BundlePolicy::MaxBundle) return;
@@ -127,6 +132,7 @@ class AnswerBuilder {
     out.rtcpMux = true;
     out.rtcpReducedSize = offered.rtcpReducedSize;
     out.extmapAllowMixed = offered.extmapAllowMixed;
+    out.cryptex = offered.cryptex && takesCryptex();
     out.extmaps = answerExtensions(offer_.extmapsOf(offered), extensionsFor(capabilities_, t.kind),
                                    t.headerExtensions, transport.extensions);
     const bool simulcast = answerSimulcast(t, offered, out);

@@ -33,6 +33,7 @@ class OfferBuilder {
     planGroups();
     sdp::SessionDescription d = emptyDescription(state_, capabilities_);
     d.extmapAllowMixed = true;
+    d.cryptex = capabilities_.headerEncryption != HeaderEncryptionPolicy::Disable;
     std::vector<sdp::Group> groups(groupCount_, sdp::Group{"BUNDLE", {}});
     for (size_t i = 0; i < slots_.size(); ++i) {
       d.media.push_back(section(i));

@@ -86,6 +86,7 @@ MediaSettings agreedSettings(const Agreement& a, size_t i, const std::string& mi
   out.remoteSsrcs = remote.ssrcs;
   out.remoteSsrcGroups = remote.ssrcGroups;
   out.rtcpReducedSize = local.rtcpReducedSize && remote.rtcpReducedSize;
+  out.cryptex = a.local.cryptexIn(local) && a.remote.cryptexIn(remote);
   out.maxSendBitrate = bitrateLimit(remote);
   out.ptime = remote.ptime;
   out.maxPtime = remote.maxPtime;
@@ -102,8 +103,10 @@ MediaSettings offeredSettings(const sdp::SessionDescription& offer, size_t i,
   out.receive = true;
   out.receiveCodecs = section.codecs;
   if (out.extensions.empty()) {
-    for (const sdp::Extmap& e : offer.extmapsOf(section))
-      out.extensions.push_back({e.id, e.uri, false, true});
+    for (const sdp::Extmap& e : offer.extmapsOf(section)) {
+      const ExtensionName name(e);
+      out.extensions.push_back({e.id, std::string(name.uri), false, true, name.encrypted});
+    }
   }
   return out;
 }

@@ -169,8 +169,18 @@ Result<void> Session::tryRemoteDescription(SdpType type, const std::string& text
   if (Result<void> able = checkRemoteType(state_.signaling, type); !able) return able;
   Result<sdp::SessionDescription> description = sdp::parse(text);
   if (!description) return fail(std::move(description).error());
+  if (Result<void> hidden = checkHeaderEncryption(*description); !hidden) return hidden;
   Result<Delta> delta = applyRemote(state_, type, *description);
   if (!delta) return fail(std::move(delta).error());
+  return ok();
+}
+
+Result<void> Session::checkHeaderEncryption(const sdp::SessionDescription& theirs) const {
+  if (capabilities_.headerEncryption != HeaderEncryptionPolicy::Require) return ok();
+  for (const sdp::MediaDescription& section : theirs.media) {
+    if (section.isRtp() && !section.isRejected() && !theirs.cryptexIn(section))
+      return fail(ErrorCode::InvalidAccess, "the peer does not encrypt header extensions");
+  }
   return ok();
 }
 
@@ -204,6 +214,7 @@ Result<void> Session::setRemoteDescription(SdpType type, const std::string& text
   if (type == SdpType::Rollback) return apply(jsep::rollback(state_), now);
   Result<sdp::SessionDescription> description = sdp::parse(text);
   if (!description) return fail(std::move(description).error());
+  if (Result<void> hidden = checkHeaderEncryption(*description); !hidden) return hidden;
   return settled(type, apply(applyRemote(state_, type, *description), now));
 }
 

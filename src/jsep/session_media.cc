@@ -53,6 +53,7 @@ void Session::applyMedia(const MediaSectionChange& change, Timestamp now) {
   sender.settings = change.settings;
   // A negotiation that was under way when the application stopped it does not bring it back.
   if (transceiver->stopping) sender.settings.send = sender.settings.receive = false;
+  applyHeaderEncryption(*sender.lane);
   applySender(*transceiver, sender, now);
   applyReceiver(*transceiver, *sender.lane, sender.settings, now);
 }
@@ -65,6 +66,25 @@ void Session::moveMedia(uint32_t transceiver, Sender& sender, Lane& to, Timestam
   sender.streams.clear();
   keepReceiveStats(transceiver);
   from->rtp->removeReceiver(media::ReceiverId(transceiver), now);
+}
+
+/// One set of ids for all sections of a transport.
+void Session::applyHeaderEncryption(Lane& lane) {
+  const HeaderEncryptionPolicy policy = capabilities_.headerEncryption;
+  srtp::HeaderEncryption outbound, inbound;
+  // RFC 9335 section 4: who has offered it must be ready for it from then on.
+  inbound.cryptex = policy != HeaderEncryptionPolicy::Disable;
+  inbound.required = policy == HeaderEncryptionPolicy::Require;
+  for (const auto& [id, sender] : senders_) {
+    if (sender.lane != &lane) continue;
+    outbound.cryptex = outbound.cryptex || sender.settings.cryptex;
+    for (const NegotiatedExtension& extension : sender.settings.extensions) {
+      if (!extension.encrypted || extension.id > 255) continue;
+      if (extension.send) outbound.ids.set(extension.id);
+      if (extension.receive) inbound.ids.set(extension.id);
+    }
+  }
+  lane.transport.setHeaderEncryption(outbound, inbound);
 }
 
 /// A connection that carries data only has none: it would be a tenth of its memory.

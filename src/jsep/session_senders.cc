@@ -12,19 +12,21 @@
 namespace parley::jsep {
 namespace {
 
-const sdp::CodecParams* primaryCodec(const std::vector<sdp::CodecParams>& codecs) {
-  const auto it =
-      std::find_if(codecs.begin(), codecs.end(), [](const auto& c) { return !c.isAuxiliary(); });
-  return it == codecs.end() ? nullptr : &*it;
-}
-
-/// The application's choice if it is negotiated, else the first.
+/// Of those that its frames can be in, the application's choice if it is negotiated, else the
+/// first.
 const sdp::CodecParams* chosenCodec(const std::vector<sdp::CodecParams>& codecs,
+                                    const std::vector<std::string>& makes,
                                     const std::optional<sdp::CodecParams>& choice) {
-  const auto it = std::find_if(codecs.begin(), codecs.end(), [&](const auto& c) {
-    return choice && !c.isAuxiliary() && sdp::sameFormat(c, *choice);
-  });
-  return it == codecs.end() ? primaryCodec(codecs) : &*it;
+  const sdp::CodecParams* first = nullptr;
+  for (const sdp::CodecParams& codec : codecs) {
+    const bool makesIt =
+        makes.empty() || std::any_of(makes.begin(), makes.end(),
+                                     [&](const std::string& name) { return codec.is(name); });
+    if (codec.isAuxiliary() || !makesIt) continue;
+    if (choice && sdp::sameFormat(codec, *choice)) return &codec;
+    if (first == nullptr) first = &codec;
+  }
+  return first;
 }
 
 /// Whether all that RED carries is of this payload type: "111/111".
@@ -135,10 +137,11 @@ void Session::applyEncoding(const TransceiverState& transceiver, Sender& sender,
                             Timestamp now) {
   const MediaSettings& settings = sender.settings;
   const sdp::CodecParams* codec = nullptr;
-  if (settings.send && isSent(settings, transceiver.sender.encodings, encoding))
-    codec = chosenCodec(settings.sendCodecs, sender.forwardedCodec
-                                                 ? sender.forwardedCodec
-                                                 : sender.tunings[encoding.rid].codec);
+  if (settings.send && isSent(settings, transceiver.sender.encodings, encoding)) {
+    const SenderTuning& tuning = sender.tunings[encoding.rid];
+    codec = sender.forwardedCodec ? chosenCodec(settings.sendCodecs, {}, sender.forwardedCodec)
+                                  : chosenCodec(settings.sendCodecs, tuning.makes, tuning.codec);
+  }
   const auto config = sendConfig(transceiver, sender, encoding, codec);
   if (!config) return;
   if (codec) out.codec = *codec;
@@ -228,7 +231,9 @@ void Session::tuneSender(uint32_t id, const std::vector<SenderTuning>& tunings, 
   for (size_t i = 0; i < encodings.size() && i < tunings.size(); ++i)
     next[encodings[i].rid] = tunings[i];
   if (std::exchange(sender.tunings, next) == next) return;
-  if (!sender.streams.empty()) applySender(*transceiver, sender, now);
+  // Also with none: until now there may have been no codec for it.
+  if (!sender.streams.empty() || (sender.lane && sender.lane->rtp && sender.settings.send))
+    applySender(*transceiver, sender, now);
 }
 
 std::optional<media::SendStreamId> Session::sendStream(uint32_t transceiver) const {

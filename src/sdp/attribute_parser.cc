@@ -136,6 +136,11 @@ const char* extmapAllowMixed(const Line& l) {
   return kFine;
 }
 
+const char* cryptex(const Line& l) {
+  (l.media ? l.media->cryptex : l.session.cryptex) = true;
+  return kFine;
+}
+
 const char* direction(const Line& l) {
   for (auto d :
        {Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive}) {
@@ -448,6 +453,7 @@ struct Entry {
 constexpr Entry kEntries[] = {
     {"bundle-only", kMedia, bundleOnly},
     {"candidate", kMedia, candidate},
+    {"cryptex", kBoth, cryptex},
     {"end-of-candidates", kBoth, endOfCandidates},
     {"extmap", kBoth, extmap},
     {"extmap-allow-mixed", kBoth, extmapAllowMixed},

@@ -202,10 +202,12 @@ bool sameFormat(const CodecParams& a, const CodecParams& b) {
   if (a.is("H264")) return sameH264(a, b);
   if (a.is("VP9")) return numberOr(a, "profile-id", 0) == numberOr(b, "profile-id", 0);
   if (a.is("AV1")) return numberOr(a, "profile", 0) == numberOr(b, "profile", 0);
-  // RFC 7798 section 7.1: profile-id 1 (Main) and tier-flag 0 are inferred.
+  // RFC 7798 section 7.1: profile-id 1 (Main), tier-flag 0 and tx-mode SRST are inferred.
   if (a.is("H265")) {
     return numberOr(a, "profile-id", 1) == numberOr(b, "profile-id", 1) &&
-           numberOr(a, "tier-flag", 0) == numberOr(b, "tier-flag", 0);
+           numberOr(a, "tier-flag", 0) == numberOr(b, "tier-flag", 0) &&
+           equalsIgnoreCase(a.fmtpValue("tx-mode").value_or("SRST"),
+                            b.fmtpValue("tx-mode").value_or("SRST"));
   }
   return true;
 }

@@ -161,6 +161,10 @@ bool SessionDescription::extmapAllowMixedIn(const MediaDescription& section) con
   return extmapAllowMixed || section.extmapAllowMixed;
 }
 
+bool SessionDescription::cryptexIn(const MediaDescription& section) const {
+  return section.isRtp() && (cryptex || section.cryptex);
+}
+
 bool SessionDescription::endOfCandidatesIn(const MediaDescription& section) const {
   return endOfCandidates || section.endOfCandidates;
 }

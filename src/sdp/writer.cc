@@ -58,6 +58,7 @@ class Writer {
     }
     flag(d.iceLite, "ice-lite");
     flag(d.extmapAllowMixed, "extmap-allow-mixed");
+    flag(d.cryptex, "cryptex");
     if (d.direction) flag(true, toString(*d.direction));
     transport(d.transport);
     for (const Extmap& e : d.extmaps) extmap(e);
@@ -84,6 +85,7 @@ class Writer {
     transport(m.transport);
     if (m.mid) raw("a=mid:").token(*m.mid, "mid").end();
     flag(m.extmapAllowMixed, "extmap-allow-mixed");
+    flag(m.cryptex, "cryptex");
     for (const Extmap& e : m.extmaps) extmap(e);
     if (m.direction) flag(true, toString(*m.direction));
     for (const Msid& id : m.msids) msid(id);

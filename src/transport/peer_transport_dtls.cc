@@ -231,12 +231,21 @@ bool PeerTransport::startSrtp() {
     srtp::SrtpOptions options;
     options.maxInboundSources = 2 * environment_.limits.maxReceiveSsrcs + kReportingSources;
     options.maxOutboundSources = kMaxOwnSources;
+    options.outboundHeaders = outboundHeaders_;
+    options.inboundHeaders = inboundHeaders_;
     auto session =
         srtp::SrtpSession::create(*srtpKeying_, *dtlsRole_ == dtls::Role::Client, options);
     srtpKeying_.reset();
     if (session) srtp_ = *std::move(session);
   }
   return srtp_ != nullptr;
+}
+
+void PeerTransport::setHeaderEncryption(const srtp::HeaderEncryption& outbound,
+                                        const srtp::HeaderEncryption& inbound) {
+  outboundHeaders_ = outbound;
+  inboundHeaders_ = inbound;
+  if (srtp_) srtp_->setHeaderEncryption(outbound, inbound);
 }
 
 void PeerTransport::requireSrtp(bool required, Timestamp now) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "awaiting.h"
+#include "compressed.h"
 
 namespace parley::interop {
 namespace {
@@ -41,6 +42,13 @@ Configuration configurationOf(const Json& given) {
                                                         : BundlePolicy::Balanced;
   configuration.iceLite = given.value("iceLite", false);
   configuration.receiveSimulcast = given.value("receiveSimulcast", false);
+  // "more": the library has them; "own": the app does, and the library sees compressed frames.
+  const std::string codecs = given.value("codecs", "");
+  if (codecs == "more") useMoreCodecs(configuration);
+  if (codecs == "own") bringCodecs(configuration);
+  const std::string hidden = given.value("rtpHeaderEncryptionPolicy", "");
+  if (hidden == "negotiate") configuration.headerEncryption = HeaderEncryptionPolicy::Negotiate;
+  if (hidden == "require") configuration.headerEncryption = HeaderEncryptionPolicy::Require;
   configuration.hideHostAddresses = given.value("hideHostAddresses", false);
   if (given.value("listensOnTcp", false))
     configuration.tcpCandidates = TcpCandidates::ActiveAndPassive;
@@ -63,6 +71,7 @@ std::shared_ptr<Connection> Connection::create(Shared& shared, std::string name,
                                                const Json& config) {
   std::shared_ptr<Connection> made(new Connection(shared, std::move(name)));
   made->pc_ = need(PeerConnection::create(shared.loop, configurationOf(config)));
+  made->ownCodecs_ = config.value("codecs", "") == "own";
   made->watch();
   return made;
 }
@@ -131,7 +140,7 @@ void Connection::onTrack(const TrackEvent& event) {
   const char* kind = toString(track.kind());
   {
     const std::lock_guard lock(mutex_);
-    meters_[mid] = std::make_shared<MediaMeter>(mid, track);
+    meters_[mid] = std::make_shared<MediaMeter>(mid, track, ownCodecs_);
   }
   const auto happening = [&](const char* name) {
     return [this, name, mid, kind] { report(name, {{"mid", mid}, {"kind", kind}}); };

@@ -82,6 +82,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::string name_;
   PeerConnection pc_;
   std::mutex mutex_;
+  bool ownCodecs_ = false;  ///< pictures are compressed and decompressed here
   std::string incomingMode_ = "event";
   std::map<std::string, std::shared_ptr<MediaMeter>> meters_;  ///< by mid
   std::map<MediaKind, Source> sources_;

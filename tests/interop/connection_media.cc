@@ -6,6 +6,7 @@
 #include "parley/base/text.h"
 
 #include "awaiting.h"
+#include "compressed.h"
 #include "connection.h"
 
 namespace parley::interop {
@@ -46,7 +47,8 @@ TransceiverInit initOf(const Json& request, const char* direction) {
 
 /// Codec names in order of preference, e.g. ["VP9", "rtx"]; all others are left out.
 void prefer(RtpTransceiver transceiver, const Json& names) {
-  const auto all = PeerConnection::receiverCapabilities(transceiver.kind());
+  auto all = PeerConnection::receiverCapabilities(transceiver.kind());
+  for (RtpCodec& codec : moreCodecs(transceiver.kind())) all.push_back(std::move(codec));
   std::vector<RtpCodec> chosen;
   for (const Json& name : names) {
     for (const RtpCodec& codec : all) {
@@ -78,7 +80,12 @@ Connection::Source Connection::makeSource(MediaKind kind, const Json& request) {
   const bool film = request.value("source", "pattern") == "clip";
   if (film && shared_.clip.empty()) throw std::runtime_error("there is no clip");
   out.video = std::make_shared<NumberedSource>(request, film ? shared_.clip : "");
-  out.track = MediaStreamTrack::createVideo(shared_.loop, out.video);
+  if (ownCodecs_) {
+    const Json codecs = request.value("codecs", Json::array({"H264"}));
+    out.track = makeCompressedTrack(shared_.loop, out.video, codecs.at(0).get<std::string>());
+  } else {
+    out.track = MediaStreamTrack::createVideo(shared_.loop, out.video);
+  }
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "compressed.h"
 #include "content.h"
 
 namespace parley::interop {
@@ -14,8 +15,20 @@ constexpr std::chrono::milliseconds kSoundPatience{700};
 
 }  // namespace
 
-MediaMeter::MediaMeter(std::string mid, MediaStreamTrack track)
+MediaMeter::MediaMeter(std::string mid, MediaStreamTrack track, bool compressed)
     : mid_(std::move(mid)), track_(std::move(track)) {
+  if (compressed && track_.kind() == MediaKind::Video) {
+    const auto decoder = std::make_shared<SinkDecoder>();
+    track_.setEncodedVideoSink(
+        [received = received_, decoder](const codec::EncodedVideoFrame& frame) {
+          auto picture = decoder->decode(frame);
+          if (!picture) return;
+          const std::lock_guard lock(received->mutex);
+          ++received->frames;
+          received->last = std::move(picture);
+        });
+    return;
+  }
   if (track_.kind() == MediaKind::Video) {
     track_.setVideoSink([received = received_](const codec::VideoFrame& frame) {
       const std::lock_guard lock(received->mutex);

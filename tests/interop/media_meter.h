@@ -16,7 +16,8 @@ namespace parley::interop {
 /// Takes in one received track and measures it.
 class MediaMeter {
  public:
-  MediaMeter(std::string mid, MediaStreamTrack track);
+  /// `compressed`: takes frames as they come and decodes them itself.
+  MediaMeter(std::string mid, MediaStreamTrack track, bool compressed);
 
   const std::string& mid() const { return mid_; }
   MediaKind kind() const { return track_.kind(); }

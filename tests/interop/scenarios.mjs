@@ -164,15 +164,15 @@ async function messages(a, b, context) {
 }
 
 /// Audio, video and data both ways.
-const media = codecs => async (a, b, context) => {
-  const signaling = await start(a, b);
+const media = (codecs, more) => async (a, b, context) => {
+  const signaling = await start(a, b, more);
   await a.cmd('openChannel', { dc: 'chat' });
   await b.cmd('incoming', { mode: 'echo' });
   await addAudio(a, 0);
   await addVideo(a, context, { codecs });
   await signaling.negotiate(a, async () => {
     await addAudio(b, 1);
-    await addVideo(b, context, {});
+    await addVideo(b, context, codecs && more ? { codecs } : {});
   });
   await connected(a, b);
   await limitVideo(a);
@@ -214,6 +214,40 @@ const apart = policy => async (a, b, context) => {
   await mediaFlows([a, b], context);
   assert.equal((await a.cmd('ping', { dc: 'chat', count: 10 })).wrong, 0);
 };
+
+/// Sound of 7 kHz, with a clock that runs at half of its rate.
+async function g722(a, b, context) {
+  const signaling = await start(a, b, { codecs: 'more' });
+  await addAudio(a, 0);
+  await a.cmd('setCodecs', { kind: 'audio', codecs: ['G722'] });
+  await signaling.negotiate(a, () => addAudio(b, 1));
+  await connected(a, b);
+  await soundFlows([a, b]);
+  for (const peer of [a, b]) {
+    const { codecs: used } = await peer.cmd('selected');
+    assert(used.some(c => c.mime.toLowerCase() === 'audio/g722'), `${peer.name} receives ${JSON.stringify(used)}`);
+    context.say(`${peer.name} hears by G.722`);
+  }
+}
+
+/// Header extensions encrypted with the payload (RFC 9335), where no packet may show them.
+async function cryptex(a, b, context) {
+  const signaling = await start(a, b, { rtpHeaderEncryptionPolicy: 'require' });
+  await addAudio(a, 0);
+  await addVideo(a, context);
+  await signaling.negotiate(a, async () => {
+    await addAudio(b, 1);
+    await addVideo(b, context);
+  });
+  await connected(a, b);
+  for (const peer of [a, b]) {
+    const { sdp } = await peer.cmd('localDescription', {});
+    assert(sdp.includes('a=cryptex'), `${peer.name} does not speak of it`);
+  }
+  await limitVideo(a);
+  await limitVideo(b);
+  await mediaFlows([a, b], context);
+}
 
 /// Adds video to a running audio call, removes it, adds it again; then stops the transceiver and adds once more.
 async function renegotiate(a, b, context) {
@@ -452,4 +486,4 @@ async function sframe(a, b, context) {
   await mediaFlows([a, b], context);
 }
 
-export const scenarios = { rollback, recycle, replace, dtmf, sframe, messages, media: media(undefined), vp8: media(['VP8', 'rtx']), vp9: media(['VP9', 'rtx']), apart: apart('balanced'), apart_compat: apart('max-compat'), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), restart_slowly: restart(true, 400), ...channelScenarios, ...layerScenarios };
+export const scenarios = { rollback, recycle, replace, dtmf, sframe, messages, media: media(undefined), vp8: media(['VP8', 'rtx']), vp9: media(['VP9', 'rtx']), h264: media(['H264', 'rtx'], { codecs: 'more' }), h265: media(['H265', 'rtx'], { codecs: 'more' }), av1: media(['AV1', 'rtx'], { codecs: 'more' }), encoded_h264: media(['H264', 'rtx'], { codecs: 'own' }), encoded_h265: media(['H265', 'rtx'], { codecs: 'own' }), encoded_av1: media(['AV1', 'rtx'], { codecs: 'own' }), g722, cryptex, apart: apart('balanced'), apart_compat: apart('max-compat'), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), restart_slowly: restart(true, 400), ...channelScenarios, ...layerScenarios };

@@ -34,8 +34,8 @@ export const expectNames = () => {
   names = true;
 };
 
-export async function start(a, b) {
-  for (const peer of [a, b]) await peer.cmd('create', { config: configuration });
+export async function start(a, b, more = {}) {
+  for (const peer of [a, b]) await peer.cmd('create', { config: configurationWith(more) });
   return new Signaling(a, b, 'pc', protocol);
 }
 

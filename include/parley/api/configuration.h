@@ -13,6 +13,7 @@
 #include "parley/base/units.h"
 #include "parley/codec/audio_codec.h"
 #include "parley/codec/video_codec.h"
+#include "parley/jsep/capabilities.h"
 #include "parley/turn/transport.h"
 
 namespace parley {
@@ -54,6 +55,10 @@ enum class BundlePolicy { Balanced, MaxCompat, MaxBundle };
 /// RTCRtcpMuxPolicy. `Negotiate` does not exist: RTCP always shares the port (RFC 8834
 /// section 4.5).
 enum class RtcpMuxPolicy { Require };
+
+/// RTCRtpHeaderEncryptionPolicy, and never: whether header extensions are encrypted with the
+/// payload (cryptex, RFC 9335).
+using HeaderEncryptionPolicy = jsep::HeaderEncryptionPolicy;
 
 /// How the rate of media is found.
 enum class CongestionControl {
@@ -155,6 +160,13 @@ struct Configuration {
   std::shared_ptr<codec::VideoDecoderFactory> videoDecoders;
   std::shared_ptr<codec::AudioEncoderFactory> audioEncoders;
   std::shared_ptr<codec::AudioDecoderFactory> audioDecoders;
+  /// Formats of compressed media that the application brings itself
+  /// (MediaStreamTrack::createEncodedVideo, createEncodedAudio) and takes itself
+  /// (setEncodedVideoSink, setEncodedAudioSink): offered behind those of the factories, although
+  /// nothing here encodes or decodes them. codec/formats.h has the usual ones. A sender sends the
+  /// first agreed codec that its track can be in.
+  std::vector<codec::SdpVideoFormat> encodedVideoFormats;
+  std::vector<codec::SdpAudioFormat> encodedAudioFormats;
   /// Take all layers of a peer that offers simulcast (RFC 8853), as servers do that hand them on.
   /// Each is an inbound stream of its own; a transform sees them all (EncodedFrame::rid), sinks get
   /// the largest that arrives. Off: the peer sends one, as to a browser.
@@ -171,6 +183,11 @@ struct Configuration {
   /// it needs is taken from the encoder's rate. Without effect with `receiveSimulcast`: servers
   /// hand on packets as they come.
   bool videoFec = true;
+  /// `Require` refuses descriptions of media without it (InvalidAccess). Few peers know it yet.
+  HeaderEncryptionPolicy headerEncryption = HeaderEncryptionPolicy::Disable;
+  /// Offer each header extension encrypted by itself as well (RFC 6904), for peers that know no
+  /// cryptex. What a peer offers so is always taken.
+  bool encryptHeaderExtensions = false;
 };
 
 }  // namespace parley

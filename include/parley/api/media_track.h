@@ -71,9 +71,16 @@ class PARLEY_EXPORT MediaStreamTrack {
                                       std::shared_ptr<VideoSource> source);
   static MediaStreamTrack createAudio(const std::shared_ptr<Loop>& loop,
                                       std::shared_ptr<AudioSource> source);
-  /// A video track of frames that are compressed already (a hardware encoder, a file). `codecName`,
-  /// e.g. "VP8", must be the one negotiated: frames of another codec are dropped.
+  /// A video track of frames that are compressed already (a hardware encoder, a file). `codecName`
+  /// is the encoding name of SDP, e.g. "H264". A sender of the track sends the first agreed codec
+  /// of that name, and nothing if there is none. Codecs without an encoder of the library are
+  /// agreed with Configuration::encodedVideoFormats. H.264 and H.265 come as Annex B with their
+  /// parameter sets in front of each key frame, AV1 as a low-overhead stream, all picture by
+  /// picture.
   static MediaStreamTrack createEncodedVideo(const std::shared_ptr<Loop>& loop,
+                                             std::string codecName);
+  /// The same for sound, one packet's worth at a time (Configuration::encodedAudioFormats).
+  static MediaStreamTrack createEncodedAudio(const std::shared_ptr<Loop>& loop,
                                              std::string codecName);
 
   MediaKind kind() const;
@@ -100,6 +107,7 @@ class PARLEY_EXPORT MediaStreamTrack {
   Result<void> push(const codec::VideoFrame& frame);
   Result<void> push(const codec::AudioFrame& frame);
   Result<void> push(const codec::EncodedVideoFrame& frame);
+  Result<void> push(const codec::EncodedAudioFrame& frame);
 
   /// Receives every frame of the track; an empty function removes it. Pictures and sound come on
   /// media workers' threads, one each for all tracks of the loop (the loop's thread with
@@ -107,8 +115,12 @@ class PARLEY_EXPORT MediaStreamTrack {
   /// time. After PeerConnection::close() no sink starts; closeAndDrain() waits for running ones.
   void setVideoSink(std::function<void(const codec::VideoFrame&)> sink);
   void setAudioSink(std::function<void(const codec::AudioFrame&)> sink);
-  /// Remote video before decoding. With only this sink set nothing is decoded at all.
+  /// Remote video before decoding, in the form that createEncodedVideo describes. It begins with a
+  /// key frame, which the peer is asked for; RtpReceiver::requestKeyFrame asks for more. With only
+  /// this sink set nothing is decoded at all.
   void setEncodedVideoSink(std::function<void(const codec::EncodedVideoFrame&)> sink);
+  /// Remote sound before decoding, packet by packet at its playout time: none for what is lost.
+  void setEncodedAudioSink(std::function<void(const codec::EncodedAudioFrame&)> sink);
 
   void onMute(std::function<void()> callback);
   void onUnmute(std::function<void()> callback);
@@ -119,6 +131,7 @@ class PARLEY_EXPORT MediaStreamTrack {
   /// or no room beside other streams): what is pushed meanwhile is dropped, as it is before the
   /// first call, and onKeyFrameNeeded follows when it ends. With several encodings (simulcast) the
   /// rate is that of all together; codec::EncodedVideoFrame::encodingIndex says whose a frame is.
+  /// Sound is not told: what it may use is small beside pictures.
   void onTargetBitrate(std::function<void(DataRate)> callback);
 
   explicit MediaStreamTrack(std::shared_ptr<api_internal::TrackCore> core)

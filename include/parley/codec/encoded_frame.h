@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 
 #include "parley/base/bytes.h"
@@ -59,6 +60,8 @@ struct EncodedVideoFrame {
   /// From an application's own encoder, for a sender with several encodings (simulcast): the index
   /// of the one that it is.
   uint8_t encodingIndex = 0;
+  /// Of a received frame: the encoding name of SDP, e.g. "H264". What is sent is in its track's.
+  std::string codec{};
 };
 
 /// One packet's worth of compressed sound.
@@ -70,6 +73,7 @@ struct EncodedAudioFrame {
   bool dtx = false;          ///< silence that need not be sent (RFC 7587 section 3.1.3)
   uint8_t audioLevel = 127;  ///< RFC 6464: -dBov
   bool voice = false;
+  std::string codec{};  ///< as EncodedVideoFrame::codec
 };
 
 /// A borrowed compressed picture for a decoder.

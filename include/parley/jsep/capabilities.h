@@ -9,11 +9,21 @@
 
 namespace parley::jsep {
 
+/// RTCRtpHeaderEncryptionPolicy (webrtc-extensions): whether header extensions and contributing
+/// sources are encrypted with the payload (cryptex, RFC 9335).
+enum class HeaderEncryptionPolicy : uint8_t {
+  Disable,    ///< never
+  Negotiate,  ///< if the peer can do it too
+  Require,    ///< descriptions of media without it are refused, and so are packets
+};
+
 struct HeaderExtensionCapability {
   std::string uri;
   uint16_t preferredId = 0;  ///< 0: no preference
   sdp::Direction direction = sdp::Direction::SendRecv;
   bool offered = true;  ///< false: only on request of the application
+  /// Offer it encrypted as well (RFC 6904), under another id. Such offers are always accepted.
+  bool encrypted = false;
   bool operator==(const HeaderExtensionCapability&) const = default;
 };
 
@@ -33,6 +43,7 @@ struct LocalCapabilities {
   std::vector<std::string> iceOptions{"trickle"};
   bool iceLite = false;
 
+  HeaderEncryptionPolicy headerEncryption = HeaderEncryptionPolicy::Disable;
   uint16_t sctpPort = 5000;
   uint64_t maxMessageSize = 262'144;  ///< bytes
   bool receiveSimulcast =

@@ -33,12 +33,24 @@ PARLEY_EXPORT std::vector<sdp::CodecParams> commonCodecs(const sdp::MediaDescrip
 /// Whether a list holds more than rtx, FEC, DTMF and comfort noise.
 PARLEY_EXPORT bool hasPrimaryCodec(const std::vector<sdp::CodecParams>& codecs);
 
+/// Which extension an `a=extmap` line means, and whether in its encrypted form (RFC 6904).
+struct ExtensionName {
+  explicit ExtensionName(const sdp::Extmap& extmap)
+      : uri(extmap.uri), encrypted(extmap.uri == sdp::kEncryptedExtensionUri) {
+    // The inner URI may have attributes of its own behind it.
+    if (encrypted) uri = std::string_view(extmap.attributes).substr(0, extmap.attributes.find(' '));
+  }
+  std::string_view uri;  ///< of the extension itself; borrowed
+  bool encrypted = false;
+  bool operator==(const ExtensionName&) const = default;
+};
+
 PARLEY_EXPORT std::vector<sdp::Extmap> offerExtensions(
     const std::vector<HeaderExtensionCapability>& capabilities,
     const std::vector<HeaderExtensionChoice>& choices, ExtensionMemory& memory);
 
 /// RFC 8285 section 6: same ids, directions from our side, provisional ids (4096 and up)
-/// renumbered. `bundle` as above.
+/// renumbered. What is offered plain and encrypted is taken encrypted. `bundle` as above.
 PARLEY_EXPORT std::vector<sdp::Extmap> answerExtensions(
     const std::vector<sdp::Extmap>& offered,
     const std::vector<HeaderExtensionCapability>& capabilities,

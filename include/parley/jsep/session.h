@@ -56,6 +56,9 @@ struct SenderTuning {
   bool active = true;
   double scaleDownBy = 1;  ///< of its picture; what it can use of the rate follows from the size
   std::optional<sdp::CodecParams> codec{};  ///< of the negotiated ones; nothing: the first
+  /// The names of those that its frames can be in; empty: any. With none of them negotiated,
+  /// nothing is sent.
+  std::vector<std::string> makes{};
   bool operator==(const SenderTuning&) const = default;
 };
 
@@ -431,6 +434,9 @@ class PARLEY_EXPORT Session {
                      Timestamp now);
   media::RtpSession& rtpSession(Lane& lane, Timestamp now);
   void updateRtpConfig(Lane& lane, const MediaSettings& settings, Timestamp now);
+  void applyHeaderEncryption(Lane& lane);
+  /// Of a remote description, as HeaderEncryptionPolicy wants it.
+  Result<void> checkHeaderEncryption(const sdp::SessionDescription& theirs) const;
   void moveMedia(uint32_t transceiver, Sender& sender, Lane& to, Timestamp now);
   void onRtpEvent(Lane& lane, const media::RtpEvent& event);
   void onSourceEnded(Lane& lane, media::ReceiverId receiver);

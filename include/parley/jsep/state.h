@@ -101,6 +101,7 @@ struct NegotiatedExtension {
   std::string uri;
   bool send = false;
   bool receive = false;
+  bool encrypted = false;  ///< RFC 6904
   bool operator==(const NegotiatedExtension&) const = default;
 };
 
@@ -122,6 +123,7 @@ struct MediaSettings {
       remoteSsrcs{};  ///< may be empty: then mid, rid or payload type decide
   std::vector<sdp::SsrcGroup> remoteSsrcGroups{};
   bool rtcpReducedSize = false;
+  bool cryptex = false;                      ///< RFC 9335: agreed for this section
   std::optional<uint64_t> maxSendBitrate{};  ///< bits per second, from the peer's b= lines
   std::optional<uint32_t> ptime{};           ///< ms, the peer's wish
   std::optional<uint32_t> maxPtime{};        ///< ms, the peer's limit

@@ -148,6 +148,8 @@ struct Extmap {
   std::string attributes{};  ///< extension specific, e.g. the inner URI of an encrypted extension
   bool operator==(const Extmap&) const = default;
 };
+/// Its `attributes` then name the extension that is encrypted (RFC 6904 section 4).
+inline constexpr std::string_view kEncryptedExtensionUri = "urn:ietf:params:rtp-hdrext:encrypt";
 
 /// a=rid (RFC 8851).
 struct Rid {
@@ -203,6 +205,7 @@ struct PARLEY_EXPORT MediaDescription {
   bool rtcpMuxOnly = false;
   bool rtcpReducedSize = false;
   bool extmapAllowMixed = false;
+  bool cryptex = false;                ///< RFC 9335
   std::optional<uint32_t> ptime{};     ///< ms
   std::optional<uint32_t> maxPtime{};  ///< ms
   std::vector<Extmap> extmaps{};
@@ -249,6 +252,7 @@ struct PARLEY_EXPORT SessionDescription {
   std::vector<Extmap> extmaps{};
   bool iceLite = false;
   bool extmapAllowMixed = false;
+  bool cryptex = false;  ///< RFC 9335, for all sections
   bool endOfCandidates = false;
   std::vector<Attribute> otherAttributes{};
   std::vector<MediaDescription> media{};
@@ -265,6 +269,7 @@ struct PARLEY_EXPORT SessionDescription {
   TransportAttributes transportOf(const MediaDescription& section) const;
   std::vector<Extmap> extmapsOf(const MediaDescription& section) const;
   bool extmapAllowMixedIn(const MediaDescription& section) const;
+  bool cryptexIn(const MediaDescription& section) const;
   bool endOfCandidatesIn(const MediaDescription& section) const;
 
   bool operator==(const SessionDescription&) const = default;

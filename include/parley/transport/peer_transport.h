@@ -158,6 +158,9 @@ class PARLEY_EXPORT PeerTransport {
   const ice::Agent& agent() const { return agent_; }
   /// Of all keys that were in use so far.
   srtp::Counters srtpCounters() const;
+  /// What of RTP headers is encrypted from now on, with these keys and later ones.
+  void setHeaderEncryption(const srtp::HeaderEncryption& outbound,
+                           const srtp::HeaderEncryption& inbound);
 
   // Data. The association starts when it has been enabled and DTLS is up.
   void enableSctp(uint16_t remotePort, uint64_t remoteMaxMessageSize, Timestamp now);
@@ -294,6 +297,8 @@ class PARLEY_EXPORT PeerTransport {
   bool srtpRequired_ = false;
   Boxed<crypto::SrtpKeying> srtpKeying_;  ///< until `srtp_` is made of it
   std::unique_ptr<srtp::SrtpSession> srtp_;
+  srtp::HeaderEncryption outboundHeaders_;
+  srtp::HeaderEncryption inboundHeaders_;
   srtp::Counters srtpBefore_;  ///< of keys no longer in use
   std::unique_ptr<sctp::DataChannels> channels_;
   std::optional<dtls::Role> dtlsRole_;
