@@ -225,6 +225,15 @@ constexpr const char* kTransportCc =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 constexpr const char* kOrientation = "urn:3gpp:video-orientation";
 constexpr const char* kPlayoutDelay = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
+constexpr const char* kContentType =
+    "http://www.webrtc.org/experiments/rtp-hdrext/video-content-type";
+constexpr const char* kCaptureTime =
+    "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
+constexpr const char* kCsrcLevel = "urn:ietf:params:rtp-hdrext:csrc-audio-level";
+constexpr const char* kDependencies =
+    "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+constexpr const char* kLayersAllocation =
+    "http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00";
 
 }  // namespace
 
@@ -241,9 +250,26 @@ jsep::LocalCapabilities makeCapabilities(const Configuration& configuration) {
   if (configuration.videoFec && !configuration.receiveSimulcast) addVideoFec(numbers, video);
   out.audioCodecs = std::move(audio);
   out.videoCodecs = std::move(video);
-  out.audioExtensions = {{kAudioLevel, 1}, {kAbsSendTime, 2}, {kTransportCc, 3}, {kMid, 4}};
-  out.videoExtensions = {{kOrientation, 13}, {kAbsSendTime, 2}, {kTransportCc, 3}, {kMid, 4},
-                         {kPlayoutDelay, 5}, {kRid, 10},        {kRepairedRid, 11}};
+  // Offered only on request of the application (setHeaderExtensionsToNegotiate): what is of use to
+  // few and costs octets. What the peer asks for is agreed to.
+  const auto onRequest = [](const char* uri, uint16_t id) {
+    jsep::HeaderExtensionCapability capability{uri, id};
+    capability.offered = false;
+    return capability;
+  };
+  out.audioExtensions = {{kAudioLevel, 1}, {kAbsSendTime, 2},          {kTransportCc, 3},
+                         {kMid, 4},        onRequest(kCaptureTime, 9), onRequest(kCsrcLevel, 8)};
+  out.videoExtensions = {{kOrientation, 13},
+                         {kAbsSendTime, 2},
+                         {kTransportCc, 3},
+                         {kMid, 4},
+                         {kPlayoutDelay, 5},
+                         {kContentType, 6},
+                         {kRid, 10},
+                         {kRepairedRid, 11},
+                         onRequest(kCaptureTime, 9),
+                         onRequest(kDependencies, 12),
+                         onRequest(kLayersAllocation, 7)};
   return out;
 }
 

@@ -394,9 +394,19 @@ void AudioReceivePipe::play(const media::AudioPlayoutUnit& unit) {
   if (track_->wantsDecoded() || !wantsEncoded) decode(unit);
 }
 
+void AudioReceivePipe::playNoise(const media::AudioPlayoutUnit& unit, size_t samples) {
+  noise_.describe(unit.payload);
+  const size_t channels = decoder_ ? decoder_->channels() : 1;
+  const std::span<int16_t> mono(buffer_.data(), samples);
+  noise_.generate(mono);
+  for (size_t i = samples; channels > 1 && i-- > 0;) buffer_[2 * i] = buffer_[2 * i + 1] = mono[i];
+  emit({buffer_.data(), samples * channels}, channels, unit, true);
+}
+
 void AudioReceivePipe::decode(const media::AudioPlayoutUnit& unit) {
   using Kind = media::AudioPlayoutUnit::Kind;
-  if (!ensureDecoder(unit.codecName)) return;
+  const bool noise = unit.kind == Kind::Conceal && equalsIgnoreCase(unit.codecName, "CN");
+  if (!noise && !ensureDecoder(unit.codecName)) return;
   // Unit lengths are in RTP clock units; decoders give 48 kHz.
   auto to48k = [&](uint32_t samples) {
     return static_cast<size_t>(uint64_t{samples} * codec::AudioDecoder::kSampleRate /
@@ -404,6 +414,7 @@ void AudioReceivePipe::decode(const media::AudioPlayoutUnit& unit) {
   };
   const Timestamp begin = clock_();
   const size_t wanted = std::min(to48k(unit.samples), codec::AudioDecoder::kMaxPacketSamples);
+  if (noise) return playNoise(unit, wanted);
   size_t got = 0;
   bool concealed = unit.kind == Kind::Conceal;
   if (unit.kind == Kind::Packet) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "parley/codec/audio_codec.h"
+#include "parley/codec/comfort_noise.h"
 #include "parley/codec/video_codec.h"
 #include "parley/media/receive_types.h"
 
@@ -129,6 +130,7 @@ class AudioReceivePipe final : public std::enable_shared_from_this<AudioReceiveP
   /// To the sinks, after the app's transform.
   void play(const media::AudioPlayoutUnit& unit);
   void decode(const media::AudioPlayoutUnit& unit);
+  void playNoise(const media::AudioPlayoutUnit& unit, size_t samples);
   Verdict transform(media::AudioPlayoutUnit& unit);
   void emit(std::span<const int16_t> samples, size_t channels, const media::AudioPlayoutUnit& unit,
             bool concealed);
@@ -149,6 +151,7 @@ class AudioReceivePipe final : public std::enable_shared_from_this<AudioReceiveP
 
   std::unique_ptr<codec::AudioDecoder> decoder_;
   std::string decoderCodec_;
+  codec::ComfortNoise noise_;
   std::vector<int16_t> buffer_;
   std::vector<int16_t> carry_;  ///< less than 10 ms, waiting for more
 };

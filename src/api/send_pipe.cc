@@ -155,7 +155,11 @@ void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame,
     keyFrameWanted_ = false;
     limitations_.begin(clock_());
     countEncoded(frame);
-    if (transform_.get()) transformed = std::make_unique<codec::EncodedVideoFrame>(frame);
+    const bool marks = settings_.screenContent && !frame.screenContent;
+    if (transform_.get() || marks) {
+      transformed = std::make_unique<codec::EncodedVideoFrame>(frame);
+      transformed->screenContent = frame.screenContent || settings_.screenContent;
+    }
   }
   if (transformed) {
     emit(*transformed);
@@ -296,6 +300,7 @@ void VideoSendPipe::encode(const codec::VideoFrame& source, const Settings& sett
       stats_.implementation = std::string(encoder_->implementationName());
       stats_.powerEfficient = encoder_->powerEfficient();
     }
+    encoded_.screenContent = settings.screenContent;
     emit(encoded_);
   }
   if (any) return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "parley/jsep/bundle.h"
+#include "parley/jsep/codec_negotiation.h"
 
 namespace parley::jsep {
 namespace {
@@ -315,7 +316,7 @@ void Applier::remember(const sdp::SessionDescription& d) {
       if (!codec.name.empty()) formats.bind(codec);
     }
     for (const sdp::Extmap& e : d.extmapsOf(m)) {
-      if (e.id < 4096) extensions.bind(e.id, e.uri);
+      if (e.id < 4096) extensions.bind(e.id, ExtensionName(e).meaning());
     }
   }
 }

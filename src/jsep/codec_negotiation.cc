@@ -131,13 +131,6 @@ bool collidesWithRtcp(uint8_t payloadType) {
   return payloadType >= 64 && payloadType <= 95;
 }
 
-/// What an id stands for in an ExtensionMemory.
-std::string meaningOf(const sdp::Extmap& extmap) {
-  const ExtensionName name(extmap);
-  if (!name.encrypted) return extmap.uri;
-  return std::string(sdp::kEncryptedExtensionUri) + ' ' + std::string(name.uri);
-}
-
 sdp::Direction choiceFor(const HeaderExtensionCapability& capability,
                          const std::vector<HeaderExtensionChoice>& choices, bool& stopped) {
   for (const HeaderExtensionChoice& c : choices) {
@@ -293,7 +286,7 @@ std::vector<sdp::Extmap> offerExtensions(const std::vector<HeaderExtensionCapabi
     }
     if (!capability.encrypted) continue;
     extmap.attributes = std::exchange(extmap.uri, std::string(sdp::kEncryptedExtensionUri));
-    const auto id = memory.assign(meaningOf(extmap), 0);
+    const auto id = memory.assign(ExtensionName(extmap).meaning(), 0);
     if (!id) continue;
     extmap.id = *id;
     out.push_back(std::move(extmap));
@@ -330,7 +323,7 @@ std::vector<sdp::Extmap> answerExtensions(
     if (ours == sdp::Direction::Inactive) continue;
 
     sdp::Extmap answer;
-    const std::string meaning = meaningOf(o);
+    const std::string meaning = name.meaning();
     answer.uri = o.uri;
     if (name.encrypted) answer.attributes = name.uri;
     answer.id = o.id;

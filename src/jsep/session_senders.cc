@@ -187,6 +187,7 @@ std::optional<media::SendStreamConfig> Session::sendConfig(const TransceiverStat
     config.payloadFormat.h264PacketizationMode =
         static_cast<int>(codec->fmtpNumber("packetization-mode").value_or(0));
     config.extensions = extensionsOf(settings, true);
+    config.mixedForms = settings.extmapAllowMixed;
     config.nack = codec->hasFeedback("nack");
     config.red.reset();
     config.fec.reset();

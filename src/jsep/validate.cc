@@ -3,6 +3,7 @@
 #include <string>
 
 #include "parley/jsep/bundle.h"
+#include "parley/jsep/codec_negotiation.h"
 #include "parley/jsep/format_memory.h"
 
 namespace parley::jsep {
@@ -78,7 +79,7 @@ class Checker {
       const auto before = previous->extmapsOf(previous->media[i]);
       for (const sdp::Extmap& now : d_.extmapsOf(d_.media[i])) {
         for (const sdp::Extmap& known : before) {
-          if (known.id == now.id && known.uri != now.uri)
+          if (known.id == now.id && ExtensionName(known) != ExtensionName(now))
             return badSection(i, "gives the id of a header extension another meaning");
         }
       }

@@ -167,11 +167,11 @@ void AudioJitterBuffer::playPacket(AudioPlayoutUnit& out) {
   out.playSamples = packet.samples;
   if (packet.silence) {
     out.kind = AudioPlayoutUnit::Kind::Conceal;
-    out.payload.clear();
   } else {
     out.kind = AudioPlayoutUnit::Kind::Packet;
-    out.payload.assign(packet.payload.begin(), packet.payload.end());
   }
+  out.payload.assign(packet.payload.begin(), packet.payload.end());
+  lastPayloadType_ = packet.payloadType;
   const double samples = packet.samples;
   counters_.jitterBufferDelay += (nextTime_ - packet.arrival).seconds() * samples;
   counters_.jitterBufferTargetDelay += targetDelay().seconds() * samples;
@@ -210,6 +210,7 @@ void AudioJitterBuffer::conceal(AudioPlayoutUnit& out, AudioPlayoutUnit::Kind ki
                                 int64_t samples) {
   out.kind = kind;
   out.payload.clear();
+  out.payloadType = lastPayloadType_;
   out.captureTime.reset();
   out.rtpTimestamp = static_cast<uint32_t>(cursor_);
   out.samples = static_cast<uint32_t>(samples);

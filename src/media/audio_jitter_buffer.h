@@ -101,6 +101,7 @@ class AudioJitterBuffer {
   int64_t cursor_ = 0;   // first sample not played yet
   Timestamp nextTime_;   // when it is its turn
   int64_t lastSamples_;  // of the last packet played
+  uint8_t lastPayloadType_ = 0;
   bool inDtx_ = false;
   bool concealing_ = false;
   int64_t underrun_ = 0;  // samples invented since the buffer ran empty

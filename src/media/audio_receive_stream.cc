@@ -165,7 +165,7 @@ void AudioReceiveStream::advance(Timestamp now) {
       unit_.clockRate = f.clockRate;
       unit_.channels = f.channels;
     }
-    if (!unit_.captureTime) unit_.captureTime = captureTimeOf(unit_.rtpTimestamp);
+    if (!unit_.captureTime) unit_.captureTime = capturedAt(unit_.rtpTimestamp);
     std::swap(ready_.push(), unit_);
   }
   noteHeld(buffer_.packets(), 0);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "parley/base/text.h"
+#include "parley/rtp/extensions/abs_capture_time.h"
 #include "parley/rtp/extensions/audio_level.h"
 
 namespace parley::media {
@@ -14,6 +15,8 @@ namespace {
 // because under SRTP a restart would not decrypt, and use a wider margin backwards for
 // retransmissions.
 constexpr int64_t kMaxMisorder = 3000;
+// How far a capture time is carried on: clocks of cameras and microphones drift.
+constexpr int64_t kMaxCaptureSeconds = 5;
 }  // namespace
 
 ReceiveStream::ReceiveStream(const Environment& environment, const ReceiveConfig& config,
@@ -53,6 +56,7 @@ void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
     nack_.reset();
     statistics_ = ReceptionStatistics{};
     suspectSequence_.reset();
+    capture_.reset();
     restart();
   }
   const int64_t sequence = sequences_.unwrap(view.sequenceNumber());
@@ -80,12 +84,26 @@ void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
     counters_.payloadType = codec.payloadType;
     counters_.codecName = codec.name;
   }
+  if (const auto capture = rtp::getExtension<rtp::AbsCaptureTime>(view, config.extensions))
+    capture_ = Capture{view.timestamp(), capture->captureTime, codec.clockRate};
   if (kind_ == MediaKind::Audio) {
     if (const auto level = rtp::getExtension<rtp::AudioLevel>(view, config.extensions)) {
       counters_.audioLevel = level->level == 127 ? 0 : std::pow(10.0, -level->level / 20.0);
     }
   }
   receive(std::move(packet), view, config, codec, sequence, rtp, arrival, now);
+}
+
+std::optional<NtpTime> ReceiveStream::capturedAt(uint32_t rtpTimestamp) const {
+  if (capture_ && capture_->clockRate != 0) {
+    const int64_t ticks = static_cast<int32_t>(rtpTimestamp - capture_->rtp);
+    const int64_t rate = capture_->clockRate;
+    if (std::abs(ticks) <= kMaxCaptureSeconds * rate) {
+      const int64_t fractions = ticks * (int64_t{1} << 32) / rate;
+      return NtpTime{capture_->time.value + static_cast<uint64_t>(fractions)};
+    }
+  }
+  return captureTimeOf(rtpTimestamp);
 }
 
 void ReceiveStream::collectNacks(Timestamp now) {

@@ -123,6 +123,9 @@ class ReceiveStream {
   std::optional<NtpTime> captureTimeOf(uint32_t rtpTimestamp) const {
     return statistics_.ntpOf(rtpTimestamp);
   }
+  /// As abs-capture-time told lately, carried on by the RTP clock; else by the reports. Not for
+  /// playing sources in step: behind a server the two clocks differ, and not all sources tell.
+  std::optional<NtpTime> capturedAt(uint32_t rtpTimestamp) const;
 
   const Environment& environment_;
   InboundStats counters_;
@@ -145,6 +148,13 @@ class ReceiveStream {
   std::optional<uint32_t> fecSsrc_;
   SeqUnwrapper<uint16_t> sequences_;
   SeqUnwrapper<uint32_t> timestamps_;
+  /// The newest capture time that was told.
+  struct Capture {
+    uint32_t rtp = 0;
+    NtpTime time;
+    uint32_t clockRate = 0;
+  };
+  std::optional<Capture> capture_;
   std::optional<uint16_t> suspectSequence_;
   HeldShare heldPackets_;
   HeldShare heldFrameBytes_;

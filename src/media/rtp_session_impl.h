@@ -75,6 +75,8 @@ class RtpSession::Impl {
   DataRate mediaBudget() const;
   void describeStreams(Timestamp now);
   BitrateDemand demandOf(const SendStream& stream) const;
+  /// Tells the streams of simulcast what all of them send.
+  void describeLayers();
   void updateReporting(Timestamp now);
   bool receivesVideo() const;
   Result<void> refuse(SendStream& stream, SendStream::Accepted accepted, Timestamp now);

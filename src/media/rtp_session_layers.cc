@@ -29,6 +29,32 @@ double sourcePixels(const std::vector<std::unique_ptr<SendStream>>& streams, uin
 
 }  // namespace
 
+void RtpSession::Impl::describeLayers() {
+  for (const auto& stream : streams_) {
+    const auto& own = stream->config().layer;
+    if (!own || !stream->config().extensions.has(rtp::ExtensionKind::VideoLayersAllocation))
+      continue;
+    rtp::VideoLayersAllocationValue value;
+    uint8_t index = 0;
+    for (const auto& other : streams_) {
+      const auto& layer = other->config().layer;
+      if (!layer || layer->sender != own->sender) continue;
+      if (other == stream) value.stream = index;
+      const SendStreamStats& stats = other->stats();
+      if (!stats.targetBitrate.isZero() && index < 4) {
+        rtp::VideoLayersAllocationValue::Layer entry;
+        entry.stream = index;
+        entry.rates.push_back(static_cast<uint32_t>(stats.targetBitrate.bps() / 1000));
+        entry.size = {static_cast<uint16_t>(stats.frameWidth),
+                      static_cast<uint16_t>(stats.frameHeight)};
+        value.layers.push_back(entry);
+      }
+      ++index;
+    }
+    stream->setLayersAllocation(value);
+  }
+}
+
 BitrateDemand RtpSession::Impl::demandOf(const SendStream& stream) const {
   const SendStreamConfig& c = stream.config();
   BitrateDemand demand;
@@ -66,6 +92,7 @@ void RtpSession::Impl::allocate() {
     stream.given = demands_[i].given;
     giveTarget(stream);
   }
+  describeLayers();
 }
 
 void RtpSession::Impl::tellPath(SendStream& stream, Timestamp now) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "parley/base/text.h"
 #include "parley/rtp/extensions/all.h"
@@ -10,6 +11,8 @@ namespace {
 
 constexpr size_t kOriginalSequenceSize = 2;
 constexpr Duration kCaptureTimeInterval = Duration::seconds(1);
+/// Layers change seldom; whoever missed it is told again.
+constexpr Duration kLayersInterval = Duration::seconds(2);
 /// RFC 7741 and RFC 9628: 15 bits.
 constexpr uint16_t kPictureIdMask = 0x7fff;
 constexpr size_t kOneByteMax = 16;
@@ -114,15 +117,48 @@ void SendStream::addExtensions(rtp::PacketWriter& writer, const PacketPlan& plan
     const auto rotation = plan.video->rotation;
     if (plan.video->keyFrame || rotation != lastRotation_ || rotation != codec::VideoRotation::None)
       writer.add<rtp::VideoOrientation>(map, {static_cast<uint16_t>(rotation), false, false});
+    if (plan.video->keyFrame && plan.video->screenContent)
+      writer.add<rtp::ContentType>(map, rtp::VideoContentType::Screenshare);
   }
+  if (plan.video != nullptr) addLayers(writer, plan);
   if (plan.first && captureTimeDue_) {
     const Timestamp capture = plan.video != nullptr ? plan.video->capture : plan.audio->capture;
     writer.add<rtp::AbsCaptureTime>(map, {environment_.wallClock.ntpAt(capture), {}});
   }
 }
 
+void SendStream::addLayers(rtp::PacketWriter& writer, const PacketPlan& plan) const {
+  const rtp::ExtensionMap& map = config_.extensions;
+  if (const uint8_t id = map.id(rtp::ExtensionKind::DependencyDescriptor); id != 0) {
+    std::array<uint8_t, rtp::DependencyWriter::kMaxSize> bytes;
+    const size_t size = dependencies_.write(plan.dependencies, plan.first, plan.last, bytes);
+    if (size > 0) writer.addRaw(id, ByteSpan(bytes).first(size));
+  }
+  if (plan.first && layersDue_) writer.add<rtp::VideoLayersAllocation>(map, layers_);
+}
+
+// What tells about layers is sent with the first packet of a frame.
+void SendStream::prepareLayers(PacketPlan& plan, Timestamp now) {
+  const codec::EncodedVideoFrame& frame = *plan.video;
+  if (config_.extensions.has(rtp::ExtensionKind::DependencyDescriptor)) {
+    plan.dependencies = references_.next(frame);
+    if (plan.dependencies.keyFrame && frame.spatialId == 0)
+      dependencies_.setLayers(FrameReferences::layersOf(frame));
+  }
+  layersDue_ = config_.extensions.has(rtp::ExtensionKind::VideoLayersAllocation) &&
+               !layers_.layers.empty() &&
+               (frame.keyFrame || !layersTold_ || now - *layersTold_ >= kLayersInterval);
+}
+
+rtp::ExtensionForm SendStream::formOf(const PacketPlan& plan) const {
+  if (!config_.mixedForms || plan.video == nullptr || !plan.first) return form_;
+  const bool structure = config_.extensions.has(rtp::ExtensionKind::DependencyDescriptor) &&
+                         plan.dependencies.keyFrame && dependencies_.layers().spatial > 1;
+  return structure || layersDue_ ? rtp::ExtensionForm::TwoByte : form_;
+}
+
 size_t SendStream::headerSizeFor(PacketBuf& scratch, const PacketPlan& plan) const {
-  rtp::PacketWriter writer(scratch, header(plan, 0), {}, form_);
+  rtp::PacketWriter writer(scratch, header(plan, 0), {}, formOf(plan));
   addExtensions(writer, plan);
   writer.beginPayload();
   return writer.headerSize();
@@ -235,6 +271,7 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
   };
   PacketBuf packet = environment_.pool.allocate();
   if (!packet) return refuse();
+  prepareLayers(plan, now);
   plan.first = plan.last = true;
   const bool protecting = beginProtection(now);
   plan.red = protecting && config_.fec->scheme == rtp::FecScheme::Ulpfec;
@@ -253,7 +290,8 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
     plan.first = i == 0;
     plan.last = i + 1 == count;
     plan.marker = plan.last && endOfPicture;
-    rtp::PacketWriter writer(packet, header(plan, static_cast<uint16_t>(nextSequence_)), {}, form_);
+    rtp::PacketWriter writer(packet, header(plan, static_cast<uint16_t>(nextSequence_)), {},
+                             formOf(plan));
     addExtensions(writer, plan);
     MutableByteSpan room = writer.beginPayload();
     if (plan.red) {
@@ -269,6 +307,7 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
   awaitingKeyFrame_ = false;
   lastRotation_ = frame.rotation;
   if (captureTimeDue_) lastCaptureTimeSent_ = now;
+  if (layersDue_) layersTold_ = now;
   lastTimestamp_ = plan.timestamp;
   lastFrameTime_ = frame.capture;
   if (endOfPicture) ++stats_.framesSent;

@@ -7,6 +7,8 @@
 #include "parley/base/environment.h"
 #include "parley/codec/encoded_frame.h"
 #include "parley/media/send_stream.h"
+#include "parley/rtp/extensions/dependency_writer.h"
+#include "parley/rtp/extensions/video_layers_allocation.h"
 #include "parley/rtp/packet_writer.h"
 #include "parley/rtp/payload_format/payload_format.h"
 #include "parley/rtp/rtcp/report_block.h"
@@ -14,6 +16,7 @@
 
 #include "media/audio_redundancy.h"
 #include "media/fec_encoder.h"
+#include "media/frame_references.h"
 #include "media/history.h"
 #include "media/pacer.h"
 #include "media/protection_plan.h"
@@ -40,6 +43,12 @@ class SendStream {
   void setMaxPacketSize(size_t bytes) { maxPacketSize_ = bytes; }
   /// Frames were lost before they reached us.
   void skipToKeyFrame() { awaitingKeyFrame_ = true; }
+  /// What the sender sends of all its layers, to be told to the peer.
+  void setLayersAllocation(const rtp::VideoLayersAllocationValue& layers) {
+    if (layers == layers_) return;
+    layers_ = layers;
+    layersTold_.reset();
+  }
   bool usable() const { return packetizer_ != nullptr || config_.takesPackets; }
 
   // --- frames in
@@ -104,11 +113,16 @@ class SendStream {
     bool marker = false;
     bool red = false;  ///< wrapped into RED
     uint32_t timestamp = 0;
+    rtp::DependencyFrame dependencies;
     const codec::EncodedVideoFrame* video = nullptr;
     const codec::EncodedAudioFrame* audio = nullptr;
   };
   rtp::PacketHeader header(const PacketPlan& plan, uint16_t sequence) const;
   void addExtensions(rtp::PacketWriter& writer, const PacketPlan& plan) const;
+  void addLayers(rtp::PacketWriter& writer, const PacketPlan& plan) const;
+  void prepareLayers(PacketPlan& plan, Timestamp now);
+  /// The two-byte form where an element needs it and the peer takes both.
+  rtp::ExtensionForm formOf(const PacketPlan& plan) const;
   size_t headerSizeFor(PacketBuf& scratch, const PacketPlan& plan) const;
   rtp::FrameDescription describe(const codec::EncodedVideoFrame& frame);
   rtp::Vp8Descriptor describeVp8(const codec::EncodedVideoFrame& frame, const codec::Vp8Info& info);
@@ -149,6 +163,11 @@ class SendStream {
   codec::VideoRotation lastRotation_ = codec::VideoRotation::None;
   std::optional<Timestamp> lastCaptureTimeSent_;
   bool captureTimeDue_ = false;
+  FrameReferences references_;
+  rtp::DependencyWriter dependencies_;
+  rtp::VideoLayersAllocationValue layers_;
+  std::optional<Timestamp> layersTold_;
+  bool layersDue_ = false;
   /// The peer has told a report about the SSRC, so it needs no mid and rid any more (RFC 8852).
   bool acknowledged_ = false;
 

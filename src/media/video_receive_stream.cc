@@ -308,7 +308,7 @@ void VideoReceiveStream::hand(AssembledFrame& frame, Timestamp playout, Timestam
   out.firstPacketArrival = frame.firstArrival;
   out.lastPacketArrival = frame.lastArrival;
   out.playoutTime = playout;
-  out.captureTime = frame.captureTime ? frame.captureTime : captureTimeOf(out.rtpTimestamp);
+  out.captureTime = frame.captureTime ? frame.captureTime : capturedAt(out.rtpTimestamp);
   counters_.jitterBufferDelay += (now - frame.firstArrival).seconds();
   counters_.jitterBufferTargetDelay += buffer_.targetDelay().seconds();
   counters_.jitterBufferMinimumDelay += buffer_.jitterDelay().seconds();

@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, kExtensionKindCount> urisOf() {
 constexpr std::array<std::string_view, kExtensionKindCount> kUris =
     urisOf<Mid, Rid, RepairedRid, AudioLevel, CsrcAudioLevel, AbsSendTime, TransportSequenceNumber,
            TransmissionOffset, AbsCaptureTime, PlayoutDelay, VideoOrientation, ContentType,
-           VideoTiming, ColorSpace, DependencyDescriptor>();
+           VideoTiming, ColorSpace, DependencyDescriptor, VideoLayersAllocation>();
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 #include "compressed.h"
 
 #include <stdexcept>
+#include <utility>
 
 #include "parley/base/text.h"
 #include "parley/codec/factories.h"

@@ -1,5 +1,9 @@
 // Media that the app compresses and takes compressed: nothing here has a codec for it.
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "parley/codec/formats.h"

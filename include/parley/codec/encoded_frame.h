@@ -56,6 +56,7 @@ struct EncodedVideoFrame {
   uint8_t spatialId = 0;
   uint8_t temporalLayers = 1;
   VideoRotation rotation = VideoRotation::None;
+  bool screenContent = false;  ///< text and drawings rather than film
   CodecInfo info;
   /// From an application's own encoder, for a sender with several encodings (simulcast): the index
   /// of the one that it is.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "parley/base/export.h"
@@ -42,6 +44,11 @@ struct ExtensionName {
   }
   std::string_view uri;  ///< of the extension itself; borrowed
   bool encrypted = false;
+  /// What an id of it stands for in an ExtensionMemory.
+  std::string meaning() const {
+    if (!encrypted) return std::string(uri);
+    return std::string(sdp::kEncryptedExtensionUri) + ' ' + std::string(uri);
+  }
   bool operator==(const ExtensionName&) const = default;
 };
 

@@ -90,8 +90,8 @@ struct AudioPlayoutUnit {
   enum class Kind : uint8_t {
     Packet,   ///< decode `payload`
     Fec,      ///< the packet is lost; `payload` is the one after it, which may hold a copy
-    Conceal,  ///< nothing there: the decoder invents it (in discontinuous transmission: comfort
-              ///< noise)
+    Conceal,  ///< nothing there: the decoder invents it. In discontinuous transmission with CN (RFC
+              ///< 3389) it is comfort noise: codecName says so, and `payload` may bring its level
   };
   ReceiverId receiver{};
   uint32_t ssrc = 0;

@@ -59,6 +59,9 @@ struct SendStreamConfig {
   int clockRate = 90'000;
   rtp::PayloadFormatParameters payloadFormat;
   rtp::ExtensionMap extensions;
+  /// Both forms of header extensions may be mixed (RFC 8285 section 6): those that need the
+  /// two-byte form can be sent.
+  bool mixedForms = false;
   bool nack = false;   ///< `a=rtcp-fb nack`: keep packets to repeat them
   bool active = true;  ///< an inactive encoding gets no bitrate
   DataRate minBitrate = DataRate::kbps(30);

@@ -28,8 +28,9 @@ enum class ExtensionKind : uint8_t {
   VideoTiming,
   ColorSpace,
   DependencyDescriptor,
+  VideoLayersAllocation,
 };
-inline constexpr size_t kExtensionKindCount = 15;
+inline constexpr size_t kExtensionKindCount = 16;
 
 /// The kind with this URI, or nullopt if we do not know it.
 PARLEY_EXPORT std::optional<ExtensionKind> extensionKindOf(std::string_view uri);

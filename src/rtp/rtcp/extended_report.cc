@@ -9,8 +9,9 @@ std::optional<ExtendedReport> ExtendedReport::parse(const Block& block) {
   out.senderSsrc = r.u32();
   while (r.ok() && r.remaining() >= 4) {
     const uint8_t type = r.u8();
-    r.u8();
-    ByteReader b(r.bytes(4u * r.u16()));
+    const uint8_t flags = r.u8();
+    const ByteSpan body = r.bytes(4u * r.u16());
+    ByteReader b(body);
     if (!r.ok()) return std::nullopt;
     if (type == kReceiverReferenceTime && b.remaining() == 8) {
       out.receiverReferenceTime = NtpTime{b.u64()};
@@ -22,6 +23,10 @@ std::optional<ExtendedReport> ExtendedReport::parse(const Block& block) {
         e.delaySinceLastRr = b.u32();
         out.dlrr.push_back(e);
       }
+    } else if (type == StatisticsSummary::kType && !out.summary) {
+      out.summary = StatisticsSummary::parse(flags, body);
+    } else if (type == VoipMetrics::kType && !out.voip) {
+      out.voip = VoipMetrics::parse(body);
     }
   }
   if (!r.ok()) return std::nullopt;

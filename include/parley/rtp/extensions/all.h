@@ -12,5 +12,6 @@
 #include "parley/rtp/extensions/stream_id.h"
 #include "parley/rtp/extensions/transmission_offset.h"
 #include "parley/rtp/extensions/transport_sequence_number.h"
+#include "parley/rtp/extensions/video_layers_allocation.h"
 #include "parley/rtp/extensions/video_orientation.h"
 #include "parley/rtp/extensions/video_timing.h"

@@ -6,6 +6,7 @@
 #include "parley/base/inline_vector.h"
 #include "parley/base/time.h"
 #include "parley/rtp/rtcp/compound.h"
+#include "parley/rtp/rtcp/xr_metrics.h"
 
 namespace parley::rtp::rtcp {
 
@@ -17,7 +18,8 @@ struct DlrrEntry {
   bool operator==(const DlrrEntry&) const = default;
 };
 
-/// Extended report (RFC 3611) with the two blocks that let a receiver measure its round-trip time;
+/// Extended report (RFC 3611) with the two blocks that let a receiver measure its round-trip time.
+/// Of those that only tell, the first summary and the first metrics are read, and never written;
 /// other blocks are skipped by length.
 struct PARLEY_EXPORT ExtendedReport {
   static constexpr uint8_t kReceiverReferenceTime = 4;
@@ -27,6 +29,8 @@ struct PARLEY_EXPORT ExtendedReport {
   uint32_t senderSsrc = 0;
   std::optional<NtpTime> receiverReferenceTime;
   InlineVector<DlrrEntry, kMaxDlrr> dlrr;
+  std::optional<StatisticsSummary> summary;
+  std::optional<VoipMetrics> voip;
 
   static std::optional<ExtendedReport> parse(const Block& block);
   size_t size() const;
