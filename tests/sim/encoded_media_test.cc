@@ -38,8 +38,7 @@ codec::EncodedVideoFrame h264Picture(uint32_t number, bool keyFrame, size_t size
 
 class EncodedMedia : public ::testing::Test {
  protected:
-  explicit EncodedMedia(bool bothKnow = true)
-      : pair(options(bothKnow)), a(pair.a()), b(pair.b()) {}
+  explicit EncodedMedia(bool bothKnow = true) : pair(options(bothKnow)), a(pair.a()), b(pair.b()) {}
   static Configuration configuration() {
     Configuration out;
     out.encodedVideoFormats = codec::h264Formats();
