@@ -102,13 +102,14 @@ async function run() {
   const outbound = () => sender.evaluate(async () => {
     const rows = [];
     for (const entry of (await window.room.up.getStats()).values()) {
+      if (entry.type === 'candidate-pair' && entry.nominated) rows.available = entry.availableOutgoingBitrate;
       if (entry.type !== 'outbound-rtp' || entry.kind !== 'video') continue;
       rows.push({ rid: entry.rid, height: entry.frameHeight ?? 0, fps: entry.framesPerSecond ?? 0, target: entry.targetBitrate, limit: entry.qualityLimitationReason });
     }
-    return rows.sort((a, b) => a.height - b.height);
+    return { available: rows.available, rows: rows.sort((a, b) => a.height - b.height) };
   });
   const sent = await until('three encodings are sent', async () => {
-    const rows = await outbound();
+    const { rows } = await outbound();
     return rows.length === 3 && rows.every(row => row.fps > 0) && rows.map(({ rid, height }) => [rid, height]);
   }, 40).catch(async error => {
     say('outbound:', JSON.stringify(await outbound()));

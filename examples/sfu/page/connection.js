@@ -26,10 +26,23 @@ export class RoomConnection extends EventTarget {
   send(stream) {
     for (const track of stream.getAudioTracks()) this.up.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
     for (const track of stream.getVideoTracks()) {
-      const transceiver = this.up.addTransceiver(track, { direction: 'sendonly', streams: [stream], sendEncodings: layersOf(track.getSettings().height || 720) });
+      const sendEncodings = layersOf(track.getSettings().height || 720);
+      const transceiver = this.up.addTransceiver(track, { direction: 'sendonly', streams: [stream], sendEncodings });
       const codecs = RTCRtpSender.getCapabilities('video').codecs;
       transceiver.setCodecPreferences?.(codecs.filter(codec => /VP8|rtx/.test(codec.mimeType)));
+      this.nudging = setInterval(() => this.#nudge(transceiver.sender), 3000);
     }
+  }
+
+  /// Chromium holds back the larger encodings when its first measurement of the path came out low, and measures again only
+  /// when what it may send changes.
+  async #nudge(sender) {
+    const held = [...(await sender.getStats()).values()].some(entry => entry.type === 'outbound-rtp' && !entry.framesPerSecond);
+    if (!held || this.up.connectionState !== 'connected' || !sender.track?.enabled) return;
+    const parameters = sender.getParameters();
+    this.sign = -(this.sign ?? -1);
+    for (const encoding of parameters.encodings) encoding.maxBitrate = Math.round(encoding.maxBitrate * (1 + 0.05 * this.sign));
+    await sender.setParameters(parameters).catch(() => {});
   }
 
   async join(room, name) {
@@ -59,6 +72,7 @@ export class RoomConnection extends EventTarget {
   }
 
   leave() {
+    clearInterval(this.nudging);
     this.channel.onclose = null;
     this.tell({ type: 'bye' });
     this.up.close();
