@@ -221,6 +221,7 @@ void ForwardingRuntime::collect(PeerConnectionCore& pc, jsep::Session& session) 
     room.forwarder.handlePacket(PublicationId(place->second.id), packet_.rid,
                                 std::move(packet_.data), now);
     touch(&room);
+    if (room.forwarder.isCrowded()) drain(room, now);
   }
   uint32_t transceiver = 0;
   uint16_t sequence = 0;
@@ -258,15 +259,15 @@ void ForwardingRuntime::markDirty(PeerConnectionCore& pc) {
 }
 
 void ForwardingRuntime::drain(ForwarderCore& room, Timestamp now) {
-  forwarding::ForwardedPacket packet;
-  while (room.forwarder.pollPacket(packet)) {
-    const ForwarderCore::Sink* const sink = room.sink(packet.subscription);
+  SubscriptionId subscription;
+  while (room.forwarder.pollPackets(subscription, packets_)) {
+    const ForwarderCore::Sink* const sink = room.sink(subscription);
     jsep::Session* const session = sink != nullptr ? sink->pc->session() : nullptr;
     if (session == nullptr) continue;
-    // What does not fit any more is counted by the session.
-    (void)session->sendPacket(sink->transceiver, std::move(packet.data), packet.isRepetition, now);
+    session->sendPackets(sink->transceiver, packets_, now);
     markDirty(*sink->pc);
   }
+  packets_.clear();
   forwarding::KeyFrameWish wish;
   while (room.forwarder.pollKeyFrameWish(wish)) {
     const ForwarderCore::Source* const source = room.source(wish.publication);
@@ -284,7 +285,6 @@ void ForwardingRuntime::flushDirty(Timestamp now) {
   for (PeerConnectionCore* const pc : dirty_) {
     jsep::Session* const session = pc->session();
     if (session == nullptr) continue;
-    session->flushPackets(now);
     loop_.endpoint().touch(pc->sessionId(), now);
   }
   if (!dirty_.empty()) loop_.flushAfterwards();

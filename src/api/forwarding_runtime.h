@@ -101,6 +101,7 @@ class ForwardingRuntime {
   std::vector<ForwarderCore*> touched_;
   size_t unconnected_ = 0;  ///< sinks
   media::ReceivedPacket packet_;
+  std::vector<media::PreparedPacket> packets_;
   bool running_ = false;
 };
 

@@ -26,7 +26,7 @@ class Forwarder::Impl {
  public:
   explicit Impl(const Environment& environment)
       : environment_(environment),
-        packets_(environment.limits.maxQueuedTransmits),
+        maxWaiting_(environment.limits.maxQueuedTransmits),
         events_(environment.limits.maxQueuedEvents) {}
 
   struct Peer {
@@ -60,6 +60,8 @@ class Forwarder::Impl {
   }
 
   void drop(const Subscription* subscription);
+  void forgetOutput(const Subscription& subscription);
+  void push(Subscription& subscription, media::PreparedPacket packet);
   void handlePacket(PublicationId id, std::string_view rid, PacketBuf packet, Timestamp now);
   void handleMissing(SubscriptionId id, std::span<const uint16_t> sequences, Timestamp now);
   void advance(Timestamp now);
@@ -80,7 +82,10 @@ class Forwarder::Impl {
   uint32_t lastId_ = 0;
   Timestamp nextRound_ = Timestamp::never();
   Timestamp lastPacket_;
-  RingQueue<ForwardedPacket> packets_;
+  // What leaves stands with its subscription, so that it leaves together.
+  const size_t maxWaiting_;
+  size_t waitingPackets_ = 0;
+  std::vector<Subscription*> waiting_;  ///< those that have packets, in no order
   RingQueue<KeyFrameWish> wishes_{kMaxWishes};
   RingQueue<ForwarderEvent> events_;
   ForwarderCounters counters_;
@@ -89,7 +94,19 @@ class Forwarder::Impl {
   std::vector<Subscription*> demanding_;
 };
 
+void Forwarder::Impl::forgetOutput(const Subscription& subscription) {
+  waitingPackets_ -= subscription.output.size() - subscription.outputTaken;
+  std::erase(waiting_, &subscription);
+}
+
+void Forwarder::Impl::push(Subscription& subscription, media::PreparedPacket packet) {
+  if (subscription.output.empty()) waiting_.push_back(&subscription);
+  subscription.output.push_back(std::move(packet));
+  ++waitingPackets_;
+}
+
 void Forwarder::Impl::drop(const Subscription* subscription) {
+  forgetOutput(*subscription);
   for (Track& track : tracks_) std::erase(track.subscriptions, subscription);
   std::erase_if(subscriptions_, [&](const auto& s) { return s.get() == subscription; });
 }
@@ -135,16 +152,15 @@ void Forwarder::Impl::handlePacket(PublicationId id, std::string_view rid, Packe
     for (Subscription* s : found->subscriptions) divide(*peer(s->peer()), now);
   }
   for (Subscription* const s : found->subscriptions) {
-    if (packets_.full()) {
+    if (waitingPackets_ >= maxWaiting_) {
       ++counters_.droppedQueueFull;
       continue;
     }
-    ForwardedPacket out;
-    out.subscription = s->id();
+    media::PreparedPacket out;
     const bool hadCurrent = s->selector().current().has_value();
-    switch (readable ? s->forward(arrival, out.data) : s->leaveOut(arrival)) {
+    switch (readable ? s->forward(arrival, out) : s->leaveOut(arrival)) {
       case Subscription::Outcome::Written:
-        packets_.push(std::move(out));
+        push(*s, std::move(out));
         break;
       case Subscription::Outcome::NoBuffer:
         ++counters_.droppedNoBuffer;
@@ -172,16 +188,15 @@ void Forwarder::Impl::handleMissing(SubscriptionId id, std::span<const uint16_t>
   if (source == nullptr) return;
   const Peer* const asking = peer(s->peer());
   for (const uint16_t sequence : sequences) {
-    if (packets_.full()) {
+    if (waitingPackets_ >= maxWaiting_) {
       ++counters_.droppedQueueFull;
       return;
     }
-    ForwardedPacket out;
-    out.subscription = id;
+    media::PreparedPacket out;
     out.isRepetition = true;
     const auto answer = s->repeat(sequence, *source->publication,
-                                  asking != nullptr ? asking->rtt : Duration(), now, out.data);
-    if (answer == Subscription::Answer::Written) packets_.push(std::move(out));
+                                  asking != nullptr ? asking->rtt : Duration(), now, out);
+    if (answer == Subscription::Answer::Written) push(*s, std::move(out));
     if (answer == Subscription::Answer::Refused) ++counters_.repetitionsRefused;
   }
 }
@@ -281,7 +296,11 @@ PublicationId Forwarder::addPublication(const PublicationConfig& config) {
 }
 
 void Forwarder::removePublication(PublicationId id) {
-  std::erase_if(impl_->subscriptions_, [id](const auto& s) { return s->publication() == id; });
+  std::erase_if(impl_->subscriptions_, [&](const auto& s) {
+    if (s->publication() != id) return false;
+    impl_->forgetOutput(*s);
+    return true;
+  });
   std::erase_if(impl_->tracks_, [id](const auto& t) { return t.publication->id() == id; });
   const bool spoke = dominantSpeaker() == id;
   impl_->speaker_.remove(id.value);
@@ -413,9 +432,35 @@ Timestamp Forwarder::nextDeadline() const {
 }
 
 bool Forwarder::pollPacket(ForwardedPacket& out) {
-  if (impl_->packets_.empty()) return false;
-  out = impl_->packets_.pop();
+  if (impl_->waiting_.empty()) return false;
+  Subscription& subscription = *impl_->waiting_.front();
+  static_cast<media::PreparedPacket&>(out) =
+      std::move(subscription.output[subscription.outputTaken++]);
+  out.subscription = subscription.id();
+  --impl_->waitingPackets_;
+  if (subscription.outputTaken == subscription.output.size()) {
+    subscription.output.clear();
+    subscription.outputTaken = 0;
+    impl_->waiting_.erase(impl_->waiting_.begin());
+  }
   return true;
+}
+
+bool Forwarder::pollPackets(SubscriptionId& of, std::vector<media::PreparedPacket>& out) {
+  out.clear();
+  if (impl_->waiting_.empty()) return false;
+  Subscription& subscription = *impl_->waiting_.back();
+  impl_->waiting_.pop_back();
+  of = subscription.id();
+  out.swap(subscription.output);
+  out.erase(out.begin(), out.begin() + static_cast<ptrdiff_t>(subscription.outputTaken));
+  subscription.outputTaken = 0;
+  impl_->waitingPackets_ -= out.size();
+  return true;
+}
+
+bool Forwarder::isCrowded() const {
+  return impl_->waitingPackets_ > impl_->maxWaiting_ / 2;
 }
 
 bool Forwarder::pollKeyFrameWish(KeyFrameWish& out) {

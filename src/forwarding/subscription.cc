@@ -52,6 +52,7 @@ Subscription::Subscription(const Environment& environment, SubscriptionId id, Pe
 
 void Subscription::mapExtensions(const PublicationConfig& source) {
   extensionIds_.fill(0);
+  knownCodec_.reset();
   sourceDescriptorId_ = source.extensions.id(ExtensionKind::DependencyDescriptor);
   for (const ExtensionKind kind : kPassedOn) {
     const uint8_t theirs = source.extensions.id(kind);
@@ -131,11 +132,18 @@ void Subscription::noteFiller(int64_t out, const Arrival& arrival) {
   sent.encoding = arrival.encoding;
 }
 
-Subscription::Outcome Subscription::forward(const Arrival& arrival, PacketBuf& out) {
+bool Subscription::takesCodec(const PublicationConfig::Codec& codec) {
+  if (knownCodec_ != codec.payloadType) {
+    knownCodec_ = codec.payloadType;
+    takesKnownCodec_ = equalsIgnoreCase(config_.codec, codec.name);
+  }
+  return takesKnownCodec_;
+}
+
+Subscription::Outcome Subscription::forward(const Arrival& arrival, media::PreparedPacket& out) {
   const bool isVideo = kind_ == media::MediaKind::Video;
   // What the peer has not negotiated it could not read.
-  if (config_.ssrc == 0 || !equalsIgnoreCase(config_.codec, arrival.codec.name))
-    return Outcome::NotOurs;
+  if (config_.ssrc == 0 || !takesCodec(arrival.codec)) return Outcome::NotOurs;
   LayerSelector::Decision decision;
   if (isVideo) {
     decision = selector_.decide(arrival.layers, arrival.encoding, arrival.view.timestamp(),
@@ -169,12 +177,13 @@ Subscription::Outcome Subscription::forward(const Arrival& arrival, PacketBuf& o
   sent.last = arrival.time;
   if (!write(arrival.view, arrival.layers, sent, out)) return Outcome::NoBuffer;
   ++stats_.packetsForwarded;
-  stats_.bytesForwarded += out.size();
+  stats_.bytesForwarded += out.data.size();
   return Outcome::Written;
 }
 
 bool Subscription::write(const rtp::PacketView& view, const PacketLayers& layers, const Sent& sent,
-                         PacketBuf& out) {
+                         media::PreparedPacket& prepared) {
+  PacketBuf& out = prepared.data;
   out = environment_.pool.allocate();
   if (!out) return false;
   rtp::PacketHeader header;
@@ -184,8 +193,14 @@ bool Subscription::write(const rtp::PacketView& view, const PacketLayers& layers
   header.timestamp = view.timestamp() + sent.rewrite.timestampOffset;
   header.ssrc = config_.ssrc;
   rtp::PacketWriter writer(out, header, {}, form_);
-  writer.reserve<rtp::AbsSendTime>(config_.extensions);
-  writer.reserve<rtp::TransportSequenceNumber>(config_.extensions);
+  if (config_.extensions.has(ExtensionKind::AbsSendTime)) {
+    writer.reserve<rtp::AbsSendTime>(config_.extensions);
+    prepared.sendTimeAt = static_cast<uint16_t>(writer.lastValueAt());
+  }
+  if (config_.extensions.has(ExtensionKind::TransportSequenceNumber)) {
+    writer.reserve<rtp::TransportSequenceNumber>(config_.extensions);
+    prepared.transportSequenceAt = static_cast<uint16_t>(writer.lastValueAt());
+  }
   // Until the peer has surely learnt it (RFC 8852 section 3.1 has the same for rids), and for who
   // starts again with a key frame.
   if (!config_.mid.empty() && (packets_ < kMidPackets || layers.keyFrame))
@@ -213,6 +228,7 @@ bool Subscription::write(const rtp::PacketView& view, const PacketLayers& layers
   if (layers.tl0PicIdx)
     room[layers.tl0PicIdxAt] = static_cast<uint8_t>(*layers.tl0PicIdx + sent.rewrite.tl0Offset);
   writer.finish(payload.size());
+  prepared.headerSize = static_cast<uint16_t>(writer.headerSize());
   if (sent.rewrite.frameOffset != 0 && sourceDescriptorId_ != 0) {
     const uint8_t id = extensionIds_[sourceDescriptorId_];
     const MutableByteSpan descriptor =
@@ -226,7 +242,7 @@ bool Subscription::write(const rtp::PacketView& view, const PacketLayers& layers
 }
 
 Subscription::Answer Subscription::repeat(uint16_t sequence, Publication& source, Duration rtt,
-                                          Timestamp now, PacketBuf& out) {
+                                          Timestamp now, media::PreparedPacket& out) {
   const int64_t newest = sequences_.next() - 1;
   const int64_t number = newest - static_cast<uint16_t>(static_cast<uint16_t>(newest) - sequence);
   Sent& sent = sentAt(number);
@@ -253,18 +269,19 @@ Subscription::Answer Subscription::repeat(uint16_t sequence, Publication& source
   ++stats_.packetsRepeated;
   if (sent.isFiller) {
     // Nothing is missing; an empty packet says so.
-    out = environment_.pool.allocate();
-    if (!out) return Answer::Refused;
-    rtp::PacketWriter writer(out,
+    out.data = environment_.pool.allocate();
+    if (!out.data) return Answer::Refused;
+    rtp::PacketWriter writer(out.data,
                              {config_.payloadType, false, sequence, lastTimestamp_, config_.ssrc});
     writer.beginPayload();
     writer.finish(0);
+    out.headerSize = static_cast<uint16_t>(writer.headerSize());
     return Answer::Written;
   }
   PacketLayers layers;
   if (kind_ == media::MediaKind::Video) source.encoding(sent.encoding).reread(*view, layers);
   if (!write(*view, layers, sent, out)) return Answer::Refused;
-  repeatBudget_ -= static_cast<double>(out.size());
+  repeatBudget_ -= static_cast<double>(out.data.size());
   return Answer::Written;
 }
 

@@ -31,7 +31,7 @@ class Subscription {
 
   enum class Outcome : uint8_t { NotOurs, LeftOut, Written, NoBuffer };
   /// Writes the packet as this peer is to get it.
-  Outcome forward(const Arrival& arrival, PacketBuf& out);
+  Outcome forward(const Arrival& arrival, media::PreparedPacket& out);
 
   /// The packet is of no use to anybody: takes no number.
   Outcome leaveOut(const Arrival& arrival);
@@ -41,7 +41,7 @@ class Subscription {
   enum class Answer : uint8_t { Written, Gone, Refused };
   /// Writes again what the peer misses. `source` is the publication's.
   Answer repeat(uint16_t sequence, Publication& source, Duration rtt, Timestamp now,
-                PacketBuf& out);
+                media::PreparedPacket& out);
 
   SubscriptionStats& stats() { return stats_; }
   const SubscriptionStats& stats() const { return stats_; }
@@ -53,6 +53,9 @@ class Subscription {
   Timestamp loweredAt;
   bool wasLowered = false;
   std::optional<LayerChoice> announced;
+  // What waits to be polled.
+  std::vector<media::PreparedPacket> output;
+  size_t outputTaken = 0;
 
  private:
   static constexpr size_t kSent = 1024;
@@ -77,7 +80,9 @@ class Subscription {
   void noteFrame(const Arrival& arrival, const LayerSelector::Decision& decision);
   void noteFiller(int64_t out, const Arrival& arrival);
   bool write(const rtp::PacketView& view, const PacketLayers& layers, const Sent& sent,
-             PacketBuf& out);
+             media::PreparedPacket& out);
+  /// Whether the peer has negotiated it.
+  bool takesCodec(const PublicationConfig::Codec& codec);
   Sent& sentAt(int64_t out) { return sent_[static_cast<size_t>(out) & (kSent - 1)]; }
 
   const Environment& environment_;
@@ -90,6 +95,9 @@ class Subscription {
   /// By the publisher's id: ours, 0 to leave it out.
   std::array<uint8_t, 256> extensionIds_{};
   uint8_t sourceDescriptorId_ = 0;
+  // The codec that came last, by its payload type, and what became of it.
+  std::optional<uint8_t> knownCodec_;
+  bool takesKnownCodec_ = false;
   LayerSelector selector_;
   SequenceMap sequences_;
   std::vector<Sent> sent_;

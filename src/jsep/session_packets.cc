@@ -38,19 +38,12 @@ void Session::takePackets(uint32_t id, bool on, Timestamp now) {
     applySender(*transceiver, sender->second, now);
 }
 
-bool Session::sendPacket(uint32_t transceiver, PacketBuf packet, bool isRepetition, Timestamp now) {
-  const auto stream = sendStream(transceiver);
-  if (!stream || closed_) return false;
-  return static_cast<bool>(
-      laneOfMedia(transceiver)
-          .rtp->sendPacket(*stream, std::move(packet), isRepetition, clock_.clamp(now)));
-}
-
-void Session::flushPackets(Timestamp now) {
+void Session::sendPackets(uint32_t transceiver, std::span<media::PreparedPacket> packets,
+                          Timestamp now) {
   now = clock_.clamp(now);
-  eachLane([&](Lane& each) {
-    if (each.rtp) each.rtp->flushPackets(now);
-  });
+  const auto stream = sendStream(transceiver);
+  if (!stream || closed_) return;
+  laneOfMedia(transceiver).rtp->sendPackets(*stream, packets, now);
   pumpMedia(now);
 }
 

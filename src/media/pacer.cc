@@ -51,6 +51,18 @@ bool Pacer::push(PacedPacket packet) {
   return true;
 }
 
+bool Pacer::pass(PacketType type, int64_t bytes, Timestamp now) {
+  if (type == PacketType::Audio) {
+    if (!audio_.empty()) return false;
+  } else {
+    if (mediaWaits() || !probes_.empty() || rates_.pacing.isZero() || drained_ > now + kBurst)
+      return false;
+    lastMedia_ = now;
+  }
+  account(bytes, now);
+  return true;
+}
+
 void Pacer::prepareProbe(Timestamp now) {
   while (!probes_.empty()) {
     Probe& probe = probes_.front();

@@ -38,6 +38,9 @@ class Pacer {
 
   /// False when its queue is full: the packet is gone.
   bool push(PacedPacket packet);
+  /// Whether a packet of this size may leave at once, without having been in here: nothing is
+  /// before it and nothing is measured with it. Then it counts as gone.
+  bool pass(PacketType type, int64_t bytes, Timestamp now);
   size_t room(PacketType type) const;
   /// The next packet that may leave at `now`, with the cluster it belongs to or -1.
   bool pop(PacedPacket& out, int32_t& probeId, Timestamp now);

@@ -325,26 +325,40 @@ Result<void> RtpSession::Impl::sendTone(SendStreamId id, uint8_t event, Duration
   return ok();
 }
 
-Result<void> RtpSession::Impl::sendPacket(SendStreamId id, PacketBuf packet, bool isRepetition,
-                                          Timestamp now) {
+void RtpSession::Impl::sendPackets(SendStreamId id, std::span<PreparedPacket> packets,
+                                   Timestamp now) {
   now = clock_.clamp(now);
-  SendStream* stream = find(id.value);
-  if (stream == nullptr) return fail(ErrorCode::NotFound, "no such send stream");
-  if (!available_) return fail(ErrorCode::InvalidState, "the transport is not connected");
-  switch (stream->sendPacket(std::move(packet), isRepetition, pacer_, now)) {
-    case SendStream::Accepted::Unfit:
-      return fail(ErrorCode::Type, "the packet is not of this stream");
-    case SendStream::Accepted::NoRoom:
-    case SendStream::Accepted::AwaitingKeyFrame:
-      return fail(ErrorCode::ResourceExhausted, "the packet was dropped: too much is waiting");
-    case SendStream::Accepted::Yes:
-      break;
+  SendStream* const stream = find(id.value);
+  if (stream == nullptr || !available_ || !stream->config().takesPackets) {
+    drops_.forwarded += packets.size();
+    return;
   }
-  return ok();
+  const PacketType type =
+      stream->config().kind == MediaKind::Audio ? PacketType::Audio : PacketType::Video;
+  for (PreparedPacket& packet : packets) {
+    if (!packet.isRepetition && stream->fits(packet) &&
+        pacer_.pass(type, static_cast<int64_t>(packet.data.size()), now)) {
+      sendAtOnce(*stream, std::move(packet), type, now);
+    } else if (stream->sendPacket(std::move(packet.data), packet.isRepetition, pacer_, now) !=
+               SendStream::Accepted::Yes) {
+      ++drops_.forwarded;
+    }
+  }
+  settle(now);
 }
 
-void RtpSession::Impl::flushPackets(Timestamp now) {
-  settle(clock_.clamp(now));
+void RtpSession::Impl::sendAtOnce(SendStream& stream, PreparedPacket packet, PacketType type,
+                                  Timestamp now) {
+  uint8_t* const bytes = packet.data.data();
+  if (packet.sendTimeAt != 0)
+    rtp::AbsSendTime::write(rtp::AbsSendTime::fromTimestamp(now), bytes + packet.sendTimeAt);
+  bool counted = config_.peerReportsRfc8888;
+  if (packet.transportSequenceAt != 0 && !counted) {
+    storeU16(bytes + packet.transportSequenceAt, adapter_.nextSequence());
+    counted = true;
+  }
+  stream.onSentPrepared(packet, now);
+  leave(stream, std::move(packet.data), type, -1, counted, now);
 }
 
 bool RtpSession::Impl::pollMissing(MissingPacket& out) {
@@ -467,6 +481,11 @@ bool RtpSession::Impl::stamp(const SendStream& stream, PacketBuf& packet, Timest
 void RtpSession::Impl::transmit(SendStream& stream, PacketBuf packet, PacketType type,
                                 Timestamp queued, int32_t probeId, bool counted, Timestamp now) {
   stream.onSent(packet, type, queued, now);
+  leave(stream, std::move(packet), type, probeId, counted, now);
+}
+
+void RtpSession::Impl::leave(const SendStream& stream, PacketBuf packet, PacketType type,
+                             int32_t probeId, bool counted, Timestamp now) {
   schedule_.onMedia(stream.config().kind == MediaKind::Video, now);
   const auto size = static_cast<uint32_t>(packet.size());
   const TxClass txClass = type == PacketType::Audio ? TxClass::Audio : TxClass::Media;

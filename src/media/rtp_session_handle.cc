@@ -64,12 +64,8 @@ Result<void> RtpSession::sendTone(SendStreamId id, uint8_t event, Duration durat
                                   Timestamp now) {
   return impl_->sendTone(id, event, duration, now);
 }
-Result<void> RtpSession::sendPacket(SendStreamId id, PacketBuf packet, bool isRepetition,
-                                    Timestamp now) {
-  return impl_->sendPacket(id, std::move(packet), isRepetition, now);
-}
-void RtpSession::flushPackets(Timestamp now) {
-  impl_->flushPackets(now);
+void RtpSession::sendPackets(SendStreamId id, std::span<PreparedPacket> packets, Timestamp now) {
+  impl_->sendPackets(id, packets, now);
 }
 void RtpSession::requestKeyFrameOf(uint32_t ssrc, Timestamp now) {
   impl_->requestKeyFrameOf(ssrc, now);

@@ -45,8 +45,7 @@ class RtpSession::Impl {
   Result<void> sendVideo(SendStreamId id, const codec::EncodedVideoFrame& frame, Timestamp now);
   Result<void> sendAudio(SendStreamId id, const codec::EncodedAudioFrame& frame, Timestamp now);
   Result<void> sendTone(SendStreamId id, uint8_t event, Duration duration, Timestamp now);
-  Result<void> sendPacket(SendStreamId id, PacketBuf packet, bool isRepetition, Timestamp now);
-  void flushPackets(Timestamp now);
+  void sendPackets(SendStreamId id, std::span<PreparedPacket> packets, Timestamp now);
   bool pollMissing(MissingPacket& out);
   void requestKeyFrame(ReceiverId id, Timestamp now);
   void requestKeyFrameOf(uint32_t ssrc, Timestamp now);
@@ -89,6 +88,11 @@ class RtpSession::Impl {
   bool stamp(const SendStream& stream, PacketBuf& packet, Timestamp now);
   void transmit(SendStream& stream, PacketBuf packet, PacketType type, Timestamp queued,
                 int32_t probeId, bool counted, Timestamp now);
+  /// The end of `transmit`, after the stream has booked the packet.
+  void leave(const SendStream& stream, PacketBuf packet, PacketType type, int32_t probeId,
+             bool counted, Timestamp now);
+  /// Past the pacer, which lets it.
+  void sendAtOnce(SendStream& stream, PreparedPacket packet, PacketType type, Timestamp now);
   void push(OutgoingPacket packet);
   SendStream* paddingStream() const;
   /// What every input ends with.

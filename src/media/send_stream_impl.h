@@ -6,6 +6,7 @@
 
 #include "parley/base/environment.h"
 #include "parley/codec/encoded_frame.h"
+#include "parley/media/prepared_packet.h"
 #include "parley/media/send_stream.h"
 #include "parley/rtp/extensions/dependency_writer.h"
 #include "parley/rtp/extensions/video_layers_allocation.h"
@@ -59,6 +60,10 @@ class SendStream {
   /// A packet of a forwarder's with this stream's SSRC, payload type and extensions. A repetition
   /// leaves as RTX; without RTX it is refused.
   Accepted sendPacket(PacketBuf packet, bool isRepetition, Pacer& pacer, Timestamp now);
+  /// Whether a packet of a forwarder's is of this stream and can leave as it is.
+  bool fits(const PreparedPacket& packet) const;
+  /// Books one that left so.
+  void onSentPrepared(const PreparedPacket& packet, Timestamp now);
 
   /// In place of sound until it is over.
   void startTone(uint8_t event, Duration duration, Timestamp now);

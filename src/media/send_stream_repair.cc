@@ -94,6 +94,26 @@ SendStream::Accepted SendStream::sendPacket(PacketBuf packet, bool isRepetition,
                                                                               : Accepted::NoRoom;
 }
 
+bool SendStream::fits(const PreparedPacket& packet) const {
+  return packet.headerSize >= rtp::kFixedHeaderSize && packet.data.size() >= packet.headerSize &&
+         loadU32(packet.data.data() + 8) == config_.ssrc;
+}
+
+void SendStream::onSentPrepared(const PreparedPacket& packet, Timestamp now) {
+  const uint8_t* const bytes = packet.data.data();
+  const size_t payload = packet.data.size() - packet.headerSize;
+  if (!everSent()) firstSequence_ = loadU16(bytes + 2);
+  lastTimestamp_ = loadU32(bytes + 4);
+  lastFrameTime_ = lastSent_.emplace(now);
+  lastWasMarker_ = (bytes[1] & 0x80) != 0;
+  if (lastWasMarker_) ++stats_.framesSent;
+  ++stats_.packetsSent;
+  stats_.headerBytesSent += packet.headerSize;
+  stats_.bytesSent += payload;
+  ++reportPackets_;
+  reportOctets_ += payload;
+}
+
 bool SendStream::canPad() const {
   if (config_.kind != MediaKind::Video || !config_.active || !everSent()) return false;
   // Padding on the media SSRC takes a sequence number, so it must not split a frame; numbers of a

@@ -44,6 +44,7 @@ bool PacketWriter::addRaw(uint8_t id, ByteSpan value) {
     put(size_++, id);
     put(size_++, static_cast<uint8_t>(value.size()));
   }
+  lastValueAt_ = size_;
   if (!value.empty()) std::memcpy(buf_.data() + size_, value.data(), value.size());
   size_ += value.size();
   return true;

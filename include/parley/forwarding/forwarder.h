@@ -78,8 +78,13 @@ class PARLEY_EXPORT Forwarder {
   Timestamp nextDeadline() const;
 
   // --- output
-  /// For each peer in order.
+  /// For each subscription in order.
   bool pollPacket(ForwardedPacket& out);
+  /// All that waits for one subscription; `out` is replaced. To be given the same one again, so
+  /// that its memory goes round.
+  bool pollPackets(SubscriptionId& of, std::vector<media::PreparedPacket>& out);
+  /// So much waits that the next packets may be dropped.
+  bool isCrowded() const;
   bool pollKeyFrameWish(KeyFrameWish& out);
   bool pollEvent(ForwarderEvent& out);
 

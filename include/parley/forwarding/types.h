@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "parley/base/export.h"
-#include "parley/base/packet_buffer.h"
 #include "parley/base/strong_id.h"
 #include "parley/base/time.h"
 #include "parley/base/units.h"
+#include "parley/media/prepared_packet.h"
 #include "parley/media/types.h"
 #include "parley/rtp/extension_map.h"
 
@@ -59,11 +59,8 @@ struct SubscriptionConfig {
 };
 
 /// A packet for one peer, complete but for the send-time extensions.
-struct ForwardedPacket {
+struct ForwardedPacket : media::PreparedPacket {
   SubscriptionId subscription{};
-  PacketBuf data;
-  /// Asked for again: to be sent as a retransmission (RFC 4588).
-  bool isRepetition = false;
 };
 
 /// To be asked of a publisher. At most one per 300 ms and encoding, however many want one.

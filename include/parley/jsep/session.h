@@ -274,11 +274,10 @@ class PARLEY_EXPORT Session {
   /// From now on what the transceiver receives comes from `pollPacket`, neither put together nor
   /// put in order.
   void handOnPackets(uint32_t transceiver, bool on, Timestamp now);
-  /// From now on the transceiver sends what `sendPacket` is given, instead of frames.
+  /// From now on the transceiver sends what `sendPackets` is given, instead of frames.
   void takePackets(uint32_t transceiver, bool on, Timestamp now);
-  /// See RtpSession::sendPacket. False if it was dropped.
-  bool sendPacket(uint32_t transceiver, PacketBuf packet, bool isRepetition, Timestamp now);
-  void flushPackets(Timestamp now);
+  /// See RtpSession::sendPackets.
+  void sendPackets(uint32_t transceiver, std::span<media::PreparedPacket> packets, Timestamp now);
   bool pollPacket(media::ReceivedPacket& out);
   /// What peers of transceivers that take packets ask for again.
   bool pollMissing(uint32_t& transceiver, uint16_t& sequence);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "parley/base/units.h"
 #include "parley/codec/encoded_frame.h"
 #include "parley/congestion/controller.h"
+#include "parley/media/prepared_packet.h"
 #include "parley/media/receive_hub.h"
 #include "parley/media/receive_types.h"
 #include "parley/media/send_stream.h"
@@ -74,6 +76,7 @@ struct RtpSessionDrops {
   uint64_t ownSsrc = 0;        ///< came with one of our SSRCs: a loop or a collision
   uint64_t outboundQueue = 0;  ///< the owner did not poll
   uint64_t packetPool = 0;     ///< no buffer
+  uint64_t forwarded = 0;      ///< packets given to sendPackets in vain
 };
 
 /// All RTP and RTCP of one transport, in plaintext: the owner does SRTP. Sending streams, the
@@ -132,13 +135,11 @@ class PARLEY_EXPORT RtpSession {
   /// Sends a telephone event (RFC 4733) of this length, in place of the stream's sound meanwhile.
   /// Errors: NotFound, InvalidState (no network), NotSupported (no event payload type).
   Result<void> sendTone(SendStreamId id, uint8_t event, Duration duration, Timestamp now);
-  /// A packet for a stream with `takesPackets`: with its SSRC, payload type and extension ids, and
-  /// numbers of the caller's. Send-time extensions are filled in, if there is room reserved for
-  /// them. A repetition is given as it was the first time and leaves as RTX. It leaves with
-  /// `flushPackets` or any later input. Errors: NotFound, InvalidState (no network), Type (not of
-  /// this stream; a repetition without RTX), ResourceExhausted.
-  Result<void> sendPacket(SendStreamId id, PacketBuf packet, bool isRepetition, Timestamp now);
-  void flushPackets(Timestamp now);
+  /// Packets for a stream with `takesPackets`: with its SSRC, payload type and extension ids, and
+  /// numbers of the caller's. A repetition is given as it was the first time and leaves as RTX.
+  /// What cannot be sent (no network, not of this stream, a repetition without RTX, a full pacer)
+  /// is dropped and counted (RtpSessionDrops::forwarded). The buffers are moved out.
+  void sendPackets(SendStreamId id, std::span<PreparedPacket> packets, Timestamp now);
   /// Asks the sender for a key frame, rate-limited. Frames go on coming.
   void requestKeyFrame(ReceiverId id, Timestamp now);
   /// The same for one source of a receiver.

@@ -61,6 +61,8 @@ class PARLEY_EXPORT PacketWriter {
   MutableByteSpan beginPayload();
   /// Sets the packet's size; `payloadSize` bytes were written to the room of `beginPayload`.
   void finish(size_t payloadSize);
+  /// Where the value of the element added last begins.
+  size_t lastValueAt() const { return lastValueAt_; }
   /// Header plus extensions; valid after `beginPayload`.
   size_t headerSize() const { return size_; }
 
@@ -68,6 +70,7 @@ class PARLEY_EXPORT PacketWriter {
   void put(size_t at, uint8_t v) { buf_.data()[at] = v; }
   PacketBuf& buf_;
   size_t size_ = 0;
+  size_t lastValueAt_ = 0;
   size_t extensionStart_ = 0;  // of the 4-byte extension header; 0 = none yet
   ExtensionForm form_;
   bool inPayload_ = false;

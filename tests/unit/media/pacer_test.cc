@@ -32,6 +32,20 @@ class PacerTest : public testing::Test {
   int32_t probe_ = -1;
 };
 
+TEST_F(PacerTest, PassesWhatItWouldNotHold) {
+  int64_t sent = 0;
+  while (pacer_.pass(PacketType::Video, 100, now_)) sent += 100;
+  // 5 ms and the packet that crosses them.
+  EXPECT_EQ(sent, 600);
+  EXPECT_TRUE(pacer_.pass(PacketType::Audio, 100, now_));
+  push(PacketType::Video);
+  now_ += Duration::seconds(1);
+  EXPECT_FALSE(pacer_.pass(PacketType::Video, 100, now_)) << "past one that waits";
+  EXPECT_EQ(drain(), 1000);
+  pacer_.addProbe({.id = 1, .rate = DataRate::kbps(900)}, now_);
+  EXPECT_FALSE(pacer_.pass(PacketType::Video, 100, now_)) << "what a probe is made of";
+}
+
 TEST_F(PacerTest, SpreadsVideoAtTheRate) {
   for (int i = 0; i < 50; ++i) push(PacketType::Video);
   int64_t sent = 0;
