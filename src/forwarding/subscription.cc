@@ -46,6 +46,7 @@ Subscription::Subscription(const Environment& environment, SubscriptionId id, Pe
   lastPictureId_ = static_cast<uint16_t>(environment.random.u32() & 0x7fff);
   lastTl0_ = static_cast<uint8_t>(environment.random.u32());
   lastFrame_ = static_cast<uint16_t>(environment.random.u32());
+  goOnAfter(config_.after);
   if (publication.isVideo()) return;
   selector_.setTarget(LayerChoice{});
 }
@@ -67,6 +68,13 @@ void Subscription::mapExtensions(const PublicationConfig& source) {
 void Subscription::reconfigure(const SubscriptionConfig& config, const PublicationConfig& source) {
   config_ = config;
   mapExtensions(source);
+  goOnAfter(config_.after);
+}
+
+void Subscription::goOnAfter(const std::optional<media::SentPosition>& position) {
+  if (!position || packets_ != 0) return;
+  sequences_ = SequenceMap(static_cast<uint16_t>(position->sequence + 1));
+  lastTimestamp_ = position->timestamp + 1;
 }
 
 Subscription::Outcome Subscription::leaveOut(const Arrival& arrival) {

@@ -76,6 +76,7 @@ class Subscription {
     bool isFiller = false;
     Timestamp last;
   };
+  void goOnAfter(const std::optional<media::SentPosition>& position);
   void beginEncoding(const Arrival& arrival);
   void noteFrame(const Arrival& arrival, const LayerSelector::Decision& decision);
   void noteFiller(int64_t out, const Arrival& arrival);

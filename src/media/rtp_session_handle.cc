@@ -67,6 +67,10 @@ Result<void> RtpSession::sendTone(SendStreamId id, uint8_t event, Duration durat
 void RtpSession::sendPackets(SendStreamId id, std::span<PreparedPacket> packets, Timestamp now) {
   impl_->sendPackets(id, packets, now);
 }
+std::optional<SentPosition> RtpSession::sentPosition(SendStreamId id, Timestamp now) const {
+  const SendStream* stream = impl_->find(id.value);
+  return stream != nullptr ? stream->position(now) : std::nullopt;
+}
 void RtpSession::requestKeyFrameOf(uint32_t ssrc, Timestamp now) {
   impl_->requestKeyFrameOf(ssrc, now);
 }

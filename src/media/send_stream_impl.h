@@ -5,6 +5,7 @@
 #include <span>
 
 #include "parley/base/environment.h"
+#include "parley/base/seq_num.h"
 #include "parley/codec/encoded_frame.h"
 #include "parley/media/prepared_packet.h"
 #include "parley/media/send_stream.h"
@@ -103,6 +104,7 @@ class SendStream {
   // --- reports out
   bool sentSince(Timestamp time) const { return lastSent_ && *lastSent_ >= time; }
   std::optional<Timestamp> lastSent() const { return lastSent_; }
+  std::optional<SentPosition> position(Timestamp now) const;
   bool everSent() const { return lastSent_.has_value(); }
   rtp::rtcp::SenderReport senderReport(const WallClock& clock, Timestamp now) const;
   SendStreamStats& stats() { return stats_; }
@@ -149,6 +151,9 @@ class SendStream {
 
   bool takeRetransmissionBudget(size_t bytes, Timestamp now);
   void noteFrameSize(size_t bytes);
+  void noteSequence(uint16_t sequence) {
+    if (!newestSequence_ || isNewer(sequence, *newestSequence_)) newestSequence_ = sequence;
+  }
 
   const Environment& environment_;
   SendStreamId id_;
@@ -180,6 +185,7 @@ class SendStream {
   uint32_t lastTimestamp_ = 0;  ///< of the last frame, with offset
   Timestamp lastFrameTime_;     ///< its capture time
   std::optional<Timestamp> lastSent_;
+  std::optional<uint16_t> newestSequence_;
   bool lastWasMarker_ = false;
 
   std::optional<Timestamp> lastKeyFrameEvent_;

@@ -105,6 +105,7 @@ void SendStream::onSentPrepared(const PreparedPacket& packet, Timestamp now) {
   if (!everSent()) firstSequence_ = loadU16(bytes + 2);
   lastTimestamp_ = loadU32(bytes + 4);
   lastFrameTime_ = lastSent_.emplace(now);
+  noteSequence(loadU16(bytes + 2));
   lastWasMarker_ = (bytes[1] & 0x80) != 0;
   if (lastWasMarker_) ++stats_.framesSent;
   ++stats_.packetsSent;
@@ -168,6 +169,7 @@ void SendStream::onSent(const PacketBuf& packet, PacketType type, Timestamp queu
     lastSent_ = now;
   }
   if (view->ssrc() != config_.ssrc) return;
+  noteSequence(view->sequenceNumber());
   lastWasMarker_ = view->marker() || type == PacketType::Padding || type == PacketType::Fec;
   ++reportPackets_;
   reportOctets_ += payload;
@@ -250,6 +252,11 @@ void SendStream::onReportBlock(const rtp::rtcp::ReportBlock& block, std::optiona
 uint32_t SendStream::timestampAt(Timestamp now) const {
   const double ticks = (now - lastFrameTime_).seconds() * config_.clockRate;
   return lastTimestamp_ + static_cast<uint32_t>(static_cast<int64_t>(ticks));
+}
+
+std::optional<SentPosition> SendStream::position(Timestamp now) const {
+  if (!newestSequence_) return std::nullopt;
+  return SentPosition{*newestSequence_, timestampAt(now)};
 }
 
 void SendStream::startTone(uint8_t event, Duration duration, Timestamp now) {

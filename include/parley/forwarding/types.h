@@ -11,6 +11,7 @@
 #include "parley/base/time.h"
 #include "parley/base/units.h"
 #include "parley/media/prepared_packet.h"
+#include "parley/media/send_stream.h"
 #include "parley/media/types.h"
 #include "parley/rtp/extension_map.h"
 
@@ -54,6 +55,9 @@ struct SubscriptionConfig {
   /// orientation, content type, playout delay, capture time, colour space, dependency descriptor.
   /// Transport sequence number and send time are reserved, for the sender of the packets to fill.
   rtp::ExtensionMap extensions;
+  /// What the peer got last with this SSRC, from another subscription or from frames: the numbers
+  /// go on from there, for SRTP and receivers take a jump back for packets that are too late.
+  std::optional<media::SentPosition> after{};
   std::string mid;      ///< sent with the first packets
   double priority = 1;  ///< whose quality is raised first when the rate does not do for all
 };

@@ -140,6 +140,8 @@ class PARLEY_EXPORT RtpSession {
   /// What cannot be sent (no network, not of this stream, a repetition without RTX, a full pacer)
   /// is dropped and counted (RtpSessionDrops::forwarded). The buffers are moved out.
   void sendPackets(SendStreamId id, std::span<PreparedPacket> packets, Timestamp now);
+  /// Nothing if the stream is unknown or has not sent anything.
+  std::optional<SentPosition> sentPosition(SendStreamId id, Timestamp now) const;
   /// Asks the sender for a key frame, rate-limited. Frames go on coming.
   void requestKeyFrame(ReceiverId id, Timestamp now);
   /// The same for one source of a receiver.

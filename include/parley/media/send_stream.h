@@ -69,7 +69,7 @@ struct SendStreamConfig {
   double priority = 1;  ///< share of what is left after all minima
   uint8_t dscp = 0;     ///< of its packets, 6 bits (dscpOf)
   std::optional<SimulcastLayer> layer{};
-  /// It sends packets that were made elsewhere (RtpSession::sendPacket) instead of frames. They are
+  /// It sends packets that were made elsewhere (RtpSession::sendPackets) instead of frames. They are
   /// not kept: who made them is told what the peer misses (RtpSession::pollMissing).
   bool takesPackets = false;
   std::optional<FecSendConfig> fec{};   ///< video only
@@ -80,6 +80,12 @@ struct SendStreamConfig {
 struct MissingPacket {
   SendStreamId stream{};
   uint16_t sequence = 0;
+};
+
+/// Where a stream is: a packet after these numbers goes on from them.
+struct SentPosition {
+  uint16_t sequence = 0;   ///< of the newest packet
+  uint32_t timestamp = 0;  ///< of now
 };
 
 /// What the peer reports about one of our streams (webrtc-stats remote-inbound-rtp).

@@ -288,6 +288,46 @@ TEST(Forwarder, HeadersAreThePeersOwn) {
   EXPECT_EQ(view->extension(1), std::nullopt);
 }
 
+TEST(Forwarder, AnotherPublicationUnderTheSameSsrcGoesOnCounting) {
+  ForwardingWorld world;
+  Forwarder forwarder(world.environment);
+  PublicationConfig sound = videoPublication("opus");
+  sound.kind = media::MediaKind::Audio;
+  const PublicationId publication = forwarder.addPublication(sound);
+  SubscriptionConfig config = videoSubscription(5, "opus");
+  config.after = {0xffff, 123'456};
+  ASSERT_TRUE(forwarder.subscribe(forwarder.addPeer(), publication, config, world.now));
+  PacketBuf packet = world.pool.allocate();
+  rtp::PacketWriter writer(packet, {111, true, 7, 960, 1});
+  writer.beginPayload();
+  writer.finish(1);
+  forwarder.handlePacket(publication, "", std::move(packet), world.now);
+  std::vector<media::PreparedPacket> out;
+  SubscriptionId of;
+  ASSERT_TRUE(forwarder.pollPackets(of, out));
+  ASSERT_EQ(out.size(), 1u);
+  const auto view = rtp::PacketView::parse(out[0].data.span());
+  EXPECT_EQ(view->sequenceNumber(), 0);
+  EXPECT_EQ(view->timestamp(), 123'457u);
+  EXPECT_EQ(out[0].headerSize, view->headerSize());
+  EXPECT_FALSE(forwarder.pollPackets(of, out));
+  EXPECT_TRUE(out.empty());
+}
+
+TEST(Forwarder, APeerIsGivenNoMoreThanItsLimit) {
+  Simulcast room;
+  auto& peer = room.addPeer();
+  room.run(Duration::seconds(4));
+  const int large = peer.viewer.width;
+  room.forwarder.setMaxRate(peer.id, DataRate::kbps(10), room.world.now);
+  room.run(Duration::seconds(4));
+  EXPECT_LT(peer.viewer.width, large);
+  room.forwarder.setMaxRate(peer.id, std::nullopt, room.world.now);
+  room.run(Duration::seconds(8));
+  EXPECT_EQ(peer.viewer.width, large);
+  EXPECT_EQ(peer.viewer.holes(), 0u);
+}
+
 TEST(Forwarder, TellsWhoSpeaks) {
   ForwardingWorld world;
   Forwarder forwarder(world.environment);

@@ -97,6 +97,17 @@ TEST_F(SendPacketsTest, LeaveAtOnceWithSendTimeAndTransportWideNumbers) {
   EXPECT_GE(stats.at(0).packetsSent, 3u);
 }
 
+TEST_F(SendPacketsTest, ThePositionIsThatOfTheNewest) {
+  EXPECT_FALSE(session_->sentPosition(id_, now_));
+  std::vector<PreparedPacket> packets;
+  for (const uint16_t sequence : {7, 9, 8}) packets.push_back(packet(sequence));
+  send(packets);
+  const auto position = session_->sentPosition(id_, now_ + Duration::millis(100));
+  ASSERT_TRUE(position);
+  EXPECT_EQ(position->sequence, 9);
+  EXPECT_EQ(position->timestamp, 8 * 90'000u + 9000) << "of what left last";
+}
+
 TEST_F(SendPacketsTest, MoreThanABurstIsPacedInOrder) {
   // The burst of 5 ms at 2.5 times 3 Mb/s is 4687 bytes.
   std::vector<PreparedPacket> packets;
