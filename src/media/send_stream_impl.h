@@ -151,6 +151,7 @@ class SendStream {
 
   bool takeRetransmissionBudget(size_t bytes, Timestamp now);
   void noteFrameSize(size_t bytes);
+  void notePreparedTime(uint32_t timestamp, Timestamp now);
   void noteSequence(uint16_t sequence) {
     if (!newestSequence_ || isNewer(sequence, *newestSequence_)) newestSequence_ = sequence;
   }

@@ -86,12 +86,18 @@ SendStream::Accepted SendStream::sendPacket(PacketBuf packet, bool isRepetition,
                : Accepted::NoRoom;
   }
   if (!everSent()) firstSequence_ = view->sequenceNumber();
-  lastTimestamp_ = view->timestamp();
-  lastFrameTime_ = now;
+  notePreparedTime(view->timestamp(), now);
   if (view->marker()) ++stats_.framesSent;
   const PacketType type = config_.kind == MediaKind::Audio ? PacketType::Audio : PacketType::Video;
   return enqueue(std::move(packet), view->sequenceNumber(), type, pacer, now) ? Accepted::Yes
                                                                               : Accepted::NoRoom;
+}
+
+/// Reports tell what time a timestamp stands for: that of a frame is when its first packet leaves.
+void SendStream::notePreparedTime(uint32_t timestamp, Timestamp now) {
+  if (everSent() && !isNewer(timestamp, lastTimestamp_)) return;
+  lastTimestamp_ = timestamp;
+  lastFrameTime_ = now;
 }
 
 bool SendStream::fits(const PreparedPacket& packet) const {
@@ -103,8 +109,8 @@ void SendStream::onSentPrepared(const PreparedPacket& packet, Timestamp now) {
   const uint8_t* const bytes = packet.data.data();
   const size_t payload = packet.data.size() - packet.headerSize;
   if (!everSent()) firstSequence_ = loadU16(bytes + 2);
-  lastTimestamp_ = loadU32(bytes + 4);
-  lastFrameTime_ = lastSent_.emplace(now);
+  notePreparedTime(loadU32(bytes + 4), now);
+  lastSent_ = now;
   noteSequence(loadU16(bytes + 2));
   lastWasMarker_ = (bytes[1] & 0x80) != 0;
   if (lastWasMarker_) ++stats_.framesSent;
