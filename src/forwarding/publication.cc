@@ -138,12 +138,16 @@ void Publication::options(Timestamp now, const std::optional<uint32_t>& maxHeigh
       }
     }
   }
-  const auto tooLarge = [&](const LayerOption& option) {
+  const auto heightOf = [&](const LayerOption& option) -> uint32_t {
     const rtp::VideoSize size = encodings_[option.layers.encoding]->size();
-    return maxHeight && std::min(size.width, size.height) > *maxHeight;
+    return std::min(size.width, size.height);
   };
-  const bool someFit = !std::all_of(out.begin(), out.end(), tooLarge);
-  if (someFit) std::erase_if(out, tooLarge);
+  if (maxHeight && !out.empty()) {
+    uint32_t smallest = heightOf(out.front());
+    for (const LayerOption& option : out) smallest = std::min(smallest, heightOf(option));
+    const uint32_t most = std::max(smallest, *maxHeight);
+    std::erase_if(out, [&](const LayerOption& option) { return heightOf(option) > most; });
+  }
   std::sort(out.begin(), out.end(), [](const LayerOption& a, const LayerOption& b) {
     const auto key = [](const LayerOption& option) {
       const LayerChoice& layers = option.layers;

@@ -56,7 +56,7 @@ class PARLEY_EXPORT Forwarder {
   /// The same for a publication. Encodings heard before stay. Errors: NotFound.
   Result<void> reconfigure(PublicationId id, const PublicationConfig& config);
   void setPaused(SubscriptionId id, bool paused, Timestamp now);
-  /// Encodings whose shorter side is longer are not chosen, unless all are.
+  /// Encodings whose shorter side is longer are not chosen; if all are, the smallest is.
   void setMaxHeight(SubscriptionId id, std::optional<uint32_t> height, Timestamp now);
   /// All that the peer gets together, whatever its path carries; nothing: no limit.
   void setMaxRate(PeerId id, std::optional<DataRate> rate, Timestamp now);

@@ -136,6 +136,9 @@ TEST(Forwarder, AnEncodingThatStopsIsLeft) {
   room.silent = {1002};
   room.run(Duration::seconds(4));
   EXPECT_EQ(peer.viewer.width, 640);
+  room.forwarder.setMaxHeight(peer.subscription, 1, room.world.now);
+  room.run(Duration::seconds(4));
+  EXPECT_LT(peer.viewer.width, 640) << "the smallest, for none is small enough";
 }
 
 TEST(Forwarder, RequestsForKeyFramesAreMerged) {
