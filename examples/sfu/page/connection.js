@@ -26,7 +26,8 @@ export class RoomConnection extends EventTarget {
   send(stream) {
     for (const track of stream.getAudioTracks()) this.up.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
     for (const track of stream.getVideoTracks()) {
-      const sendEncodings = layersOf(track.getSettings().height || 720);
+      this.height = track.getSettings().height || 720;
+      const sendEncodings = layersOf(this.height);
       const transceiver = this.up.addTransceiver(track, { direction: 'sendonly', streams: [stream], sendEncodings });
       const codecs = RTCRtpSender.getCapabilities('video').codecs;
       transceiver.setCodecPreferences?.(codecs.filter(codec => /VP8|rtx/.test(codec.mimeType)));
@@ -40,8 +41,9 @@ export class RoomConnection extends EventTarget {
     const held = [...(await sender.getStats()).values()].some(entry => entry.type === 'outbound-rtp' && !entry.framesPerSecond);
     if (!held || this.up.connectionState !== 'connected' || !sender.track?.enabled) return;
     const parameters = sender.getParameters();
-    this.sign = -(this.sign ?? -1);
-    for (const encoding of parameters.encodings) encoding.maxBitrate = Math.round(encoding.maxBitrate * (1 + 0.05 * this.sign));
+    this.part = this.part === 1 ? 0.95 : 1;
+    const layers = layersOf(this.height);
+    parameters.encodings.forEach((encoding, i) => { encoding.maxBitrate = Math.round(layers[i].maxBitrate * this.part); });
     await sender.setParameters(parameters).catch(() => {});
   }
 
