@@ -69,7 +69,7 @@ class SendPacketsTest : public testing::Test {
   /// The first packet starts probes, which the next ones are part of: until these are over.
   void settle() {
     std::vector<PreparedPacket> one;
-    one.push_back(packet(0xffff));
+    one.push_back(packet(1));
     send(one);
     for (int i = 0; i < 600; ++i) {
       now_ += Duration::millis(10);
