@@ -148,7 +148,7 @@ void ForwardingRuntime::syncSource(ForwarderCore& room, ForwarderCore::Source& s
   config.extensions = received->extensions;
   for (const media::ReceiveCodec& codec : received->codecs)
     config.codecs.push_back({codec.payloadType, codec.name, codec.clockRate});
-  room.forwarder.reconfigure(source.id, config);
+  (void)room.forwarder.reconfigure(source.id, config);
   source.codec = received->codecs.front().name;
   for (ForwarderCore::Sink& sink : room.sinks) {
     if (sink.publication == source.id) syncSink(room, sink);

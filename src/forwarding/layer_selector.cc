@@ -33,10 +33,15 @@ LayerSelector::Decision LayerSelector::decide(
     out.isSwitch = true;
   }
   out.isOurs = true;
-  const auto known = std::find_if(frames_.begin(), frames_.end(), [&](const Frame& frame) {
+  const auto isIt = [&](const Frame& frame) {
     return frame.known && frame.timestamp == timestamp && frame.spatial == layers.spatial;
-  });
-  Frame* frame = known == frames_.end() ? nullptr : &*known;
+  };
+  // Mostly that of the packet before.
+  Frame* frame = &frames_[(nextFrame_ + kFrames - 1) % kFrames];
+  if (!isIt(*frame)) {
+    const auto known = std::find_if(frames_.begin(), frames_.end(), isIt);
+    frame = known == frames_.end() ? nullptr : &*known;
+  }
   if (frame == nullptr) {
     // A frame whose first packet is late or lost changes nothing.
     if (layers.frameStart) startFrame(layers, structure);

@@ -16,6 +16,17 @@
 
 namespace parley::forwarding {
 
+/// A packet as one receiver gets it; to others with the same extensions it differs in numbers only.
+struct WrittenPacket {
+  ByteSpan bytes;  ///< empty: there is none yet
+  rtp::ExtensionMap extensions;
+  uint16_t headerSize = 0;
+  uint16_t transportSequenceAt = 0;
+  uint16_t sendTimeAt = 0;
+  uint16_t frameNumberAt = 0;  ///< in the dependency descriptor; 0: it has none
+  uint16_t frameNumber = 0;    ///< there, as it arrived
+};
+
 /// What one packet is, worked out once for all who get it.
 struct Arrival {
   const rtp::PacketView& view;
@@ -25,6 +36,7 @@ struct Arrival {
   PacketLayers layers;
   const std::optional<rtp::DependencyStructure>& structure;
   Timestamp time;
+  WrittenPacket written{};
 };
 
 /// One encoding of a publication: an SSRC of its own.

@@ -148,7 +148,7 @@ bool Subscription::takesCodec(const PublicationConfig::Codec& codec) {
   return takesKnownCodec_;
 }
 
-Subscription::Outcome Subscription::forward(const Arrival& arrival, media::PreparedPacket& out) {
+Subscription::Outcome Subscription::forward(Arrival& arrival, media::PreparedPacket& out) {
   const bool isVideo = kind_ == media::MediaKind::Video;
   // What the peer has not negotiated it could not read.
   if (config_.ssrc == 0 || !takesCodec(arrival.codec)) return Outcome::NotOurs;
@@ -183,14 +183,60 @@ Subscription::Outcome Subscription::forward(const Arrival& arrival, media::Prepa
   sent.marker = arrival.view.marker() || decision.endsPicture;
   sent.isFiller = false;
   sent.last = arrival.time;
-  if (!write(arrival.view, arrival.layers, sent, out)) return Outcome::NoBuffer;
+  if (!write(arrival.view, arrival.layers, sent, out, &arrival.written)) return Outcome::NoBuffer;
   ++stats_.packetsForwarded;
   stats_.bytesForwarded += out.data.size();
   return Outcome::Written;
 }
 
+namespace {
+
+void putPictureId(const PacketLayers& layers, uint16_t offset, uint8_t* payload) {
+  const auto id = static_cast<uint16_t>(*layers.pictureId + offset);
+  uint8_t* const at = payload + layers.pictureIdAt;
+  if (layers.longPictureId) {
+    storeU16(at, static_cast<uint16_t>(0x8000 | (id & 0x7fff)));
+  } else {
+    *at = id & 0x7f;
+  }
+}
+
+}  // namespace
+
+/// The same packet was written for somebody before: other numbers in a copy of that.
+bool Subscription::copy(const WrittenPacket& written, const rtp::PacketView& view,
+                        const PacketLayers& layers, const Sent& sent,
+                        media::PreparedPacket& prepared) {
+  prepared.data = environment_.pool.copyOf(written.bytes);
+  if (!prepared.data) return false;
+  prepared.headerSize = written.headerSize;
+  prepared.transportSequenceAt = written.transportSequenceAt;
+  prepared.sendTimeAt = written.sendTimeAt;
+  ++packets_;
+  uint8_t* const bytes = prepared.data.data();
+  bytes[1] = static_cast<uint8_t>((sent.marker ? 0x80 : 0) | (config_.payloadType & 0x7f));
+  storeU16(bytes + 2, static_cast<uint16_t>(sent.out));
+  storeU32(bytes + 4, view.timestamp() + sent.rewrite.timestampOffset);
+  storeU32(bytes + 8, config_.ssrc);
+  uint8_t* const payload = bytes + written.headerSize;
+  if (layers.pictureId) putPictureId(layers, sent.rewrite.pictureIdOffset, payload);
+  if (layers.tl0PicIdx)
+    payload[layers.tl0PicIdxAt] = static_cast<uint8_t>(*layers.tl0PicIdx + sent.rewrite.tl0Offset);
+  if (written.frameNumberAt != 0) {
+    storeU16(bytes + written.frameNumberAt,
+             static_cast<uint16_t>(written.frameNumber + sent.rewrite.frameOffset));
+  }
+  return true;
+}
+
 bool Subscription::write(const rtp::PacketView& view, const PacketLayers& layers, const Sent& sent,
-                         media::PreparedPacket& prepared) {
+                         media::PreparedPacket& prepared, WrittenPacket* written) {
+  // Until the peer has surely learnt it (RFC 8852 section 3.1 has the same for rids), and for who
+  // starts again with a key frame.
+  const bool withMid = !config_.mid.empty() && (packets_ < kMidPackets || layers.keyFrame);
+  if (withMid) written = nullptr;
+  if (written != nullptr && !written->bytes.empty() && written->extensions == config_.extensions)
+    return copy(*written, view, layers, sent, prepared);
   PacketBuf& out = prepared.data;
   out = environment_.pool.allocate();
   if (!out) return false;
@@ -209,10 +255,7 @@ bool Subscription::write(const rtp::PacketView& view, const PacketLayers& layers
     writer.reserve<rtp::TransportSequenceNumber>(config_.extensions);
     prepared.transportSequenceAt = static_cast<uint16_t>(writer.lastValueAt());
   }
-  // Until the peer has surely learnt it (RFC 8852 section 3.1 has the same for rids), and for who
-  // starts again with a key frame.
-  if (!config_.mid.empty() && (packets_ < kMidPackets || layers.keyFrame))
-    writer.add<rtp::Mid>(config_.extensions, config_.mid);
+  if (withMid) writer.add<rtp::Mid>(config_.extensions, config_.mid);
   ++packets_;
   rtp::ExtensionReader reader = view.extensions();
   rtp::ExtensionElement element;
@@ -224,27 +267,28 @@ bool Subscription::write(const rtp::PacketView& view, const PacketLayers& layers
   const MutableByteSpan room = writer.beginPayload();
   if (room.size() < payload.size()) return false;
   std::copy(payload.begin(), payload.end(), room.begin());
-  if (layers.pictureId) {
-    const auto id = static_cast<uint16_t>(*layers.pictureId + sent.rewrite.pictureIdOffset);
-    uint8_t* const at = room.data() + layers.pictureIdAt;
-    if (layers.longPictureId) {
-      storeU16(at, static_cast<uint16_t>(0x8000 | (id & 0x7fff)));
-    } else {
-      *at = id & 0x7f;
-    }
-  }
+  if (layers.pictureId) putPictureId(layers, sent.rewrite.pictureIdOffset, room.data());
   if (layers.tl0PicIdx)
     room[layers.tl0PicIdxAt] = static_cast<uint8_t>(*layers.tl0PicIdx + sent.rewrite.tl0Offset);
   writer.finish(payload.size());
   prepared.headerSize = static_cast<uint16_t>(writer.headerSize());
-  if (sent.rewrite.frameOffset != 0 && sourceDescriptorId_ != 0) {
+  uint16_t frameNumberAt = 0;
+  uint16_t frameNumber = 0;
+  if (sourceDescriptorId_ != 0) {
     const uint8_t id = extensionIds_[sourceDescriptorId_];
     const MutableByteSpan descriptor =
         id != 0 ? rtp::findExtension(out.mutableSpan(), id) : MutableByteSpan{};
     if (descriptor.size() >= rtp::DependencyDescriptor::kMinSize) {
       uint8_t* const at = descriptor.data() + rtp::DependencyDescriptor::kFrameNumberAt;
-      storeU16(at, static_cast<uint16_t>(loadU16(at) + sent.rewrite.frameOffset));
+      frameNumber = loadU16(at);
+      storeU16(at, static_cast<uint16_t>(frameNumber + sent.rewrite.frameOffset));
+      frameNumberAt = static_cast<uint16_t>(at - out.data());
     }
+  }
+  if (written != nullptr) {
+    *written = {
+        out.span(),          config_.extensions, prepared.headerSize, prepared.transportSequenceAt,
+        prepared.sendTimeAt, frameNumberAt,      frameNumber};
   }
   return true;
 }
@@ -288,7 +332,7 @@ Subscription::Answer Subscription::repeat(uint16_t sequence, Publication& source
   }
   PacketLayers layers;
   if (kind_ == media::MediaKind::Video) source.encoding(sent.encoding).reread(*view, layers);
-  if (!write(*view, layers, sent, out)) return Answer::Refused;
+  if (!write(*view, layers, sent, out, nullptr)) return Answer::Refused;
   repeatBudget_ -= static_cast<double>(out.data.size());
   return Answer::Written;
 }

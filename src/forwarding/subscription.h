@@ -31,7 +31,7 @@ class Subscription {
 
   enum class Outcome : uint8_t { NotOurs, LeftOut, Written, NoBuffer };
   /// Writes the packet as this peer is to get it.
-  Outcome forward(const Arrival& arrival, media::PreparedPacket& out);
+  Outcome forward(Arrival& arrival, media::PreparedPacket& out);
 
   /// The packet is of no use to anybody: takes no number.
   Outcome leaveOut(const Arrival& arrival);
@@ -81,7 +81,9 @@ class Subscription {
   void noteFrame(const Arrival& arrival, const LayerSelector::Decision& decision);
   void noteFiller(int64_t out, const Arrival& arrival);
   bool write(const rtp::PacketView& view, const PacketLayers& layers, const Sent& sent,
-             media::PreparedPacket& out);
+             media::PreparedPacket& out, WrittenPacket* written);
+  bool copy(const WrittenPacket& written, const rtp::PacketView& view, const PacketLayers& layers,
+            const Sent& sent, media::PreparedPacket& out);
   /// Whether the peer has negotiated it.
   bool takesCodec(const PublicationConfig::Codec& codec);
   Sent& sentAt(int64_t out) { return sent_[static_cast<size_t>(out) & (kSent - 1)]; }

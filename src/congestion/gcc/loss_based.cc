@@ -117,6 +117,14 @@ void LossBasedEstimator::pickBandwidth(DataRate delayBased, std::optional<DataRa
       best = kbps;
     }
   };
+  if (averageLoss_ == 0) {
+    // Both the likelihood and the bias grow with the bandwidth: nothing has to be worked out.
+    best = bandwidthKbps_ * kFactors[0];
+    if (acked) best = std::max(best, acked->kbps());
+    if (!delayBased.isInfinite()) best = std::max(best, delayBased.kbps());
+    bandwidthKbps_ = std::clamp(best, minKbps_, maxKbps_);
+    return;
+  }
   for (const double factor : kFactors) consider(bandwidthKbps_ * factor);
   if (acked) consider(acked->kbps());
   if (!delayBased.isInfinite() && delayBased.kbps() > bandwidthKbps_) consider(delayBased.kbps());
