@@ -219,6 +219,10 @@ std::optional<media::SendStreamConfig> Session::sendConfig(const TransceiverStat
   config.dscp = media::dscpOf(kind, tuning.networkPriority);
   config.minBitrate = std::min(config.minBitrate, config.maxBitrate);
   config.takesPackets = takesPackets_.contains(transceiver.id.value);
+  if (config.takesPackets) {
+    config.red.reset();
+    config.fec.reset();
+  }
   return config;
 }
 
