@@ -70,7 +70,8 @@ def forward(command, load_command, case):
     expected = viewers * rate * MEASURE_S
     if packets < expected / 2:
         raise RuntimeError(f"{packets} of {expected:.0f} packets arrived")
-    return {"cpu_us_per_packet": (after - before) * 1e6 / packets, "received_ratio": packets / expected}, profile
+    # Some servers pass on what the sender probes its path with, too: that is nothing that anybody looks at.
+    return {"cpu_us_per_packet": (after - before) * 1e6 / min(packets, expected), "received_ratio": packets / expected}, profile
 
 
 def main():
