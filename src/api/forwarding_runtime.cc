@@ -176,7 +176,7 @@ void ForwardingRuntime::syncSink(ForwarderCore& room, ForwarderCore::Sink& sink)
     config.ssrc = sent->ssrc;
     config.extensions = sent->extensions;
     config.mid = sent->mid;
-    config.after = session->rtp()->sentPosition(*stream, now);
+    config.after = rtp->sentPosition(*stream, now);
   }
   (void)room.forwarder.reconfigure(sink.id, config, now);
 }
