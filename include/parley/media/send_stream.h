@@ -69,8 +69,8 @@ struct SendStreamConfig {
   double priority = 1;  ///< share of what is left after all minima
   uint8_t dscp = 0;     ///< of its packets, 6 bits (dscpOf)
   std::optional<SimulcastLayer> layer{};
-  /// It sends packets that were made elsewhere (RtpSession::sendPackets) instead of frames. They are
-  /// not kept: who made them is told what the peer misses (RtpSession::pollMissing).
+  /// It sends packets that were made elsewhere (RtpSession::sendPackets) instead of frames. They
+  /// are not kept: who made them is told what the peer misses (RtpSession::pollMissing).
   bool takesPackets = false;
   std::optional<FecSendConfig> fec{};   ///< video only
   std::optional<AudioRedConfig> red{};  ///< audio only
