@@ -9,7 +9,10 @@ namespace parley::api_internal {
 io::EventLoop& LoopRunner::eventLoop() {
   const std::lock_guard lock(mutex_);
   if (!eventLoop_) {
-    eventLoop_ = std::make_shared<io::EventLoop>(*core_);
+    io::EventLoopOptions options;
+    options.log = core_->options().log;
+    options.device = core_->options().bindDevice;
+    eventLoop_ = std::make_shared<io::EventLoop>(*core_, std::move(options));
     core_->setWaker([weak = std::weak_ptr<io::EventLoop>(eventLoop_)] {
       if (const auto loop = weak.lock()) loop->wake();
     });

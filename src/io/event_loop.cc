@@ -69,6 +69,7 @@ class Mailbox {
 
 struct EventLoop::State final : RunnerHost {
   explicit State(EventLoopOptions loopOptions) : settings(std::move(loopOptions)) {
+    if (!settings.device.empty()) settings.udp.device = settings.device;
     poll.add(mailbox->fd(), EPOLLIN, wakeTarget);
   }
 
@@ -116,6 +117,7 @@ struct EventLoop::State final : RunnerHost {
   std::unique_lock<std::mutex> lockOutOfCycle() {
     return cyclingHere() ? std::unique_lock<std::mutex>() : std::unique_lock(cycleMutex);
   }
+  std::vector<NetworkInterface> shownInterfaces() const;
   Timestamp nextDeadline() const;
   Entry* find(const Runner& runner);
 
@@ -145,19 +147,27 @@ EventLoop::State::Entry* EventLoop::State::find(const Runner& runner) {
   return nullptr;
 }
 
+/// Of a loop that is bound to one device all others are out of reach.
+std::vector<NetworkInterface> EventLoop::State::shownInterfaces() const {
+  std::vector<NetworkInterface> shown = watcher->interfaces();
+  if (settings.device.empty()) return shown;
+  std::erase_if(shown, [this](const auto& each) { return each.name != settings.device; });
+  return shown;
+}
+
 void EventLoop::State::watchInterfaces(Runner& runner) {
   if (!watcher) {
     watcher = std::make_unique<InterfaceWatcher>();
     if (watcher->fd() >= 0) poll.add(watcher->fd(), EPOLLIN, interfaceTarget);
   }
   find(runner)->watchesInterfaces = true;
-  runner.feed(InterfacesChanged{watcher->interfaces()}, monotonicNow());
+  runner.feed(InterfacesChanged{shownInterfaces()}, monotonicNow());
 }
 
 void EventLoop::State::interfacesReady(Timestamp now) {
   if (!watcher->refresh()) return;
   for (Entry& entry : entries) {
-    if (entry.watchesInterfaces) entry.runner->feed(InterfacesChanged{watcher->interfaces()}, now);
+    if (entry.watchesInterfaces) entry.runner->feed(InterfacesChanged{shownInterfaces()}, now);
   }
 }
 

@@ -354,7 +354,7 @@ void Runner::openUdp(const OpenUdp& effect, Timestamp now) {
 void Runner::openTcp(const OpenTcp& effect, Timestamp now) {
   if (!isFresh(effect.socket, now)) return;
   SocketFailure failure = SocketFailure::Other;
-  auto stream = TcpStream::connect(effect, now, failure);
+  auto stream = TcpStream::connect(effect, now, failure, host_.options().device);
   if (!stream) {
     fail(effect.socket, failure, now);
     return;
@@ -368,7 +368,7 @@ void Runner::openTcp(const OpenTcp& effect, Timestamp now) {
 void Runner::listenTcp(const ListenTcp& effect, Timestamp now) {
   if (!isFresh(effect.socket, now)) return;
   SocketFailure failure = SocketFailure::Other;
-  auto listener = TcpListener::listen(effect, failure);
+  auto listener = TcpListener::listen(effect, failure, host_.options().device);
   if (!listener) {
     fail(effect.socket, failure, now);
     return;

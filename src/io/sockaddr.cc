@@ -52,11 +52,17 @@ SocketAddress localAddressOf(int fd) {
   return fromSockaddr(storage);
 }
 
+bool bindToDevice(int fd, const std::string& device) {
+  return device.empty() || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device.data(),
+                                      static_cast<socklen_t>(device.size())) == 0;
+}
+
 SocketFailure failureFromErrno(int error) {
   switch (error) {
     case EADDRINUSE:
       return SocketFailure::AddressInUse;
     case EADDRNOTAVAIL:
+    case ENODEV:
       return SocketFailure::AddressNotAvailable;
     case ECONNREFUSED:
       return SocketFailure::Refused;

@@ -89,10 +89,14 @@ std::optional<bool> TcpStream::takePressureChange() {
 }
 
 std::unique_ptr<TcpStream> TcpStream::connect(const OpenTcp& request, Timestamp now,
-                                              SocketFailure& failure) {
+                                              SocketFailure& failure, const std::string& device) {
   auto state = std::make_unique<State>();
   state->fd = Fd(openSocket(request.remote.ip));
   const int fd = state->fd.get();
+  if (fd >= 0 && !bindToDevice(fd, device)) {
+    failure = failureFromErrno(errno);
+    return nullptr;
+  }
   const uint32_t scope = scopeOf(request.local);
   sockaddr_storage name;
   if (fd >= 0 && request.localPort != 0) shareAddress(fd);
@@ -210,7 +214,8 @@ void TcpStream::close(Timestamp now) {
 
 // ---- listener ----
 
-std::unique_ptr<TcpListener> TcpListener::listen(const ListenTcp& request, SocketFailure& failure) {
+std::unique_ptr<TcpListener> TcpListener::listen(const ListenTcp& request, SocketFailure& failure,
+                                                 const std::string& device) {
   Fd fd(openSocket(request.local.ip));
   const int on = 1;
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -219,7 +224,8 @@ std::unique_ptr<TcpListener> TcpListener::listen(const ListenTcp& request, Socke
   sockaddr_storage name;
   const socklen_t length = toSockaddr(request.local, scopeOf(request.local.ip), name);
   const int backlog = request.maxAccepted > 0 ? 1024 : 64;
-  if (!fd || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&name), length) != 0 ||
+  if (!fd || !bindToDevice(fd.get(), device) ||
+      ::bind(fd.get(), reinterpret_cast<sockaddr*>(&name), length) != 0 ||
       ::listen(fd.get(), backlog) != 0) {
     failure = failureFromErrno(errno);
     return nullptr;

@@ -146,6 +146,10 @@ std::unique_ptr<UdpSocket> UdpSocket::open(const OpenUdp& request, const UdpSock
     failure = failureFromErrno(errno);
     return nullptr;
   }
+  if (!bindToDevice(state->fd.get(), options.device)) {
+    failure = failureFromErrno(errno);
+    return nullptr;
+  }
   state->configure(options, request.reuseAddress);
   sockaddr_storage name;
   const socklen_t length = toSockaddr(request.local, state->scope, name);

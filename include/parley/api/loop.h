@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "parley/base/driven.h"
@@ -51,6 +52,11 @@ struct LoopOptions {
   /// accepted belongs to the connection that its first check names (RFC 6544). What names none is
   /// closed after 5 s; at most Limits::maxWaitingTcp of them wait at a time.
   std::vector<SocketAddress> tcpPorts;
+  /// The network device that all sockets of the loop are bound to (SO_BINDTODEVICE), whatever the
+  /// routes say: a VPN's, a robot's radio. No other's addresses become candidates. Names of servers
+  /// are looked up by the system's resolver, which knows nothing of it. Empty: all devices. Without
+  /// a device of that name connections find no candidates.
+  std::string bindDevice;
   /// The system's generator if null. Must outlive the loop.
   Random* random = nullptr;
   /// Runs every callback instead of the loop's thread, e.g. by posting to a GUI's queue. Must run

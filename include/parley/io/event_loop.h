@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "parley/base/driven.h"
 #include "parley/base/export.h"
@@ -21,6 +22,10 @@ struct EventLoopOptions {
   LogSink* log = nullptr;
   /// Accepted connections that one listener may have at a time; more are closed at once.
   size_t maxAcceptedPerListener = 256;
+  /// All sockets, UDP and TCP, are bound to this network device, and no other is shown to what
+  /// watches interfaces. Names are looked up by the system's resolver, which knows nothing of it.
+  /// Empty: no device.
+  std::string device{};
 };
 
 struct EventLoopCounters {

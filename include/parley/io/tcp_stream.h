@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "parley/base/driven.h"
 #include "parley/base/export.h"
@@ -24,9 +25,10 @@ class PARLEY_EXPORT TcpStream {
   /// How long a closed stream may take to send what was queued.
   static constexpr Duration kLingerTimeout = Duration::seconds(5);
 
-  /// Starts to connect; null and the reason if that fails at once.
+  /// Starts to connect; null and the reason if that fails at once. `device`: as in
+  /// EventLoopOptions.
   static std::unique_ptr<TcpStream> connect(const OpenTcp& request, Timestamp now,
-                                            SocketFailure& failure);
+                                            SocketFailure& failure, const std::string& device = {});
   /// Takes an accepted socket.
   static std::unique_ptr<TcpStream> adopt(int fd);
   ~TcpStream();
@@ -64,7 +66,8 @@ class PARLEY_EXPORT TcpStream {
 /// A listening TCP socket.
 class PARLEY_EXPORT TcpListener {
  public:
-  static std::unique_ptr<TcpListener> listen(const ListenTcp& request, SocketFailure& failure);
+  static std::unique_ptr<TcpListener> listen(const ListenTcp& request, SocketFailure& failure,
+                                             const std::string& device = {});
   ~TcpListener();
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "parley/base/driven.h"
 #include "parley/base/export.h"
@@ -20,6 +21,9 @@ struct UdpSocketOptions {
   bool segmentation = true;
   /// Datagrams of one sender that arrive together come as one message (UDP_GRO), if the kernel can.
   bool coalescing = true;
+  /// The network device that the socket is bound to (SO_BINDTODEVICE), whatever routes say; empty:
+  /// none.
+  std::string device{};
 };
 
 struct UdpCounters {

@@ -368,6 +368,31 @@ TEST_F(EventLoopTest, InterfacesAreToldAtOnce) {
   EXPECT_FALSE(a.interfaces[0].empty());
 }
 
+TEST(EventLoopDevice, NothingIsSeenOrReachedButTheDevice) {
+  ScriptedDriven driven;
+  EventLoopOptions options;
+  options.device = "lo";
+  EventLoop loop(driven, options);
+  driven.effects.push_back(WatchInterfaces{});
+  loop.process();
+  ASSERT_EQ(driven.interfaces.size(), 1u);
+  ASSERT_EQ(driven.interfaces[0].size(), 1u);
+  EXPECT_EQ(driven.interfaces[0][0].name, "lo");
+}
+
+TEST(EventLoopDevice, SocketsOfADeviceThatIsNotThereFail) {
+  ScriptedDriven driven;
+  EventLoopOptions options;
+  options.device = "no-such-device";
+  EventLoop loop(driven, options);
+  driven.effects.push_back(OpenUdp{SocketId(1), kLoopback});
+  driven.effects.push_back(ListenTcp{SocketId(2), kLoopback});
+  driven.effects.push_back(OpenTcp{SocketId(3), kLoopback, {}});
+  loop.process();
+  EXPECT_EQ(driven.failed.size(), 3u);
+  EXPECT_TRUE(driven.opened.empty());
+}
+
 TEST_F(EventLoopTest, ResolvesLiteralsAndLocalhost) {
   a.effects.push_back(Resolve{ResolveId(1), "192.0.2.5"});
   a.effects.push_back(Resolve{ResolveId(2), "localhost"});

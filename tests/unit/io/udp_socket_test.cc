@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string>
+#include <sys/socket.h>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -55,6 +56,21 @@ class UdpSocketTest : public ::testing::Test {
   Datagram last;
   SocketFailure failure = SocketFailure::Other;
 };
+
+TEST_F(UdpSocketTest, IsBoundToTheDeviceAskedFor) {
+  UdpSocketOptions options;
+  options.device = "lo";
+  const auto socket = open(kLoopback4, options);
+  if (!socket && failure == SocketFailure::Denied) GTEST_SKIP() << "a privilege before Linux 5.7";
+  ASSERT_NE(socket, nullptr);
+  char device[16] = {};
+  socklen_t length = sizeof device;
+  ASSERT_EQ(getsockopt(socket->fd(), SOL_SOCKET, SO_BINDTODEVICE, device, &length), 0);
+  EXPECT_STREQ(device, "lo");
+  options.device = "no-such-device";
+  EXPECT_EQ(open(kLoopback4, options), nullptr);
+  EXPECT_EQ(failure, SocketFailure::AddressNotAvailable);
+}
 
 TEST_F(UdpSocketTest, CarriesDatagramsWithAddressesAndEcn) {
   for (const SocketAddress& loopback : {kLoopback4, kLoopback6}) {
