@@ -31,6 +31,14 @@ constexpr Step kSmaller[] = {{2, 900}, {3, 500}};
 constexpr uint8_t kWarning = 1, kFatal = 2;
 constexpr uint8_t kCloseNotify = 0;
 
+/// Of a handshake record in the clear. The client's earlier flights are ClientHellos (RFC 6347
+/// section 4.2.4): one that comes now is old, or the beginning of another association.
+bool isOfLastFlight(ByteSpan datagram, const Record& record) {
+  constexpr uint8_t kClientHello = 1;
+  return !record.isSealed() && record.size > kRecordHeaderSize &&
+         datagram[record.begin + kRecordHeaderSize] != kClientHello;
+}
+
 }  // namespace
 
 class Connection::Impl {
@@ -370,9 +378,9 @@ void Connection::Impl::processSealed(PacketBuf datagram) {
     if (isRecord && record.isSealed()) {
       plaintext = protection_->open(datagram.mutableSpan().subspan(record.begin, record.size));
     }
-    const bool isHandshake =
-        isRecord && record.type == static_cast<uint8_t>(ContentType::Handshake);
-    isRepeatedFlight |= isHandshake && (plaintext || !record.isSealed());
+    if (isRecord && record.type == static_cast<uint8_t>(ContentType::Handshake)) {
+      isRepeatedFlight |= plaintext || isOfLastFlight(datagram.span(), record);
+    }
     if (!plaintext) {
       // RFC 6347 section 4.1.2.7: "invalid records SHOULD be silently discarded".
       ++counters_.recordsDropped;
@@ -393,8 +401,8 @@ void Connection::Impl::processSealed(PacketBuf datagram) {
 
 /// The client repeats its last flight because ours was lost. The very same records do: where they
 /// did arrive the client takes them for replays. Its Finished is a datagram of its own if the
-/// flight is large, and may be what is missing of it: any part of the handshake asks, also one in
-/// the clear, which anybody can send. Renegotiation ends here too, unanswered.
+/// flight is large, and may be what is missing of it: any part of that flight asks, also one in the
+/// clear, which anybody can send. Renegotiation ends here too, unanswered.
 void Connection::Impl::repeatFinalFlight() {
   if (finalFlight_.empty() || repeatedFinals_ >= kMaxRepeatedFinals) return;
   ++repeatedFinals_;
