@@ -10,59 +10,20 @@
 #include "bench/peers/forwarding_main.h"
 #include "bench/peers/libdatachannel_binary.h"
 
-// The functions of Node that the binary takes the address of must exist for it to load.
-extern "C" {
-[[gnu::visibility("default")]] void napi_create_error();
-void napi_create_error() {
-  std::abort();
-}
-[[gnu::visibility("default")]] void napi_create_type_error();
-void napi_create_type_error() {
-  std::abort();
-}
-}
-
 namespace parley::bench {
 namespace {
 
 using TrackPtr = std::shared_ptr<void>;
 
-struct Library {
-  void (*construct)(void* connection);
-  const void* (*config)(const void* connection);
-  void (*onGatheringStateChange)(void* connection, std::function<void(int)>);
+struct Library : ConnectionFunctions {
   void (*onTrack)(void* connection, std::function<void(TrackPtr)>);
-  void (*localDescription)(void* result, const void* connection);
-  void (*setRemoteDescription)(void* connection, void* description);
-  void (*constructDescription)(void* description, const std::string&, std::string type);
-  std::string (*generateSdp)(const void* description, std::string_view lineEnd);
   bool (*send)(void* track, const std::byte*, size_t);
-  void (*onMessage)(void* channel, std::function<void(Binary)>, std::function<void(std::string)>);
 
-  Library() {
-    const char* path = std::getenv("LIBDATACHANNEL_BINARY");
-    if (path == nullptr) giveUp("LIBDATACHANNEL_BINARY is not set");
-    const Symbols symbols(path);
-    symbols.load(construct, "_ZN3rtc14PeerConnectionC1Ev");
-    symbols.load(config, "_ZNK3rtc14PeerConnection6configEv");
-    symbols.load(onGatheringStateChange,
-                 "_ZN3rtc14PeerConnection22onGatheringStateChangeE"
-                 "St8functionIFvNS0_14GatheringStateEEE");
+  explicit Library(const Symbols& symbols = Symbols(fileOfTheBinary()))
+      : ConnectionFunctions(symbols) {
     symbols.load(onTrack,
                  "_ZN3rtc14PeerConnection7onTrackESt8functionIFvSt10shared_ptrINS_5TrackEEEE");
-    symbols.load(localDescription, "_ZNK3rtc14PeerConnection16localDescriptionEv");
-    symbols.load(setRemoteDescription,
-                 "_ZN3rtc14PeerConnection20setRemoteDescriptionENS_11DescriptionE");
-    symbols.load(constructDescription,
-                 "_ZN3rtc11DescriptionC1E"
-                 "RKNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEES6_");
-    symbols.load(generateSdp,
-                 "_ZNK3rtc11Description11generateSdpB5cxx11E"
-                 "St17basic_string_viewIcSt11char_traitsIcEE");
     symbols.load(send, "_ZN3rtc5Track4sendEPKSt4bytem");
-    symbols.load(onMessage,
-                 "_ZN3rtc7Channel9onMessageESt8functionIFvSt6vectorISt4byteSaIS3_EEEES1_"
-                 "IFvNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEEEE");
   }
 };
 

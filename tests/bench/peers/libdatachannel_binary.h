@@ -15,12 +15,26 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <link.h>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
+
+// The functions of Node that the binary takes the address of must exist for it to load.
+extern "C" {
+[[gnu::visibility("default")]] void napi_create_error();
+void napi_create_error() {
+  std::abort();
+}
+[[gnu::visibility("default")]] void napi_create_type_error();
+void napi_create_type_error() {
+  std::abort();
+}
+}
 
 namespace parley::bench {
 
@@ -70,6 +84,45 @@ struct alignas(16) Opaque {
 };
 
 using Binary = std::vector<std::byte>;
+
+inline const char* fileOfTheBinary() {
+  const char* path = std::getenv("LIBDATACHANNEL_BINARY");
+  if (path == nullptr) giveUp("LIBDATACHANNEL_BINARY is not set");
+  return path;
+}
+
+/// What every benchmark calls. Objects passed by value are passed by address, as the C++ ABI has it
+/// for types with a destructor.
+struct ConnectionFunctions {
+  void (*construct)(void* connection);
+  const void* (*config)(const void* connection);
+  void (*onGatheringStateChange)(void* connection, std::function<void(int)>);
+  void (*localDescription)(void* result, const void* connection);
+  void (*setRemoteDescription)(void* connection, void* description);
+  void (*constructDescription)(void* description, const std::string&, std::string type);
+  std::string (*generateSdp)(const void* description, std::string_view lineEnd);
+  void (*onMessage)(void* channel, std::function<void(Binary)>, std::function<void(std::string)>);
+
+  explicit ConnectionFunctions(const Symbols& symbols) {
+    symbols.load(construct, "_ZN3rtc14PeerConnectionC1Ev");
+    symbols.load(config, "_ZNK3rtc14PeerConnection6configEv");
+    symbols.load(onGatheringStateChange,
+                 "_ZN3rtc14PeerConnection22onGatheringStateChangeE"
+                 "St8functionIFvNS0_14GatheringStateEEE");
+    symbols.load(localDescription, "_ZNK3rtc14PeerConnection16localDescriptionEv");
+    symbols.load(setRemoteDescription,
+                 "_ZN3rtc14PeerConnection20setRemoteDescriptionENS_11DescriptionE");
+    symbols.load(constructDescription,
+                 "_ZN3rtc11DescriptionC1E"
+                 "RKNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEES6_");
+    symbols.load(generateSdp,
+                 "_ZNK3rtc11Description11generateSdpB5cxx11E"
+                 "St17basic_string_viewIcSt11char_traitsIcEE");
+    symbols.load(onMessage,
+                 "_ZN3rtc7Channel9onMessageESt8functionIFvSt6vectorISt4byteSaIS3_EEEES1_"
+                 "IFvNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEEEE");
+  }
+};
 
 /// The second base of a DataChannel or Track, Channel, begins behind its first (a vtable and a
 /// shared pointer).
