@@ -337,11 +337,14 @@ BuiltinCodecs::BuiltinCodecs() {
 }
 
 RtpCapabilities builtinCapabilities(MediaKind kind) {
-  const Configuration builtin = builtinConfiguration();
+  return capabilitiesOf(builtinConfiguration(), kind);
+}
+
+RtpCapabilities capabilitiesOf(const Configuration& configuration, MediaKind kind) {
   RtpCapabilities out;
-  out.codecs = capabilityCodecs(builtin, kind);
-  if (kind == MediaKind::Video) out.scalability = scalabilityOf(builtin);
-  const jsep::LocalCapabilities capabilities = makeCapabilities(builtin);
+  out.codecs = capabilityCodecs(configuration, kind);
+  if (kind == MediaKind::Video) out.scalability = scalabilityOf(configuration);
+  const jsep::LocalCapabilities capabilities = makeCapabilities(configuration);
   for (const auto& extension :
        kind == MediaKind::Audio ? capabilities.audioExtensions : capabilities.videoExtensions) {
     out.headerExtensions.push_back(fromCapability(extension));

@@ -69,6 +69,7 @@ TransceiverDirection fromSdp(sdp::Direction direction);
 /// The codecs and header extensions that these factories allow to negotiate.
 jsep::LocalCapabilities makeCapabilities(const Configuration& configuration);
 std::vector<RtpCodec> capabilityCodecs(const Configuration& configuration, MediaKind kind);
+RtpCapabilities capabilitiesOf(const Configuration& configuration, MediaKind kind);
 RtpCapabilities builtinCapabilities(MediaKind kind);
 RtpHeaderExtensionCapability fromCapability(const jsep::HeaderExtensionCapability& capability);
 

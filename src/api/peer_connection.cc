@@ -360,6 +360,11 @@ std::vector<RtpCodec> PeerConnection::receiverCapabilities(MediaKind kind) {
   return api_internal::builtinCapabilities(kind).codecs;
 }
 
+RtpCapabilities PeerConnection::capabilities(MediaKind kind) const {
+  const LoopCore::Lock lock(core()->loop());
+  return api_internal::capabilitiesOf(core()->configuration(), kind);
+}
+
 std::vector<RtpTransceiver> PeerConnection::getTransceivers() const {
   const LoopCore::Lock lock(core()->loop());
   std::vector<RtpTransceiver> out;

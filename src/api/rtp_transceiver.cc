@@ -346,7 +346,7 @@ Result<void> RtpTransceiver::setCodecPreferences(std::vector<RtpCodec> codecs) {
     });
     if (!there) {
       return fail(ErrorCode::InvalidModification,
-                  "codec " + codec.mimeType + " is not one of getCapabilities()");
+                  "codec " + codec.mimeType + " is not one of PeerConnection::capabilities()");
     }
   }
   const Timestamp now = core_->loop().now();

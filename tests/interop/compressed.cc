@@ -33,16 +33,6 @@ std::shared_ptr<codec::VideoDecoderFactory> decoders() {
   return configuration.videoDecoders ? configuration.videoDecoders : codec::builtinVideoDecoders();
 }
 
-template <class Format>
-RtpCodec toCodec(const Format& format, const char* kind, uint32_t clockRate) {
-  RtpCodec out;
-  out.mimeType = std::string(kind) + '/' + format.name;
-  out.clockRate = clockRate;
-  for (const auto& [key, value] : format.parameters)
-    out.sdpFmtpLine += (out.sdpFmtpLine.empty() ? "" : ";") + key + '=' + value;
-  return out;
-}
-
 template <class Factory>
 auto formatOf(const Factory& factory, const std::string& name) {
   for (const auto& format : factory.supportedFormats()) {
@@ -88,13 +78,6 @@ void useMoreCodecs([[maybe_unused]] Configuration& configuration) {
 
 void bringCodecs(Configuration& configuration) {
   configuration.encodedVideoFormats = videoFormats();
-}
-
-std::vector<RtpCodec> moreCodecs(MediaKind kind) {
-  std::vector<RtpCodec> out;
-  if (kind == MediaKind::Audio) return {toCodec(codec::g722Format(), "audio", 8000)};
-  for (const auto& format : videoFormats()) out.push_back(toCodec(format, "video", 90'000));
-  return out;
 }
 
 MediaStreamTrack makeCompressedTrack(const std::shared_ptr<Loop>& loop,

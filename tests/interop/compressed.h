@@ -14,8 +14,6 @@ void useMoreCodecs(Configuration& configuration);
 /// As an app that compresses and decompresses by itself: the library gets to see compressed frames
 /// only.
 void bringCodecs(Configuration& configuration);
-/// What can be preferred besides PeerConnection::receiverCapabilities.
-std::vector<RtpCodec> moreCodecs(MediaKind kind);
 
 /// A camera with an encoder of its own: pictures of `source`, compressed at the rate and with the
 /// key frames that the connection asks for.

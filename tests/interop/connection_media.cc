@@ -46,9 +46,8 @@ TransceiverInit initOf(const Json& request, const char* direction) {
 }
 
 /// Codec names in order of preference, e.g. ["VP9", "rtx"]; all others are left out.
-void prefer(RtpTransceiver transceiver, const Json& names) {
-  auto all = PeerConnection::receiverCapabilities(transceiver.kind());
-  for (RtpCodec& codec : moreCodecs(transceiver.kind())) all.push_back(std::move(codec));
+void prefer(const PeerConnection& pc, RtpTransceiver transceiver, const Json& names) {
+  const std::vector<RtpCodec> all = pc.capabilities(transceiver.kind()).codecs;
   std::vector<RtpCodec> chosen;
   for (const Json& name : names) {
     for (const RtpCodec& codec : all) {
@@ -112,7 +111,7 @@ Json Connection::addTrack(const Json& request) {
   } else {
     chosen = need(pc_.addTransceiver(source.track, init));
   }
-  if (request.contains("codecs")) prefer(chosen, request["codecs"]);
+  if (request.contains("codecs")) prefer(pc_, chosen, request["codecs"]);
   return {{"trackId", source.track.id()}};
 }
 
@@ -144,7 +143,7 @@ void Connection::addTransceiver(const Json& request) {
 }
 
 void Connection::setCodecs(const Json& request) {
-  prefer(transceiverOf(kindOf(request)), request.at("codecs"));
+  prefer(pc_, transceiverOf(kindOf(request)), request.at("codecs"));
 }
 
 void Connection::setSender(const Json& request) {

@@ -97,6 +97,23 @@ TEST_F(EncodedMedia, H264GoesThroughUntouched) {
     EXPECT_EQ(received[i].data, first[static_cast<ptrdiff_t>(i)]) << i;
 }
 
+TEST_F(EncodedMedia, CapabilitiesNameWhatTheAppBringsAndMayBePreferred) {
+  const auto has = [](const std::vector<RtpCodec>& codecs, const std::string& type) {
+    return std::any_of(codecs.begin(), codecs.end(),
+                       [&](const RtpCodec& codec) { return codec.mimeType == type; });
+  };
+  std::vector<RtpCodec> video = a.capabilities(MediaKind::Video).codecs;
+  EXPECT_TRUE(has(video, "video/VP8"));
+  EXPECT_TRUE(has(video, "video/H264"));
+  EXPECT_TRUE(has(a.capabilities(MediaKind::Audio).codecs, "audio/G722"));
+  EXPECT_FALSE(has(PeerConnection::receiverCapabilities(MediaKind::Video), "video/H264"));
+  RtpTransceiver transceiver = a.addTransceiver(MediaKind::Video).value();
+  std::erase_if(video, [](const RtpCodec& codec) { return codec.mimeType != "video/H264"; });
+  EXPECT_TRUE(transceiver.setCodecPreferences(video));
+  a.close();
+  EXPECT_TRUE(has(a.capabilities(MediaKind::Video).codecs, "video/H264"));
+}
+
 TEST_F(EncodedMedia, ASinkBeginsWithAKeyFrameThatIsAskedFor) {
   MediaStreamTrack remote;
   b.onTrack([&](const TrackEvent& event) { remote = event.track; });

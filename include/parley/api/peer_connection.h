@@ -127,6 +127,9 @@ class PARLEY_EXPORT PeerConnection {
   /// RTCRtpSender.getCapabilities and RTCRtpReceiver.getCapabilities, for the built-in codecs.
   static std::vector<RtpCodec> senderCapabilities(MediaKind kind);
   static std::vector<RtpCodec> receiverCapabilities(MediaKind kind);
+  /// The same of this connection: with the codecs of its Configuration, the app's own included.
+  /// What setCodecPreferences takes is chosen from these.
+  RtpCapabilities capabilities(MediaKind kind) const;
   std::vector<RtpTransceiver> getTransceivers() const;
   std::vector<RtpSender> getSenders() const;
   std::vector<RtpReceiver> getReceivers() const;
