@@ -139,7 +139,7 @@ void Connection::stopTransceiver(const Json& request) {
 void Connection::addTransceiver(const Json& request) {
   const RtpTransceiver made =
       need(pc_.addTransceiver(kindOf(request), initOf(request, "recvonly")));
-  if (request.contains("codecs")) prefer(made, request["codecs"]);
+  if (request.contains("codecs")) prefer(pc_, made, request["codecs"]);
 }
 
 void Connection::setCodecs(const Json& request) {
