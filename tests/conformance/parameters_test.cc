@@ -228,7 +228,7 @@ TEST_F(Parameters, Extensions_RedundantSoundFollowsItsCodec) {
   EXPECT_EQ(audio[1].sdpFmtpLine, "");
   ASSERT_TRUE(a.addTransceiver(MediaKind::Audio));
   negotiate(a, b);
-  const std::string& sdp = a.localDescription()->sdp;
+  const std::string sdp = a.localDescription()->sdp;
   EXPECT_NE(sdp.find("a=rtpmap:63 red/48000/2\r\n"), std::string::npos);
   EXPECT_NE(sdp.find("a=fmtp:63 111/111\r\n"), std::string::npos);
 }
