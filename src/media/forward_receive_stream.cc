@@ -66,16 +66,7 @@ void ForwardReceiveStream::advance(Timestamp now) {
   if (!(pli_ || fir_) || feedback_.full() || !requester_.take(now)) return;
   // Whether a key frame came is known to those who look into packets; they ask again.
   requester_.satisfied();
-  FeedbackRequest& request = feedback_.push();
-  request.kind = pli_ ? FeedbackRequest::Kind::Pli : FeedbackRequest::Kind::Fir;
-  request.mediaSsrc = ssrc();
-  request.sequences.clear();
-  if (pli_) {
-    ++counters_.pliCount;
-  } else {
-    request.firSequence = firSequence_++;
-    ++counters_.firCount;
-  }
+  pushKeyFrameRequest();
 }
 
 Timestamp ForwardReceiveStream::nextDeadline() const {

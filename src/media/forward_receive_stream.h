@@ -42,9 +42,6 @@ class ForwardReceiveStream final : public ReceiveStream {
   };
   RingQueue<Waiting> ready_{512};
   KeyFrameRequester requester_;
-  bool pli_ = false;
-  bool fir_ = false;
-  uint8_t firSequence_ = 0;
 };
 
 }  // namespace parley::media

@@ -123,6 +123,19 @@ void ReceiveStream::collectNacks(Timestamp now) {
   }
 }
 
+void ReceiveStream::pushKeyFrameRequest() {
+  FeedbackRequest& request = feedback_.push();
+  request.kind = pli_ ? FeedbackRequest::Kind::Pli : FeedbackRequest::Kind::Fir;
+  request.mediaSsrc = ssrc();
+  request.sequences.clear();
+  if (pli_) {
+    ++counters_.pliCount;
+  } else {
+    request.firSequence = firSequence_++;
+    ++counters_.firCount;
+  }
+}
+
 void ReceiveStream::fillStats(InboundStats& out) const {
   out = counters_;
   out.receiver = receiver_;

@@ -112,6 +112,8 @@ class ReceiveStream {
   }
   /// Queues requests for missing packets that are due.
   void collectNacks(Timestamp now);
+  /// Queues a request for a key frame: a PLI, or a FIR where only that was agreed.
+  void pushKeyFrameRequest();
   /// M4: while nobody polls the requests, no time is worth waking up for.
   Timestamp nackDeadline() const {
     return feedback_.full() || !nackEnabled_ ? Timestamp::never() : nack_.nextDeadline();
@@ -133,12 +135,15 @@ class ReceiveStream {
   ReceptionStatistics statistics_;
   RecyclingQueue<FeedbackRequest> feedback_{8};
   bool nackEnabled_ = false;
+  bool pli_ = false;
+  bool fir_ = false;
   Timestamp lastHeard_;
 
  private:
   enum class Order : uint8_t { Normal, Suspect, Restart };
   Order orderOf(uint16_t sequence);
 
+  uint8_t firSequence_ = 0;
   ReceiverId receiver_;
   MediaKind kind_;
   uint32_t ssrc_;

@@ -264,16 +264,7 @@ void VideoReceiveStream::askForKeyFrame(Timestamp now) {
     return;
   }
   if (!isAlive() || feedback_.full() || !requester_.take(now)) return;
-  FeedbackRequest& request = feedback_.push();
-  request.kind = pli_ ? FeedbackRequest::Kind::Pli : FeedbackRequest::Kind::Fir;
-  request.mediaSsrc = ssrc();
-  request.sequences.clear();
-  if (pli_) {
-    ++counters_.pliCount;
-  } else {
-    request.firSequence = firSequence_++;
-    ++counters_.firCount;
-  }
+  pushKeyFrameRequest();
 }
 
 void VideoReceiveStream::release(Timestamp now) {

@@ -68,9 +68,6 @@ class VideoReceiveStream final : public ReceiveStream {
   std::unique_ptr<FecDecoder> fec_;  // while FEC comes
   RecyclingQueue<ReceivedFrame> ready_{64};
   AssembledFrame taken_;  // kept for its memory
-  bool pli_ = false;
-  bool fir_ = false;
-  uint8_t firSequence_ = 0;
   Duration rtt_ = Duration::millis(100);
   std::optional<Timestamp> waitingSince_;  // packets come, but nothing is decodable
   Timestamp expiry_ = Timestamp::never();  // when to look for what has waited too long
