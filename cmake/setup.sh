@@ -1,6 +1,6 @@
 # Shared by tests/run, tests/bench/run and examples/run: installs what is missing and builds. To be sourced.
 #
-#   setup_packages GROUP...    base lint tidy clang devices examples bench bench_peers bench_counts peers turn
+#   setup_packages GROUP...    base lint tidy clang devices examples bench bench_peers bench_counts bench_libwebrtc peers turn
 #                              browsers node
 #   setup_build PRESET TARGET...    configures build-PRESET from cmake/cache/PRESET.cmake and builds the targets
 
@@ -21,9 +21,10 @@ declare -A package_groups=(
   [bench]="libbenchmark-dev"
   [bench_peers]="golang-go golang-github-pion-webrtc.v3-dev iproute2 util-linux"
   [bench_counts]="valgrind"
+  [bench_libwebrtc]="libtgowt-dev"
   [peers]="golang-go golang-github-pion-webrtc.v3-dev python3-venv"
   [turn]="coturn openssl libnss3-tools"
-  [browsers]="chromium firefox-esr iproute2 util-linux"
+  [browsers]="chromium firefox-esr ffmpeg iproute2 util-linux"
   [node]=""
 )
 

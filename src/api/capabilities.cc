@@ -159,7 +159,8 @@ void addVideo(const Configuration& configuration, Numbers& numbers,
     codec.name = format.name;
     codec.clockRate = 90'000;
     addParameters(codec, format.parameters);
-    codec.feedback = {{"goog-remb"}, {"transport-cc"}, {"ccm", "fir"}, {"nack"}, {"nack", "pli"}};
+    codec.feedback = {{"goog-remb"},    {"transport-cc"}, {"ccm", "fir"},
+                      {"ccm", "tmmbr"}, {"nack"},         {"nack", "pli"}};
     if (contains(out, codec)) continue;
     codec.payloadType = numbers.take(preferredNumber(codec));
     if (codec.payloadType == 0xff) return;
@@ -232,6 +233,10 @@ constexpr const char* kCaptureTime =
 constexpr const char* kCsrcLevel = "urn:ietf:params:rtp-hdrext:csrc-audio-level";
 constexpr const char* kDependencies =
     "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+constexpr const char* kVideoTiming = "http://www.webrtc.org/experiments/rtp-hdrext/video-timing";
+constexpr const char* kColorSpace = "http://www.webrtc.org/experiments/rtp-hdrext/color-space";
+constexpr const char* kCorruption =
+    "http://www.webrtc.org/experiments/rtp-hdrext/corruption-detection";
 constexpr const char* kLayersAllocation =
     "http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00";
 
@@ -269,7 +274,13 @@ jsep::LocalCapabilities makeCapabilities(const Configuration& configuration) {
                          {kRepairedRid, 11},
                          onRequest(kCaptureTime, 9),
                          onRequest(kDependencies, 12),
-                         onRequest(kLayersAllocation, 7)};
+                         onRequest(kLayersAllocation, 7),
+                         onRequest(kVideoTiming, 14),
+                         onRequest(kColorSpace, 0),
+                         onRequest(kCorruption, 0)};
+  // Samples of the picture, outside of the payload: who looks on may put them together. No peer can
+  // have that without the application's leave.
+  out.videoExtensions.edit([](auto& extensions) { extensions.back().accepted = false; });
   return out;
 }
 
@@ -283,7 +294,7 @@ std::vector<RtpCodec> capabilityCodecs(const Configuration& configuration, Media
     // matter of numbers.
     if (codec.is("rtx") && std::exchange(rtx, true)) continue;
     RtpCodec entry = fromSdp(codec, kind);
-    if (codec.is("rtx") || codec.is("red")) entry.sdpFmtpLine.clear();
+    if (codec.is("rtx") || codec.is("red")) entry.sdpFmtpLine.reset();
     out.push_back(std::move(entry));
   }
   return out;
@@ -291,21 +302,22 @@ std::vector<RtpCodec> capabilityCodecs(const Configuration& configuration, Media
 
 std::vector<RtpCapabilities::Scalability> scalabilityOf(const Configuration& configuration) {
   std::vector<RtpCapabilities::Scalability> out;
-  for (const codec::SdpVideoFormat& format : configuration.videoEncoders->supportedFormats()) {
-    RtpCapabilities::Scalability entry{"video/" + format.name, {}};
-    for (const std::string& mode : format.scalabilityModes) {
-      if (codec::parseScalabilityMode(mode)) entry.modes.push_back(mode);
-    }
-    if (entry.modes.empty()) entry.modes = {"L1T1"};
-    out.push_back(std::move(entry));
-  }
-  for (const codec::SdpVideoFormat& format : configuration.encodedVideoFormats) {
+  const auto add = [&](const codec::SdpVideoFormat& format) {
     const std::string type = "video/" + format.name;
-    const bool known = std::any_of(out.begin(), out.end(), [&](const auto& entry) {
-      return equalsIgnoreCase(entry.mimeType, type);
+    auto entry = std::find_if(out.begin(), out.end(), [&](const auto& known) {
+      return equalsIgnoreCase(known.mimeType, type);
     });
-    if (!known) out.push_back({type, {"L1T1"}});
-  }
+    if (entry == out.end()) entry = out.insert(out.end(), {type, {}});
+    for (const std::string& mode : format.scalabilityModes) {
+      const bool known =
+          std::find(entry->modes.begin(), entry->modes.end(), mode) != entry->modes.end();
+      if (!known && codec::parseScalabilityMode(mode)) entry->modes.push_back(mode);
+    }
+    if (entry->modes.empty()) entry->modes = {"L1T1"};
+  };
+  for (const auto& format : configuration.videoEncoders->supportedFormats()) add(format);
+  // Those of an application's own encoders, as it says.
+  for (const auto& format : configuration.encodedVideoFormats) add(format);
   return out;
 }
 
@@ -316,19 +328,18 @@ RtpHeaderExtensionCapability fromCapability(const jsep::HeaderExtensionCapabilit
 
 namespace {
 
-Configuration builtinConfiguration() {
-  Configuration builtin;
-  builtin.audioEncoders = codec::builtinAudioEncoders();
-  builtin.videoEncoders = codec::builtinVideoEncoders();
-  builtin.audioDecoders = codec::builtinAudioDecoders();
-  builtin.videoDecoders = codec::builtinVideoDecoders();
-  return builtin;
+void addBuiltin(Configuration& configuration) {
+  if (!configuration.audioEncoders) configuration.audioEncoders = codec::builtinAudioEncoders();
+  if (!configuration.videoEncoders) configuration.videoEncoders = codec::builtinVideoEncoders();
+  if (!configuration.audioDecoders) configuration.audioDecoders = codec::builtinAudioDecoders();
+  if (!configuration.videoDecoders) configuration.videoDecoders = codec::builtinVideoDecoders();
 }
 
 }  // namespace
 
 BuiltinCodecs::BuiltinCodecs() {
-  const Configuration builtin = builtinConfiguration();
+  Configuration builtin;
+  addBuiltin(builtin);
   videoEncoders = builtin.videoEncoders;
   videoDecoders = builtin.videoDecoders;
   audioEncoders = builtin.audioEncoders;
@@ -336,8 +347,9 @@ BuiltinCodecs::BuiltinCodecs() {
   capabilities = makeCapabilities(builtin);
 }
 
-RtpCapabilities builtinCapabilities(MediaKind kind) {
-  return capabilitiesOf(builtinConfiguration(), kind);
+RtpCapabilities capabilitiesWith(Configuration configuration, MediaKind kind) {
+  addBuiltin(configuration);
+  return capabilitiesOf(configuration, kind);
 }
 
 RtpCapabilities capabilitiesOf(const Configuration& configuration, MediaKind kind) {

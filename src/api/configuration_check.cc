@@ -8,6 +8,7 @@
 #include "parley/dtls/connection.h"
 
 #include "api/loop_core.h"
+#include "api/twin_enums.h"
 
 namespace parley::api_internal {
 
@@ -20,7 +21,7 @@ RtpCodec fromSdp(const sdp::CodecParams& codec, MediaKind kind) {
   out.mimeType = std::string(media::toString(kind)) + "/" + codec.name;
   out.clockRate = codec.clockRate;
   if (kind == MediaKind::Audio) out.channels = codec.channels;
-  out.sdpFmtpLine = sdp::writeFmtp(codec.fmtp);
+  if (!codec.fmtp.empty()) out.sdpFmtpLine = sdp::writeFmtp(codec.fmtp);
   return out;
 }
 
@@ -32,7 +33,7 @@ std::vector<sdp::CodecParams> toPreferences(const std::vector<RtpCodec>& codecs)
     params.name = slash == std::string::npos ? codec.mimeType : codec.mimeType.substr(slash + 1);
     params.clockRate = codec.clockRate;
     params.channels = static_cast<uint8_t>(codec.channels.value_or(1));
-    if (auto fmtp = sdp::parseFmtp(codec.sdpFmtpLine)) params.fmtp = *std::move(fmtp);
+    if (auto fmtp = sdp::parseFmtp(codec.sdpFmtpLine.value_or(""))) params.fmtp = *std::move(fmtp);
     out.push_back(std::move(params));
   }
   return out;
@@ -213,6 +214,7 @@ void askForCongestionFeedback(jsep::LocalCapabilities& capabilities) {
 Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, LoopCore& loop,
                                               Timestamp now) {
   jsep::SessionConfig out;
+  PARLEY_SAME_NUMBERS(BundlePolicy, jsep::BundlePolicy, Balanced, MaxCompat, MaxBundle);
   out.bundlePolicy = static_cast<jsep::BundlePolicy>(configuration.bundlePolicy);
   transport::TransportConfig& transport = out.transport;
   if (const auto added = addServers(configuration, transport.gatherer); !added)
@@ -269,8 +271,10 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
          configuration.certificates[i].impl()->fingerprints())
       out.otherFingerprints.push_back(fingerprint);
   }
-  if (transport.certificate->expiredAt(environment.wallClock.unixNanosAt(now))) {
-    return fail(ErrorCode::InvalidAccess, "the certificate has expired: generate a new one");
+  // webrtc-pc section 4.4.1.1: any of them.
+  for (const Certificate& certificate : configuration.certificates) {
+    if (certificate.impl()->expiredAt(environment.wallClock.unixNanosAt(now)))
+      return fail(ErrorCode::InvalidAccess, "a certificate has expired: generate a new one");
   }
 
   if (configuration.minBitrate > configuration.startBitrate ||
@@ -286,8 +290,11 @@ Result<jsep::SessionConfig> makeSessionConfig(Configuration& configuration, Loop
   if (configuration.congestionControl == CongestionControl::Scream) {
     static const auto scream = congestion::screamFactory();  // it has no state
     out.controllers = scream.get();
-    askForCongestionFeedback(out.capabilities);
   }
+  if (configuration.congestionControl == CongestionControl::Scream ||
+      configuration.congestionFeedback == CongestionFeedback::Rfc8888)
+    askForCongestionFeedback(out.capabilities);
+  out.circuitBreaker = configuration.circuitBreaker;
   return out;
 }
 

@@ -70,7 +70,8 @@ TransceiverDirection fromSdp(sdp::Direction direction);
 jsep::LocalCapabilities makeCapabilities(const Configuration& configuration);
 std::vector<RtpCodec> capabilityCodecs(const Configuration& configuration, MediaKind kind);
 RtpCapabilities capabilitiesOf(const Configuration& configuration, MediaKind kind);
-RtpCapabilities builtinCapabilities(MediaKind kind);
+/// Of connections that are made with it: where it has no factories the built-in ones count.
+RtpCapabilities capabilitiesWith(Configuration configuration, MediaKind kind);
 RtpHeaderExtensionCapability fromCapability(const jsep::HeaderExtensionCapability& capability);
 
 /// W3C 4.4.2 setConfiguration: what of `next` may not follow `current`, and the URLs of both.

@@ -90,8 +90,12 @@ std::optional<uint16_t> DataChannel::maxRetransmits() const {
 bool DataChannel::negotiated() const {
   return core_->init.negotiated;
 }
-DataChannelPriority DataChannel::priority() const {
-  return static_cast<DataChannelPriority>(core_->init.priority);
+PriorityType DataChannel::priority() const {
+  // RFC 8831 section 6.4 has four numbers; a peer may put any into its request.
+  using P = sctp::Priority;
+  if (core_->init.priority > P::Medium) return PriorityType::High;
+  if (core_->init.priority > P::Low) return PriorityType::Medium;
+  return core_->init.priority > P::VeryLow ? PriorityType::Low : PriorityType::VeryLow;
 }
 
 std::optional<uint16_t> DataChannel::id() const {

@@ -40,13 +40,13 @@ class PlayoutTimer final : public TimedSource {
 
 bool DtmfSender::canInsertDtmf() const {
   const LoopCore::Lock lock(core_->loop());
-  return core_->canSendTone(transceiver_);
+  return core_->canSendTone(slots_->id);
 }
 
 Result<void> DtmfSender::insertDtmf(std::string_view tones, Duration duration,
                                     Duration interToneGap) {
   const LoopCore::Lock lock(core_->loop());
-  if (!core_->canSendTone(transceiver_)) {
+  if (!core_->canSendTone(slots_->id)) {
     return fail(ErrorCode::InvalidState,
                 "tones need a connected sender whose peer takes telephone-event");
   }
@@ -57,26 +57,26 @@ Result<void> DtmfSender::insertDtmf(std::string_view tones, Duration duration,
       return fail(ErrorCode::InvalidCharacter, "tones are 0-9, A-D, #, * and the comma");
     buffer += key;
   }
-  api_internal::ToneState& state = core_->tones(transceiver_);
+  api_internal::ToneState& state = slots_->tones;
   state.buffer = std::move(buffer);
   state.duration = std::clamp(duration, Duration::millis(40), Duration::seconds(6));
   state.gap = std::clamp(interToneGap, Duration::millis(30), Duration::seconds(6));
   if (state.buffer.empty() || state.scheduled) return ok();
   state.scheduled = true;
-  core_->queueTonePlayout(transceiver_);
+  core_->queueTonePlayout(slots_->id);
   core_->loop().wake();
   return ok();
 }
 
 std::string DtmfSender::toneBuffer() const {
   const LoopCore::Lock lock(core_->loop());
-  return core_->tones(transceiver_).buffer;
+  return slots_->tones.buffer;
 }
 
 void DtmfSender::onToneChange(std::function<void(const std::string&)> callback) {
   const LoopCore::Lock lock(core_->loop());
   // The old one dies after the lock.
-  if (!core_->closed()) std::swap(core_->tones(transceiver_).onChange, callback);
+  if (!core_->closed()) std::swap(slots_->tones.onChange, callback);
 }
 
 namespace api_internal {
@@ -93,9 +93,32 @@ void PeerConnectionCore::queueTonePlayout(uint32_t id) {
   queueStep([this, id](Step& step) { playTone(id, step); });
 }
 
+void PeerConnectionCore::onToneReceived(const media::ToneEvent& tone) {
+  const uint32_t id = tone.receiver.value;
+  if (!callbacks.telephoneEvents.contains(id)) return;
+  TelephoneEvent told;
+  told.event = tone.event;
+  if (tone.event < kKeys.size()) told.tone = kKeys[tone.event];
+  told.ended = tone.ended;
+  told.duration = tone.duration;
+  told.startMs =
+      static_cast<double>(session()->environment().wallClock.unixNanosAt(tone.start)) / 1e6;
+  told.rtpTimestamp = tone.rtpTimestamp;
+  told.volume = tone.volume;
+  told.ssrc = tone.ssrc;
+  queueStep([id, told](Step& step) {
+    step.then([id, told](PeerConnectionCore& c) {
+      const auto it = c.callbacks.telephoneEvents.find(id);
+      return it == c.callbacks.telephoneEvents.end() ? Step::Call{}
+                                                     : bindCallback(it->second, told);
+    });
+  });
+}
+
 // W3C 7.2 "Playout task".
 void PeerConnectionCore::playTone(uint32_t id, Step& step) {
-  ToneState& state = tones(id);
+  const std::shared_ptr<TransceiverSlots> slots = this->slots(id);
+  ToneState& state = slots->tones;
   state.scheduled = false;
   if (!canSendTone(id)) return;
   std::string tone = state.buffer.substr(0, 1);
@@ -111,8 +134,8 @@ void PeerConnectionCore::playTone(uint32_t id, Step& step) {
     state.scheduled = true;
     loop_->addSource(std::make_shared<PlayoutTimer>(weak_from_this(), id), now + next);
   }
-  step.then([id, tone = std::move(tone)](PeerConnectionCore& c) {
-    return bindCallback(c.tones(id).onChange, tone);
+  step.then([slots, tone = std::move(tone)](PeerConnectionCore&) {
+    return bindCallback(slots->tones.onChange, tone);
   });
 }
 

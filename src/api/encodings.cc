@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 #include "parley/base/text.h"
@@ -35,8 +36,8 @@ Result<void> checkRids(const std::vector<RtpEncodingParameters>& encodings) {
       if (encodings[j].rid == rid) return fail(ErrorCode::Type, "two encodings have the same rid");
     }
   }
-  if (encodings.size() > 1 && named != encodings.size()) {
-    return fail(ErrorCode::Type, "with several encodings each needs a rid");
+  if (named > 0 && named != encodings.size()) {
+    return fail(ErrorCode::Type, "either all encodings have a rid, or none has");
   }
   return ok();
 }
@@ -86,7 +87,7 @@ Result<void> checkRestrictions(ErrorCode code,
 
 bool sameCodec(const RtpCodec& a, const RtpCodec& b) {
   return equalsIgnoreCase(a.mimeType, b.mimeType) && a.clockRate == b.clockRate &&
-         a.channels == b.channels && a.sdpFmtpLine == b.sdpFmtpLine;
+         a.channels == b.channels && a.sdpFmtpLine.value_or("") == b.sdpFmtpLine.value_or("");
 }
 
 bool hasScalabilityMode(const std::vector<RtpCapabilities::Scalability>& known,
@@ -157,6 +158,10 @@ Result<std::vector<RtpEncodingParameters>> validateSendEncodings(
   const size_t most = kind == MediaKind::Video ? jsep::kMaxSimulcastLayers : 1;
   if (encodings.size() > most) encodings.resize(most);
   if (encodings.size() == 1) encodings.front().rid.reset();
+  // Layers are told apart by their rids (RFC 8853), so those without get some.
+  for (size_t i = 0; encodings.size() > 1 && i < encodings.size(); ++i) {
+    if (!encodings[i].rid) encodings[i].rid = std::to_string(i);
+  }
   if (kind != MediaKind::Video) return encodings;
   const bool scaled = std::any_of(encodings.begin(), encodings.end(), [](const auto& encoding) {
     return encoding.scaleResolutionDownBy.has_value();
@@ -179,7 +184,8 @@ const char* toString(PriorityType priority) {
   return kNames[static_cast<int>(priority)];
 }
 const char* toString(DegradationPreference preference) {
-  constexpr const char* kNames[] = {"maintain-framerate", "maintain-resolution", "balanced"};
+  constexpr const char* kNames[] = {"maintain-framerate", "maintain-resolution", "balanced",
+                                    "maintain-framerate-and-resolution"};
   return kNames[static_cast<int>(preference)];
 }
 

@@ -58,6 +58,8 @@ Result<PublicationId> ForwardingRuntime::publish(const std::shared_ptr<Forwarder
   if (session == nullptr || pc.closed() || &pc.loop() != &loop_) return unusable();
   if (sources_.contains({&pc, transceiver}))
     return fail(ErrorCode::InvalidState, "the receiver is published already");
+  if (pc.isTapped(transceiver))
+    return fail(ErrorCode::InvalidState, "the receiver has a packet sink");
   const Timestamp now = loop_.now();
   ForwarderCore::Source source;
   source.pc = &pc;
@@ -66,7 +68,7 @@ Result<PublicationId> ForwardingRuntime::publish(const std::shared_ptr<Forwarder
   forwarding::PublicationConfig config;
   config.kind = source.kind;
   source.id = room->forwarder.addPublication(config);
-  session->handOnPackets(transceiver, true, now);
+  session->handOnPackets(transceiver, media::PacketRepair::Requests, now);
   room->sources.push_back(source);
   sources_[{&pc, transceiver}] = {room, source.id.value};
   syncSource(*room, room->sources.back());
@@ -84,7 +86,7 @@ void ForwardingRuntime::unpublish(ForwarderCore& room, PublicationId id) {
   room.forwarder.removePublication(id);
   std::erase_if(room.sources, [id](const auto& s) { return s.id == id; });
   if (jsep::Session* session = source.pc->session(); session && !source.pc->closed()) {
-    session->handOnPackets(source.transceiver, false, loop_.now());
+    session->handOnPackets(source.transceiver, std::nullopt, loop_.now());
     source.pc->afterCall(loop_.now());
   }
   sources_.erase({source.pc, source.transceiver});  // may end the room
@@ -205,11 +207,10 @@ bool ForwardingRuntime::requestKeyFrame(PeerConnectionCore& pc, uint32_t transce
 }
 
 void ForwardingRuntime::collect(PeerConnectionCore& pc, jsep::Session& session) {
-  if (sources_.empty() && sinks_.empty()) return;
+  if (sources_.empty() && sinks_.empty() && !pc.hasTaps()) return;
   if (unconnected_ > 0 && session.mediaAvailable()) noteConnected(pc);
   const Timestamp now = loop_.now();
-  touched_.clear();
-  const auto touch = [this](ForwarderCore* room) {
+  const auto touch = [this](const std::shared_ptr<ForwarderCore>& room) {
     if (std::find(touched_.begin(), touched_.end(), room) == touched_.end())
       touched_.push_back(room);
   };
@@ -217,11 +218,14 @@ void ForwardingRuntime::collect(PeerConnectionCore& pc, jsep::Session& session) 
   while (session.pollPacket(packet_)) {
     const Key key{&pc, packet_.receiver.value};
     if (place == sources_.end() || place->first != key) place = sources_.find(key);
-    if (place == sources_.end()) continue;
+    if (place == sources_.end()) {
+      pc.takePacket(std::move(packet_));
+      continue;
+    }
     ForwarderCore& room = *place->second.room;
     room.forwarder.handlePacket(PublicationId(place->second.id), packet_.rid,
                                 std::move(packet_.data), now);
-    touch(&room);
+    touch(place->second.room);
     if (room.forwarder.isCrowded()) drain(room, now);
   }
   uint32_t transceiver = 0;
@@ -231,11 +235,46 @@ void ForwardingRuntime::collect(PeerConnectionCore& pc, jsep::Session& session) 
     if (sink == sinks_.end()) continue;
     sink->second.room->forwarder.handleMissing(SubscriptionId(sink->second.id), {&sequence, 1},
                                                now);
-    touch(sink->second.room.get());
+    touch(sink->second.room);
   }
   if (touched_.empty()) return;
-  for (ForwarderCore* room : touched_) drain(*room, now);
+  for (const auto& room : touched_) {
+    drainNews(*room, now);
+    if (!std::exchange(room->loaded, true)) loaded_.push_back(room);
+  }
+  touched_.clear();
+  // The packets themselves: see `feed`.
+  loop_.flushAfterwards();
   wakeUp(now);
+}
+
+bool ForwardingRuntime::feed(size_t packets, Timestamp now) {
+  size_t fed = 0;
+  while (!loaded_.empty() && fed < packets) {
+    const std::shared_ptr<ForwarderCore> room = loaded_.back();
+    const size_t more = feedNext(*room, now);
+    fed += more;
+    if (more > 0) continue;
+    room->loaded = false;
+    loaded_.pop_back();
+    drainNews(*room, now);
+  }
+  return fed > 0;
+}
+
+/// What one subscription has; nothing if no subscription has anything.
+size_t ForwardingRuntime::feedNext(ForwarderCore& room, Timestamp now) {
+  SubscriptionId subscription;
+  if (!room.forwarder.pollPackets(subscription, packets_)) return 0;
+  const size_t count = packets_.size();
+  const ForwarderCore::Sink* const sink = room.sink(subscription);
+  jsep::Session* const session = sink != nullptr ? sink->pc->session() : nullptr;
+  if (session != nullptr) {
+    session->sendPackets(sink->transceiver, packets_, now);
+    loop_.endpoint().touch(sink->pc->sessionId(), now);
+  }
+  packets_.clear();
+  return std::max<size_t>(count, 1);
 }
 
 void ForwardingRuntime::noteConnected(PeerConnectionCore& pc) {
@@ -260,15 +299,13 @@ void ForwardingRuntime::markDirty(PeerConnectionCore& pc) {
 }
 
 void ForwardingRuntime::drain(ForwarderCore& room, Timestamp now) {
-  SubscriptionId subscription;
-  while (room.forwarder.pollPackets(subscription, packets_)) {
-    const ForwarderCore::Sink* const sink = room.sink(subscription);
-    jsep::Session* const session = sink != nullptr ? sink->pc->session() : nullptr;
-    if (session == nullptr) continue;
-    session->sendPackets(sink->transceiver, packets_, now);
-    markDirty(*sink->pc);
-  }
-  packets_.clear();
+  size_t fed = 0;
+  while (const size_t more = feedNext(room, now)) fed += more;
+  if (fed > 0) loop_.flushAfterwards();
+  drainNews(room, now);
+}
+
+void ForwardingRuntime::drainNews(ForwarderCore& room, Timestamp now) {
   forwarding::KeyFrameWish wish;
   while (room.forwarder.pollKeyFrameWish(wish)) {
     const ForwarderCore::Source* const source = room.source(wish.publication);

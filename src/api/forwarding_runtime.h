@@ -46,6 +46,7 @@ class ForwarderCore : public std::enable_shared_from_this<ForwarderCore> {
   std::vector<Source> sources;
   std::vector<Sink> sinks;
   std::vector<Peer> peers;
+  bool loaded = false;  ///< see ForwardingRuntime::feed
   std::function<void(std::optional<PublicationId>)> dominantSpeaker;
   std::function<void(SubscriptionId, std::optional<forwarding::LayerChoice>)> layersChanged;
 };
@@ -65,7 +66,11 @@ class ForwardingRuntime {
                                    uint32_t transceiver);
   void unsubscribe(ForwarderCore& room, SubscriptionId id);
 
-  /// Takes what the session has for rooms.
+  bool isPublished(const PeerConnectionCore& pc, uint32_t transceiver) const {
+    return sources_.contains({&pc, transceiver});
+  }
+
+  /// Takes what the session has for rooms, and for packet sinks.
   void collect(PeerConnectionCore& pc, jsep::Session& session);
   /// A description has changed what the transceiver receives, or sends.
   void receiverConfigured(PeerConnectionCore& pc, uint32_t transceiver);
@@ -75,8 +80,13 @@ class ForwardingRuntime {
   void forget(PeerConnectionCore& pc);
   /// What rooms have to do from time to time; answers when again.
   Timestamp run(Timestamp now);
-  /// Hands on what a room has produced.
+  /// Hands on all that a room has produced.
   void drain(ForwarderCore& room, Timestamp now);
+  /// Hands on some of what the rooms have for their subscribers, about so many packets, so that
+  /// they leave before the next are made: their memory is used again while it is near. False if
+  /// there was nothing.
+  bool feed(size_t packets, Timestamp now);
+  bool hasPackets() const { return !loaded_.empty(); }
 
  private:
   using Key = std::pair<const PeerConnectionCore*, uint32_t>;
@@ -91,6 +101,8 @@ class ForwardingRuntime {
   void tell(const std::shared_ptr<ForwarderCore>& room, const forwarding::ForwarderEvent& event);
   void markDirty(PeerConnectionCore& pc);
   void flushDirty(Timestamp now);
+  void drainNews(ForwarderCore& room, Timestamp now);
+  size_t feedNext(ForwarderCore& room, Timestamp now);
   void wakeUp(Timestamp now);
 
   LoopCore& loop_;
@@ -98,8 +110,9 @@ class ForwardingRuntime {
   std::map<Key, Place> sinks_;
   std::vector<std::weak_ptr<ForwarderCore>> rooms_;
   std::vector<PeerConnectionCore*> dirty_;  ///< their sessions were given packets
-  std::vector<ForwarderCore*> touched_;
-  size_t unconnected_ = 0;  ///< sinks
+  std::vector<std::shared_ptr<ForwarderCore>> touched_;
+  std::vector<std::shared_ptr<ForwarderCore>> loaded_;  ///< they may have packets
+  size_t unconnected_ = 0;                              ///< sinks
   media::ReceivedPacket packet_;
   std::vector<media::PreparedPacket> packets_;
   bool running_ = false;

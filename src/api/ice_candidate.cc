@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "parley/api/enum_text.h"
 #include "parley/sdp/candidate_line.h"
 
 #include "api/candidate_text.h"
@@ -30,15 +31,20 @@ std::optional<IceCandidate::Parsed> IceCandidate::parse() const {
   out.component = line->component;
   out.priority = line->priority;
   out.address = line->hostname.empty() ? line->address.toString() : line->hostname;
-  out.protocol = sdp::toString(line->transport);
+  out.protocol = line->transport;
   out.port = line->port;
-  out.type = sdp::toString(line->type);
-  if (line->tcpType) out.tcpType = sdp::toString(*line->tcpType);
+  out.type = line->type;
+  out.tcpType = line->tcpType;
   if (line->relatedAddress) {
     out.relatedAddress = relatedAddressOf(candidate);
     out.relatedPort = line->relatedAddress->port;
   }
   return out;
+}
+
+const char* toString(IceServerTransportProtocol protocol) {
+  constexpr const char* kNames[] = {"udp", "tcp", "tls"};
+  return kNames[static_cast<int>(protocol)];
 }
 
 namespace api_internal {
@@ -50,7 +56,7 @@ IceCandidate toApi(const ice::Candidate& candidate, const std::string& mid, uint
   out.sdpMLineIndex = mLineIndex;
   if (!candidate.ufrag.empty()) out.usernameFragment = candidate.ufrag;
   if (!candidate.url.empty()) out.url = candidate.url;
-  if (!candidate.relayProtocol.empty()) out.relayProtocol = candidate.relayProtocol;
+  out.relayProtocol = fromString<IceServerTransportProtocol>(candidate.relayProtocol);
   return out;
 }
 

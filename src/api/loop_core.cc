@@ -10,6 +10,7 @@
 #include "api/forwarding_runtime.h"
 #include "api/media_runtime.h"
 #include "api/peer_connection_core.h"
+#include "api/sframe_keys.h"
 
 namespace parley::api_internal {
 namespace {
@@ -18,6 +19,8 @@ constexpr Duration kWallClockRefresh = Duration::seconds(1);
 // One dispatch delivers at most this many callbacks, so that a callback which keeps causing others
 // cannot keep the loop from its sockets.
 constexpr int kMaxCallbacksPerDispatch = 1024;
+// Packets that are forwarded in one go: some 40 kB, which a core's first cache holds.
+constexpr size_t kFeed = 32;
 
 }  // namespace
 
@@ -31,6 +34,7 @@ LoopCore::LoopCore(LoopOptions options)
       endpoint_(options_.random ? *options_.random : static_cast<Random&>(systemRandom_),
                 options_.log ? *options_.log : nullLog(), endpointConfig()),
       media_(std::make_unique<MediaRuntime>(*this)),
+      sframeKeys_(std::make_shared<SframeKeys>()),
       forwarding_(std::make_unique<ForwardingRuntime>(*this)) {
   refreshWallClock(now());
 }
@@ -108,8 +112,7 @@ void LoopCore::removeConnection(endpoint::SessionId id) {
 }
 
 void LoopCore::markReady(const std::shared_ptr<PeerConnectionCore>& core) {
-  if (core->queuedForDelivery) return;
-  core->queuedForDelivery = true;
+  ++core->turnsQueued;
   ready_.push_back(core);
 }
 
@@ -144,10 +147,16 @@ void LoopCore::advance(Timestamp now) {
 size_t LoopCore::pollTransmit(std::span<TxPacket> out) {
   const Lock lock(*this);
   // Messages leave first; what their sending caused is looked at when nothing is left to send.
-  if (const size_t count = endpoint_.pollTransmit(out); count > 0 || unpumped_.empty())
-    return count;
-  pumpUnpumped();
-  return endpoint_.pollTransmit(out);
+  if (const size_t count = endpoint_.pollTransmit(out)) return count;
+  if (!unpumped_.empty()) {
+    pumpUnpumped();
+    if (const size_t count = endpoint_.pollTransmit(out)) return count;
+  }
+  // Then what is forwarded, made a few receivers at a time.
+  while (forwarding_->hasPackets() && forwarding_->feed(kFeed, now())) {
+    if (const size_t count = endpoint_.pollTransmit(out)) return count;
+  }
+  return 0;
 }
 
 void LoopCore::pumpUnpumped() {
@@ -324,15 +333,18 @@ bool LoopCore::deliverOne() {
       ready->collect();
     }
     if (ready_.empty()) return false;
-    core = ready_.front();
-    if (!core->takeTask(task, urgent)) {
-      core->queuedForDelivery = false;
-      ready_.pop_front();
-      return true;
-    }
-    // Round robin between connections; within one, order is kept because only this thread delivers.
+    core = std::move(ready_.front());
     ready_.pop_front();
-    ready_.push_back(core);
+    --core->turnsQueued;
+    if (!core->takeTask(task, urgent)) return true;
+    // All connections share one queue of tasks, as in a browser (HTML's networking task source). A
+    // settled call goes ahead and leaves the turn to the task that waits for it.
+    if (urgent) {
+      ++core->turnsQueued;
+      ready_.push_front(core);
+    } else if (core->turnsQueued == 0 && core->hasTasks()) {
+      markReady(core);
+    }
     if (!task) return true;
     if (!options_.executor) outer = beginDelivery(*core);
   }

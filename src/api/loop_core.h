@@ -21,6 +21,7 @@ namespace parley::api_internal {
 class PeerConnectionCore;
 class ForwardingRuntime;
 class MediaRuntime;
+class SframeKeys;
 struct BuiltinCodecs;
 
 /// Something that wants to be called at a time, outside the lock: a generated media source.
@@ -78,6 +79,7 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   endpoint::Endpoint& endpoint() { return endpoint_; }
   const LoopOptions& options() const { return options_; }
   MediaRuntime& media() { return *media_; }
+  const std::shared_ptr<SframeKeys>& sframeKeys() const { return sframeKeys_; }
   ForwardingRuntime& forwarding() { return *forwarding_; }
   const BuiltinCodecs& builtinCodecs();  ///< with the lock held
 
@@ -109,7 +111,7 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   bool dispatchingHere() const {
     return dispatchingOn_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
-  /// The connection has tasks to deliver.
+  /// The connection has one more task to deliver.
   void markReady(const std::shared_ptr<PeerConnectionCore>& core);
   void addSource(std::shared_ptr<TimedSource> source, Timestamp first);
   /// Destroys what `garbage` owns in the next dispatch, outside the lock.
@@ -164,10 +166,11 @@ class LoopCore final : public Driven, public std::enable_shared_from_this<LoopCo
   PoolMutex poolMutex_;
   endpoint::Endpoint endpoint_;
   std::unique_ptr<MediaRuntime> media_;
+  const std::shared_ptr<SframeKeys> sframeKeys_;
   std::unique_ptr<ForwardingRuntime> forwarding_;
   std::unique_ptr<const BuiltinCodecs> builtinCodecs_;
   std::unordered_map<uint32_t, std::shared_ptr<PeerConnectionCore>> connections_;
-  std::deque<std::shared_ptr<PeerConnectionCore>> ready_;
+  std::deque<std::shared_ptr<PeerConnectionCore>> ready_;  ///< once for each of their tasks
   struct SourceEntry {
     std::shared_ptr<TimedSource> source;
     Timestamp next;

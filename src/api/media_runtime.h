@@ -34,6 +34,9 @@ class MediaRuntime {
   /// The sender's encodings and the app's own bounds on them (RTCRtpEncodingParameters).
   void setEncodings(PeerConnectionCore& pc, uint32_t transceiver,
                     const std::vector<RtpEncodingParameters>& encodings);
+  /// What of pictures may be given up where rate or time lacks.
+  void setDegradation(PeerConnectionCore& pc, uint32_t transceiver,
+                      std::optional<DegradationPreference> preference);
   void stopSender(PeerConnectionCore& pc, uint32_t transceiver);
   /// Of one encoding, or of all.
   void requestKeyFrame(PeerConnectionCore& pc, uint32_t transceiver,
@@ -67,6 +70,7 @@ class MediaRuntime {
     std::vector<VideoLayer> video;
     std::shared_ptr<AudioSendPipe> audio;
     TransformSlot::Held transform;  ///< of pictures
+    std::optional<media::Degradation> degradation;
     VideoLayer* find(const std::string& rid);
   };
   struct Receiver {

@@ -26,6 +26,31 @@ void apply(const RtpEncodingParameters& encoding, VideoSendPipe::Settings& setti
                              .value_or(codec::ScalabilityMode{});
 }
 
+std::optional<media::Degradation> degradationOf(std::optional<DegradationPreference> preference) {
+  if (!preference) return std::nullopt;
+  switch (*preference) {
+    case DegradationPreference::MaintainFramerate:
+      return media::Degradation::Resolution;
+    case DegradationPreference::MaintainResolution:
+      return media::Degradation::Framerate;
+    case DegradationPreference::Balanced:
+      return media::Degradation::Balanced;
+    case DegradationPreference::MaintainFramerateAndResolution:
+      break;
+  }
+  return media::Degradation::Nothing;
+}
+
+VideoSendPipe::RtpOutput rtpOutput(const std::weak_ptr<PeerConnectionCore>& weak,
+                                   uint32_t transceiver, const std::string& rid) {
+  return [weak, transceiver, rid](const RtpInput& packet) {
+    const auto send = [transceiver, rid](jsep::Session& session, const auto& p, Timestamp now) {
+      session.sendForeign(transceiver, p.foreign(), now, rid);
+    };
+    withSession(weak, send, packet);
+  };
+}
+
 bool isEncoded(const std::shared_ptr<TrackCore>& track) {
   return track && !track->encodedCodec.empty();
 }
@@ -43,6 +68,7 @@ MediaRuntime::Sender& MediaRuntime::sender(PeerConnectionCore& pc, uint32_t tran
   Sender& out = senders_[{&pc, transceiver}];
   if (!out.video.empty() || out.audio) return out;
   if (kind == MediaKind::Video) {
+    out.degradation = degradationOf(pc.slots(transceiver)->degradation);
     const std::vector<RtpEncodingParameters>& encodings = pc.encodings(transceiver);
     setLayers(pc, transceiver, out, ridsOf(encodings));
     applyEncodings(pc, out, encodings);
@@ -56,8 +82,10 @@ MediaRuntime::Sender& MediaRuntime::sender(PeerConnectionCore& pc, uint32_t tran
           session.sendAudio(transceiver, f, now);
         };
         withSession(weak, send, frame);
-      });
+      },
+      rtpOutput(weak, transceiver, {}));
   out.audio->setActive(pc.encoding(transceiver).active);
+  out.audio->setAdaptivePtime(pc.encoding(transceiver).adaptivePtime);
   return out;
 }
 
@@ -65,6 +93,7 @@ MediaRuntime::VideoLayer MediaRuntime::makeLayer(PeerConnectionCore& pc, uint32_
                                                  const Sender& sender, const std::string& rid) {
   VideoLayer out;
   out.settings.rid = rid;
+  out.settings.degradation = sender.degradation;
   const std::weak_ptr<PeerConnectionCore> weak = pc.weak_from_this();
   out.pipe = std::make_shared<VideoSendPipe>(
       pc.configuration().videoEncoders, videoEncodeWorker_,
@@ -74,7 +103,7 @@ MediaRuntime::VideoLayer MediaRuntime::makeLayer(PeerConnectionCore& pc, uint32_
         };
         withSession(weak, send, frame);
       },
-      clockOf(loop_));
+      rtpOutput(weak, transceiver, rid), clockOf(loop_));
   (void)out.pipe->setTransform(sender.transform);
   if (sender.track) sender.track->addConsumer(out.pipe);
   return out;
@@ -104,8 +133,12 @@ void MediaRuntime::setLayers(PeerConnectionCore& pc, uint32_t transceiver, Sende
 void MediaRuntime::applyEncodings(PeerConnectionCore& pc, Sender& sender,
                                   const std::vector<RtpEncodingParameters>& encodings) {
   bool resumes = false;
+  // Of several layers it is the larger ones that give way, by not being sent (simulcast_rates.h).
+  const auto active = std::count_if(encodings.begin(), encodings.end(),
+                                    [](const auto& encoding) { return encoding.active; });
   for (size_t i = 0; i < encodings.size() && i < sender.video.size(); ++i) {
     apply(encodings[i], sender.video[i].settings);
+    sender.video[i].settings.adapts = active <= 1;
     resumes = sender.video[i].pipe->configure(sender.video[i].settings) || resumes;
   }
   if (resumes) tellKeyFrameNeeded(pc, sender);
@@ -147,10 +180,14 @@ void MediaRuntime::configureSender(PeerConnectionCore& pc, const jsep::SenderCon
   Sender& out = sender(pc, config.transceiver, config.kind);
   if (out.audio) {
     const jsep::SenderConfigured::Encoding& encoding = config.encodings.front();
+    AudioSendPipe::OnTheWire wire{encoding.ssrc,
+                                  encoding.codec ? encoding.codec->payloadType : uint8_t{0},
+                                  encoding.timestampOffset};
+    const jsep::TransceiverState* state = pc.transceiver(config.transceiver);
+    if (state && state->negotiated.media.maxPtime)
+      wire.maxPacketTime = Duration::millis(*state->negotiated.media.maxPtime);
     out.audio->configure(encoding.codec ? toAudioFormat(*encoding.codec) : codec::SdpAudioFormat{},
-                         encoding.codec.has_value(),
-                         {encoding.ssrc, encoding.codec ? encoding.codec->payloadType : uint8_t{0},
-                          encoding.timestampOffset});
+                         encoding.codec.has_value(), wire);
     return;
   }
   std::vector<std::string> rids;
@@ -164,6 +201,7 @@ void MediaRuntime::configureSender(PeerConnectionCore& pc, const jsep::SenderCon
         encoding.codec ? toVideoFormat(*encoding.codec) : codec::SdpVideoFormat{};
     layer.settings.ssrc = encoding.ssrc;
     layer.settings.timestampOffset = encoding.timestampOffset;
+    layer.settings.samplesPictures = encoding.samplesPictures;
     layer.settings.payloadType = encoding.codec ? encoding.codec->payloadType : uint8_t{0};
     resumes = layer.pipe->configure(layer.settings) || resumes;
   }
@@ -175,9 +213,23 @@ void MediaRuntime::setEncodings(PeerConnectionCore& pc, uint32_t transceiver,
   const auto it = senders_.find({&pc, transceiver});
   if (it == senders_.end()) return;
   Sender& out = it->second;
-  if (out.audio) return out.audio->setActive(encodings.front().active);
+  if (out.audio) {
+    out.audio->setAdaptivePtime(encodings.front().adaptivePtime);
+    return out.audio->setActive(encodings.front().active);
+  }
   setLayers(pc, transceiver, out, ridsOf(encodings));
   applyEncodings(pc, out, encodings);
+}
+
+void MediaRuntime::setDegradation(PeerConnectionCore& pc, uint32_t transceiver,
+                                  std::optional<DegradationPreference> preference) {
+  const auto it = senders_.find({&pc, transceiver});
+  if (it == senders_.end()) return;
+  it->second.degradation = degradationOf(preference);
+  for (VideoLayer& layer : it->second.video) {
+    layer.settings.degradation = it->second.degradation;
+    (void)layer.pipe->configure(layer.settings);
+  }
 }
 
 void MediaRuntime::stopSender(PeerConnectionCore& pc, uint32_t transceiver) {

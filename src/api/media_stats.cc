@@ -104,7 +104,7 @@ class SenderStatsBuilder {
     if (stream.rtxSsrc) m["rtxSsrc"] = uint64_t{*stream.rtxSsrc};
     m["active"] = stream.active && encodings[index].active;
     m["packetsSent"] = stream.packetsSent;
-    m["packetsSentWithEct1"] = uint64_t{0};  // nothing is sent as ECN-capable
+    m["packetsSentWithEct1"] = stream.packetsSentWithEct1;
     m["bytesSent"] = stream.bytesSent;
     m["headerBytesSent"] = stream.headerBytesSent;
     m["retransmittedPacketsSent"] = stream.retransmittedPacketsSent;
@@ -126,6 +126,7 @@ class SenderStatsBuilder {
     m["parleyEstimateBps"] = bandwidth.estimate.bps();
     m["parleyAcknowledgedBps"] = bandwidth.estimator.acknowledged.bps();
     m["parleyQueueDelay"] = bandwidth.estimator.queueDelay.seconds();
+    if (stream.stopped) m["parleyStoppedBy"] = std::string(toString(*stream.stopped));
     context_.outbound.emplace(id, out.id);
     context_.report.add(std::move(out));
   }
@@ -154,6 +155,8 @@ class SenderStatsBuilder {
     m["framesPerSecond"] = encoded->framesPerSecond;
     if (encoded->qpSum) m["qpSum"] = *encoded->qpSum;
     m["totalEncodeTime"] = encoded->totalEncodeTime.seconds();
+    if (encoded->bytesTarget)
+      m["totalEncodedBytesTarget"] = static_cast<uint64_t>(*encoded->bytesTarget);
     if (!encoded->implementation.empty()) {
       m["encoderImplementation"] = encoded->implementation;
       m["powerEfficientEncoder"] = encoded->powerEfficient;
@@ -163,8 +166,7 @@ class SenderStatsBuilder {
     for (size_t i = 0; i < encoded->limitedFor.size(); ++i)
       durations[toString(static_cast<QualityLimitation>(i))] = encoded->limitedFor[i];
     m["qualityLimitationDurations"] = std::move(durations);
-    // Pictures are left out rather than made smaller.
-    m["qualityLimitationResolutionChanges"] = uint64_t{0};
+    m["qualityLimitationResolutionChanges"] = encoded->sizeChanges;
   }
 
   std::string addRemoteInbound(const media::SendStreamStats& stream, const std::string& localId,

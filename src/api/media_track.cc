@@ -125,6 +125,13 @@ MediaStreamTrack MediaStreamTrack::createEncodedAudio(const std::shared_ptr<Loop
   return track;
 }
 
+MediaStreamTrack MediaStreamTrack::createRtp(const std::shared_ptr<Loop>& loop, RtpTrackInit init) {
+  MediaStreamTrack track = init.kind == MediaKind::Video ? createVideo(loop) : createAudio(loop);
+  track.core()->encodedCodec = init.codec;
+  track.core()->rtp = std::make_shared<const RtpTrackInit>(std::move(init));
+  return track;
+}
+
 MediaKind MediaStreamTrack::kind() const {
   return core_->kind;
 }
@@ -158,6 +165,12 @@ void MediaStreamTrack::setContentHint(std::string_view hint) {
 
 namespace {
 
+/// Of packets that come as payloads.
+uint8_t payloadTypeOf(const RtpTrackInit& init) {
+  if (init.payloadType) return *init.payloadType;
+  return init.eventPayloadType == 96 ? uint8_t{97} : uint8_t{96};
+}
+
 template <class Frame>
 Result<void> pushTo(TrackCore& core, const Frame& frame, MediaKind kind) {
   if (core.kind != kind) return fail(ErrorCode::Type, "the track is of the other kind");
@@ -180,16 +193,47 @@ Result<void> MediaStreamTrack::push(const codec::AudioFrame& frame) {
   return pushTo(*core_, frame, MediaKind::Audio);
 }
 Result<void> MediaStreamTrack::push(const codec::EncodedVideoFrame& frame) {
-  if (core_->encodedCodec.empty()) {
-    return fail(ErrorCode::Type, "push raw frames, or make the track with createEncodedVideo");
+  if (core_->encodedCodec.empty() || core_->rtp) {
+    return fail(ErrorCode::Type, "make the track with createEncodedVideo to push such frames");
   }
   return pushTo(*core_, frame, MediaKind::Video);
 }
 Result<void> MediaStreamTrack::push(const codec::EncodedAudioFrame& frame) {
-  if (core_->encodedCodec.empty()) {
-    return fail(ErrorCode::Type, "push raw frames, or make the track with createEncodedAudio");
+  if (core_->encodedCodec.empty() || core_->rtp) {
+    return fail(ErrorCode::Type, "make the track with createEncodedAudio to push such frames");
   }
   return pushTo(*core_, frame, MediaKind::Audio);
+}
+
+Result<void> MediaStreamTrack::pushRtp(ByteSpan packet, uint8_t encodingIndex) {
+  // Below what a stream takes by as much as it adds.
+  constexpr size_t kMaxPacket = 1400;
+  const auto& init = core_->rtp;
+  if (!init) return fail(ErrorCode::Type, "make the track with createRtp to push packets");
+  const auto view = rtp::PacketView::parse(packet);
+  if (!view || rtp::classify(packet) != rtp::PacketKind::Rtp)
+    return fail(ErrorCode::Type, "this is no RTP packet");
+  if (packet.size() > kMaxPacket)
+    return fail(ErrorCode::Range, "RTP packets have 1400 bytes at most: make smaller ones");
+  const bool event = init->eventPayloadType == view->payloadType();
+  if (!event && init->payloadType && *init->payloadType != view->payloadType()) {
+    return fail(ErrorCode::Type, "the packet has payload type " +
+                                     std::to_string(view->payloadType()) + ", not the track's " +
+                                     std::to_string(*init->payloadType));
+  }
+  return pushTo(*core_, api_internal::RtpInput(*view, init, event, encodingIndex), init->kind);
+}
+
+Result<void> MediaStreamTrack::push(const RtpPayload& payload) {
+  if (!core_->rtp) return fail(ErrorCode::Type, "make the track with createRtp to push payloads");
+  Bytes packet(rtp::kFixedHeaderSize + payload.data.size());
+  packet[0] = 0x80;
+  packet[1] =
+      static_cast<uint8_t>((payload.marker ? 0x80 : 0) | (payloadTypeOf(*core_->rtp) & 0x7f));
+  storeU16(&packet[2], core_->nextPayloadNumber(payload.encodingIndex));
+  storeU32(&packet[4], payload.timestamp);
+  std::copy(payload.data.begin(), payload.data.end(), packet.begin() + rtp::kFixedHeaderSize);
+  return pushRtp(packet, payload.encodingIndex);
 }
 
 void MediaStreamTrack::setVideoSink(std::function<void(const codec::VideoFrame&)> sink) {

@@ -9,6 +9,7 @@
 #include "api/configuration_check.h"
 #include "api/media_runtime.h"
 #include "api/peer_connection_core.h"
+#include "api/twin_enums.h"
 
 namespace parley::api_internal {
 namespace {
@@ -70,6 +71,7 @@ jsep::SenderTuning tuningOf(const RtpEncodingParameters& encoding) {
   // below.
   constexpr double kWeights[] = {0.5, 1, 2, 4};
   out.priority = kWeights[static_cast<size_t>(encoding.priority)];
+  PARLEY_SAME_NUMBERS(PriorityType, media::NetworkPriority, VeryLow, Low, Medium, High);
   out.networkPriority = static_cast<media::NetworkPriority>(encoding.networkPriority);
   out.active = encoding.active;
   out.scaleDownBy = encoding.scaleResolutionDownBy.value_or(1.0);
@@ -100,29 +102,43 @@ std::vector<std::string> codecsOf(const std::shared_ptr<TrackCore>& track,
 
 }  // namespace
 
-std::vector<RtpEncodingParameters>& PeerConnectionCore::encodings(uint32_t id) {
-  auto& list = encodings_[id];
-  if (list.empty()) {
-    const auto track = receiverTrack(id);
-    list = defaultEncodings(track ? track->kind : MediaKind::Audio, {});
-  }
-  return list;
+namespace {
+
+std::vector<RtpEncodingParameters>& filled(TransceiverSlots& slots) {
+  if (slots.encodings.empty()) slots.encodings = defaultEncodings(slots.kind, {});
+  return slots.encodings;
+}
+
+}  // namespace
+
+const std::vector<RtpEncodingParameters>& PeerConnectionCore::encodings(uint32_t id) {
+  const auto it = slots_.find(id);
+  if (it != slots_.end()) return filled(*it->second);
+  static const std::vector<RtpEncodingParameters> kOfNone(1);
+  return kOfNone;
 }
 
 void PeerConnectionCore::setEncodings(uint32_t id, std::vector<RtpEncodingParameters> list) {
-  encodings_[id] = std::move(list);
-  loop_->media().setEncodings(*this, id, encodings_[id]);
+  const std::shared_ptr<TransceiverSlots> slots = this->slots(id);
+  slots->encodings = std::move(list);
+  loop_->media().setEncodings(*this, id, slots->encodings);
   tuneSender(id);
+}
+
+void PeerConnectionCore::forgetReturnedParameters() {
+  for (const auto& [id, slots] : slots_) slots->lastParameters.reset();
 }
 
 void PeerConnectionCore::tuneSender(uint32_t id) {
   jsep::Session* session = this->session();
   if (!session) return;
   const std::vector<std::string> makes = codecsOf(senderTrack(id), configuration_);
+  const std::optional<PlayoutDelay> delay = slots(id)->playoutDelay;
   std::vector<jsep::SenderTuning> tunings;
   for (const RtpEncodingParameters& encoding : encodings(id)) {
     tunings.push_back(tuningOf(encoding));
     tunings.back().makes = makes;
+    if (delay) tunings.back().playoutDelay = {delay->min, delay->max};
   }
   session->tuneSender(id, tunings, loop_->now());
 }
@@ -151,7 +167,8 @@ void PeerConnectionCore::syncEncodings() {
   if (!session) return;
   for (const jsep::TransceiverState& t : session->state().transceivers) {
     ensureReceiver(t.id.value, kindOf(t));  // whole as soon as a remote offer has made it
-    auto& list = encodings(t.id.value);
+    TransceiverSlots& slots = *slots_[t.id.value];
+    std::vector<RtpEncodingParameters>& list = filled(slots);
     std::vector<std::string> rids;
     for (const jsep::Encoding& encoding : t.sender.encodings) rids.push_back(encoding.rid);
     const auto ridOf = [](const RtpEncodingParameters& e) { return e.rid.value_or(""); };
@@ -160,15 +177,14 @@ void PeerConnectionCore::syncEncodings() {
     bool changed = !same;
     if (!same) {
       // Layers of the peer's come and, when its offer is rolled back, go.
-      if (rids.size() > 1 && list.size() == 1 && !list[0].rid) ridless_[t.id.value] = list;
+      if (rids.size() > 1 && list.size() == 1 && !list[0].rid) slots.ridless = list;
       std::vector<RtpEncodingParameters> next = defaultEncodings(kindOf(t), rids);
       for (RtpEncodingParameters& encoding : next) {
         const auto known = std::find_if(list.begin(), list.end(),
                                         [&](const auto& e) { return ridOf(e) == ridOf(encoding); });
         if (known != list.end()) encoding = *known;
       }
-      const auto before = ridless_.find(t.id.value);
-      if (rids.size() == 1 && rids[0].empty() && before != ridless_.end()) next = before->second;
+      if (rids.size() == 1 && rids[0].empty() && !slots.ridless.empty()) next = slots.ridless;
       list = std::move(next);
     }
     const auto& negotiated = t.negotiated.media.sendCodecs;
@@ -193,44 +209,43 @@ void PeerConnectionCore::syncEncodings() {
   }
 }
 
-RtpSendParameters PeerConnectionCore::sendParameters(uint32_t id) {
-  const auto last = lastParameters_.find(id);
+RtpSendParameters PeerConnectionCore::sendParameters(
+    const std::shared_ptr<TransceiverSlots>& slots) {
   const bool turns = loop_->onDeliveryThread();
-  if (turns && last != lastParameters_.end()) return last->second;
+  if (turns && slots->lastParameters) return *slots->lastParameters;
   RtpSendParameters out;
   out.transactionId = loop_->endpoint().environment().random.uuid();
-  out.encodings = encodings(id);
-  if (const jsep::TransceiverState* state = transceiver(id)) {
+  out.encodings = filled(*slots);
+  if (const jsep::TransceiverState* state = transceiver(slots->id)) {
     out.codecs = toApi(state->negotiated.media.sendCodecs, kindOf(*state));
     out.headerExtensions = toApi(state->negotiated.media.extensions, true);
     out.rtcp.reducedSize = state->negotiated.media.rtcpReducedSize;
   }
-  out.degradationPreference = degradation_[id];
+  out.degradationPreference = slots->degradation;
   if (session()) out.rtcp.cname = session()->state().cname;
-  lastParameters_[id] = out;
+  slots->lastParameters = out;
   if (turns) {
-    queueTask([self = shared_from_this(), id, transaction = out.transactionId] {
+    queueTask([self = shared_from_this(), slots, transaction = out.transactionId] {
       const LoopCore::Lock lock(*self->loop_);
-      const auto it = self->lastParameters_.find(id);
-      if (it != self->lastParameters_.end() && it->second.transactionId == transaction)
-        self->lastParameters_.erase(it);
+      if (slots->lastParameters && slots->lastParameters->transactionId == transaction)
+        slots->lastParameters.reset();
     });
     loop_->wake();
   }
   return out;
 }
 
-Result<void> PeerConnectionCore::checkSendParameters(uint32_t id, RtpSendParameters& parameters) {
-  const jsep::TransceiverState* state = transceiver(id);
+Result<void> PeerConnectionCore::checkSendParameters(const TransceiverSlots& slots,
+                                                     RtpSendParameters& parameters) {
+  const jsep::TransceiverState* state = transceiver(slots.id);
   if (closed_ || !state || state->stopped || state->stopping) {
     return fail(ErrorCode::InvalidState, "the transceiver has stopped");
   }
-  const auto last = lastParameters_.find(id);
-  if (last == lastParameters_.end()) {
+  if (!slots.lastParameters) {
     return fail(ErrorCode::InvalidState,
                 "call getParameters() first, and setParameters() in the same turn");
   }
-  const RtpSendParameters& given = last->second;
+  const RtpSendParameters& given = *slots.lastParameters;
   const bool sameLayers = std::equal(parameters.encodings.begin(), parameters.encodings.end(),
                                      given.encodings.begin(), given.encodings.end(),
                                      [](const auto& a, const auto& b) { return a.rid == b.rid; });
@@ -274,10 +289,11 @@ Result<void> PeerConnectionCore::checkSendParameters(uint32_t id, RtpSendParamet
   return ok();
 }
 
-void PeerConnectionCore::setSendParameters(uint32_t id, RtpSendParameters parameters,
+void PeerConnectionCore::setSendParameters(const std::shared_ptr<TransceiverSlots>& slots,
+                                           RtpSendParameters parameters,
                                            const SetParameterOptions& options,
                                            Completion<void> done) {
-  Result<void> allowed = checkSendParameters(id, parameters);
+  Result<void> allowed = checkSendParameters(*slots, parameters);
   const auto& wishes = options.encodingOptions;
   if (allowed && !wishes.empty() && wishes.size() != parameters.encodings.size()) {
     allowed =
@@ -287,27 +303,29 @@ void PeerConnectionCore::setSendParameters(uint32_t id, RtpSendParameters parame
     settle<void>(std::move(done), std::move(allowed));
     return;
   }
-  queueStep(
-      [this, id, options, parameters = std::move(parameters), done = std::move(done)](Step& step) {
-        lastParameters_.erase(id);
-        degradation_[id] = parameters.degradationPreference;
-        // A description may have come between: what it took away stays away, and what it brought
-        // was not meant.
-        std::vector<RtpEncodingParameters> next = encodings(id);
-        for (RtpEncodingParameters& encoding : next) {
-          const auto given =
-              std::find_if(parameters.encodings.begin(), parameters.encodings.end(),
-                           [&](const auto& changed) { return changed.rid == encoding.rid; });
-          if (given != parameters.encodings.end()) encoding = *given;
-        }
-        setEncodings(id, std::move(next));
-        for (size_t i = 0; i < options.encodingOptions.size(); ++i) {
-          if (options.encodingOptions[i].keyFrame)
-            loop_->media().requestKeyFrame(*this, id, parameters.encodings[i].rid.value_or(""));
-        }
-        afterCall(loop_->now());
-        finish<void>(step, done, ok());
-      });
+  queueStep([this, slots, options, parameters = std::move(parameters),
+             done = std::move(done)](Step& step) {
+    const uint32_t id = slots->id;
+    slots->lastParameters.reset();
+    slots->degradation = parameters.degradationPreference;
+    loop_->media().setDegradation(*this, id, parameters.degradationPreference);
+    // A description may have come between: what it took away stays away, and what it brought
+    // was not meant.
+    std::vector<RtpEncodingParameters> next = filled(*slots);
+    for (RtpEncodingParameters& encoding : next) {
+      const auto given =
+          std::find_if(parameters.encodings.begin(), parameters.encodings.end(),
+                       [&](const auto& changed) { return changed.rid == encoding.rid; });
+      if (given != parameters.encodings.end()) encoding = *given;
+    }
+    setEncodings(id, std::move(next));
+    for (size_t i = 0; i < options.encodingOptions.size(); ++i) {
+      if (options.encodingOptions[i].keyFrame)
+        loop_->media().requestKeyFrame(*this, id, parameters.encodings[i].rid.value_or(""));
+    }
+    afterCall(loop_->now());
+    finish<void>(step, done, ok());
+  });
   loop_->wake();
 }
 

@@ -7,6 +7,7 @@
 #include "api/configuration_check.h"
 #include "api/peer_connection_core.h"
 #include "api/stats_builder.h"
+#include "api/twin_enums.h"
 
 namespace parley {
 
@@ -331,7 +332,7 @@ Result<RtpTransceiver> addTransceiverFor(const std::shared_ptr<PeerConnectionCor
   const Timestamp now = core->loop().now();
   Result<uint32_t> id = core->session()->addTransceiver(
       kind, init.direction, std::move(init.streams), track ? track.id() : std::string{}, now, rids,
-      std::move(init.receiveRids));
+      std::move(init.receiveRids), init.layersBySsrc);
   if (!id) return fail(std::move(id).error());
   core->ensureReceiver(*id, kind);
   if (track) core->setSenderTrack(*id, track.core());
@@ -354,10 +355,18 @@ Result<RtpTransceiver> PeerConnection::addTransceiver(MediaStreamTrack track,
 }
 
 std::vector<RtpCodec> PeerConnection::senderCapabilities(MediaKind kind) {
-  return api_internal::builtinCapabilities(kind).codecs;
+  return senderCapabilities(kind, {});
 }
 std::vector<RtpCodec> PeerConnection::receiverCapabilities(MediaKind kind) {
-  return api_internal::builtinCapabilities(kind).codecs;
+  return receiverCapabilities(kind, {});
+}
+std::vector<RtpCodec> PeerConnection::senderCapabilities(MediaKind kind,
+                                                         const Configuration& configuration) {
+  return RtpSender::getCapabilities(kind, configuration).codecs;
+}
+std::vector<RtpCodec> PeerConnection::receiverCapabilities(MediaKind kind,
+                                                           const Configuration& configuration) {
+  return RtpReceiver::getCapabilities(kind, configuration).codecs;
 }
 
 RtpCapabilities PeerConnection::capabilities(MediaKind kind) const {
@@ -394,7 +403,9 @@ Result<DataChannel> PeerConnection::createDataChannel(std::string label, DataCha
   channel.maxRetransmits = init.maxRetransmits;
   channel.maxPacketLifeTimeMs = init.maxPacketLifeTime;
   channel.negotiated = init.negotiated;
-  channel.priority = static_cast<sctp::Priority>(init.priority);
+  constexpr sctp::Priority kPriorities[] = {sctp::Priority::VeryLow, sctp::Priority::Low,
+                                            sctp::Priority::Medium, sctp::Priority::High};
+  channel.priority = kPriorities[static_cast<size_t>(init.priority)];
   // W3C 6.1: an id without `negotiated` is ignored.
   if (init.negotiated) channel.id = init.id;
   const Timestamp now = core()->loop().now();
@@ -445,7 +456,20 @@ void PeerConnection::getStats(const MediaStreamTrack& track, Completion<StatsRep
 Diagnosis PeerConnection::diagnose() const {
   const LoopCore::Lock lock(core()->loop());
   const jsep::Session* session = core()->session();
-  if (session && !core()->closed()) return session->transport().diagnose(core()->loop().now());
+  if (session && !core()->closed()) {
+    Diagnosis out = session->diagnose(core()->loop().now());
+    for (const uint32_t number : session->transports()) {
+      const media::RtpSession* rtp = session->rtp(number);
+      if (!rtp) continue;
+      std::vector<media::SendStreamStats> streams;
+      rtp->sendStats(streams);
+      for (const media::SendStreamStats& stream : streams) {
+        if (stream.stopped)
+          out.facts.stoppedStreams.push_back({stream.mid, stream.rid, toString(*stream.stopped)});
+      }
+    }
+    return out;
+  }
   Diagnosis out;
   out.facts.closed = true;
   out.verdict = transport::judge(out.facts);
@@ -482,6 +506,7 @@ PARLEY_CALLBACK_SETTER(onConnectionStateChange, connectionState, void(PeerConnec
 PARLEY_CALLBACK_SETTER(onTrack, track, void(const TrackEvent&))
 PARLEY_CALLBACK_SETTER(onStreamTrackChange, streamTrack, void(const StreamTrackEvent&))
 PARLEY_CALLBACK_SETTER(onDataChannel, dataChannel, void(DataChannel))
+PARLEY_CALLBACK_SETTER(onSenderStopped, senderStopped, void(const SenderStoppedEvent&))
 #undef PARLEY_CALLBACK_SETTER
 
 void PeerConnection::onBandwidthEstimate(std::function<void(const BandwidthEstimate&)> callback) {

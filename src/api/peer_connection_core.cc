@@ -4,6 +4,7 @@
 
 #include "api/forwarding_runtime.h"
 #include "api/media_runtime.h"
+#include "api/packet_tap.h"
 #include "api/stats_builder.h"
 
 namespace parley::api_internal {
@@ -159,25 +160,34 @@ void PeerConnectionCore::onStable() {
 
 // --- tracks --------------------------------------------------------------------------------------
 
+std::shared_ptr<TransceiverSlots> PeerConnectionCore::slots(uint32_t transceiver) {
+  if (const auto it = slots_.find(transceiver); it != slots_.end()) return it->second;
+  const auto former = formerSlots_.find(transceiver);
+  if (auto found = former == formerSlots_.end() ? nullptr : former->second.lock()) return found;
+  auto none = std::make_shared<TransceiverSlots>();
+  none->id = transceiver;
+  return none;
+}
+
 std::shared_ptr<TrackCore> PeerConnectionCore::senderTrack(uint32_t transceiver) {
-  const auto it = senderTracks_.find(transceiver);
-  return it == senderTracks_.end() ? nullptr : it->second;
+  const auto it = slots_.find(transceiver);
+  return it == slots_.end() ? nullptr : it->second->senderTrack;
 }
 
 std::shared_ptr<TrackCore> PeerConnectionCore::receiverTrack(uint32_t transceiver) {
-  const auto it = receiverTracks_.find(transceiver);
-  return it == receiverTracks_.end() ? nullptr : it->second;
+  const auto it = slots_.find(transceiver);
+  return it == slots_.end() ? nullptr : it->second->receiverTrack;
 }
 
 void PeerConnectionCore::setSenderTrack(uint32_t transceiver, std::shared_ptr<TrackCore> track) {
   loop_->media().attachTrack(*this, transceiver, track);
-  const bool wasEncoded =
-      senderTracks_[transceiver] && !senderTracks_[transceiver]->encodedCodec.empty();
-  senderTracks_[transceiver] = std::move(track);
-  const auto& now = senderTracks_[transceiver];
+  if (track) ensureReceiver(transceiver, track->kind);
+  const std::shared_ptr<TransceiverSlots> slots = this->slots(transceiver);
+  const bool wasEncoded = slots->senderTrack && !slots->senderTrack->encodedCodec.empty();
+  slots->senderTrack = std::move(track);
+  const auto& now = slots->senderTrack;
   if (!now) return;
   // Its frames may have to go out in another codec.
-  ensureReceiver(transceiver, now->kind);
   if (wasEncoded || !now->encodedCodec.empty() || !configuration_.encodedVideoFormats.empty() ||
       !configuration_.encodedAudioFormats.empty())
     tuneSender(transceiver);
@@ -186,14 +196,34 @@ void PeerConnectionCore::setSenderTrack(uint32_t transceiver, std::shared_ptr<Tr
 std::vector<std::shared_ptr<TrackCore>> PeerConnectionCore::receiverTracks() {
   const LoopCore::Lock lock(*loop_);
   std::vector<std::shared_ptr<TrackCore>> out;
-  for (const auto& [id, track] : receiverTracks_) out.push_back(track);
+  for (const auto& [id, slots] : slots_) out.push_back(slots->receiverTrack);
+  for (const auto& [id, former] : formerSlots_) {
+    if (const auto slots = former.lock()) out.push_back(slots->receiverTrack);
+  }
   return out;
 }
 
 void PeerConnectionCore::ensureReceiver(uint32_t transceiver, MediaKind kind) {
-  auto& track = receiverTracks_[transceiver];
-  if (track) return;
-  track = TrackCore::createRemote(loop_, kind, loop_->endpoint().environment().random.uuid());
+  auto& slots = slots_[transceiver];
+  if (slots) return;
+  slots = std::make_shared<TransceiverSlots>();
+  slots->id = transceiver;
+  slots->kind = kind;
+  slots->receiverTrack =
+      TrackCore::createRemote(loop_, kind, loop_->endpoint().environment().random.uuid());
+}
+
+void PeerConnectionCore::forgetTransceiver(uint32_t transceiver) {
+  std::erase_if(formerSlots_, [](const auto& former) { return former.second.expired(); });
+  const auto buried = [](auto node) { return std::make_shared<decltype(node)>(std::move(node)); };
+  loop_->bury([tap = buried(taps_.extract(transceiver)),
+               keys = buried(callbacks.telephoneEvents.extract(transceiver))] {});
+  const auto it = slots_.find(transceiver);
+  if (it == slots_.end()) return;
+  formerSlots_[transceiver] = it->second;
+  // What the app's callbacks own is destroyed outside the lock.
+  loop_->bury([slots = std::move(it->second)] {});
+  slots_.erase(it);
 }
 
 void PeerConnectionCore::endReceiverTrack(uint32_t transceiver) {
@@ -228,15 +258,30 @@ void PeerConnectionCore::close(Ending ending) {
     side.selectedPair.reset();
   }
   if (ending != Ending::Abandoned) finalStats_ = buildStats(*this, now, {});
+  for (auto& [id, slots] : slots_) {
+    // To close a connection (W3C 4.4.3) leaves [[Mid]] and [[SenderTransport]] as they are.
+    const jsep::TransceiverState* state = transceiver(id);
+    if (!state) continue;
+    slots->mid = state->negotiated.mid;
+    slots->hadTransport = hasTransport(*state);
+    if (slots->hadTransport) slots->transportOwnOf = ownTransport(*state->negotiated.mLineIndex);
+  }
   // Calls that are settled but not yet told stay untold (W3C 4.4.1.2: never after close).
   loop_->bury([urgent = std::exchange(urgent_, {})] {});
-  operations_.close();
+  loop_->bury([waiting = operations_.close()] {});
   std::map<sctp::ChannelId, uint64_t> buffered;
   for (auto& [id, channel] : channels_) buffered[id] = bufferedAmount(*channel);
   if (jsep::Session* session = this->session()) session->close(now);
-  for (auto& [id, track] : receiverTracks_) {
-    track->markSourceEnded();
-    loop_->bury(track->takeCallbacks());
+  for (auto& [id, former] : formerSlots_) {
+    const std::shared_ptr<TransceiverSlots> slots = former.lock();
+    if (!slots) continue;
+    loop_->bury(slots->receiverTrack->takeCallbacks());
+    loop_->bury([tones = std::exchange(slots->tones, {})] {});
+  }
+  for (auto& [id, slots] : slots_) {
+    slots->receiverTrack->markSourceEnded();
+    loop_->bury(slots->receiverTrack->takeCallbacks());
+    loop_->bury([tones = std::exchange(slots->tones, {})] {});
   }
   closed_ = true;
   for (auto& [id, channel] : channels_) {
@@ -255,8 +300,9 @@ void PeerConnectionCore::close(Ending ending) {
   loop_->endpoint().touch(session_, now);
   // What the app's callbacks own is destroyed outside the lock: a destructor of theirs may call us.
   loop_->bury([tasks = std::move(tasks_), callbacks = std::move(callbacks),
-               channels = std::move(channels_), tones = std::move(tones_)] {});
-  tones_.clear();
+               channels = std::move(channels_),
+               taps = std::make_shared<std::map<uint32_t, PacketTap>>(std::move(taps_))] {});
+  taps_.clear();
   tasks_.clear();
   channels_.clear();
   heldEnds_.clear();

@@ -14,10 +14,12 @@
 
 #include "api/data_channel_core.h"
 #include "api/loop_core.h"
+#include "api/packet_tap.h"
 #include "api/stats_builder.h"
 #include "api/stats_context.h"
 #include "api/steps.h"
 #include "api/track_core.h"
+#include "api/transceiver_slots.h"
 
 namespace parley::api_internal {
 
@@ -43,7 +45,9 @@ struct PeerConnectionCallbacks : TransportCallbacks {
   std::function<void(const StreamTrackEvent&)> streamTrack;
   std::function<void(DataChannel)> dataChannel;
   std::function<void(const BandwidthEstimate&)> bandwidthEstimate;
+  std::function<void(const SenderStoppedEvent&)> senderStopped;
   std::function<void(SctpTransportState)> sctpState;
+  std::map<uint32_t, std::function<void(const TelephoneEvent&)>> telephoneEvents;  ///< by receiver
   std::map<size_t, TransportCallbacks> own;  ///< of transports beside the first, by section
 };
 
@@ -69,15 +73,6 @@ struct VisibleState : VisibleTransport {  // its own members: of the first trans
   bool hasSctp = false;
   SctpTransportState sctp = SctpTransportState::Connecting;
   std::optional<uint16_t> maxChannels;
-};
-
-/// The slots of an RTCDTMFSender.
-struct ToneState {
-  std::string buffer;
-  Duration duration;
-  Duration gap;
-  bool scheduled = false;  ///< a playout task
-  std::function<void(const std::string&)> onChange;
 };
 
 /// The body behind all PeerConnection handles of one connection. Every member function is called
@@ -116,6 +111,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   /// The next task; false if there is none. Urgent ones run also after close().
   bool takeTask(std::function<void()>& out, bool& urgent);
   bool takeUrgent(std::function<void()>& out);
+  bool hasTasks() const { return !tasks_.empty() && !closed_; }
   void queueTask(std::function<void()> task);
   void queueUrgent(std::function<void()> task);
 
@@ -167,11 +163,14 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   std::shared_ptr<DataChannelCore> channel(sctp::ChannelId id);
   std::shared_ptr<DataChannelCore> adoptChannel(sctp::ChannelId id, const sctp::ChannelInit& init);
 
+  /// Those of a transceiver that is gone are found as long as a handle has them; an unknown one has
+  /// empty ones. Never null.
+  std::shared_ptr<TransceiverSlots> slots(uint32_t transceiver);
   /// The local track that a transceiver sends; null if none.
   std::shared_ptr<TrackCore> senderTrack(uint32_t transceiver);
   std::shared_ptr<TrackCore> receiverTrack(uint32_t transceiver);
   void setSenderTrack(uint32_t transceiver, std::shared_ptr<TrackCore> track);
-  /// Of all receivers that ever were. Takes the lock itself.
+  /// Of all receivers that anybody may still hear of. Takes the lock itself.
   std::vector<std::shared_ptr<TrackCore>> receiverTracks();
   void ensureReceiver(uint32_t transceiver, MediaKind kind);
   /// The receiver's track ends now; its event follows as a task.
@@ -180,13 +179,19 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   const jsep::TransceiverState* transceiver(uint32_t id);
   std::vector<uint32_t> transceiverIds();
   std::vector<uint32_t> activeTransceiverIds();
-  RtpSendParameters sendParameters(uint32_t transceiver);
-  void setSendParameters(uint32_t transceiver, RtpSendParameters parameters,
-                         const SetParameterOptions& options, Completion<void> done);
+  /// Of how many transceivers something is kept.
+  size_t slotCount() const {
+    return slots_.size() + formerSlots_.size() + taps_.size() + callbacks.telephoneEvents.size();
+  }
+  RtpSendParameters sendParameters(const std::shared_ptr<TransceiverSlots>& slots);
+  void setSendParameters(const std::shared_ptr<TransceiverSlots>& slots,
+                         RtpSendParameters parameters, const SetParameterOptions& options,
+                         Completion<void> done);
   /// W3C 4.4.1.5: a description empties [[LastReturnedParameters]] of every sender.
-  void forgetReturnedParameters() { lastParameters_.clear(); }
+  void forgetReturnedParameters();
   RtpReceiveParameters receiveParameters(uint32_t transceiver);
-  std::vector<RtpEncodingParameters>& encodings(uint32_t transceiver);
+  /// Never empty.
+  const std::vector<RtpEncodingParameters>& encodings(uint32_t transceiver);
   void setEncodings(uint32_t transceiver, std::vector<RtpEncodingParameters> encodings);
   /// Tells the session what the application and the track ask of a sender.
   void tuneSender(uint32_t transceiver);
@@ -196,8 +201,13 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
     return encodings(transceiver).front();
   }
 
+  /// RtpReceiver::setPacketSink (packet_tap.cc, as is the next).
+  Result<void> setPacketSink(uint32_t transceiver, RtpPacketSink sink, PacketRepair repair);
+  void takePacket(media::ReceivedPacket&& packet);
+  bool hasTaps() const { return !taps_.empty(); }
+  bool isTapped(uint32_t transceiver) const { return taps_.contains(transceiver); }
+
   bool canSendTone(uint32_t transceiver);
-  ToneState& tones(uint32_t transceiver) { return tones_[transceiver]; }
   void queueTonePlayout(uint32_t transceiver);
 
   /// The app has set a callback of a channel: what it missed so far is delivered before anything
@@ -216,6 +226,8 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   /// Of a handle: the number of its transport; nothing if it has none (yet, or any more).
   std::optional<uint32_t> transportNumber(std::optional<size_t> ownOf);
   bool ownTransportLives(size_t section);
+  /// Whether a transceiver's RTCDtlsTransport is there.
+  bool hasTransport(const jsep::TransceiverState& transceiver);
   /// Null for a transport that has ended.
   VisibleTransport* shown(uint32_t transport);
   TransportCallbacks& callbacksOf(uint32_t transport);
@@ -230,9 +242,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   Configuration& mutableConfiguration() { return configuration_; }
   PeerConnectionCallbacks callbacks;
   VisibleState visible;
-  /// RTCRtpReceiver.jitterBufferTarget, by transceiver.
-  std::map<uint32_t, double> jitterBufferTargets;
-  bool queuedForDelivery = false;  ///< owned by LoopCore
+  size_t turnsQueued = 0;  ///< owned by LoopCore: how often it waits for delivery
 
  private:
   void runStep(const std::function<void(Step&)>& body);
@@ -240,6 +250,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   /// `step` is the one that caused the event; null for what the network brought.
   void onEvent(jsep::SessionEvent&& event, Step* step);
   void inOrNew(Step* step, std::function<void(Step&)> body);
+  void onSenderStopped(const jsep::SenderStopped& event);
   void onEstimate(const media::BandwidthStats& stats);
   void onDescriptions(const jsep::DescriptionsChanged& event);
   void onLocalCandidate(const jsep::LocalCandidate& event);
@@ -274,9 +285,12 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void deliverMessages(const std::shared_ptr<MessageRun>& run);
   void hold(DataChannelCore& channel, DataChannelCore::Held&& message);
   void operationEnded();
-  Result<void> checkSendParameters(uint32_t transceiver, RtpSendParameters& parameters);
+  Result<void> checkSendParameters(const TransceiverSlots& slots, RtpSendParameters& parameters);
+  void forgetTransceiver(uint32_t transceiver);
   void syncEncodings();
   void playTone(uint32_t transceiver, Step& step);
+  void onToneReceived(const media::ToneEvent& tone);
+  void deliverPackets(uint32_t transceiver);
 
   std::shared_ptr<LoopCore> loop_;
   Configuration configuration_;
@@ -298,13 +312,11 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   std::map<sctp::ChannelId, std::shared_ptr<DataChannelCore>> channels_;
   // The ends of channels, announced when the messages before them have been read.
   std::deque<sctp::ChannelEvent> heldEnds_;
-  std::map<uint32_t, std::shared_ptr<TrackCore>> senderTracks_;
-  std::map<uint32_t, std::shared_ptr<TrackCore>> receiverTracks_;
-  std::map<uint32_t, std::vector<RtpEncodingParameters>> encodings_;  ///< W3C [[SendEncodings]]
-  std::map<uint32_t, std::vector<RtpEncodingParameters>> ridless_;    ///< before a peer's layers
-  std::map<uint32_t, RtpSendParameters> lastParameters_;  ///< W3C [[LastReturnedParameters]]
-  std::map<uint32_t, std::optional<DegradationPreference>> degradation_;
-  std::map<uint32_t, ToneState> tones_;
+  std::map<uint32_t, std::shared_ptr<TransceiverSlots>> slots_;
+  /// Of transceivers that are gone, while an app has handles of them.
+  std::map<uint32_t, std::weak_ptr<TransceiverSlots>> formerSlots_;
+  std::map<uint32_t, PacketTap> taps_;  ///< by receiver
+  std::vector<PacketTap::Packet> tapMemory_;
 };
 
 template <class T>

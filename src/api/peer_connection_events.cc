@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "parley/api/enum_text.h"
+
 #include "api/candidate_text.h"
 #include "api/forwarding_runtime.h"
 #include "api/media_runtime.h"
 #include "api/peer_connection_core.h"
+#include "api/twin_enums.h"
 
 namespace parley::api_internal {
 namespace {
@@ -24,11 +27,13 @@ std::optional<SessionDescription> toApi(const std::optional<jsep::DescriptionTex
   return SessionDescription{text->type, text->sdp};
 }
 
+PARLEY_SAME_NUMBERS(IceGathererState, transport::GatheringState, New, Gathering, Complete);
 IceGathererState toApi(transport::GatheringState state) {
   return static_cast<IceGathererState>(state);
 }
 
-// The two enumerations list the same states in the same order.
+PARLEY_SAME_NUMBERS(IceTransportState, ice::IceConnectionState, New, Checking, Connected, Completed,
+                    Disconnected, Failed, Closed);
 IceTransportState toTransport(ice::IceConnectionState state) {
   return static_cast<IceTransportState>(state);
 }
@@ -70,7 +75,7 @@ bool isIceFresh(const VisibleTransport& t) {
   return t.iceTransport == IceTransportState::New || t.iceTransport == IceTransportState::Closed;
 }
 
-/// webrtc-pc section 4.3.2.
+/// webrtc-pc section 4.3.4.
 IceConnectionState aggregateIce(const Transports& all) {
   using Ice = IceTransportState;
   if (any(all, iceIs(Ice::Failed))) return IceConnectionState::Failed;
@@ -101,7 +106,7 @@ PeerConnectionState aggregate(const Transports& all) {
   return up ? PeerConnectionState::Connected : PeerConnectionState::Connecting;
 }
 
-/// webrtc-pc section 4.3.1 (RTCIceGatheringState).
+/// webrtc-pc section 4.3.2 (RTCIceGatheringState).
 IceGatheringState aggregateGathering(const Transports& all) {
   using Gatherer = IceGathererState;
   if (any(all, [](const VisibleTransport& t) { return t.gatherer == Gatherer::Gathering; }))
@@ -186,6 +191,8 @@ void PeerConnectionCore::onEvent(jsep::SessionEvent&& event, Step* step) {
               loop_->media().stopSender(*this, id);
               loop_->media().stopReceiver(*this, id);
               endReceiverTrack(id);
+              // After what this step and those before it still tell of the transceiver.
+              queueStep([this, id](Step&) { forgetTransceiver(id); });
             }
           },
           [&](jsep::SenderConfigured& e) {
@@ -203,8 +210,18 @@ void PeerConnectionCore::onEvent(jsep::SessionEvent&& event, Step* step) {
           },
           [&](jsep::TargetBitrate& e) { loop_->media().setTargetBitrate(*this, e); },
           [&](jsep::EstimateChanged& e) { onEstimate(e.estimate); },
+          [&](jsep::ToneReceived& e) { onToneReceived(e.tone); },
+          [&](jsep::SenderStopped& e) { onSenderStopped(e); },
       },
       event);
+}
+
+void PeerConnectionCore::onSenderStopped(const jsep::SenderStopped& event) {
+  SenderStoppedEvent out{event.mid, event.rid, event.reason};
+  queueStep([out = std::move(out)](Step& step) {
+    step.then(
+        [out](PeerConnectionCore& c) { return bindCallback(c.callbacks.senderStopped, out); });
+  });
 }
 
 void PeerConnectionCore::onEstimate(const media::BandwidthStats& stats) {
@@ -243,7 +260,8 @@ void PeerConnectionCore::onDescriptions(const jsep::DescriptionsChanged& event) 
 void PeerConnectionCore::onLocalCandidate(const jsep::LocalCandidate& event) {
   IceCandidate candidate{event.candidate, event.mid, event.mLineIndex, event.ufrag};
   candidate.url = event.url;
-  candidate.relayProtocol = event.relayProtocol;
+  if (event.relayProtocol)
+    candidate.relayProtocol = fromString<IceServerTransportProtocol>(*event.relayProtocol);
   queueStep([this, candidate, transport = event.transport,
              descriptions = event.descriptions](Step& step) {
     onDescriptions(descriptions);
@@ -449,11 +467,10 @@ void PeerConnectionCore::onSctp(const sctp::TransportChanged& event) {
 }
 
 void PeerConnectionCore::onTrackAdded(const jsep::TrackAdded& event, Step& step) {
-  step.then([event](PeerConnectionCore& c) {
+  step.then([event, slots = slots(event.transceiver)](PeerConnectionCore& c) {
     const auto self = c.shared_from_this();
-    TrackEvent track{RtpReceiver(self, event.transceiver),
-                     MediaStreamTrack(c.receiverTrack(event.transceiver)), event.streams,
-                     RtpTransceiver(self, event.transceiver)};
+    TrackEvent track{RtpReceiver(self, slots), MediaStreamTrack(slots->receiverTrack),
+                     event.streams, RtpTransceiver(self, slots)};
     return bindCallback(c.callbacks.track, std::move(track));
   });
 }

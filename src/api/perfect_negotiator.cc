@@ -1,6 +1,7 @@
 #include "parley/api/perfect_negotiator.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -23,7 +24,9 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
   bool makingOffer = false;
   bool ignoreOffer = false;
   bool settingRemoteAnswer = false;
-  std::vector<std::string> knownUfrags;  ///< of the latest descriptions of the other end
+  // Of the other end.
+  std::vector<std::string> currentUfrags;  ///< of its newest description
+  std::vector<std::string> formerUfrags;   ///< of those before it
   std::function<void(const Error&)> onError;
 
   void sendDescription() {
@@ -59,24 +62,29 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
   /// With the mutex held.
   void noteUfrags(std::string_view sdp) {
     constexpr std::string_view kName = "a=ice-ufrag:";
-    constexpr size_t kMaxKnown = 16;
+    constexpr size_t kMaxFormer = 16;
+    formerUfrags.insert(formerUfrags.end(), currentUfrags.begin(), currentUfrags.end());
+    currentUfrags.clear();
     for (size_t at = sdp.find(kName); at != sdp.npos; at = sdp.find(kName, at)) {
       at += kName.size();
       std::string ufrag(sdp.substr(at, sdp.find_first_of("\r\n", at) - at));
-      std::erase(knownUfrags, ufrag);
-      if (knownUfrags.size() == kMaxKnown) knownUfrags.erase(knownUfrags.begin());
-      knownUfrags.push_back(std::move(ufrag));
+      if (!contains(currentUfrags, ufrag)) currentUfrags.push_back(std::move(ufrag));
     }
+    std::erase_if(formerUfrags, [&](const auto& ufrag) { return contains(currentUfrags, ufrag); });
+    if (formerUfrags.size() > kMaxFormer)
+      formerUfrags.erase(formerUfrags.begin(),
+                         formerUfrags.end() - static_cast<std::ptrdiff_t>(kMaxFormer));
+  }
+  static bool contains(const std::vector<std::string>& list, const std::string& text) {
+    return std::find(list.begin(), list.end(), text) != list.end();
   }
 
   /// Whether it does not matter if the candidate cannot be applied: it belongs to an offer that we
-  /// did not take, or to a section that a later description has taken away.
+  /// did not take, or to an ICE generation that a later description has replaced.
   bool mayBeRefused(const IceCandidate& candidate) {
     const std::lock_guard lock(mutex);
     if (ignoreOffer) return true;
-    return candidate.usernameFragment &&
-           std::find(knownUfrags.begin(), knownUfrags.end(), *candidate.usernameFragment) !=
-               knownUfrags.end();
+    return candidate.usernameFragment && contains(formerUfrags, *candidate.usernameFragment);
   }
 
   void receive(const SessionDescription& description) {

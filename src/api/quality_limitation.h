@@ -33,9 +33,17 @@ class QualityLimitations {
     bandwidthUntil_ = now + kMemory;
     update(now);
   }
+  /// Pictures are made smaller or rarer for these reasons, until it is called again.
+  void lowered(bool cpu, bool bandwidth, Timestamp now) {
+    update(now);
+    cpuLowers_ = cpu;
+    bandwidthLowers_ = bandwidth;
+    update(now);
+  }
   QualityLimitation reason(Timestamp now) const {
-    if (now < cpuUntil_) return QualityLimitation::Cpu;
-    return now < bandwidthUntil_ ? QualityLimitation::Bandwidth : QualityLimitation::None;
+    if (cpuLowers_ || now < cpuUntil_) return QualityLimitation::Cpu;
+    const bool bandwidth = bandwidthLowers_ || now < bandwidthUntil_;
+    return bandwidth ? QualityLimitation::Bandwidth : QualityLimitation::None;
   }
   Durations durations(Timestamp now) const {
     QualityLimitations copy = *this;
@@ -57,6 +65,8 @@ class QualityLimitations {
   QualityLimitation reason_ = QualityLimitation::None;
   Timestamp cpuUntil_;
   Timestamp bandwidthUntil_;
+  bool cpuLowers_ = false;
+  bool bandwidthLowers_ = false;
   Durations durations_{};
 };
 

@@ -15,6 +15,7 @@ namespace {
 // A decoder that is this far behind will not catch up by decoding everything: skip to a key frame.
 constexpr size_t kMaxPendingFrames = 30;
 constexpr size_t kMaxPendingUnits = 25;  // half a second
+constexpr Duration kTimingMemory = Duration::seconds(1);
 constexpr size_t kPieceSamples = codec::AudioDecoder::kSampleRate / 100;
 
 template <class Format>
@@ -23,6 +24,18 @@ const Format* findFormat(const std::vector<Format>& formats, const std::string& 
     if (equalsIgnoreCase(format.name, name)) return &format;
   }
   return nullptr;
+}
+
+/// From Q32.32 seconds.
+std::optional<Duration> offsetOf(std::optional<int64_t> offset) {
+  if (!offset) return std::nullopt;
+  return Duration::fromSeconds(static_cast<double>(*offset) / 4294967296.0);
+}
+
+/// webrtc-stats, estimatedPlayoutTimestamp: by the sender's clock. Where another one captured, the
+/// sender may have told how much that is ahead of it.
+NtpTime bySender(NtpTime captured, std::optional<int64_t> clockOffset) {
+  return NtpTime{captured.value - static_cast<uint64_t>(clockOffset.value_or(0))};
 }
 
 codec::VideoRotation toRotation(const rtp::VideoOrientationValue& orientation) {
@@ -35,8 +48,8 @@ VideoReceivePipe::VideoReceivePipe(std::shared_ptr<codec::VideoDecoderFactory> f
                                    std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track,
                                    std::function<void(bool)> needKeyFrame,
                                    std::function<Timestamp()> clock)
-    : factory_(std::move(factory)),
-      worker_(std::move(worker)),
+    : MediaPipe(std::move(worker)),
+      factory_(std::move(factory)),
       track_(std::move(track)),
       needKeyFrame_(std::move(needKeyFrame)),
       clock_(std::move(clock)) {}
@@ -133,6 +146,8 @@ void VideoReceivePipe::showEncoded(const media::ReceivedFrame& frame) {
   encoded.height = frame.size.height;
   encoded.rotation = toRotation(frame.orientation);
   encoded.codec = frame.codecName;
+  encoded.spatialId = frame.spatialId;
+  encoded.temporalId = frame.temporalId;
   track_->deliver(encoded);
 }
 
@@ -169,21 +184,18 @@ Verdict VideoReceivePipe::transform(media::ReceivedFrame& frame) {
   shown.rid = frame.rid;
   shown.width = frame.size.width;
   shown.height = frame.size.height;
+  shown.spatialIndex = frame.spatialId;
+  shown.temporalIndex = frame.temporalId;
+  shown.captureTime = frame.captureTime;
+  shown.senderCaptureTimeOffset = offsetOf(frame.captureClockOffset);
+  shown.receiveTime = frame.lastPacketArrival;
+  shown.colorSpace = frame.colorSpace;
+  shown.timing = frame.timing;
   std::swap(shown.data, frame.payload);
   if (transform->later) {
-    const auto kept = std::make_shared<media::ReceivedFrame>(std::move(frame));
-    transform->later(std::move(shown), [weak = weak_from_this(), kept](Bytes data) {
-      const auto self = weak.lock();
-      if (!self) return;
-      kept->payload = std::move(data);
-      self->worker_->post([self, kept] {
-        {
-          const std::lock_guard lock(self->mutex_);
-          if (self->stopped_) return;
-        }
-        self->show(*kept);
-      });
-    });
+    transform->later(std::move(shown),
+                     giveBack(shared_from_this(), std::move(frame), &media::ReceivedFrame::payload,
+                              [](VideoReceivePipe& pipe, const auto& f) { pipe.show(f); }));
     return Verdict::Taken;
   }
   const bool goes = transform->now(shown);
@@ -230,9 +242,16 @@ void VideoReceivePipe::decode(const media::ReceivedFrame& frame) {
   }
   const Timestamp end = clock_();
   const Duration took = end - begin;
+  std::optional<double> corrupt;
+  if (status == codec::DecodeStatus::Ok) corrupt = judge(frame, picture);
   {
     const std::lock_guard lock(mutex_);
     if (stopped_) return;
+    if (corrupt) {
+      ++stats_.corruptionMeasurements;
+      stats_.corruptionProbability += *corrupt;
+      stats_.squaredCorruptionProbability += *corrupt * *corrupt;
+    }
     if (status == codec::DecodeStatus::Ok) {
       ++stats_.framesDecoded;
       decodedRate_.add(end);
@@ -240,9 +259,10 @@ void VideoReceivePipe::decode(const media::ReceivedFrame& frame) {
         stats_.qpSum = stats_.qpSum.value_or(0) + static_cast<uint64_t>(qp);
       stats_.processingDelay += (end - frame.firstPacketArrival).seconds();
       if (frame.captureTime) {
-        stats_.captured = frame.captureTime;
+        stats_.captured = bySender(*frame.captureTime, frame.captureClockOffset);
         stats_.playedAt = frame.playoutTime;
       }
+      if (frame.timing) noteTiming(frame, begin, end);
       if (frame.keyFrame) ++stats_.keyFramesDecoded;
       stats_.totalDecodeTime += took;
       stats_.width = picture.width();
@@ -263,11 +283,37 @@ void VideoReceivePipe::decode(const media::ReceivedFrame& frame) {
   }
 }
 
+std::optional<double> VideoReceivePipe::judge(const media::ReceivedFrame& frame,
+                                              const codec::VideoFrame& picture) {
+  if (!frame.corruption) return std::nullopt;
+  if (std::exchange(corruptionSsrc_, frame.ssrc) != frame.ssrc) corruption_.reset();
+  // A decoder that holds pictures back gave an earlier one.
+  if (picture.rtpTimestamp != frame.rtpTimestamp) return std::nullopt;
+  return corruption_.judge(*frame.corruption, *picture.buffer);
+}
+
+void VideoReceivePipe::noteTiming(const media::ReceivedFrame& frame, Timestamp begin,
+                                  Timestamp end) {
+  FrameTiming fresh;
+  fresh.rtpTimestamp = frame.rtpTimestamp;
+  fresh.sender = *frame.timing;
+  fresh.captured = frame.capturedHere;
+  fresh.receiveStart = frame.firstPacketArrival;
+  fresh.receiveEnd = frame.lastPacketArrival;
+  fresh.decodeStart = begin;
+  fresh.decodeEnd = end;
+  fresh.render = frame.playoutTime;
+  // As libwebrtc does it: of one second the frame that took longest.
+  const auto& shown = stats_.timing;
+  if (!shown || end - shown->decodeEnd >= kTimingMemory || fresh.total() >= shown->total())
+    stats_.timing = fresh;
+}
+
 AudioReceivePipe::AudioReceivePipe(std::shared_ptr<codec::AudioDecoderFactory> factory,
                                    std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track,
                                    std::function<Timestamp()> clock)
-    : factory_(std::move(factory)),
-      worker_(std::move(worker)),
+    : MediaPipe(std::move(worker)),
+      factory_(std::move(factory)),
       track_(std::move(track)),
       clock_(std::move(clock)),
       buffer_(codec::AudioDecoder::kMaxPacketSamples * codec::AudioFrame::kMaxChannels) {}
@@ -341,21 +387,14 @@ Verdict AudioReceivePipe::transform(media::AudioPlayoutUnit& unit) {
   shown.ssrc = unit.ssrc;
   shown.payloadType = unit.payloadType;
   shown.mimeType = "audio/" + unit.codecName;
+  shown.captureTime = unit.captureTime;
+  shown.senderCaptureTimeOffset = offsetOf(unit.captureClockOffset);
   std::swap(shown.data, unit.payload);
   if (transform->later) {
-    const auto kept = std::make_shared<media::AudioPlayoutUnit>(std::move(unit));
-    transform->later(std::move(shown), [weak = weak_from_this(), kept](Bytes data) {
-      const auto self = weak.lock();
-      if (!self) return;
-      kept->payload = std::move(data);
-      self->worker_->post([self, kept] {
-        {
-          const std::lock_guard lock(self->mutex_);
-          if (self->stopped_) return;
-        }
-        self->play(*kept);
-      });
-    });
+    transform->later(
+        std::move(shown),
+        giveBack(shared_from_this(), std::move(unit), &media::AudioPlayoutUnit::payload,
+                 [](AudioReceivePipe& pipe, const auto& u) { pipe.play(u); }));
     return Verdict::Taken;
   }
   const bool goes = transform->now(shown);
@@ -456,7 +495,7 @@ void AudioReceivePipe::emit(std::span<const int16_t> samples, size_t channels,
     stats_.totalSamplesSeconds += seconds;
     stats_.audioLevel = level.peak;
     if (unit.captureTime) {
-      stats_.captured = unit.captureTime;
+      stats_.captured = bySender(*unit.captureTime, unit.captureClockOffset);
       stats_.playedAt = unit.playoutTime;
     }
   }

@@ -9,17 +9,33 @@
 
 #include "parley/codec/audio_codec.h"
 #include "parley/codec/comfort_noise.h"
+#include "parley/codec/corruption_samples.h"
 #include "parley/codec/video_codec.h"
 #include "parley/media/receive_types.h"
 
 #include "api/frame_rate.h"
 #include "api/layer_chooser.h"
+#include "api/media_pipe.h"
 #include "api/render_timing.h"
 #include "api/track_core.h"
 #include "api/transform_slot.h"
 #include "api/worker.h"
 
 namespace parley::api_internal {
+
+/// Where the time of one picture went, as far as its sender has told (video timing).
+struct FrameTiming {
+  uint32_t rtpTimestamp = 0;
+  rtp::VideoTimingValue sender;         ///< from its capture on
+  std::optional<Timestamp> captured{};  ///< estimated
+  Timestamp receiveStart;
+  Timestamp receiveEnd;
+  Timestamp decodeStart;
+  Timestamp decodeEnd;
+  Timestamp render;
+
+  Duration total() const { return render - captured.value_or(receiveStart); }
+};
 
 /// What a decoder has done so far, for inbound-rtp statistics.
 struct DecodeStats {
@@ -51,13 +67,18 @@ struct DecodeStats {
   /// played.
   std::optional<NtpTime> captured;
   Timestamp playedAt;
+  std::optional<FrameTiming> timing;  ///< of the slowest picture lately
+  uint64_t corruptionMeasurements = 0;
+  double corruptionProbability = 0;         ///< summed
+  double squaredCorruptionProbability = 0;  ///< likewise
 };
 
 /// What an app's transform has done with a frame: `Taken` ones come back later, or never.
 enum class Verdict : uint8_t { Goes, Dropped, Taken };
 
 /// From compressed pictures, in decodable order and due now, to a track's sinks.
-class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceivePipe> {
+class VideoReceivePipe final : public MediaPipe,
+                               public std::enable_shared_from_this<VideoReceivePipe> {
  public:
   VideoReceivePipe(std::shared_ptr<codec::VideoDecoderFactory> factory,
                    std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track,
@@ -83,22 +104,22 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
   Verdict transform(media::ReceivedFrame& frame);
   /// Whether the frame is of the layer that is shown.
   bool choose(const media::ReceivedFrame& frame);
+  /// How likely it is that the picture is not what was sent, if the frame tells.
+  std::optional<double> judge(const media::ReceivedFrame& frame, const codec::VideoFrame& picture);
+  void noteTiming(const media::ReceivedFrame& frame, Timestamp begin, Timestamp end);
   /// To the sink for compressed frames, if there is one.
   void showEncoded(const media::ReceivedFrame& frame);
   enum class Decoder : uint8_t { Ready, Failed, None };
   Decoder ensureDecoder(const std::string& codecName);
 
   const std::shared_ptr<codec::VideoDecoderFactory> factory_;
-  const std::shared_ptr<Worker> worker_;
   const std::shared_ptr<TrackCore> track_;
   const std::function<void(bool lost)> needKeyFrame_;  ///< lost: no other frame is of use
   const std::function<Timestamp()> clock_;
 
-  mutable std::mutex mutex_;
   std::vector<codec::SdpVideoFormat> formats_;
   std::deque<media::ReceivedFrame> pending_;
   bool skipToKeyFrame_ = false;
-  bool stopped_ = false;
   DecodeStats stats_;
   FrameRate decodedRate_;
   RenderTiming rendering_;
@@ -108,11 +129,14 @@ class VideoReceivePipe final : public std::enable_shared_from_this<VideoReceiveP
   // Used by the worker only.
   std::unique_ptr<codec::VideoDecoder> decoder_;
   std::string decoderCodec_;
-  bool encodedFlows_ = false;  ///< the sink has had a key frame
+  codec::CorruptionJudge corruption_;
+  uint32_t corruptionSsrc_ = 0;  ///< of the stream that it counts along with
+  bool encodedFlows_ = false;    ///< the sink has had a key frame
 };
 
 /// From the 20 ms units of the jitter buffer to sound in pieces of 10 ms.
-class AudioReceivePipe final : public std::enable_shared_from_this<AudioReceivePipe> {
+class AudioReceivePipe final : public MediaPipe,
+                               public std::enable_shared_from_this<AudioReceivePipe> {
  public:
   AudioReceivePipe(std::shared_ptr<codec::AudioDecoderFactory> factory,
                    std::shared_ptr<Worker> worker, std::shared_ptr<TrackCore> track,
@@ -137,15 +161,12 @@ class AudioReceivePipe final : public std::enable_shared_from_this<AudioReceiveP
   bool ensureDecoder(const std::string& codecName);
 
   const std::shared_ptr<codec::AudioDecoderFactory> factory_;
-  const std::shared_ptr<Worker> worker_;
   const std::shared_ptr<TrackCore> track_;
   const std::function<Timestamp()> clock_;
 
-  mutable std::mutex mutex_;
   std::vector<codec::SdpAudioFormat> formats_;
   std::deque<media::AudioPlayoutUnit> pending_;
   bool scheduled_ = false;
-  bool stopped_ = false;
   DecodeStats stats_;
   TransformSlot transform_;
 

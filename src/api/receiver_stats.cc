@@ -19,6 +19,26 @@ double toMs(NtpTime ntp) {
   return (static_cast<double>(ntp.seconds()) + ntp.fraction() / 4294967296.0) * 1000;
 }
 
+/// In the order of libwebrtc's googTimingFrameInfo: RTP timestamp; captured, encoding begun and
+/// ended, packets made, pacer left, two times of servers on the way; first and last packet,
+/// decoding begun and ended, shown; by size, by timer. In milliseconds, by our clock; where the
+/// capture is not known by it, the sender's times are negative, and right among themselves.
+std::string timingInfo(const FrameTiming& timing) {
+  const int64_t captured = timing.captured ? timing.captured->millis() : -0x10000;
+  const rtp::VideoTimingValue& sender = timing.sender;
+  std::string out = std::to_string(timing.rtpTimestamp) + ',' + std::to_string(captured);
+  const auto add = [&](int64_t value) { out += ',' + std::to_string(value); };
+  for (const uint16_t ms : {sender.encodeStart, sender.encodeFinish, sender.packetized,
+                            sender.leftPacer, sender.network1, sender.network2})
+    add(captured + ms);
+  for (const Timestamp t : {timing.receiveStart, timing.receiveEnd, timing.decodeStart,
+                            timing.decodeEnd, timing.render})
+    add(t.millis());
+  add((sender.flags & rtp::VideoTimingValue::kBySize) != 0);
+  add((sender.flags & rtp::VideoTimingValue::kByTimer) != 0);
+  return out;
+}
+
 class ReceiverStatsBuilder {
  public:
   explicit ReceiverStatsBuilder(StatsContext& context) : context_(context), pc_(context.pc) {}
@@ -71,8 +91,8 @@ class ReceiverStatsBuilder {
         transceiver->negotiated.media.receiveCodecs);
     if (!codec.empty()) m["codecId"] = codec;
     DecodeStats decoded = pc_.loop().media().decodeStats(pc_, id).value_or(DecodeStats{});
-    if (!stream.rid.empty()) {
-      m["parleyRid"] = stream.rid;
+    if (!stream.rid.empty()) m["parleyRid"] = stream.rid;
+    if (stream.isLayer) {
       // Of the layers of simulcast one is decoded.
       if (decoded.shownSsrc != stream.ssrc) decoded = {};
       decoded.width = stream.frameSize.width;
@@ -114,6 +134,12 @@ class ReceiverStatsBuilder {
     m["totalFreezesDuration"] = decoded.rendering.freezesDuration;
     m["pauseCount"] = decoded.rendering.pauses;
     m["totalPausesDuration"] = decoded.rendering.pausesDuration;
+    if (decoded.corruptionMeasurements > 0) {
+      m["corruptionMeasurements"] = decoded.corruptionMeasurements;
+      m["totalCorruptionProbability"] = decoded.corruptionProbability;
+      m["totalSquaredCorruptionProbability"] = decoded.squaredCorruptionProbability;
+    }
+    if (decoded.timing) m["parleyTimingFrameInfo"] = timingInfo(*decoded.timing);
     if (decoded.width > 0) m["frameWidth"] = int64_t{decoded.width};
     if (decoded.height > 0) m["frameHeight"] = int64_t{decoded.height};
     if (!decoded.implementation.empty()) {

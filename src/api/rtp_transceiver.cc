@@ -4,9 +4,13 @@
 #include <cmath>
 #include <utility>
 
+#include "parley/rtp/extensions/playout_delay.h"
+
 #include "api/configuration_check.h"
 #include "api/media_runtime.h"
 #include "api/peer_connection_core.h"
+#include "api/sframe_keys.h"
+#include "api/sframe_state.h"
 
 namespace parley {
 
@@ -14,6 +18,7 @@ using api_internal::AppTransform;
 using api_internal::LoopCore;
 using api_internal::PeerConnectionCore;
 using api_internal::Step;
+using api_internal::TransceiverSlots;
 
 namespace {
 
@@ -23,16 +28,33 @@ Failure closedError() {
 
 }  // namespace
 
+RtpSender::RtpSender(std::shared_ptr<PeerConnectionCore> core, uint32_t transceiver)
+    : core_(std::move(core)), slots_(core_->slots(transceiver)), transceiver_(transceiver) {}
+RtpReceiver::RtpReceiver(std::shared_ptr<PeerConnectionCore> core, uint32_t transceiver)
+    : core_(std::move(core)), slots_(core_->slots(transceiver)), transceiver_(transceiver) {}
+RtpTransceiver::RtpTransceiver(std::shared_ptr<PeerConnectionCore> core, uint32_t transceiver)
+    : core_(std::move(core)), slots_(core_->slots(transceiver)), transceiver_(transceiver) {}
+
+RtpSender::RtpSender(std::shared_ptr<PeerConnectionCore> core,
+                     std::shared_ptr<TransceiverSlots> slots)
+    : core_(std::move(core)), slots_(std::move(slots)), transceiver_(slots_->id) {}
+RtpReceiver::RtpReceiver(std::shared_ptr<PeerConnectionCore> core,
+                         std::shared_ptr<TransceiverSlots> slots)
+    : core_(std::move(core)), slots_(std::move(slots)), transceiver_(slots_->id) {}
+RtpTransceiver::RtpTransceiver(std::shared_ptr<PeerConnectionCore> core,
+                               std::shared_ptr<TransceiverSlots> slots)
+    : core_(std::move(core)), slots_(std::move(slots)), transceiver_(slots_->id) {}
+
 MediaStreamTrack RtpSender::track() const {
   const LoopCore::Lock lock(core_->loop());
-  return MediaStreamTrack(core_->senderTrack(transceiver_));
+  return MediaStreamTrack(slots_->senderTrack);
 }
 
 void RtpSender::replaceTrack(MediaStreamTrack track, std::function<void(Result<void>)> done) {
   const LoopCore::Lock lock(core_->loop());
   PeerConnectionCore* self = core_.get();
   const uint32_t id = transceiver_;
-  if (track && track.kind() != self->receiverTrack(id)->kind) {
+  if (track && track.kind() != slots_->kind) {
     self->settle<void>(std::move(done),
                        fail(ErrorCode::Type, "the new track is of the other kind"));
     return;
@@ -55,62 +77,60 @@ void RtpSender::replaceTrack(MediaStreamTrack track, std::function<void(Result<v
 
 RtpSendParameters RtpSender::getParameters() const {
   const LoopCore::Lock lock(core_->loop());
-  return core_->sendParameters(transceiver_);
+  return core_->sendParameters(slots_);
 }
 
 void RtpSender::setParameters(RtpSendParameters parameters, std::function<void(Result<void>)> done,
                               const SetParameterOptions& options) {
   const LoopCore::Lock lock(core_->loop());
-  core_->setSendParameters(transceiver_, std::move(parameters), options, std::move(done));
+  core_->setSendParameters(slots_, std::move(parameters), options, std::move(done));
 }
 
 Result<void> RtpSender::setStreams(std::vector<std::string> streams) {
   const LoopCore::Lock lock(core_->loop());
   if (core_->closed()) return closedError();
-  std::vector<std::string> once;
-  for (std::string& stream : streams) {
-    if (std::find(once.begin(), once.end(), stream) == once.end())
-      once.push_back(std::move(stream));
-  }
   const Timestamp now = core_->loop().now();
-  core_->session()->setStreams(transceiver_, std::move(once), now);
+  if (Result<void> set = core_->session()->setStreams(transceiver_, std::move(streams), now); !set)
+    return set;
   core_->updateNegotiationNeeded();
   core_->afterCall(now);
   return ok();
 }
 
 RtpCapabilities RtpSender::getCapabilities(MediaKind kind) {
-  return api_internal::builtinCapabilities(kind);
+  return getCapabilities(kind, {});
+}
+RtpCapabilities RtpSender::getCapabilities(MediaKind kind, const Configuration& configuration) {
+  return api_internal::capabilitiesWith(configuration, kind);
 }
 RtpCapabilities RtpReceiver::getCapabilities(MediaKind kind) {
-  RtpCapabilities out = api_internal::builtinCapabilities(kind);
+  return getCapabilities(kind, {});
+}
+RtpCapabilities RtpReceiver::getCapabilities(MediaKind kind, const Configuration& configuration) {
+  RtpCapabilities out = api_internal::capabilitiesWith(configuration, kind);
   out.scalability.clear();  // a receiver takes whatever comes
   return out;
 }
 
 namespace {
 
-DtlsTransport transportOf(const std::shared_ptr<PeerConnectionCore>& core, uint32_t id) {
+DtlsTransport transportOf(const std::shared_ptr<PeerConnectionCore>& core,
+                          const TransceiverSlots& slots) {
   const LoopCore::Lock lock(core->loop());
-  const jsep::TransceiverState* state = core->transceiver(id);
-  const jsep::Session* session = core->session();
-  if (!state || !session || !state->negotiated.mLineIndex) return {};
-  // W3C 4.4.1.5: it comes with a local description that has the section; a remote offer brings
-  // none.
-  for (const auto* local : {&session->state().currentLocal, &session->state().pendingLocal}) {
-    if (*local && *state->negotiated.mLineIndex < (*local)->sdp.media.size())
-      return DtlsTransport(core, core->ownTransport(*state->negotiated.mLineIndex));
-  }
-  return {};
+  if (core->closed())
+    return slots.hadTransport ? DtlsTransport(core, slots.transportOwnOf) : DtlsTransport();
+  const jsep::TransceiverState* state = core->transceiver(slots.id);
+  if (!state || !core->hasTransport(*state)) return {};
+  return DtlsTransport(core, core->ownTransport(*state->negotiated.mLineIndex));
 }
 
 }  // namespace
 
 DtlsTransport RtpSender::transport() const {
-  return transportOf(core_, transceiver_);
+  return transportOf(core_, *slots_);
 }
 DtlsTransport RtpReceiver::transport() const {
-  return transportOf(core_, transceiver_);
+  return transportOf(core_, *slots_);
 }
 
 namespace {
@@ -143,7 +163,41 @@ Result<void> transformReceived(PeerConnectionCore& core, uint32_t id, AppTransfo
   return ok();
 }
 
+/// The transform as a function, if it may be used there.
+Result<FrameTransform> sframeOn(const std::shared_ptr<PeerConnectionCore>& core, uint32_t id,
+                                const SframeTransform& transform, SframeTransform::Role role) {
+  const LoopCore::Lock lock(core->loop());
+  const jsep::TransceiverState* state = core->closed() ? nullptr : core->transceiver(id);
+  if (!state || state->stopping || state->stopped)
+    return fail(ErrorCode::InvalidState, "the transceiver has stopped, or the connection closed");
+  const jsep::MediaSettings& media = state->negotiated.media;
+  const bool sends = role == SframeTransform::Role::Encrypt;
+  const auto& codecs = sends ? media.sendCodecs : media.receiveCodecs;
+  const auto first = std::find_if(codecs.begin(), codecs.end(), [](const sdp::CodecParams& codec) {
+    return !codec.isAuxiliary();
+  });
+  if (state->negotiated.currentDirection && first != codecs.end()) {
+    const std::string mime = std::string(sdp::toString(state->kind)) + "/" + first->name;
+    if (!api_internal::canSframe(mime))
+      return fail(ErrorCode::NotSupported, "frames of " + mime + " cannot be encrypted");
+  }
+  const Result<void> attached = transform.state()->attach(role, core->loop().sframeKeys(), core);
+  if (!attached) return fail(attached.error());
+  return transform.transform();
+}
+
 }  // namespace
+
+Result<void> RtpSender::setTransform(const SframeTransform& transform) {
+  auto checked = sframeOn(core_, transceiver_, transform, SframeTransform::Role::Encrypt);
+  if (!checked) return fail(std::move(checked).error());
+  return setTransform(*std::move(checked));
+}
+Result<void> RtpReceiver::setTransform(const SframeTransform& transform) {
+  auto checked = sframeOn(core_, transceiver_, transform, SframeTransform::Role::Decrypt);
+  if (!checked) return fail(std::move(checked).error());
+  return setTransform(*std::move(checked));
+}
 
 Result<void> RtpSender::setTransform(FrameTransform transform) {
   return transformSent(*core_, transceiver_, {std::move(transform), {}});
@@ -165,8 +219,9 @@ Result<void> RtpSender::generateKeyFrame(const std::vector<std::string>& rids) {
   if (*kind != MediaKind::Video) return fail(ErrorCode::InvalidState, "sound has no key frames");
   const auto& encodings = core_->encodings(transceiver_);
   for (const std::string& rid : rids) {
-    if (std::none_of(encodings.begin(), encodings.end(),
-                     [&](const auto& e) { return e.rid == rid; }))
+    // A lone encoding keeps its rid when simulcast was turned down, but its stream has none.
+    if (encodings.size() < 2 || std::none_of(encodings.begin(), encodings.end(),
+                                             [&](const auto& e) { return e.rid == rid; }))
       return fail(ErrorCode::NotFound, "the sender has no encoding with the rid \"" + rid + "\"");
   }
   if (rids.empty()) core_->loop().media().requestKeyFrame(*core_, transceiver_);
@@ -176,10 +231,25 @@ Result<void> RtpSender::generateKeyFrame(const std::vector<std::string>& rids) {
   return ok();
 }
 
-DtmfSender RtpSender::dtmf() const {
+Result<void> RtpSender::setPlayoutDelay(std::optional<PlayoutDelay> delay) {
+  if (delay) {
+    uint8_t bytes[rtp::PlayoutDelay::kMaxSize];
+    const bool fits = delay->min >= Duration::zero() &&
+                      rtp::PlayoutDelay::write({delay->min, delay->max}, bytes) != 0;
+    if (!fits) return fail(ErrorCode::Range, "a playout delay has 0 <= min <= max <= 40.95 s");
+  }
   const LoopCore::Lock lock(core_->loop());
-  const auto track = core_->receiverTrack(transceiver_);
-  return track && track->kind == MediaKind::Audio ? DtmfSender(core_, transceiver_) : DtmfSender();
+  const jsep::TransceiverState* state = core_->transceiver(transceiver_);
+  if (core_->closed() || !state || state->stopped || state->kind != sdp::MediaKind::Video)
+    return fail(ErrorCode::InvalidState, "the sender is stopped, or not of video");
+  slots_->playoutDelay = delay;
+  core_->tuneSender(transceiver_);
+  core_->afterCall(core_->loop().now());
+  return ok();
+}
+
+DtmfSender RtpSender::dtmf() const {
+  return slots_->kind == MediaKind::Audio ? DtmfSender(core_, slots_) : DtmfSender();
 }
 
 void RtpSender::getStats(std::function<void(Result<StatsReport>)> done) const {
@@ -193,7 +263,7 @@ void RtpReceiver::getStats(std::function<void(Result<StatsReport>)> done) const 
 
 MediaStreamTrack RtpReceiver::track() const {
   const LoopCore::Lock lock(core_->loop());
-  return MediaStreamTrack(core_->receiverTrack(transceiver_));
+  return MediaStreamTrack(slots_->receiverTrack);
 }
 
 RtpReceiveParameters RtpReceiver::getParameters() const {
@@ -202,6 +272,13 @@ RtpReceiveParameters RtpReceiver::getParameters() const {
 }
 
 namespace {
+
+/// Q32.32 seconds.
+constexpr double kFixedPointSecond = 4294967296.0;
+
+double fixedPointMs(uint64_t value) {
+  return static_cast<double>(value) / kFixedPointSecond * 1000;
+}
 
 std::vector<RtpContributingSource> sourcesOf(PeerConnectionCore& core, uint32_t id,
                                              bool contributing) {
@@ -223,6 +300,11 @@ std::vector<RtpContributingSource> sourcesOf(PeerConnectionCore& core, uint32_t 
     if (source.audioLevel)
       entry.audioLevel =
           *source.audioLevel >= 127 ? 0.0 : std::pow(10.0, -*source.audioLevel / 20.0);
+    if (source.captureTime) entry.captureTimestampMs = fixedPointMs(source.captureTime->value);
+    if (source.captureClockOffset) {
+      entry.senderCaptureTimeOffsetMs =
+          static_cast<double>(*source.captureClockOffset) / kFixedPointSecond * 1000;
+    }
     out.push_back(entry);
   }
   std::stable_sort(out.begin(), out.end(),
@@ -241,8 +323,7 @@ std::vector<RtpContributingSource> RtpReceiver::getSynchronizationSources() cons
 
 std::optional<double> RtpReceiver::jitterBufferTarget() const {
   const LoopCore::Lock lock(core_->loop());
-  const auto it = core_->jitterBufferTargets.find(transceiver_);
-  return it == core_->jitterBufferTargets.end() ? std::nullopt : std::optional(it->second);
+  return slots_->jitterBufferTarget;
 }
 
 Result<void> RtpReceiver::setJitterBufferTarget(std::optional<double> milliseconds) {
@@ -250,16 +331,20 @@ Result<void> RtpReceiver::setJitterBufferTarget(std::optional<double> millisecon
     return fail(ErrorCode::Range, "jitterBufferTarget lies between 0 and 4000 milliseconds");
   }
   const LoopCore::Lock lock(core_->loop());
-  if (milliseconds) {
-    core_->jitterBufferTargets[transceiver_] = *milliseconds;
-  } else {
-    core_->jitterBufferTargets.erase(transceiver_);
-  }
-  if (core_->session() && !core_->closed()) {
+  slots_->jitterBufferTarget = milliseconds;
+  if (!core_->closed() && core_->transceiver(transceiver_)) {
     core_->session()->setMinimumPlayoutDelay(
         transceiver_, Duration::fromSeconds(milliseconds.value_or(0) / 1000));
   }
   return ok();
+}
+
+void RtpReceiver::onTelephoneEvent(std::function<void(const TelephoneEvent&)> callback) {
+  const LoopCore::Lock lock(core_->loop());
+  // Of a transceiver that is gone nothing is told any more, nor kept.
+  if (core_->closed() || !core_->transceiver(transceiver_)) return;
+  // The old one dies after the lock.
+  std::swap(core_->callbacks.telephoneEvents[transceiver_], callback);
 }
 
 void RtpReceiver::requestKeyFrame() {
@@ -272,20 +357,20 @@ void RtpReceiver::requestKeyFrame() {
 
 std::optional<std::string> RtpTransceiver::mid() const {
   const LoopCore::Lock lock(core_->loop());
+  if (core_->closed()) return slots_->mid;
   const jsep::TransceiverState* state = core_->transceiver(transceiver_);
   return state ? state->negotiated.mid : std::nullopt;
 }
 
 MediaKind RtpTransceiver::kind() const {
-  const LoopCore::Lock lock(core_->loop());
-  return core_->receiverTrack(transceiver_)->kind;
+  return slots_->kind;
 }
 
 RtpSender RtpTransceiver::sender() const {
-  return RtpSender(core_, transceiver_);
+  return RtpSender(core_, slots_);
 }
 RtpReceiver RtpTransceiver::receiver() const {
-  return RtpReceiver(core_, transceiver_);
+  return RtpReceiver(core_, slots_);
 }
 
 TransceiverDirection RtpTransceiver::direction() const {
@@ -338,8 +423,8 @@ Result<void> RtpTransceiver::stop() {
 Result<void> RtpTransceiver::setCodecPreferences(std::vector<RtpCodec> codecs) {
   const LoopCore::Lock lock(core_->loop());
   if (core_->closed()) return closedError();
-  const std::vector<RtpCodec> known = api_internal::capabilityCodecs(
-      core_->configuration(), core_->receiverTrack(transceiver_)->kind);
+  const std::vector<RtpCodec> known =
+      api_internal::capabilityCodecs(core_->configuration(), slots_->kind);
   for (const RtpCodec& codec : codecs) {
     const bool there = std::any_of(known.begin(), known.end(), [&](const RtpCodec& capability) {
       return api_internal::sameCodec(capability, codec);
@@ -359,10 +444,9 @@ Result<void> RtpTransceiver::setCodecPreferences(std::vector<RtpCodec> codecs) {
 namespace {
 
 const std::vector<jsep::HeaderExtensionCapability>& extensionsOf(PeerConnectionCore& core,
-                                                                 uint32_t id) {
+                                                                 MediaKind kind) {
   const jsep::LocalCapabilities& capabilities = core.session()->capabilities();
-  return core.receiverTrack(id)->kind == MediaKind::Audio ? capabilities.audioExtensions
-                                                          : capabilities.videoExtensions;
+  return kind == MediaKind::Audio ? capabilities.audioExtensions : capabilities.videoExtensions;
 }
 
 }  // namespace
@@ -372,7 +456,7 @@ std::vector<RtpHeaderExtensionCapability> RtpTransceiver::getHeaderExtensionsToN
   std::vector<RtpHeaderExtensionCapability> out;
   if (!core_->session()) return out;
   const jsep::TransceiverState* state = core_->transceiver(transceiver_);
-  for (const auto& capability : extensionsOf(*core_, transceiver_)) {
+  for (const auto& capability : extensionsOf(*core_, slots_->kind)) {
     RtpHeaderExtensionCapability entry = api_internal::fromCapability(capability);
     if (state) {
       for (const jsep::HeaderExtensionChoice& choice : state->headerExtensions) {
@@ -419,12 +503,19 @@ Result<void> RtpTransceiver::setHeaderExtensionsToNegotiate(
   return ok();
 }
 
+bool RtpTransceiver::rtpHeaderEncryptionNegotiated() const {
+  const LoopCore::Lock lock(core_->loop());
+  const jsep::TransceiverState* state =
+      core_->session() ? core_->transceiver(transceiver_) : nullptr;
+  return state && state->negotiated.currentDirection && state->negotiated.media.cryptex;
+}
+
 std::vector<RtpHeaderExtensionCapability> RtpTransceiver::getNegotiatedHeaderExtensions() const {
   const LoopCore::Lock lock(core_->loop());
   std::vector<RtpHeaderExtensionCapability> out;
   if (!core_->session()) return out;
   const jsep::TransceiverState* state = core_->transceiver(transceiver_);
-  for (const auto& capability : extensionsOf(*core_, transceiver_)) {
+  for (const auto& capability : extensionsOf(*core_, slots_->kind)) {
     RtpHeaderExtensionCapability entry{capability.uri, TransceiverDirection::Stopped};
     if (state && state->negotiated.currentDirection) {
       for (const jsep::NegotiatedExtension& extension : state->negotiated.media.extensions) {

@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kMaxPendingPictures = 2;
 // 200 ms of sound.
 constexpr size_t kMaxPendingSound = 20;
+constexpr double kDefaultFramerate = 30;
 
 /// webrtc-extensions: the bounds turn with the picture.
 double factorFor(const ResolutionRestriction& bounds, int width, int height) {
@@ -24,14 +25,21 @@ double factorFor(const ResolutionRestriction& bounds, int width, int height) {
   return std::max({1.0, width / maxWidth, height / maxHeight});
 }
 
+/// By what the app has pictures of that size made smaller.
+double factorOf(const VideoSendPipe::Settings& settings, int width, int height) {
+  return settings.scaleDownTo ? factorFor(*settings.scaleDownTo, width, height)
+                              : settings.scaleDownBy;
+}
+
 }  // namespace
 
 VideoSendPipe::VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory,
-                             std::shared_ptr<Worker> worker, Output output,
+                             std::shared_ptr<Worker> worker, Output output, RtpOutput rtpOutput,
                              std::function<Timestamp()> clock)
-    : factory_(std::move(factory)),
-      worker_(std::move(worker)),
+    : MediaPipe(std::move(worker)),
+      factory_(std::move(factory)),
       output_(std::move(output)),
+      rtpOutput_(std::move(rtpOutput)),
       clock_(std::move(clock)) {}
 
 bool VideoSendPipe::configure(Settings settings) {
@@ -43,7 +51,23 @@ bool VideoSendPipe::configure(Settings settings) {
   if (!sameEncoder) settingsChanged_ = true;
   settings.screenContent = settings_.screenContent;
   settings_ = std::move(settings);
+  tuneScaler();
   return endsPause(wasPaused);
+}
+
+// mst-content-hint: what the app does not say follows from what the track shows.
+void VideoSendPipe::tuneScaler() {
+  scaler_.setDegradation(settings_.adapts && settings_.scalability.spatialLayers == 1
+                             ? settings_.degradation.value_or(contentDegradation_)
+                             : media::Degradation::Nothing);
+  scaler_.setQpRange(media::qpRangeOf(settings_.format.name));
+  scaler_.setTarget(settings_.maxBitrate ? std::min(rate_, *settings_.maxBitrate) : rate_);
+}
+
+void VideoSendPipe::noteLimits(Timestamp now) {
+  using Reason = media::QualityScaler::Reason;
+  limitations_.lowered(scaler_.isLimitedBy(Reason::Cpu), scaler_.isLimitedBy(Reason::Bandwidth),
+                       now);
 }
 
 // Between the picture before the pause and the next one much may have been missed.
@@ -57,12 +81,17 @@ void VideoSendPipe::onContentHint(const std::string& hint) {
   const bool screen = hint == "detail" || hint == "text";
   const std::lock_guard lock(mutex_);
   if (std::exchange(settings_.screenContent, screen) != screen) settingsChanged_ = true;
+  contentDegradation_ = screen             ? media::Degradation::Framerate
+                        : hint == "motion" ? media::Degradation::Resolution
+                                           : media::Degradation::Balanced;
+  tuneScaler();
 }
 
 bool VideoSendPipe::setTargetRate(DataRate rate) {
   const std::lock_guard lock(mutex_);
   const bool wasPaused = isPaused();
   rate_ = rate;
+  tuneScaler();
   return endsPause(wasPaused);
 }
 
@@ -104,6 +133,17 @@ void VideoSendPipe::countEncoded(const codec::EncodedVideoFrame& frame) {
   encodedRate_.add(clock_());
 }
 
+void VideoSendPipe::countTarget(Timestamp capture, DataRate rate, double fps) {
+  // The first one, and one after a pause, stands for a frame's time.
+  double seconds = 1 / std::max(fps, 1.0);
+  if (const auto before = std::exchange(lastEncoded_, capture)) {
+    const double since = (capture - *before).seconds();
+    if (since > 0 && since < 1) seconds = since;
+  }
+  stats_.bytesTarget =
+      stats_.bytesTarget.value_or(0) + static_cast<double>(rate.bps()) / 8 * seconds;
+}
+
 void VideoSendPipe::onVideo(const codec::VideoFrame& frame) {
   bool schedule = false;
   {
@@ -116,15 +156,15 @@ void VideoSendPipe::onVideo(const codec::VideoFrame& frame) {
       }
       return;
     }
-    if (settings_.maxFramerate && tookAny_) {
-      // A tenth of tolerance, so that a 30 fps camera with jitter stays at 30 when 30 is the cap.
-      const double least = 0.9 / std::max(*settings_.maxFramerate, 0.001);
-      if ((frame.capture - lastTaken_).seconds() < least) return;
-    }
-    tookAny_ = true;
-    lastTaken_ = frame.capture;
+    if (settings_.maxFramerate && !appLimit_.take(frame.capture, *settings_.maxFramerate)) return;
     const Timestamp now = clock_();
     limitations_.begin(now);
+    const double factor = factorOf(settings_, frame.width(), frame.height());
+    scaler_.handlePicture(static_cast<int>(frame.width() / factor),
+                          static_cast<int>(frame.height() / factor), now);
+    noteLimits(now);
+    const auto ownLimit = scaler_.maxFramerate();
+    if (ownLimit && !ownLimit_.take(frame.capture, *ownLimit)) return;
     // One job per queued picture: when a newer one takes a dropped one's place, its job is there
     // already.
     schedule = pending_.size() < kMaxPendingPictures;
@@ -132,6 +172,7 @@ void VideoSendPipe::onVideo(const codec::VideoFrame& frame) {
       pending_.pop_front();
       ++stats_.framesDropped;
       limitations_.busy(now);
+      scaler_.handleDropped(media::QualityScaler::Reason::Cpu, now);
     }
     pending_.push_back(frame);
   }
@@ -168,6 +209,22 @@ void VideoSendPipe::onEncodedVideo(const codec::EncodedVideoFrame& frame,
   }
 }
 
+void VideoSendPipe::onRtp(const RtpInput& packet, const std::string& codec) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (packet.encodingIndex() != settings_.index) return;
+    if (packet.endsFrame()) ++stats_.framesIn;
+    if (isPaused()) return;
+    const bool fits = equalsIgnoreCase(codec, settings_.format.name);
+    if (packet.endsFrame()) ++(fits ? stats_.framesEncoded : stats_.framesDropped);
+    if (!fits) return;
+    // Whether a packet is of a key frame only its codec knows.
+    keyFrameWanted_ = false;
+    if (packet.endsFrame()) encodedRate_.add(clock_());
+  }
+  rtpOutput_(packet);
+}
+
 TransformSlot::Held VideoSendPipe::setTransform(TransformSlot::Held transform) {
   const std::lock_guard lock(mutex_);
   return transform_.exchange(std::move(transform));
@@ -196,7 +253,11 @@ void VideoSendPipe::emit(codec::EncodedVideoFrame& frame) {
     shown.temporalIndex = frame.temporalId;
     shown.spatialIndex = frame.spatialId;
     std::swap(shown.data, frame.data);
-    if (transform->later) return transform->later(std::move(shown), writerOf(frame));
+    if (transform->later) {
+      return transform->later(
+          std::move(shown), giveBack(shared_from_this(), frame, &codec::EncodedVideoFrame::data,
+                                     [](VideoSendPipe& pipe, const auto& f) { pipe.output_(f); }));
+    }
     const bool goes = transform->now(shown);
     std::swap(shown.data, frame.data);
     if (!goes) {
@@ -209,108 +270,132 @@ void VideoSendPipe::emit(codec::EncodedVideoFrame& frame) {
   output_(frame);
 }
 
-FrameWriter VideoSendPipe::writerOf(const codec::EncodedVideoFrame& frame) {
-  const auto kept = std::make_shared<codec::EncodedVideoFrame>(frame);
-  return [weak = weak_from_this(), kept](Bytes data) {
-    const auto self = weak.lock();
-    if (!self) return;
-    kept->data = std::move(data);
-    self->worker_->post([self, kept] {
-      {
-        const std::lock_guard lock(self->mutex_);
-        if (self->stopped_) return;
-      }
-      self->output_(*kept);
-    });
-  };
-}
-
-bool VideoSendPipe::takeJob(codec::VideoFrame& frame, Settings& settings, DataRate& rate,
-                            bool& keyFrame, bool& restart) {
+bool VideoSendPipe::takeJob(Job& job) {
   const std::lock_guard lock(mutex_);
   if (isPaused()) pending_.clear();
   if (pending_.empty()) return false;
-  frame = std::move(pending_.front());
+  job.frame = std::move(pending_.front());
   pending_.pop_front();
-  settings = settings_;
-  rate = settings_.maxBitrate ? std::min(rate_, *settings_.maxBitrate) : rate_;
-  keyFrame = std::exchange(keyFrameWanted_, false);
-  restart = std::exchange(settingsChanged_, false);
+  job.settings = settings_;
+  job.rate = settings_.maxBitrate ? std::min(rate_, *settings_.maxBitrate) : rate_;
+  job.scale = scaler_.scale();
+  job.framerate = settings_.maxFramerate.value_or(kDefaultFramerate);
+  if (const auto own = scaler_.maxFramerate()) job.framerate = std::min(job.framerate, *own);
+  job.keyFrame = std::exchange(keyFrameWanted_, false);
+  job.restart = std::exchange(settingsChanged_, false);
   return true;
 }
 
 void VideoSendPipe::encodeNext() {
-  codec::VideoFrame frame;
-  Settings settings;
-  DataRate rate;
-  bool keyFrame = false;
-  bool restart = false;
-  if (takeJob(frame, settings, rate, keyFrame, restart))
-    encode(frame, settings, rate, keyFrame, restart);
+  Job job;
+  if (takeJob(job)) encode(job);
 }
 
-void VideoSendPipe::encode(const codec::VideoFrame& source, const Settings& settings, DataRate rate,
-                           bool keyFrame, bool restart) {
-  codec::VideoFrame frame = source;
-  const double factor = settings.scaleDownTo
-                            ? factorFor(*settings.scaleDownTo, source.width(), source.height())
-                            : settings.scaleDownBy;
+/// False: there is no encoder for it.
+bool VideoSendPipe::prepareEncoder(const Job& job) {
+  if (job.restart) encoder_.reset();
+  if (!encoder_) {
+    codec::VideoEncoderSettings config;
+    config.width = job.frame.width();
+    config.height = job.frame.height();
+    config.maxFramerate = job.framerate;
+    config.screenContent = job.settings.screenContent;
+    config.startBitrate = job.rate;
+    config.maxBitrate = job.settings.maxBitrate.value_or(DataRate::kbps(8000));
+    config.temporalLayers = job.settings.scalability.temporalLayers;
+    config.spatialLayers = job.settings.scalability.spatialLayers;
+    config.keyOnly = job.settings.scalability.keyOnly;
+    config.independent = job.settings.scalability.independent;
+    config.smallSteps = job.settings.scalability.smallSteps;
+    auto created = factory_->create(job.settings.format, config);
+    if (!created) return false;
+    encoder_ = *std::move(created);
+  } else if (encoderRate_ != job.rate || encoderFramerate_ != job.framerate) {
+    encoder_->setRates(job.rate, job.framerate);
+  }
+  encoderRate_ = job.rate;
+  encoderFramerate_ = job.framerate;
+  return true;
+}
+
+void VideoSendPipe::encode(Job& job) {
+  const Timestamp taken = clock_();
+  const double factor = factorOf(job.settings, job.frame.width(), job.frame.height()) * job.scale;
   if (factor > 1.0) {
     // Even sizes: 4:2:0 has half-size colour planes.
     auto scaled = [&](int v) { return std::max(2, static_cast<int>(v / factor + 1e-6) & ~1); };
-    frame.buffer = codec::scale(*source.buffer, scaled(source.width()), scaled(source.height()));
+    job.frame.buffer =
+        codec::scale(*job.frame.buffer, scaled(job.frame.width()), scaled(job.frame.height()));
   }
-  if (restart) encoder_.reset();
-  const double fps = settings.maxFramerate.value_or(30);
-  if (!encoder_) {
-    codec::VideoEncoderSettings config;
-    config.width = frame.width();
-    config.height = frame.height();
-    config.maxFramerate = fps;
-    config.screenContent = settings.screenContent;
-    config.startBitrate = rate;
-    config.maxBitrate = settings.maxBitrate.value_or(DataRate::kbps(8000));
-    config.temporalLayers = settings.scalability.temporalLayers;
-    config.spatialLayers = settings.scalability.spatialLayers;
-    config.keyOnly = settings.scalability.keyOnly;
-    auto created = factory_->create(settings.format, config);
-    if (!created) return;
-    encoder_ = *std::move(created);
-    encoderRate_ = rate;
-    keyFrame = true;
-  } else if (encoderRate_ != rate) {
-    encoder_->setRates(rate, fps);
-    encoderRate_ = rate;
-  }
+  const bool fresh = !encoder_ || job.restart;
+  if (!prepareEncoder(job)) return;
   const Timestamp begin = clock_();
-  const Result<void> result = encoder_->encode(frame, keyFrame);
-  const Duration took = clock_() - begin;
+  const Result<void> result = encoder_->encode(job.frame, job.keyFrame || fresh);
+  const Timestamp end = clock_();
   if (!result) {
     encoder_.reset();
     requestKeyFrame();
     return;
   }
   bool any = false;
+  int qp = -1;
   while (encoder_->poll(encoded_)) {
     {
       const std::lock_guard lock(mutex_);
       if (stopped_) return;
       countEncoded(encoded_);
-      if (!std::exchange(any, true)) stats_.totalEncodeTime += took;
+      if (!std::exchange(any, true)) {
+        stats_.totalEncodeTime += end - begin;
+        countTarget(job.frame.capture, job.rate, job.framerate);
+      }
       stats_.implementation = std::string(encoder_->implementationName());
       stats_.powerEfficient = encoder_->powerEfficient();
     }
-    encoded_.screenContent = settings.screenContent;
+    qp = encoded_.qp;
+    encoded_.screenContent = job.settings.screenContent;
+    encoded_.encodeStart = begin;
+    encoded_.encodeEnd = end;
+    sampleInput(job.frame, job.settings);
     emit(encoded_);
   }
-  if (any) return;
   const std::lock_guard lock(mutex_);
-  limitations_.overRate(begin);
+  if (any) {
+    if (lastScale_ != 0 && lastScale_ != job.scale) ++stats_.sizeChanges;
+    lastScale_ = job.scale;
+    scaler_.handleEncoded(qp, end - taken, end);
+  } else {
+    limitations_.overRate(end);
+    scaler_.handleDropped(media::QualityScaler::Reason::Bandwidth, end);
+  }
+  noteLimits(end);
+}
+
+// A transform is there to hide the picture from servers, and samples of it stand outside of what it
+// hides. Each spatial layer has a count of its own: receivers may get fewer layers than there are.
+void VideoSendPipe::sampleInput(const codec::VideoFrame& input, const Settings& settings) {
+  encoded_.corruption.reset();
+  if (!settings.samplesPictures || encoded_.capture != input.capture ||
+      encoded_.spatialId >= samplers_.size())
+    return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (transform_.get()) return;
+  }
+  codec::CorruptionSampler& sampler = samplers_[encoded_.spatialId];
+  if (encoded_.width == input.width() && encoded_.height == input.height()) {
+    encoded_.corruption = sampler.sample(*input.buffer, encoded_, settings.format.name);
+  } else if (sampler.isDue(encoded_) && encoded_.width > 0 && encoded_.height > 0) {
+    const auto smaller = codec::scale(*input.buffer, encoded_.width, encoded_.height);
+    encoded_.corruption = sampler.sample(*smaller, encoded_, settings.format.name);
+  }
 }
 
 AudioSendPipe::AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory,
-                             std::shared_ptr<Worker> worker, Output output)
-    : factory_(std::move(factory)), worker_(std::move(worker)), output_(std::move(output)) {}
+                             std::shared_ptr<Worker> worker, Output output, RtpOutput rtpOutput)
+    : MediaPipe(std::move(worker)),
+      factory_(std::move(factory)),
+      output_(std::move(output)),
+      rtpOutput_(std::move(rtpOutput)) {}
 
 TransformSlot::Held AudioSendPipe::setTransform(AppTransform transform) {
   const std::lock_guard lock(mutex_);
@@ -330,6 +415,13 @@ void AudioSendPipe::configure(const codec::SdpAudioFormat& format, bool negotiat
 void AudioSendPipe::setActive(bool active) {
   const std::lock_guard lock(mutex_);
   active_ = active;
+}
+
+void AudioSendPipe::setAdaptivePtime(bool adaptive) {
+  const std::lock_guard lock(mutex_);
+  adaptivePtime_ = adaptive;
+  packetTime_ = {};
+  ratesChanged_ = true;
 }
 
 void AudioSendPipe::setTargetRate(DataRate rate, double lossFraction) {
@@ -367,22 +459,6 @@ void AudioSendPipe::onAudio(const codec::AudioFrame& frame) {
   worker_->post([self = shared_from_this()] { self->encodeAll(); });
 }
 
-FrameWriter AudioSendPipe::writerOf(const codec::EncodedAudioFrame& frame) {
-  const auto kept = std::make_shared<codec::EncodedAudioFrame>(frame);
-  return [weak = weak_from_this(), kept](Bytes data) {
-    const auto self = weak.lock();
-    if (!self) return;
-    kept->data = std::move(data);
-    self->worker_->post([self, kept] {
-      {
-        const std::lock_guard lock(self->mutex_);
-        if (self->stopped_) return;
-      }
-      self->output_(*kept);
-    });
-  };
-}
-
 void AudioSendPipe::onEncodedAudio(const codec::EncodedAudioFrame& frame,
                                    const std::string& codec) {
   {
@@ -396,6 +472,18 @@ void AudioSendPipe::onEncodedAudio(const codec::EncodedAudioFrame& frame,
   }
   codec::EncodedAudioFrame copy = frame;
   emit(copy);
+}
+
+void AudioSendPipe::onRtp(const RtpInput& packet, const std::string& codec) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_ || !active_ || !negotiated_ || rate_.isZero()) return;
+    ++stats_.framesIn;
+    const bool fits = equalsIgnoreCase(codec, format_.name);
+    ++(fits ? stats_.framesEncoded : stats_.framesDropped);
+    if (!fits) return;
+  }
+  rtpOutput_(packet);
 }
 
 void AudioSendPipe::emit(codec::EncodedAudioFrame& frame) {
@@ -416,9 +504,14 @@ void AudioSendPipe::emit(codec::EncodedAudioFrame& frame) {
   if (transform && !frame.dtx) {
     shown.kind = MediaKind::Audio;
     shown.keyFrame = true;
+    shown.contributors = frame.contributors;
     shown.rtpTimestamp += frame.rtpTimestamp;
     std::swap(shown.data, frame.data);
-    if (transform->later) return transform->later(std::move(shown), writerOf(frame));
+    if (transform->later) {
+      return transform->later(
+          std::move(shown), giveBack(shared_from_this(), frame, &codec::EncodedAudioFrame::data,
+                                     [](AudioSendPipe& pipe, const auto& f) { pipe.output_(f); }));
+    }
     const bool goes = transform->now(shown);
     std::swap(shown.data, frame.data);
     if (!goes) return;
@@ -431,6 +524,7 @@ void AudioSendPipe::encodeAll() {
     codec::AudioFrame frame;
     std::optional<codec::SdpAudioFormat> restart;
     std::optional<std::pair<DataRate, double>> rates;
+    Duration packetTime = PacketTime::kUsual;
     {
       const std::lock_guard lock(mutex_);
       if (pending_.empty() || stopped_) {
@@ -440,7 +534,8 @@ void AudioSendPipe::encodeAll() {
       frame = pending_.front();
       pending_.pop_front();
       if (std::exchange(formatChanged_, false) || !encoder_) restart = format_;
-      if (std::exchange(ratesChanged_, false)) rates = {rate_, loss_};
+      if (std::exchange(ratesChanged_, false) || restart) rates = {rate_, loss_};
+      if (rates && adaptivePtime_) packetTime = packetTime_.choose(rate_, onTheWire_.maxPacketTime);
     }
     if (restart) {
       codec::AudioEncoderSettings settings;
@@ -450,8 +545,14 @@ void AudioSendPipe::encodeAll() {
       if (!created) continue;
       encoder_ = *std::move(created);
     }
-    if (rates && !rates->first.isZero()) encoder_->setRates(rates->first, rates->second);
-    if (encoder_->encode(frame, encoded_)) emit(encoded_);
+    if (rates && !rates->first.isZero()) {
+      encoder_->setRates(rates->first, rates->second);
+      encoder_->setPacketTime(packetTime);
+    }
+    if (!encoder_->encode(frame, encoded_)) continue;
+    // Of the newest part of the sound in the packet.
+    encoded_.contributors = frame.contributors;
+    emit(encoded_);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -8,14 +9,18 @@
 
 #include "parley/api/rtp_transceiver.h"
 #include "parley/codec/audio_codec.h"
+#include "parley/codec/corruption_samples.h"
 #include "parley/codec/video_codec.h"
 
 #include "api/audio_timeline.h"
 #include "api/frame_rate.h"
+#include "api/media_pipe.h"
+#include "api/packet_time.h"
 #include "api/quality_limitation.h"
 #include "api/track_core.h"
 #include "api/transform_slot.h"
 #include "api/worker.h"
+#include "media/quality_scaler.h"
 
 namespace parley::api_internal {
 
@@ -27,7 +32,11 @@ struct EncodeStats {
   uint64_t framesDropped = 0;  ///< encoder busy
   Duration totalEncodeTime{};
   std::optional<uint64_t> qpSum;  ///< nothing if the encoder does not tell
+  /// What the encoded pictures should have come to, by the rate and the time that each stands for;
+  /// nothing for frames that the application compressed.
+  std::optional<double> bytesTarget;
   double framesPerSecond = 0;
+  uint64_t sizeChanges = 0;  ///< ours, for want of rate or time
   QualityLimitation limitation = QualityLimitation::None;
   QualityLimitations::Durations limitedFor{};
   int width = 0;
@@ -38,10 +47,12 @@ struct EncodeStats {
 
 /// From raw pictures to compressed ones, for one sender: a bounded queue, an encoder that lives on
 /// the worker, and the newest wishes of the network. Any thread.
-class VideoSendPipe final : public FrameConsumer,
+class VideoSendPipe final : public MediaPipe,
+                            public FrameConsumer,
                             public std::enable_shared_from_this<VideoSendPipe> {
  public:
   using Output = std::function<void(const codec::EncodedVideoFrame&)>;
+  using RtpOutput = std::function<void(const RtpInput&)>;
   struct Settings {
     codec::SdpVideoFormat format;
     double scaleDownBy = 1.0;
@@ -49,6 +60,9 @@ class VideoSendPipe final : public FrameConsumer,
     std::optional<double> maxFramerate;
     std::optional<DataRate> maxBitrate;
     bool active = true;
+    /// What may be given up; nothing: what suits the track's content.
+    std::optional<media::Degradation> degradation{};
+    bool adapts = true;          ///< false: nothing may, one layer of several
     bool screenContent = false;  ///< the track's, not the app's
     uint32_t ssrc = 0;           ///< for the app's transform, as is the next
     uint8_t payloadType = 0;
@@ -56,10 +70,11 @@ class VideoSendPipe final : public FrameConsumer,
     uint8_t index = 0;  ///< among the sender's encodings
     codec::ScalabilityMode scalability;
     uint32_t timestampOffset = 0;
+    bool samplesPictures = false;  ///< for the peer to compare with what it decodes
   };
 
   VideoSendPipe(std::shared_ptr<codec::VideoEncoderFactory> factory, std::shared_ptr<Worker> worker,
-                Output output, std::function<Timestamp()> clock);
+                Output output, RtpOutput rtpOutput, std::function<Timestamp()> clock);
 
   /// Starts or changes what is produced; an empty format name pauses. True if that ends a pause.
   bool configure(Settings settings);
@@ -80,63 +95,82 @@ class VideoSendPipe final : public FrameConsumer,
   /// Text and drawings are encoded for sharpness.
   void onContentHint(const std::string& hint) override;
   void onEncodedVideo(const codec::EncodedVideoFrame& frame, const std::string& codec) override;
+  void onRtp(const RtpInput& packet, const std::string& codec) override;
 
  private:
   bool isPaused() const {
     return stopped_ || !settings_.active || settings_.format.name.empty() || rate_.isZero();
   }
   bool endsPause(bool wasPaused);
+  void tuneScaler();
+  void noteLimits(Timestamp now);
   void countEncoded(const codec::EncodedVideoFrame& frame);
+  void countTarget(Timestamp capture, DataRate rate, double fps);
   /// Through the app's transform, if there is one, to the network.
   void emit(codec::EncodedVideoFrame& frame);
-  /// For an app that takes its time: all of the frame but its bytes is kept.
-  FrameWriter writerOf(const codec::EncodedVideoFrame& frame);
+  /// Samples of what was encoded, where the peer compares them.
+  void sampleInput(const codec::VideoFrame& input, const Settings& settings);
   void encodeNext();
-  bool takeJob(codec::VideoFrame& frame, Settings& settings, DataRate& rate, bool& keyFrame,
-               bool& restart);
-  void encode(const codec::VideoFrame& frame, const Settings& settings, DataRate rate,
-              bool keyFrame, bool restart);
+  struct Job {
+    codec::VideoFrame frame;
+    Settings settings;
+    DataRate rate;
+    double scale = 1;  ///< ours, beside the app's
+    double framerate = 30;
+    bool keyFrame = false;
+    bool restart = false;
+  };
+  bool takeJob(Job& job);
+  void encode(Job& job);
+  bool prepareEncoder(const Job& job);
 
   const std::shared_ptr<codec::VideoEncoderFactory> factory_;
-  const std::shared_ptr<Worker> worker_;
   const Output output_;
+  const RtpOutput rtpOutput_;
   const std::function<Timestamp()> clock_;
 
-  mutable std::mutex mutex_;
   Settings settings_;
   bool settingsChanged_ = false;
   DataRate rate_;
   bool keyFrameWanted_ = true;
   bool starved_ = false;
-  bool stopped_ = false;
   std::deque<codec::VideoFrame> pending_;
-  Timestamp lastTaken_;
-  bool tookAny_ = false;
+  FrameRateLimit appLimit_;
+  FrameRateLimit ownLimit_;
   EncodeStats stats_;
+  std::optional<Timestamp> lastEncoded_;  ///< capture time, of the picture encoded last
   FrameRate encodedRate_;
   QualityLimitations limitations_;
+  media::Degradation contentDegradation_ = media::Degradation::Balanced;
+  media::QualityScaler scaler_;
   TransformSlot transform_;
 
   // Used by the worker only.
   std::unique_ptr<codec::VideoEncoder> encoder_;
   codec::EncodedVideoFrame encoded_;
+  std::array<codec::CorruptionSampler, 3> samplers_;  ///< by spatial layer
   DataRate encoderRate_;
+  double encoderFramerate_ = 0;
+  double lastScale_ = 0;
 };
 
 /// The same for sound. Packets come out in the order the sound went in.
-class AudioSendPipe final : public FrameConsumer,
+class AudioSendPipe final : public MediaPipe,
+                            public FrameConsumer,
                             public std::enable_shared_from_this<AudioSendPipe> {
  public:
   using Output = std::function<void(const codec::EncodedAudioFrame&)>;
+  using RtpOutput = VideoSendPipe::RtpOutput;
 
   AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory, std::shared_ptr<Worker> worker,
-                Output output);
+                Output output, RtpOutput rtpOutput);
 
   /// What its packets carry, for the app's transform.
   struct OnTheWire {
     uint32_t ssrc = 0;
     uint8_t payloadType = 0;
     uint32_t timestampOffset = 0;
+    std::optional<Duration> maxPacketTime{};  ///< the peer's
   };
   /// Starts or changes what is produced; `negotiated` false pauses.
   void configure(const codec::SdpAudioFormat& format, bool negotiated, OnTheWire onTheWire);
@@ -144,6 +178,8 @@ class AudioSendPipe final : public FrameConsumer,
   [[nodiscard]] TransformSlot::Held setTransform(AppTransform transform);
   /// The app's own switch (RTCRtpEncodingParameters.active).
   void setActive(bool active);
+  /// Whether packets may get longer where there is little rate (RTCRtpEncodingParameters).
+  void setAdaptivePtime(bool adaptive);
   /// Zero, as before the first call, pauses.
   void setTargetRate(DataRate rate, double lossFraction);
   void stop();
@@ -151,19 +187,17 @@ class AudioSendPipe final : public FrameConsumer,
 
   void onAudio(const codec::AudioFrame& frame) override;
   void onEncodedAudio(const codec::EncodedAudioFrame& frame, const std::string& codec) override;
+  void onRtp(const RtpInput& packet, const std::string& codec) override;
 
  private:
   /// Through the app's transform, if there is one, to the network.
   void emit(codec::EncodedAudioFrame& frame);
-  /// As VideoSendPipe::writerOf.
-  FrameWriter writerOf(const codec::EncodedAudioFrame& frame);
   void encodeAll();
 
   const std::shared_ptr<codec::AudioEncoderFactory> factory_;
-  const std::shared_ptr<Worker> worker_;
   const Output output_;
+  const RtpOutput rtpOutput_;
 
-  mutable std::mutex mutex_;
   codec::SdpAudioFormat format_;
   OnTheWire onTheWire_;
   TransformSlot transform_;
@@ -171,10 +205,11 @@ class AudioSendPipe final : public FrameConsumer,
   bool active_ = true;
   bool formatChanged_ = false;
   bool scheduled_ = false;
-  bool stopped_ = false;
   DataRate rate_;
   double loss_ = 0;
   bool ratesChanged_ = false;
+  bool adaptivePtime_ = false;
+  PacketTime packetTime_;
   AudioTimeline timeline_;
   std::deque<codec::AudioFrame> pending_;
   EncodeStats stats_;

@@ -85,6 +85,7 @@ std::shared_ptr<TrackCore> TrackCore::clone() {
   }
   auto copy = std::make_shared<TrackCore>(loop_, kind, std::move(cloneId), remote);
   copy->encodedCodec = encodedCodec;
+  copy->rtp = rtp;
   const auto tracks = family();
   {
     const std::lock_guard lock(mutex_);
@@ -300,6 +301,15 @@ void TrackCore::push(const codec::EncodedAudioFrame& frame) {
   pushToAll(frame);
 }
 
+void TrackCore::push(const RtpInput& packet) {
+  pushToAll(packet);
+}
+
+uint16_t TrackCore::nextPayloadNumber(uint8_t encodingIndex) {
+  const std::lock_guard lock(mutex_);
+  return payloadNumbers_[encodingIndex % payloadNumbers_.size()]++;
+}
+
 void TrackCore::take(const codec::VideoFrame& frame) {
   bool enabled = true;
   const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
@@ -355,6 +365,19 @@ void TrackCore::take(const codec::EncodedAudioFrame& frame) {
   const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
   if (!enabled) return;
   for (const auto& consumer : consumers) consumer->onEncodedAudio(frame, encodedCodec);
+}
+
+void TrackCore::take(const RtpInput& packet) {
+  bool enabled = true;
+  const auto consumers = snapshot(mutex_, enabled_, enabled, state_, consumers_);
+  if (!enabled) return;
+  if (packet.endsFrame() && kind == MediaKind::Video) {
+    const auto loop = loop_.lock();
+    const std::lock_guard lock(mutex_);
+    ++source_.frames;
+    if (loop) sourceRate_.add(loop->now());
+  }
+  for (const auto& consumer : consumers) consumer->onRtp(packet, encodedCodec);
 }
 
 // The sink is taken and counted under one lock: after `takeCallbacks` none starts any more, and

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "parley/base/units.h"
 
 #include "api/frame_rate.h"
+#include "api/rtp_input.h"
 
 namespace parley::api_internal {
 
@@ -27,6 +29,7 @@ class FrameConsumer {
   virtual void onContentHint(const std::string& /*hint*/) {}
   virtual void onEncodedVideo(const codec::EncodedVideoFrame&, const std::string& /*codec*/) {}
   virtual void onEncodedAudio(const codec::EncodedAudioFrame&, const std::string& /*codec*/) {}
+  virtual void onRtp(const RtpInput&, const std::string& /*codec*/) {}
 };
 
 class TrackCore;
@@ -72,6 +75,8 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   const bool remote;
   /// Not empty for a track of frames that are compressed already: the codec's name.
   std::string encodedCodec;
+  /// Of a track of RTP packets; else null.
+  std::shared_ptr<const RtpTrackInit> rtp;
 
   /// Made with the first need of it.
   std::shared_ptr<TrackFamily> family();
@@ -106,6 +111,9 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   void push(const codec::AudioFrame& frame);
   void push(const codec::EncodedVideoFrame& frame);
   void push(const codec::EncodedAudioFrame& frame);
+  void push(const RtpInput& packet);
+  /// For packets that come without.
+  uint16_t nextPayloadNumber(uint8_t encodingIndex);
 
   // Remote side: called by the receive pipes. False: nobody wanted it.
   bool deliver(const codec::VideoFrame& frame);
@@ -148,6 +156,7 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   void take(const codec::AudioFrame& frame);
   void take(const codec::EncodedVideoFrame& frame);
   void take(const codec::EncodedAudioFrame& frame);
+  void take(const RtpInput& packet);
   template <class Frame>
   bool deliverToAll(const Frame& frame);
   const Shared<void(const codec::VideoFrame&)>& sinkOf(const codec::VideoFrame&) const {
@@ -182,6 +191,7 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   std::shared_ptr<TrackFamily> family_;
   std::string contentHint_;
   SourceStats source_;
+  std::array<uint16_t, 3> payloadNumbers_{};  ///< by encoding
   FrameRate sourceRate_;
   Shared<void(const codec::VideoFrame&)> videoSink_;
   Shared<void(const codec::AudioFrame&)> audioSink_;

@@ -171,9 +171,10 @@ class TransportStatsBuilder {
       m["srtpCipher"] = std::string(crypto::toString(*profile));
     if (!selectedPair.empty()) m["selectedCandidatePairId"] = selectedPair;
     m["selectedCandidatePairChanges"] = uint64_t{counters.selectedPairChanges};
-    // Congestion feedback in the form of RFC 8888 is not negotiated.
-    m["ccfbMessagesSent"] = uint64_t{0};
-    m["ccfbMessagesReceived"] = uint64_t{0};
+    const media::RtpSession* rtp = session_.rtp(number_);
+    const media::BandwidthStats bandwidth = rtp ? rtp->bandwidth() : media::BandwidthStats{};
+    m["ccfbMessagesSent"] = bandwidth.congestionFeedbackSent;
+    m["ccfbMessagesReceived"] = bandwidth.congestionFeedbackReceived;
     m["localCertificateId"] = addCertificate(transport_.certificate().der());
     if (!dtls.remoteCertificateDer().empty())
       m["remoteCertificateId"] = addCertificate(dtls.remoteCertificateDer());

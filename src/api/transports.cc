@@ -15,7 +15,7 @@ using api_internal::TransportCallbacks;
 
 namespace api_internal {
 
-// W3C 4.4.1.5 with RTCBundlePolicy (4.2.5): while a first offer is out, all but the section that
+// W3C 4.4.1.5 with RTCBundlePolicy (4.2.4): while a first offer is out, all but the section that
 // the others are to join have transports of their own; under "balanced" one for each kind, which
 // are set up if the answer makes use of them.
 std::optional<size_t> PeerConnectionCore::ownTransport(size_t section) {
@@ -38,6 +38,16 @@ std::optional<size_t> PeerConnectionCore::ownTransport(size_t section) {
   }
   if (jsep::transportSection(state.pendingLocal->sdp) == section) return std::nullopt;
   return section;
+}
+
+// W3C 4.4.1.5: it comes with a local description that has the section; a remote offer brings none.
+bool PeerConnectionCore::hasTransport(const jsep::TransceiverState& transceiver) {
+  const auto index = transceiver.negotiated.mLineIndex;
+  const jsep::SessionState& state = session()->state();
+  const auto has = [&](const Boxed<jsep::TypedDescription>& local) {
+    return index && local && *index < local->sdp.media.size();
+  };
+  return has(state.currentLocal) || has(state.pendingLocal);
 }
 
 bool PeerConnectionCore::ownTransportLives(size_t section) {

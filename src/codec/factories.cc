@@ -50,7 +50,10 @@ std::vector<SdpVideoFormat> videoFormats() {
           {"VP9",
            {{"profile-id", "0"}},
            {"L1T1", "L1T2", "L1T3", "L2T1", "L2T2", "L2T3", "L3T1", "L3T2", "L3T3", "L2T1_KEY",
-            "L2T2_KEY", "L2T3_KEY", "L3T1_KEY", "L3T2_KEY", "L3T3_KEY"}}};
+            "L2T2_KEY", "L2T3_KEY", "L3T1_KEY", "L3T2_KEY", "L3T3_KEY", "L2T1h", "L2T2h", "L2T3h",
+            "L3T1h", "L3T2h", "L3T3h",
+            // Of those with layers that do not build on each other, what libvpx can decode again.
+            "S2T2", "S2T3", "S2T2h", "S2T3h"}}};
 #else
   return {};
 #endif

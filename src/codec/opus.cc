@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kRate = 48'000;
 constexpr size_t kFrame10ms = 480;
+constexpr size_t kMaxPacketFrames = 6;
 /// RFC 6716 section 3.4: no Opus frame is longer than 1275 bytes; a packet of several frames may
 /// be, but ours hold one or (60 ms and more in CELT) few, and no sane rate comes near it.
 constexpr size_t kMaxPacket = 1275;
@@ -32,8 +33,9 @@ class Encoder final : public AudioEncoder {
  public:
   Encoder(OpusEncoder* encoder, const AudioEncoderSettings& settings)
       : encoder_(encoder), settings_(settings) {
-    packetFrames_ = static_cast<size_t>(settings.packetTime.millis() / 10);
-    input_.reserve(packetFrames_ * kFrame10ms * settings.channels);
+    setPacketTime(settings.packetTime);
+    packetFrames_ = nextPacketFrames_;
+    input_.reserve(kMaxPacketFrames * kFrame10ms * settings.channels);
     OpusEncoder* e = encoder_.get();
     opus_encoder_ctl(e, OPUS_SET_COMPLEXITY(std::clamp(settings.complexity, 0, 10)));
     opus_encoder_ctl(e, OPUS_SET_DTX(settings.dtx ? 1 : 0));
@@ -46,6 +48,7 @@ class Encoder final : public AudioEncoder {
   bool encode(const AudioFrame& frame, EncodedAudioFrame& out) override {
     if (!frame.valid()) return false;
     if (input_.empty()) {
+      packetFrames_ = nextPacketFrames_;
       // RFC 7587 section 4.1: the RTP clock runs at 48 kHz whatever was fed in.
       timestamp_ = static_cast<uint32_t>(frame.rtpTimestamp * (kRate / frame.sampleRate));
       capture_ = frame.capture;
@@ -76,6 +79,12 @@ class Encoder final : public AudioEncoder {
     opus_encoder_ctl(encoder_.get(), OPUS_SET_BITRATE(static_cast<opus_int32>(bps)));
     const int percent = static_cast<int>(std::clamp(lossFraction, 0.0, 1.0) * 100 + 0.5);
     opus_encoder_ctl(encoder_.get(), OPUS_SET_PACKET_LOSS_PERC(percent));
+  }
+  void setPacketTime(Duration time) override {
+    // RFC 6716 section 2.1.4: Opus frames of 10, 20, 40 or 60 ms.
+    const auto frames = static_cast<size_t>(std::max<int64_t>(time.millis() / 10, 1));
+    nextPacketFrames_ = std::min(frames, kMaxPacketFrames);
+    if (nextPacketFrames_ == 3 || nextPacketFrames_ == 5) --nextPacketFrames_;
   }
   int rtpClockRate() const override { return kRate; }
 
@@ -116,7 +125,8 @@ class Encoder final : public AudioEncoder {
 
   std::unique_ptr<OpusEncoder, EncoderDeleter> encoder_;
   AudioEncoderSettings settings_;
-  size_t packetFrames_ = 2;
+  size_t packetFrames_ = 2;  ///< of 10 ms
+  size_t nextPacketFrames_ = 2;
   std::vector<int16_t> input_;
   int inputRate_ = 0;
   std::vector<Resampler> resamplers_;  // per channel, for inputRate_

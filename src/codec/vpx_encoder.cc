@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <vector>
 
 #include <vpx/vp8cx.h>
@@ -18,6 +19,7 @@ constexpr int kMaxSide = 16383;
 constexpr size_t kMaxPending = 8;
 // Of VP9E_SET_SVC_INTER_LAYER_PRED; vp8cx.h names them in words only.
 constexpr unsigned kPredicted = 0;
+constexpr unsigned kNotPredicted = 1;
 constexpr unsigned kPredictedInKeyFrames = 2;
 
 /// One step of a temporal layer pattern for VP8.
@@ -175,13 +177,38 @@ class Encoder final : public VideoEncoder {
 
   bool isLayered() const { return settings_.temporalLayers > 1 || settings_.spatialLayers > 1; }
 
-  /// Of spatial layer `i`: the picture's size is divided by it.
-  int divisorOf(int i) const { return 1 << (settings_.spatialLayers - 1 - i); }
+  /// Of spatial layer `i`: the picture's size is multiplied by it.
+  struct Scale {
+    int over = 1;
+    int under = 1;
+  };
+  Scale scaleOf(int i) const {
+    Scale out;
+    for (int above = settings_.spatialLayers - 1; above > i; --above) {
+      out.over *= settings_.smallSteps ? 2 : 1;
+      out.under *= settings_.smallSteps ? 3 : 2;
+    }
+    return out;
+  }
 
   /// One side of the pictures of spatial layer `i`: libvpx makes smaller ones even.
   int sideOf(int i, int side) const {
-    const int divisor = divisorOf(i);
-    return divisor == 1 ? side : (side / divisor + 1) & ~1;
+    const Scale scale = scaleOf(i);
+    return scale.under == 1 ? side : (side * scale.over / scale.under + 1) & ~1;
+  }
+
+  /// The share of the bitrate of spatial layer `i`. Four times the pixels of a layer that builds on
+  /// the one below take somewhat less than three times the bits; layers that do not build on each
+  /// other take what simulcast gives them.
+  double shareOf(int i) const {
+    double sum = 0, own = 0;
+    double weight = 1;
+    for (int layer = 0; layer < settings_.spatialLayers; ++layer) {
+      if (layer == i) own = weight;
+      sum += weight;
+      weight *= settings_.smallSteps ? 1.75 : settings_.independent ? 3.0 : 2.7;
+    }
+    return own / sum;
   }
 
   void applyLayerControls() {
@@ -192,15 +219,17 @@ class Encoder final : public VideoEncoder {
       svc.min_quantizers[i] = static_cast<int>(config_.rc_min_quantizer);
     }
     for (int i = 0; i < settings_.spatialLayers; ++i) {
-      svc.scaling_factor_num[i] = 1;
-      svc.scaling_factor_den[i] = divisorOf(i);
+      svc.scaling_factor_num[i] = scaleOf(i).over;
+      svc.scaling_factor_den[i] = scaleOf(i).under;
       svc.speed_per_layer[i] =
           settings_.speed > 0 ? std::min(settings_.speed, 9) : (pixels <= 352 * 288 ? 7 : 8);
     }
     vpx_codec_control(&context_, VP9E_SET_SVC_PARAMETERS, &svc);
     if (settings_.spatialLayers == 1) return;
     vpx_codec_control(&context_, VP9E_SET_SVC_INTER_LAYER_PRED,
-                      settings_.keyOnly ? kPredictedInKeyFrames : kPredicted);
+                      settings_.independent ? kNotPredicted
+                      : settings_.keyOnly   ? kPredictedInKeyFrames
+                                            : kPredicted);
     // A picture is dropped as a whole: receivers of all layers then miss the same ones.
     vpx_svc_frame_drop_t drop{};
     drop.framedrop_mode = FULL_SUPERFRAME_DROP;
@@ -236,13 +265,10 @@ class Encoder final : public VideoEncoder {
     static constexpr unsigned kThree[] = {0, 2, 1, 2};
     for (unsigned i = 0; layers > 1 && i < config_.ts_periodicity; ++i)
       config_.ts_layer_id[i] = layers == 2 ? kTwo[i] : kThree[i];
-    // Four times the pixels of a layer that builds on the one below: somewhat less than three times
-    // the bits.
-    static constexpr double kSpatial[3][3] = {{1.0}, {0.27, 0.73}, {0.09, 0.25, 0.66}};
     // Cumulative shares: 60 % for the base of two; 40 % and 60 % for the lower ones of three.
     static constexpr double kTemporal[3][3] = {{1.0}, {0.6, 1.0}, {0.4, 0.6, 1.0}};
     for (unsigned s = 0; s < spatial; ++s) {
-      const double share = kbps * kSpatial[spatial - 1][s];
+      const double share = kbps * shareOf(static_cast<int>(s));
       config_.ss_target_bitrate[s] = std::max(1u, static_cast<unsigned>(share));
       for (unsigned t = 0; t < layers; ++t) {
         config_.layer_target_bitrate[s * layers + t] =
@@ -382,9 +408,11 @@ class Encoder final : public VideoEncoder {
       Vp9Info info;
       info.spatialLayers = static_cast<uint8_t>(settings_.spatialLayers);
       info.interPicturePredicted = !key;
-      info.interLayerPredicted = out.spatialId > 0 && (key || !settings_.keyOnly);
+      info.interLayerPredicted =
+          out.spatialId > 0 && !settings_.independent && (key || !settings_.keyOnly);
       info.switchingPoint = key ? false : isSwitchingPoint(out.temporalId);
       if (key) out.temporalId = 0;
+      if (key) tellGroup(info);
       info.endOfPicture = &out == &layers_.back();
       for (int i = 0; key && i < settings_.spatialLayers; ++i) {
         info.layerSizes[static_cast<size_t>(i)] = {
@@ -398,6 +426,28 @@ class Encoder final : public VideoEncoder {
     ++step_;
   }
 
+  /// RFC 9628 section 4.2.1: what repeats from the key frame on. One reference too many rather than
+  /// one too few.
+  void tellGroup(Vp9Info& info) const {
+    if (settings_.temporalLayers == 1) return;
+    const auto add = [&](uint8_t layer, bool switchingUp, std::initializer_list<uint8_t> diffs) {
+      rtp::Vp9ScalabilityStructure::Picture picture;
+      picture.temporalId = layer;
+      picture.switchingUp = switchingUp;
+      for (const uint8_t diff : diffs) picture.referenceDiffs.push_back(diff);
+      info.group.push_back(picture);
+    };
+    if (settings_.temporalLayers == 2) {
+      add(0, false, {2});
+      add(1, true, {1});
+    } else {
+      add(0, false, {4});
+      add(2, true, {1});
+      add(1, true, {2});
+      add(2, false, {1, 3});
+    }
+  }
+
   /// In 0101 and 0212 every enhancement picture refers at most to the base picture before it,
   /// except the last of four, which may refer to the middle layer.
   bool isSwitchingPoint(uint8_t temporalId) const {
@@ -409,6 +459,7 @@ class Encoder final : public VideoEncoder {
     info.interPicturePredicted = !key;
     if (settings_.temporalLayers > 1) {
       if (key) step_ = 0;
+      if (key) tellGroup(info);
       vpx_svc_layer_id_t id{};
       vpx_codec_control(&context_, VP9E_GET_SVC_LAYER_ID, &id);
       out.temporalId = static_cast<uint8_t>(key ? 0 : id.temporal_layer_id);

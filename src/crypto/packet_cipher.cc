@@ -12,6 +12,8 @@
 #include "parley/base/check.h"
 #include "parley/crypto/const_time.h"
 
+#include "crypto/gcm_x86.h"
+
 namespace parley::crypto {
 namespace {
 
@@ -54,7 +56,20 @@ void AesCounter::apply(const std::array<uint8_t, kBlockSize>& counter, MutableBy
   update(context_, data.data(), data);
 }
 
-AesGcm::AesGcm(Use use, ByteSpan key) : context_(makeContext(gcmOf(key), key, use == Use::Seal)) {}
+#if !defined(__x86_64__)
+class GcmX86 {};
+#endif
+
+AesGcm::AesGcm(Use use, ByteSpan key, [[maybe_unused]] Engine engine) {
+#if defined(__x86_64__)
+  if (engine == Engine::Processor && GcmX86::isSupported()) {
+    processor_ = std::make_unique<GcmX86>(key);
+    return;
+  }
+#endif
+  context_ = makeContext(gcmOf(key), key, use == Use::Seal);
+}
+
 AesGcm::~AesGcm() {
   EVP_CIPHER_CTX_free(context_);
 }
@@ -66,6 +81,12 @@ void AesGcm::start(const Nonce& nonce, std::initializer_list<ByteSpan> associate
 
 void AesGcm::seal(const Nonce& nonce, std::initializer_list<ByteSpan> associated,
                   MutableByteSpan data, uint8_t* tag) {
+#if defined(__x86_64__)
+  if (processor_) {
+    processor_->seal(nonce, associated, data, tag);
+    return;
+  }
+#endif
   start(nonce, associated);
   update(context_, data.data(), data);
   int written = 0;
@@ -76,6 +97,9 @@ void AesGcm::seal(const Nonce& nonce, std::initializer_list<ByteSpan> associated
 
 bool AesGcm::open(const Nonce& nonce, std::initializer_list<ByteSpan> associated,
                   MutableByteSpan data, const uint8_t* tag) {
+#if defined(__x86_64__)
+  if (processor_) return processor_->open(nonce, associated, data, tag);
+#endif
   start(nonce, associated);
   update(context_, data.data(), data);
   // OpenSSL takes the tag by a pointer to non-const and copies it.

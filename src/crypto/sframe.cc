@@ -4,11 +4,13 @@
 #include <array>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <openssl/evp.h>
 
 #include "parley/base/check.h"
 #include "parley/crypto/const_time.h"
+#include "parley/crypto/hash.h"
 #include "parley/crypto/hmac.h"
 
 namespace parley::crypto {
@@ -264,11 +266,26 @@ std::optional<SframeHeader> SframeHeader::parse(ByteReader& r) {
 }
 
 struct SframeEncryptor::State {
+  static constexpr size_t kMaxFormer = 1024;
+
   SframeSuite suite;
   SframeRatchet ratchet;
   std::optional<FrameKey> key{};
+  Sha256Digest print{};  ///< of key and id
   SframeHeader next{};
   bool usedUp = false;
+  struct Former {
+    Sha256Digest print{};
+    uint64_t counter = 0;
+    bool usedUp = false;
+  };
+  std::vector<Former> former{};  ///< keys that were replaced, and how far they had come
+
+  static Sha256Digest printOf(uint64_t keyId, ByteSpan baseKey) {
+    std::array<uint8_t, 8> id{};
+    ByteWriter(id).u64(keyId);
+    return sha256({id, baseKey});
+  }
 };
 
 SframeEncryptor::SframeEncryptor(SframeSuite suite, SframeRatchet ratchet)
@@ -279,9 +296,21 @@ SframeEncryptor& SframeEncryptor::operator=(SframeEncryptor&&) noexcept = defaul
 
 Result<void> SframeEncryptor::setKey(uint64_t keyId, ByteSpan baseKey, uint64_t firstCounter) {
   if (Result<void> good = checkKey(baseKey, state_->ratchet); !good) return good;
+  auto& former = state_->former;
+  if (state_->key) {
+    if (former.size() == State::kMaxFormer) former.erase(former.begin());
+    former.push_back({state_->print, state_->next.counter, state_->usedUp});
+  }
   state_->key.emplace(state_->suite, keyId, Bytes(baseKey.begin(), baseKey.end()));
+  state_->print = State::printOf(keyId, baseKey);
   state_->next = {keyId, firstCounter};
   state_->usedUp = false;
+  const auto known = std::find_if(former.begin(), former.end(),
+                                  [&](const State::Former& f) { return f.print == state_->print; });
+  if (known == former.end()) return ok();
+  state_->next.counter = std::max(firstCounter, known->counter);
+  state_->usedUp = known->usedUp;
+  former.erase(known);
   return ok();
 }
 

@@ -2,13 +2,7 @@
 
 #include <algorithm>
 
-#include "parley/base/driven.h"
-#include "parley/base/ring_queue.h"
-#include "parley/forwarding/dominant_speaker.h"
-#include "parley/forwarding/layer_allocator.h"
-#include "parley/rtp/extensions/audio_level.h"
-
-#include "forwarding/subscription.h"
+#include "forwarding/forwarder_impl.h"
 
 namespace parley::forwarding {
 namespace {
@@ -18,187 +12,25 @@ constexpr Duration kRound = Duration::millis(100);
 constexpr Duration kIdle = Duration::seconds(3);
 /// Who had too little is not raised for so long.
 constexpr Duration kHoldAfterLowering = Duration::seconds(3);
-constexpr size_t kMaxWishes = 1024;
 
 }  // namespace
-
-class Forwarder::Impl {
- public:
-  explicit Impl(const Environment& environment)
-      : environment_(environment),
-        maxWaiting_(environment.limits.maxQueuedTransmits),
-        events_(environment.limits.maxQueuedEvents) {}
-
-  struct Peer {
-    PeerId id{};
-    std::optional<DataRate> estimate;
-    Duration rtt;
-    std::optional<DataRate> maxRate{};
-  };
-  struct Track {
-    std::unique_ptr<Publication> publication;
-    std::vector<Subscription*> subscriptions;
-  };
-
-  Track* track(PublicationId id) {
-    for (Track& track : tracks_) {
-      if (track.publication->id() == id) return &track;
-    }
-    return nullptr;
-  }
-  Peer* peer(PeerId id) {
-    for (Peer& peer : peers_) {
-      if (peer.id == id) return &peer;
-    }
-    return nullptr;
-  }
-  Subscription* subscription(SubscriptionId id) const {
-    for (const auto& subscription : subscriptions_) {
-      if (subscription->id() == id) return subscription.get();
-    }
-    return nullptr;
-  }
-
-  void drop(const Subscription* subscription);
-  void forgetOutput(const Subscription& subscription);
-  void push(Subscription& subscription, media::PreparedPacket packet);
-  void handlePacket(PublicationId id, std::string_view rid, PacketBuf packet, Timestamp now);
-  void handleMissing(SubscriptionId id, std::span<const uint16_t> sequences, Timestamp now);
-  void advance(Timestamp now);
-  void divide(Peer& peer, Timestamp now);
-  void apply(Subscription& subscription, Publication& publication, const LayerDemand& demand,
-             Timestamp now);
-  void announce(Subscription& subscription);
-  void wishForKeyFrame(Subscription& subscription, Publication& publication, Timestamp now);
-  void sendWishes(Publication& publication, Timestamp now);
-  void noteLevel(const Publication& publication, const rtp::PacketView& view, Timestamp now);
-
-  const Environment& environment_;
-  MonotonicGuard clock_;
-  std::vector<Track> tracks_;
-  std::vector<Peer> peers_;
-  std::vector<std::unique_ptr<Subscription>> subscriptions_;
-  DominantSpeaker speaker_;
-  uint32_t lastId_ = 0;
-  Timestamp nextRound_ = Timestamp::never();
-  Timestamp lastPacket_;
-  // What leaves stands with its subscription, so that it leaves together.
-  const size_t maxWaiting_;
-  size_t waitingPackets_ = 0;
-  std::vector<Subscription*> waiting_;  ///< those that have packets, in no order
-  RingQueue<KeyFrameWish> wishes_{kMaxWishes};
-  RingQueue<ForwarderEvent> events_;
-  ForwarderCounters counters_;
-  // Reused, so that steady state does not allocate.
-  std::vector<LayerDemand> demands_;
-  std::vector<Subscription*> demanding_;
-};
 
 void Forwarder::Impl::forgetOutput(const Subscription& subscription) {
   waitingPackets_ -= subscription.output.size() - subscription.outputTaken;
   std::erase(waiting_, &subscription);
 }
 
-void Forwarder::Impl::push(Subscription& subscription, media::PreparedPacket packet) {
-  if (subscription.output.empty()) waiting_.push_back(&subscription);
-  subscription.output.push_back(std::move(packet));
-  ++waitingPackets_;
-}
-
 void Forwarder::Impl::drop(const Subscription* subscription) {
+  settle();
   forgetOutput(*subscription);
   for (Track& track : tracks_) std::erase(track.subscriptions, subscription);
   std::erase_if(subscriptions_, [&](const auto& s) { return s.get() == subscription; });
-}
-
-void Forwarder::Impl::noteLevel(const Publication& publication, const rtp::PacketView& view,
-                                Timestamp now) {
-  const auto level = rtp::getExtension<rtp::AudioLevel>(view, publication.config().extensions);
-  if (!level) return;
-  speaker_.handleLevel(publication.id().value, level->level, now);
-}
-
-void Forwarder::Impl::handlePacket(PublicationId id, std::string_view rid, PacketBuf packet,
-                                   Timestamp now) {
-  now = clock_.clamp(now);
-  Track* const found = track(id);
-  if (found == nullptr) return;
-  Publication& publication = *found->publication;
-  const auto view = rtp::PacketView::parse(packet.span());
-  if (!view) {
-    ++counters_.malformedPackets;
-    return;
-  }
-  uint8_t number = 0;
-  bool isNew = false;
-  Encoding* const encoding = publication.encodingOf(*view, rid, number, isNew, now);
-  if (encoding == nullptr) {
-    ++counters_.unknownEncodings;
-    return;
-  }
-  if (isNew) {
-    for (Subscription* s : found->subscriptions) s->selector().forget(number);
-  }
-  Arrival arrival{*view, encoding->codec(), number, 0, {}, encoding->structure(), now};
-  // Packets of padding alone are probes of the publisher's; our own path is probed by ourselves.
-  const bool readable = encoding->read(*view, arrival.layers);
-  if (!readable && !view->payload().empty()) ++counters_.malformedPackets;
-  arrival.sequence = encoding->note(*view, arrival.layers, publication.isVideo(), now);
-  lastPacket_ = now;
-  if (nextRound_.isNever()) nextRound_ = now;
-  if (!publication.isVideo()) noteLevel(publication, *view, now);
-  if (isNew && publication.isVideo()) {
-    // So that a first key frame is not missed.
-    for (Subscription* s : found->subscriptions) divide(*peer(s->peer()), now);
-  }
-  for (Subscription* const s : found->subscriptions) {
-    if (waitingPackets_ >= maxWaiting_) {
-      ++counters_.droppedQueueFull;
-      continue;
-    }
-    media::PreparedPacket out;
-    const bool hadCurrent = s->selector().current().has_value();
-    switch (readable ? s->forward(arrival, out) : s->leaveOut(arrival)) {
-      case Subscription::Outcome::Written:
-        push(*s, std::move(out));
-        break;
-      case Subscription::Outcome::NoBuffer:
-        ++counters_.droppedNoBuffer;
-        break;
-      case Subscription::Outcome::NotOurs:
-      case Subscription::Outcome::LeftOut:
-        break;
-    }
-    if (!hadCurrent || arrival.layers.frameStart) announce(*s);
-  }
-  encoding->cache().add(arrival.sequence, std::move(packet), now);
 }
 
 void Forwarder::Impl::announce(Subscription& subscription) {
   if (subscription.announced == subscription.selector().current()) return;
   subscription.announced = subscription.selector().current();
   events_.push(LayersChanged{subscription.id(), subscription.announced});
-}
-
-void Forwarder::Impl::handleMissing(SubscriptionId id, std::span<const uint16_t> sequences,
-                                    Timestamp now) {
-  now = clock_.clamp(now);
-  Subscription* const s = subscription(id);
-  Track* const source = s != nullptr ? track(s->publication()) : nullptr;
-  if (source == nullptr) return;
-  const Peer* const asking = peer(s->peer());
-  for (const uint16_t sequence : sequences) {
-    if (waitingPackets_ >= maxWaiting_) {
-      ++counters_.droppedQueueFull;
-      return;
-    }
-    media::PreparedPacket out;
-    out.isRepetition = true;
-    const auto answer = s->repeat(sequence, *source->publication,
-                                  asking != nullptr ? asking->rtt : Duration(), now, out);
-    if (answer == Subscription::Answer::Written) push(*s, std::move(out));
-    if (answer == Subscription::Answer::Refused) ++counters_.repetitionsRefused;
-  }
 }
 
 void Forwarder::Impl::wishForKeyFrame(Subscription& subscription, Publication& publication,
@@ -217,6 +49,7 @@ void Forwarder::Impl::sendWishes(Publication& publication, Timestamp now) {
 }
 
 void Forwarder::Impl::divide(Peer& peer, Timestamp now) {
+  settle();
   demanding_.clear();
   DataRate sound;
   for (const auto& s : subscriptions_) {
@@ -296,6 +129,7 @@ PublicationId Forwarder::addPublication(const PublicationConfig& config) {
 }
 
 void Forwarder::removePublication(PublicationId id) {
+  impl_->settle();
   std::erase_if(impl_->subscriptions_, [&](const auto& s) {
     if (s->publication() != id) return false;
     impl_->forgetOutput(*s);
@@ -326,6 +160,7 @@ Result<SubscriptionId> Forwarder::subscribe(PeerId peer, PublicationId publicati
   Impl::Peer* const subscriber = impl_->peer(peer);
   if (track == nullptr || subscriber == nullptr)
     return fail(ErrorCode::NotFound, "no such publication or peer");
+  impl_->settle();
   const SubscriptionId id{++impl_->lastId_};
   impl_->subscriptions_.push_back(
       std::make_unique<Subscription>(impl_->environment_, id, peer, *track->publication, config));
@@ -341,6 +176,7 @@ void Forwarder::unsubscribe(SubscriptionId id) {
 Result<void> Forwarder::reconfigure(PublicationId id, const PublicationConfig& config) {
   Impl::Track* const track = impl_->track(id);
   if (track == nullptr) return fail(ErrorCode::NotFound, "no such publication");
+  impl_->settle();
   track->publication->reconfigure(config);
   for (Subscription* s : track->subscriptions) s->mapExtensions(config);
   return ok();
@@ -357,6 +193,7 @@ Result<void> Forwarder::reconfigure(SubscriptionId id, const SubscriptionConfig&
   now = impl_->clock_.clamp(now);
   Subscription* const s = impl_->subscription(id);
   if (s == nullptr) return fail(ErrorCode::NotFound, "no such subscription");
+  impl_->settle();
   s->reconfigure(config, impl_->track(s->publication())->publication->config());
   impl_->divide(*impl_->peer(s->peer()), now);
   return ok();
@@ -366,6 +203,7 @@ void Forwarder::setPaused(SubscriptionId id, bool paused, Timestamp now) {
   now = impl_->clock_.clamp(now);
   Subscription* const s = impl_->subscription(id);
   if (s == nullptr || s->paused == paused) return;
+  impl_->settle();
   s->paused = paused;
   impl_->divide(*impl_->peer(s->peer()), now);
 }
@@ -429,38 +267,6 @@ void Forwarder::advance(Timestamp now) {
 
 Timestamp Forwarder::nextDeadline() const {
   return earliest(impl_->nextRound_, impl_->speaker_.nextDecision());
-}
-
-bool Forwarder::pollPacket(ForwardedPacket& out) {
-  if (impl_->waiting_.empty()) return false;
-  Subscription& subscription = *impl_->waiting_.front();
-  static_cast<media::PreparedPacket&>(out) =
-      std::move(subscription.output[subscription.outputTaken++]);
-  out.subscription = subscription.id();
-  --impl_->waitingPackets_;
-  if (subscription.outputTaken == subscription.output.size()) {
-    subscription.output.clear();
-    subscription.outputTaken = 0;
-    impl_->waiting_.erase(impl_->waiting_.begin());
-  }
-  return true;
-}
-
-bool Forwarder::pollPackets(SubscriptionId& of, std::vector<media::PreparedPacket>& out) {
-  out.clear();
-  if (impl_->waiting_.empty()) return false;
-  Subscription& subscription = *impl_->waiting_.back();
-  impl_->waiting_.pop_back();
-  of = subscription.id();
-  out.swap(subscription.output);
-  out.erase(out.begin(), out.begin() + static_cast<ptrdiff_t>(subscription.outputTaken));
-  subscription.outputTaken = 0;
-  impl_->waitingPackets_ -= out.size();
-  return true;
-}
-
-bool Forwarder::isCrowded() const {
-  return impl_->waitingPackets_ > impl_->maxWaiting_ / 2;
 }
 
 bool Forwarder::pollKeyFrameWish(KeyFrameWish& out) {

@@ -16,7 +16,7 @@ void LayerSelector::setTarget(std::optional<LayerChoice> target, bool goingUp) {
 std::optional<uint8_t> LayerSelector::wantsKeyFrame() const {
   if (!target_) return std::nullopt;
   if (!current_ || current_->encoding != target_->encoding) return target_->encoding;
-  if (current_->spatial < target_->spatial) return target_->encoding;
+  if (current_->spatial < target_->spatial || blocked_) return target_->encoding;
   return std::nullopt;
 }
 
@@ -29,6 +29,7 @@ LayerSelector::Decision LayerSelector::decide(
     if (encoding != target_->encoding || !layers.keyFrame) return out;
     current_ = LayerChoice{encoding, 0, 0};
     decodeTarget_.reset();
+    blocked_ = false;
     frames_.fill({});
     out.isSwitch = true;
   }
@@ -70,6 +71,9 @@ void LayerSelector::startFrame(const PacketLayers& layers,
 }
 
 void LayerSelector::followTarget(const PacketLayers& layers) {
+  // Where descriptors are left off between, what was got is known by layers alone.
+  decodeTarget_.reset();
+  blocked_ = false;
   // The aim on another encoding is not one for this; until its key frame, the least is enough if we
   // go down, and what there is if we go up.
   const bool leaving = target_->encoding != current_->encoding;
@@ -114,19 +118,43 @@ std::optional<uint8_t> LayerSelector::bestTarget(const rtp::DependencyStructure&
   return best;
 }
 
+namespace {
+
+/// Whoever gets `from` gets all of `to`.
+bool contains(const rtp::DependencyStructure& structure, uint8_t from, uint8_t to) {
+  return std::all_of(structure.templates.begin(), structure.templates.end(),
+                     [from, to](const rtp::DependencyStructure::Template& frame) {
+                       return frame.targets[to] == DecodeTargetIndication::NotPresent ||
+                              frame.targets[from] != DecodeTargetIndication::NotPresent;
+                     });
+}
+
+}  // namespace
+
 void LayerSelector::followTargets(const PacketLayers& layers,
                                   const rtp::DependencyStructure& structure) {
+  blocked_ = false;
   const std::optional<uint8_t> wanted = bestTarget(structure);
   if (!wanted || *wanted >= structure.targets.size()) return;
   const auto& aim = structure.targets[*wanted];
-  const bool within = decodeTarget_ && *decodeTarget_ < structure.targets.size() &&
-                      aim.spatialId <= structure.targets[*decodeTarget_].spatialId &&
-                      aim.temporalId <= structure.targets[*decodeTarget_].temporalId;
-  if (layers.keyFrame || within || layers.targets[*wanted] == DecodeTargetIndication::Switch) {
-    decodeTarget_ = wanted;
-    current_->spatial = aim.spatialId;
-    current_->temporal = aim.temporalId;
+  if (!layers.keyFrame) {
+    if (!decodeTarget_ || *decodeTarget_ >= structure.targets.size()) {
+      blocked_ = true;
+      return;
+    }
+    // Down at once, unless the lower layers were not needed for the upper ones and so were not
+    // sent. Up in time at a switch. That says no more than that what follows can be decoded if this
+    // frame can, and a frame of an upper layer in space cannot unless one has had that layer.
+    const bool within = contains(structure, *decodeTarget_, *wanted);
+    const bool sameSize = aim.spatialId == structure.targets[*decodeTarget_].spatialId;
+    const bool enters = sameSize && layers.spatial == aim.spatialId &&
+                        layers.targets[*wanted] == DecodeTargetIndication::Switch;
+    blocked_ = !within && !sameSize;
+    if (!within && !enters) return;
   }
+  decodeTarget_ = wanted;
+  current_->spatial = aim.spatialId;
+  current_->temporal = aim.temporalId;
 }
 
 }  // namespace parley::forwarding

@@ -16,10 +16,13 @@ namespace parley::forwarding {
 /// - to another encoding (simulcast) only at the start of one of its key frames; until then the old
 ///   one goes on
 /// - down in time or space: from the next frame on
+///   (decode targets: if the lower one's frames were all part of the upper one, else at a key
+///   frame)
 /// - up in time: VP8 at a frame of the higher layer that is a sync point (Y); VP9 at a switching up
 ///   point (U): of a lower layer, or of the frame itself, as encoders mark it in both ways; with
 ///   dependency descriptors at a frame that is a switch for the new decode target
-/// - up in space: at a frame of the higher layer that refers to no earlier picture
+/// - up in space: at a frame of the higher layer that refers to no earlier picture; with dependency
+///   descriptors, which do not say that here, at a key frame
 class LayerSelector {
  public:
   struct Decision {
@@ -64,6 +67,7 @@ class LayerSelector {
   std::optional<LayerChoice> current_;
   bool goingUp_ = false;
   std::optional<uint8_t> decodeTarget_;
+  bool blocked_ = false;  ///< nothing but a key frame leads to the wanted decode target
   std::array<Frame, kFrames> frames_{};
   size_t nextFrame_ = 0;
 };

@@ -1,5 +1,7 @@
 #include "forwarding/packet_layers.h"
 
+#include "parley/base/seq_num.h"
+
 namespace parley::forwarding {
 namespace {
 
@@ -67,11 +69,14 @@ bool LayerReader::reread(const rtp::PacketView& packet, PacketLayers& out) const
   return true;
 }
 
-bool LayerReader::read(const rtp::PacketView& packet, PacketLayers& out) {
-  if (!reread(packet, out)) return false;
+LayerReader::Reading LayerReader::read(const rtp::PacketView& packet, PacketLayers& out) {
+  if (!reread(packet, out)) return Reading::Malformed;
   const auto bytes = descriptorId_ != 0 ? packet.extension(descriptorId_) : std::nullopt;
+  if (!bytes) return Reading::Read;
   rtp::DependencyDescriptorValue descriptor;
-  if (!bytes || !rtp::DependencyDescriptor::parse(*bytes, structure_, descriptor)) return true;
+  if (!rtp::DependencyDescriptor::parse(*bytes, structure_, descriptor))
+    return readWithoutDescriptor(packet, out);
+  if (descriptor.hasStructure) structureSequence_ = packet.sequenceNumber();
   out.form = PacketLayers::Form::Dependencies;
   out.frameStart = descriptor.startOfFrame;
   out.frameEnd = descriptor.endOfFrame;
@@ -82,7 +87,20 @@ bool LayerReader::read(const rtp::PacketView& packet, PacketLayers& out) {
   out.targets = descriptor.targets;
   if (descriptor.hasStructure && !structure_->sizes.empty())
     out.size = structure_->sizes[structure_->sizes.size() - 1];
-  return true;
+  return Reading::Read;
+}
+
+/// Bad-input rule B46: the descriptor is dropped, and a key frame brings the next structure. VP8
+/// and VP9 tell the layers in the payload too. A packet of AV1 or H.26x could be of any: as one of
+/// the base it would spoil the picture of those who get nothing but the base.
+LayerReader::Reading LayerReader::readWithoutDescriptor(const rtp::PacketView& packet,
+                                                        PacketLayers& out) {
+  // A late packet may belong to the structure before, which nothing will bring back.
+  if (!structure_ || isNewer(packet.sequenceNumber(), structureSequence_)) structureMissing_ = true;
+  const bool toldByPayload = out.form != PacketLayers::Form::Opaque;
+  if (!toldByPayload) out = {};
+  out.badDescriptor = true;
+  return toldByPayload ? Reading::Read : Reading::Unplaced;
 }
 
 }  // namespace parley::forwarding

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "parley/rtp/extension_map.h"
 #include "parley/rtp/extensions/dependency_descriptor.h"
@@ -38,6 +39,8 @@ struct PacketLayers {
   /// Dependencies only.
   uint16_t frameNumber = 0;
   rtp::DependencyStructure::Indications targets{};
+  /// It has a descriptor that could not be read, and that nobody is to be given.
+  bool badDescriptor = false;
 };
 
 /// Reads the layers of one encoding's packets. Keeps the dependency structure in force.
@@ -45,16 +48,32 @@ class LayerReader {
  public:
   LayerReader(const std::string& codec, const rtp::ExtensionMap& extensions);
 
-  /// False if the payload is malformed: the packet is of no use to anybody.
-  bool read(const rtp::PacketView& packet, PacketLayers& out);
-  /// Only what the payload says.
+  enum class Reading : uint8_t {
+    Read,
+    Malformed,  ///< the payload: the packet is of no use to anybody
+    Unplaced,   ///< the descriptor, and the payload does not tell the layer either
+  };
+  Reading read(const rtp::PacketView& packet, PacketLayers& out);
+  /// A packet has come whose descriptor would be read if we had not missed something, or is wrong:
+  /// the structure has to come again, with a key frame. Told once.
+  bool takeStructureMissing() { return std::exchange(structureMissing_, false); }
+  /// The layers change with the packet.
+  bool bringsStructure(const rtp::PacketView& packet) const {
+    const auto bytes = descriptorId_ != 0 ? packet.extension(descriptorId_) : std::nullopt;
+    return bytes && rtp::DependencyDescriptor::bringsStructure(*bytes);
+  }
+  /// Only what the payload says; false if it is malformed.
   bool reread(const rtp::PacketView& packet, PacketLayers& out) const;
   const std::optional<rtp::DependencyStructure>& structure() const { return structure_; }
 
  private:
+  Reading readWithoutDescriptor(const rtp::PacketView& packet, PacketLayers& out);
+
   uint8_t descriptorId_;
   std::unique_ptr<rtp::Depacketizer> depacketizer_;
   std::optional<rtp::DependencyStructure> structure_;
+  uint16_t structureSequence_ = 0;  ///< of the packet that brought it
+  bool structureMissing_ = false;
 };
 
 }  // namespace parley::forwarding

@@ -82,6 +82,14 @@ Timestamp Encoding::keyFrameDeadline() const {
   return nextKeyFrameWish_;
 }
 
+const Encoding* Publication::find(const rtp::PacketView& packet) const {
+  for (const auto& encoding : encodings_) {
+    if (encoding->ssrc() == packet.ssrc() && encoding->payloadType() == packet.payloadType())
+      return encoding.get();
+  }
+  return nullptr;
+}
+
 Encoding* Publication::encodingOf(const rtp::PacketView& packet, std::string_view rid,
                                   uint8_t& number, bool& isNew, Timestamp now) {
   isNew = false;

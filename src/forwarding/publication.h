@@ -16,27 +16,33 @@
 
 namespace parley::forwarding {
 
-/// A packet as one receiver gets it; to others with the same extensions it differs in numbers only.
-struct WrittenPacket {
-  ByteSpan bytes;  ///< empty: there is none yet
-  rtp::ExtensionMap extensions;
-  uint16_t headerSize = 0;
+class Encoding;
+
+/// The header of a packet as one receiver gets it; to others with the same extensions it differs in
+/// numbers only.
+struct WrittenHeader {
+  static constexpr size_t kMaxSize = 96;
+
+  std::array<uint8_t, kMaxSize> bytes;
+  uint16_t size = 0;  ///< 0: there is none yet
+  rtp::ExtensionMap extensions{};
   uint16_t transportSequenceAt = 0;
   uint16_t sendTimeAt = 0;
   uint16_t frameNumberAt = 0;  ///< in the dependency descriptor; 0: it has none
   uint16_t frameNumber = 0;    ///< there, as it arrived
 };
 
-/// What one packet is, worked out once for all who get it.
+/// A packet, and what it is: worked out once for all who get it.
 struct Arrival {
-  const rtp::PacketView& view;
-  const PublicationConfig::Codec& codec;
-  uint8_t encoding = 0;
+  PacketBuf packet;
+  rtp::PacketView view;  ///< of `packet`
+  Encoding* source = nullptr;
+  uint8_t encoding = 0;  ///< its number
+  bool isReadable = false;
   int64_t sequence = 0;
-  PacketLayers layers;
-  const std::optional<rtp::DependencyStructure>& structure;
-  Timestamp time;
-  WrittenPacket written{};
+  PacketLayers layers{};
+  Timestamp time{};
+  WrittenHeader written{};
 };
 
 /// One encoding of a publication: an SSRC of its own.
@@ -52,8 +58,11 @@ class Encoding {
   uint8_t payloadType() const { return codec_.payloadType; }
   const PublicationConfig::Codec& codec() const { return codec_; }
 
-  /// False if the packet is of no use.
-  bool read(const rtp::PacketView& view, PacketLayers& out) { return reader_.read(view, out); }
+  LayerReader::Reading read(const rtp::PacketView& view, PacketLayers& out) {
+    return reader_.read(view, out);
+  }
+  bool takeStructureMissing() { return reader_.takeStructureMissing(); }
+  bool bringsStructure(const rtp::PacketView& view) const { return reader_.bringsStructure(view); }
   /// The same for a packet of the cache: only the places of numbers in the payload.
   void reread(const rtp::PacketView& view, PacketLayers& out) const { reader_.reread(view, out); }
   int64_t note(const rtp::PacketView& view, const PacketLayers& layers, bool isVideo,
@@ -111,6 +120,8 @@ class Publication {
   PublicationId id() const { return id_; }
   const PublicationConfig& config() const { return config_; }
   bool isVideo() const { return config_.kind == media::MediaKind::Video; }
+  /// Null if it is not known yet.
+  const Encoding* find(const rtp::PacketView& packet) const;
   /// Known or new; null if there are too many.
   /// Also null for a payload type that is not configured.
   Encoding* encodingOf(const rtp::PacketView& packet, std::string_view rid, uint8_t& number,

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <span>
 
+#include "parley/base/inline_vector.h"
 #include "parley/base/seq_num.h"
 #include "parley/base/text.h"
 #include "parley/rtp/extensions/all.h"
@@ -14,9 +17,13 @@ namespace {
 using rtp::ExtensionKind;
 
 constexpr ExtensionKind kPassedOn[] = {
-    ExtensionKind::AudioLevel,   ExtensionKind::CsrcAudioLevel,      ExtensionKind::AbsCaptureTime,
-    ExtensionKind::PlayoutDelay, ExtensionKind::VideoOrientation,    ExtensionKind::ContentType,
-    ExtensionKind::ColorSpace,   ExtensionKind::DependencyDescriptor};
+    ExtensionKind::AudioLevel,       ExtensionKind::CsrcAudioLevel,
+    ExtensionKind::AbsCaptureTime,   ExtensionKind::PlayoutDelay,
+    ExtensionKind::VideoOrientation, ExtensionKind::ContentType,
+    ExtensionKind::ColorSpace,       ExtensionKind::DependencyDescriptor,
+    ExtensionKind::VideoTiming,      ExtensionKind::CorruptionDetection};
+/// Of abs-capture-time, without the offset of the clock.
+constexpr size_t kCaptureTimeSize = 8;
 /// Asked for so soon after it was sent, a packet may still be on its way.
 constexpr Duration kUnknownRttGate = Duration::millis(30);
 /// Bad-input rule B35: what a peer that asks for everything may have repeated.
@@ -94,12 +101,12 @@ void Subscription::beginEncoding(const Arrival& arrival) {
     rewrite_.timestampOffset = lastTimestamp_ - timestamp;
   } else {
     // Encodings of one picture mostly share its time: then nothing changes. Else by the clock.
-    const double elapsed = (arrival.time - lastTime_).seconds() * arrival.codec.clockRate;
+    const double elapsed = (arrival.time - lastTime_).seconds() * arrival.source->codec().clockRate;
     const auto expected =
         lastTimestamp_ + std::max<uint32_t>(1, static_cast<uint32_t>(std::llround(elapsed)));
     const auto off = static_cast<int32_t>(timestamp + rewrite_.timestampOffset - expected);
     const bool isNext = isNewer(timestamp + rewrite_.timestampOffset, lastTimestamp_);
-    if (!isNext || std::abs(off) > static_cast<int32_t>(arrival.codec.clockRate / 5))
+    if (!isNext || std::abs(off) > static_cast<int32_t>(arrival.source->codec().clockRate / 5))
       rewrite_.timestampOffset = expected - timestamp;
   }
   const PacketLayers& layers = arrival.layers;
@@ -151,11 +158,11 @@ bool Subscription::takesCodec(const PublicationConfig::Codec& codec) {
 Subscription::Outcome Subscription::forward(Arrival& arrival, media::PreparedPacket& out) {
   const bool isVideo = kind_ == media::MediaKind::Video;
   // What the peer has not negotiated it could not read.
-  if (config_.ssrc == 0 || !takesCodec(arrival.codec)) return Outcome::NotOurs;
+  if (config_.ssrc == 0 || !takesCodec(arrival.source->codec())) return Outcome::NotOurs;
   LayerSelector::Decision decision;
   if (isVideo) {
     decision = selector_.decide(arrival.layers, arrival.encoding, arrival.view.timestamp(),
-                                arrival.structure);
+                                arrival.source->structure());
     if (!decision.isOurs) return Outcome::NotOurs;
   } else {
     if (paused) {
@@ -182,6 +189,7 @@ Subscription::Outcome Subscription::forward(Arrival& arrival, media::PreparedPac
   sent.encoding = arrival.encoding;
   sent.marker = arrival.view.marker() || decision.endsPicture;
   sent.isFiller = false;
+  sent.badDescriptor = arrival.layers.badDescriptor;
   sent.last = arrival.time;
   if (!write(arrival.view, arrival.layers, sent, out, &arrival.written)) return Outcome::NoBuffer;
   ++stats_.packetsForwarded;
@@ -203,13 +211,17 @@ void putPictureId(const PacketLayers& layers, uint16_t offset, uint8_t* payload)
 
 }  // namespace
 
-/// The same packet was written for somebody before: other numbers in a copy of that.
-bool Subscription::copy(const WrittenPacket& written, const rtp::PacketView& view,
+/// The same packet was written for somebody before: other numbers in a copy of its header.
+bool Subscription::copy(const WrittenHeader& written, const rtp::PacketView& view,
                         const PacketLayers& layers, const Sent& sent,
                         media::PreparedPacket& prepared) {
-  prepared.data = environment_.pool.copyOf(written.bytes);
+  prepared.data = environment_.pool.allocate();
   if (!prepared.data) return false;
-  prepared.headerSize = written.headerSize;
+  const ByteSpan payload = view.payload();
+  prepared.data.resize(written.size + payload.size());
+  std::memcpy(prepared.data.data(), written.bytes.data(), written.size);
+  std::memcpy(prepared.data.data() + written.size, payload.data(), payload.size());
+  prepared.headerSize = written.size;
   prepared.transportSequenceAt = written.transportSequenceAt;
   prepared.sendTimeAt = written.sendTimeAt;
   ++packets_;
@@ -218,10 +230,7 @@ bool Subscription::copy(const WrittenPacket& written, const rtp::PacketView& vie
   storeU16(bytes + 2, static_cast<uint16_t>(sent.out));
   storeU32(bytes + 4, view.timestamp() + sent.rewrite.timestampOffset);
   storeU32(bytes + 8, config_.ssrc);
-  uint8_t* const payload = bytes + written.headerSize;
-  if (layers.pictureId) putPictureId(layers, sent.rewrite.pictureIdOffset, payload);
-  if (layers.tl0PicIdx)
-    payload[layers.tl0PicIdxAt] = static_cast<uint8_t>(*layers.tl0PicIdx + sent.rewrite.tl0Offset);
+  rewritePayload(layers, sent.rewrite, bytes + written.size);
   if (written.frameNumberAt != 0) {
     storeU16(bytes + written.frameNumberAt,
              static_cast<uint16_t>(written.frameNumber + sent.rewrite.frameOffset));
@@ -230,23 +239,46 @@ bool Subscription::copy(const WrittenPacket& written, const rtp::PacketView& vie
 }
 
 bool Subscription::write(const rtp::PacketView& view, const PacketLayers& layers, const Sent& sent,
-                         media::PreparedPacket& prepared, WrittenPacket* written) {
+                         media::PreparedPacket& prepared, WrittenHeader* written) {
   // Until the peer has surely learnt it (RFC 8852 section 3.1 has the same for rids), and for who
   // starts again with a key frame.
   const bool withMid = !config_.mid.empty() && (packets_ < kMidPackets || layers.keyFrame);
   if (withMid) written = nullptr;
-  if (written != nullptr && !written->bytes.empty() && written->extensions == config_.extensions)
+  if (written != nullptr && written->size != 0 && written->extensions == config_.extensions)
     return copy(*written, view, layers, sent, prepared);
-  PacketBuf& out = prepared.data;
-  out = environment_.pool.allocate();
-  if (!out) return false;
-  rtp::PacketHeader header;
-  header.payloadType = config_.payloadType;
-  header.marker = sent.marker;
-  header.sequenceNumber = static_cast<uint16_t>(sent.out);
-  header.timestamp = view.timestamp() + sent.rewrite.timestampOffset;
-  header.ssrc = config_.ssrc;
-  rtp::PacketWriter writer(out, header, {}, form_);
+  prepared.data = environment_.pool.allocate();
+  if (!prepared.data) return false;
+  const rtp::PacketHeader header{config_.payloadType, sent.marker, static_cast<uint16_t>(sent.out),
+                                 view.timestamp() + sent.rewrite.timestampOffset, config_.ssrc};
+  // Who is heard in a mix stays so behind a server, and levels go by this list (RFC 6465).
+  InlineVector<uint32_t, 15> csrcs;
+  for (size_t i = 0; i < view.csrcCount(); ++i) csrcs.push_back(view.csrc(i));
+  rtp::PacketWriter writer(prepared.data, header, std::span(csrcs.data(), csrcs.size()), form_);
+  reserveSendTimes(writer, prepared);
+  if (withMid) writer.add<rtp::Mid>(config_.extensions, config_.mid);
+  ++packets_;
+  passOnExtensions(writer, view, sent.badDescriptor);
+  const ByteSpan payload = view.payload();
+  const MutableByteSpan room = writer.beginPayload();
+  if (room.size() < payload.size()) return false;
+  std::copy(payload.begin(), payload.end(), room.begin());
+  rewritePayload(layers, sent.rewrite, room.data());
+  writer.finish(payload.size());
+  prepared.headerSize = static_cast<uint16_t>(writer.headerSize());
+  WrittenHeader done;
+  if (!sent.badDescriptor) rewriteFrameNumber(prepared.data.mutableSpan(), sent.rewrite, done);
+  if (written == nullptr || prepared.headerSize > WrittenHeader::kMaxSize) return true;
+  std::memcpy(done.bytes.data(), prepared.data.data(), prepared.headerSize);
+  done.size = prepared.headerSize;
+  done.extensions = config_.extensions;
+  done.transportSequenceAt = prepared.transportSequenceAt;
+  done.sendTimeAt = prepared.sendTimeAt;
+  *written = done;
+  return true;
+}
+
+void Subscription::reserveSendTimes(rtp::PacketWriter& writer,
+                                    media::PreparedPacket& prepared) const {
   if (config_.extensions.has(ExtensionKind::AbsSendTime)) {
     writer.reserve<rtp::AbsSendTime>(config_.extensions);
     prepared.sendTimeAt = static_cast<uint16_t>(writer.lastValueAt());
@@ -255,42 +287,43 @@ bool Subscription::write(const rtp::PacketView& view, const PacketLayers& layers
     writer.reserve<rtp::TransportSequenceNumber>(config_.extensions);
     prepared.transportSequenceAt = static_cast<uint16_t>(writer.lastValueAt());
   }
-  if (withMid) writer.add<rtp::Mid>(config_.extensions, config_.mid);
-  ++packets_;
+}
+
+void Subscription::passOnExtensions(rtp::PacketWriter& writer, const rtp::PacketView& view,
+                                    bool withoutDescriptor) const {
+  const uint8_t captureTimeId = config_.extensions.id(ExtensionKind::AbsCaptureTime);
   rtp::ExtensionReader reader = view.extensions();
   rtp::ExtensionElement element;
   while (reader.next(element)) {
     const uint8_t id = extensionIds_[element.id];
-    if (id != 0) writer.addRaw(id, element.value);
+    if (id == 0 || (withoutDescriptor && element.id == sourceDescriptorId_)) continue;
+    ByteSpan value = element.value;
+    // "The sender's estimate of the offset between its own NTP clock and the capture system's": to
+    // the peer we are the sender, and we have made none.
+    if (id == captureTimeId && value.size() > kCaptureTimeSize)
+      value = value.first(kCaptureTimeSize);
+    writer.addRaw(id, value);
   }
-  const ByteSpan payload = view.payload();
-  const MutableByteSpan room = writer.beginPayload();
-  if (room.size() < payload.size()) return false;
-  std::copy(payload.begin(), payload.end(), room.begin());
-  if (layers.pictureId) putPictureId(layers, sent.rewrite.pictureIdOffset, room.data());
+}
+
+void Subscription::rewritePayload(const PacketLayers& layers, const Rewrite& rewrite,
+                                  uint8_t* payload) {
+  if (layers.pictureId) putPictureId(layers, rewrite.pictureIdOffset, payload);
   if (layers.tl0PicIdx)
-    room[layers.tl0PicIdxAt] = static_cast<uint8_t>(*layers.tl0PicIdx + sent.rewrite.tl0Offset);
-  writer.finish(payload.size());
-  prepared.headerSize = static_cast<uint16_t>(writer.headerSize());
-  uint16_t frameNumberAt = 0;
-  uint16_t frameNumber = 0;
-  if (sourceDescriptorId_ != 0) {
-    const uint8_t id = extensionIds_[sourceDescriptorId_];
-    const MutableByteSpan descriptor =
-        id != 0 ? rtp::findExtension(out.mutableSpan(), id) : MutableByteSpan{};
-    if (descriptor.size() >= rtp::DependencyDescriptor::kMinSize) {
-      uint8_t* const at = descriptor.data() + rtp::DependencyDescriptor::kFrameNumberAt;
-      frameNumber = loadU16(at);
-      storeU16(at, static_cast<uint16_t>(frameNumber + sent.rewrite.frameOffset));
-      frameNumberAt = static_cast<uint16_t>(at - out.data());
-    }
-  }
-  if (written != nullptr) {
-    *written = {
-        out.span(),          config_.extensions, prepared.headerSize, prepared.transportSequenceAt,
-        prepared.sendTimeAt, frameNumberAt,      frameNumber};
-  }
-  return true;
+    payload[layers.tl0PicIdxAt] = static_cast<uint8_t>(*layers.tl0PicIdx + rewrite.tl0Offset);
+}
+
+/// That of the dependency descriptor, if there is one; `done` is told where it is.
+void Subscription::rewriteFrameNumber(MutableByteSpan packet, const Rewrite& rewrite,
+                                      WrittenHeader& done) const {
+  const uint8_t id = sourceDescriptorId_ != 0 ? extensionIds_[sourceDescriptorId_] : uint8_t{0};
+  if (id == 0) return;
+  const MutableByteSpan descriptor = rtp::findExtension(packet, id);
+  if (descriptor.size() < rtp::DependencyDescriptor::kMinSize) return;
+  uint8_t* const at = descriptor.data() + rtp::DependencyDescriptor::kFrameNumberAt;
+  done.frameNumber = loadU16(at);
+  done.frameNumberAt = static_cast<uint16_t>(at - packet.data());
+  storeU16(at, static_cast<uint16_t>(done.frameNumber + rewrite.frameOffset));
 }
 
 Subscription::Answer Subscription::repeat(uint16_t sequence, Publication& source, Duration rtt,

@@ -74,6 +74,7 @@ class Subscription {
     uint8_t encoding = 0;
     bool marker = false;
     bool isFiller = false;
+    bool badDescriptor = false;
     Timestamp last;
   };
   void goOnAfter(const std::optional<media::SentPosition>& position);
@@ -81,9 +82,15 @@ class Subscription {
   void noteFrame(const Arrival& arrival, const LayerSelector::Decision& decision);
   void noteFiller(int64_t out, const Arrival& arrival);
   bool write(const rtp::PacketView& view, const PacketLayers& layers, const Sent& sent,
-             media::PreparedPacket& out, WrittenPacket* written);
-  bool copy(const WrittenPacket& written, const rtp::PacketView& view, const PacketLayers& layers,
+             media::PreparedPacket& out, WrittenHeader* written);
+  bool copy(const WrittenHeader& written, const rtp::PacketView& view, const PacketLayers& layers,
             const Sent& sent, media::PreparedPacket& out);
+  void reserveSendTimes(rtp::PacketWriter& writer, media::PreparedPacket& prepared) const;
+  void passOnExtensions(rtp::PacketWriter& writer, const rtp::PacketView& view,
+                        bool withoutDescriptor) const;
+  static void rewritePayload(const PacketLayers& layers, const Rewrite& rewrite, uint8_t* payload);
+  void rewriteFrameNumber(MutableByteSpan packet, const Rewrite& rewrite,
+                          WrittenHeader& done) const;
   /// Whether the peer has negotiated it.
   bool takesCodec(const PublicationConfig::Codec& codec);
   Sent& sentAt(int64_t out) { return sent_[static_cast<size_t>(out) & (kSent - 1)]; }

@@ -227,7 +227,7 @@ void AgentCore::removeSocket(SocketId socket, Timestamp now) {
   std::erase_if(outstanding_, [&](const Outstanding& o) { return o.socket == socket; });
   if (!list_.byId(nominating_)) nominating_ = 0;
   if (!list_.byId(nominated_)) nominated_ = 0;
-  if (retired_ && retired_->socket == socket) retired_.reset();
+  std::erase_if(former_, [&](const Tuple& tuple) { return tuple.socket == socket; });
   if (hasPath_ && path_.socket == socket) losePath(now);
   pump(now);
 }
@@ -251,7 +251,7 @@ void AgentCore::handleConnectionLost(SocketId socket, const SocketAddress& remot
   std::erase_if(outstanding_,
                 [&](const Outstanding& o) { return o.socket == socket && o.to == remote; });
   if (oldPair_ && hit(*oldPair_)) oldPair_.reset();
-  if (retired_ && retired_->socket == socket && retired_->remote == remote) retired_.reset();
+  std::erase(former_, Tuple{socket, remote});
   for (const auto& pair : list_.pairs()) {
     if (!hit(*pair)) continue;
     list_.untrigger(pair->id);
@@ -300,6 +300,7 @@ void AgentCore::beginGeneration(Credentials local, Timestamp now) {
   } else if (!inUse) {
     oldPair_.reset();
   }
+  for (const auto& pair : list_.pairs()) rememberSource(*pair);
   list_.clear();
   remotes_.clear();
   early_.clear();

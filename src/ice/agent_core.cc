@@ -1,5 +1,6 @@
 #include "ice/agent_core.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "parley/stun/integrity.h"
@@ -159,7 +160,7 @@ std::optional<SelectedPair> AgentCore::selectedPair() const {
 
 bool AgentCore::isValidSource(SocketId socket, const SocketAddress& from) const {
   const auto proves = [&](const Pair& pair) {
-    return (pair.inbound || pair.everSucceeded) && pair.local->socket == socket &&
+    return pair.isProven() && pair.local->socket == socket &&
            pair.remote->candidate.address == from;
   };
   if (ended()) return false;
@@ -168,7 +169,16 @@ bool AgentCore::isValidSource(SocketId socket, const SocketAddress& from) const 
   for (const auto& pair : list_.pairs()) {
     if (proves(*pair)) return true;
   }
-  return retired_ && retired_->socket == socket && retired_->remote == from;
+  return std::find(former_.begin(), former_.end(), Tuple{socket, from}) != former_.end();
+}
+
+void AgentCore::rememberSource(const Pair& pair) {
+  if (!pair.isProven()) return;
+  constexpr size_t kMaxFormerSources = 16;
+  const Tuple source{pair.local->socket, pair.remote->candidate.address};
+  std::erase(former_, source);
+  if (former_.size() == kMaxFormerSources) former_.erase(former_.begin());
+  former_.push_back(source);
 }
 
 std::vector<PairStats> AgentCore::pairStats() const {

@@ -102,6 +102,7 @@ class AgentCore {
   struct Tuple {
     SocketId socket{};
     SocketAddress remote;
+    friend bool operator==(const Tuple&, const Tuple&) = default;
   };
 
   void pump(Timestamp now);
@@ -187,6 +188,7 @@ class AgentCore {
   void reselect(Timestamp now);
   void useSelected(Pair* pair, Timestamp now);
   void retireOldPair();
+  void rememberSource(const Pair& pair);
   void sendConsent(Timestamp now);
   void planConsent(Timestamp last, Timestamp now);
   void updateState(Timestamp now);
@@ -223,7 +225,9 @@ class AgentCore {
   std::unique_ptr<Pair> oldPair_;
   std::optional<Credentials> oldLocal_;
   std::optional<Credentials> oldRemote_;
-  std::optional<Tuple> retired_;  ///< the last old pair: packets may still be under way from there
+  /// Proven in generations before this one, newest last: packets may still be under way from there,
+  /// and a peer that had not heard of a restart may have chosen such a pair.
+  std::vector<Tuple> former_;
   /// To take back a restart.
   struct Undo {
     Credentials local;

@@ -218,9 +218,7 @@ void AgentCore::reselect(Timestamp now) {
 }
 
 void AgentCore::retireOldPair() {
-  if (oldPair_->everSucceeded) {
-    retired_ = Tuple{oldPair_->local->socket, oldPair_->remote->candidate.address};
-  }
+  rememberSource(*oldPair_);
   const uint32_t id = oldPair_->id;
   std::erase_if(outstanding_, [&](const Outstanding& request) { return request.pair == id; });
   oldPair_.reset();
@@ -309,7 +307,7 @@ void AgentCore::fail() {
   for (const auto& pair : list_.pairs()) pair->state = PairState::Failed;
   names_.clear();
   oldPair_.reset();
-  retired_.reset();
+  former_.clear();
   nominated_ = nominating_ = 0;
   if (hasPath_) useSelected(nullptr, clock_.last());
 }

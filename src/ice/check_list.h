@@ -58,6 +58,7 @@ struct Pair {
   Duration totalRtt;
 
   /// May carry data: our check succeeded and consent is fresh.
+  bool isProven() const { return inbound || everSucceeded; }
   bool usable(Timestamp now) const { return everSucceeded && now < consentUntil; }
   bool undecided() const {
     return state == PairState::Frozen || state == PairState::Waiting ||

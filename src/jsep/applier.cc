@@ -156,7 +156,7 @@ void Applier::localOffer(const sdp::SessionDescription& offer) {
 void Applier::remoteOffer(const sdp::SessionDescription& offer) {
   saveBeforeOffer();
   for (const sdp::MediaDescription& m : offer.media) {
-    if (m.mid && !contains(s_.usedMids, *m.mid)) s_.usedMids.push_back(*m.mid);
+    if (m.mid) s_.mids.note(*m.mid);
   }
   for (size_t i = 0; i < offer.media.size(); ++i) remoteOfferSection(offer, i);
   s_.pendingRemote = TypedDescription{SdpType::Offer, offer};
@@ -165,7 +165,7 @@ void Applier::remoteOffer(const sdp::SessionDescription& offer) {
 
 void Applier::remoteOfferSection(const sdp::SessionDescription& offer, size_t i) {
   const sdp::MediaDescription& section = offer.media[i];
-  if (isData(section)) return remoteDataSection(section, i);
+  if (isData(section)) return remoteDataSection(offer, i);
   if (!isMedia(section)) return;
   TransceiverState* known = s_.findByIndex(i);
   if (section.isRejected()) {
@@ -183,7 +183,7 @@ void Applier::remoteOfferSection(const sdp::SessionDescription& offer, size_t i)
 /// more.
 TransceiverState& Applier::transceiverForRemote(const sdp::SessionDescription& offer, size_t i) {
   const sdp::MediaDescription& section = offer.media[i];
-  const std::string mid = midFor(section);
+  const std::string mid = midFor(offer, i);
   if (sdp::receives(offer.directionOf(section))) {
     for (TransceiverState& t : s_.transceivers) {
       if (!t.fromAddTrack || t.kind != section.kind() || t.negotiated.mLineIndex || t.stopping ||
@@ -205,21 +205,18 @@ TransceiverState& Applier::transceiverForRemote(const sdp::SessionDescription& o
   return s_.transceivers.back();
 }
 
-std::string Applier::midFor(const sdp::MediaDescription& section) {
-  if (section.mid) return *section.mid;
+std::string Applier::midFor(const sdp::SessionDescription& offer, size_t i) {
+  if (offer.media[i].mid) return *offer.media[i].mid;
   // RFC 9429 section 5.10: a section without mid gets one for our own use.
-  for (size_t n = 0;; ++n) {
-    std::string mid = std::to_string(n);
-    if (contains(s_.usedMids, mid)) continue;
-    s_.usedMids.push_back(mid);
-    return mid;
-  }
+  std::string mid = s_.mids.take();
+  while (s_.hasMid(mid) || offer.findMid(mid) != nullptr) mid = s_.mids.take();
+  return mid;
 }
 
-void Applier::remoteDataSection(const sdp::MediaDescription& section, size_t i) {
-  if (s_.data.mLineIndex || section.isRejected()) return;
+void Applier::remoteDataSection(const sdp::SessionDescription& offer, size_t i) {
+  if (s_.data.mLineIndex || offer.media[i].isRejected()) return;
   s_.data.mLineIndex = i;
-  s_.data.mid = midFor(section);
+  s_.data.mid = midFor(offer, i);
 }
 
 /// webrtc-pc section 4.4.1.5, "proposed send encodings": a peer that offers to receive simulcast
@@ -307,7 +304,7 @@ void Applier::setData(std::optional<DataSettings> settings) {
 void Applier::remember(const sdp::SessionDescription& d) {
   for (size_t i = 0; i < d.media.size(); ++i) {
     const sdp::MediaDescription& m = d.media[i];
-    if (m.mid && !contains(s_.usedMids, *m.mid)) s_.usedMids.push_back(*m.mid);
+    if (m.mid) s_.mids.note(*m.mid);
     if (m.isRejected()) continue;
     SideTransport* side = s_.side(s_.transportOf(i).value_or(0));
     FormatMemory& formats = side ? side->formats : s_.formats;

@@ -31,9 +31,9 @@ class Applier {
   void associate(TransceiverState& t, const std::string& mid, size_t i);
   TransceiverState& transceiverForRemote(const sdp::SessionDescription& offer, size_t i);
   void remoteOfferSection(const sdp::SessionDescription& offer, size_t i);
-  void remoteDataSection(const sdp::MediaDescription& section, size_t i);
+  void remoteDataSection(const sdp::SessionDescription& offer, size_t i);
   void adoptProposedRids(TransceiverState& t, const sdp::MediaDescription& section);
-  std::string midFor(const sdp::MediaDescription& section);
+  std::string midFor(const sdp::SessionDescription& offer, size_t i);
   void stop(TransceiverState& t);
 
   // The incoming track of a transceiver, as the application sees it.

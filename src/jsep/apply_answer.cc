@@ -66,7 +66,7 @@ void Applier::agreeSection(const Agreement& agreement, size_t i, bool usable, bo
 /// Layers that the peer did not take are gone for good; without simulcast the first remains.
 void Applier::agreeEncodings(TransceiverState& t, const MediaSettings& settings) const {
   auto& encodings = t.sender.encodings;
-  if (encodings.size() < 2 || !settings.send) return;
+  if (encodings.size() < 2 || !settings.send || t.sender.layersBySsrc) return;
   if (settings.sendRids.empty()) {
     encodings.resize(1);
     return;

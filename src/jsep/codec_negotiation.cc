@@ -106,11 +106,19 @@ std::vector<sdp::RtcpFeedback> commonFeedback(const std::vector<sdp::RtcpFeedbac
   return out;
 }
 
+sdp::RtcpFeedback ccfb() {
+  return {"ack", "ccfb"};
+}
+
 CodecParams answered(const CodecParams& offered, const CodecParams& ours,
-                     const std::vector<sdp::RtcpFeedback>& wildcard) {
+                     const std::vector<sdp::RtcpFeedback>& wildcard, bool takesCcfb) {
   CodecParams out = ours;
   out.payloadType = offered.payloadType;
-  out.feedback = commonFeedback(ours.feedback, offered, wildcard);
+  std::vector<sdp::RtcpFeedback> known = ours.feedback;
+  // A codec without feedback of any kind (RTX, FEC) goes with one that has.
+  const bool named = std::find(known.begin(), known.end(), ccfb()) != known.end();
+  if (takesCcfb && !known.empty() && !named) known.push_back(ccfb());
+  out.feedback = commonFeedback(known, offered, wildcard);
   if (out.is("H264")) {
     if (const auto id = sdp::negotiatedH264ProfileLevelId(ours, offered))
       out.setFmtp("profile-level-id", *id);
@@ -173,6 +181,11 @@ std::vector<CodecParams> offerCodecs(const std::vector<CodecParams>& capabilitie
     const auto number = numberFor(codec, previous, memory);
     if (!number) continue;
     codec.payloadType = *number;
+    // What a peer's offer has brought stays in ours.
+    const size_t before = rank(previous, capability);
+    if (before < previous.size() && previous[before].hasFeedback("ack", "ccfb") &&
+        !codec.hasFeedback("ack", "ccfb"))
+      codec.feedback.push_back(ccfb());
     out.push_back(codec);
     const CodecParams* rtx = rtxAllowed(preferences) ? rtxOf(capabilities, capability) : nullptr;
     if (rtx == nullptr) continue;
@@ -192,13 +205,14 @@ std::vector<CodecParams> offerCodecs(const std::vector<CodecParams>& capabilitie
 std::vector<CodecParams> answerCodecs(const sdp::MediaDescription& offered,
                                       const std::vector<CodecParams>& capabilities,
                                       const std::vector<CodecParams>& preferences,
-                                      FormatMemory& bundle) {
+                                      FormatMemory& bundle, bool takesCcfb) {
   const std::vector<CodecParams> allowed = preferredCapabilities(capabilities, preferences);
   std::vector<CodecParams> accepted;
   for (const CodecParams& o : offered.codecs) {
     if (o.is("rtx") || collidesWithRtcp(o.payloadType) || !bundle.agrees(o)) continue;
     const size_t at = rank(allowed, o);
-    if (at < allowed.size()) accepted.push_back(answered(o, allowed[at], offered.wildcardFeedback));
+    if (at < allowed.size())
+      accepted.push_back(answered(o, allowed[at], offered.wildcardFeedback, takesCcfb));
   }
   std::erase_if(accepted, [&](const CodecParams& c) {
     const auto carried = redPayloadTypes(c);
@@ -225,7 +239,7 @@ std::vector<CodecParams> answerCodecs(const sdp::MediaDescription& offered,
         !sdp::sameFormat(*theirRtx, *ourRtx)) {
       continue;
     }
-    CodecParams repair = answered(*theirRtx, *ourRtx, offered.wildcardFeedback);
+    CodecParams repair = answered(*theirRtx, *ourRtx, offered.wildcardFeedback, false);
     repair.setFmtp("apt", std::to_string(codec.payloadType));
     bundle.bind(repair);
     out.push_back(std::move(repair));
@@ -318,7 +332,10 @@ std::vector<sdp::Extmap> answerExtensions(
     const bool refused = std::any_of(
         choices.begin(), choices.end(),
         [&](const HeaderExtensionChoice& c) { return c.uri == name.uri && !c.direction; });
-    if (refused) continue;
+    const bool asked = std::any_of(
+        choices.begin(), choices.end(),
+        [&](const HeaderExtensionChoice& c) { return c.uri == name.uri && c.direction; });
+    if (refused || (!capability->accepted && !asked)) continue;
     ours = sdp::intersection(ours, sdp::reversed(o.direction.value_or(sdp::Direction::SendRecv)));
     if (ours == sdp::Direction::Inactive) continue;
 

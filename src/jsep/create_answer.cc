@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "parley/base/text.h"
 #include "parley/jsep/bundle.h"
 #include "parley/jsep/codec_negotiation.h"
 #include "parley/jsep/offer_answer.h"
@@ -96,6 +97,17 @@ class AnswerBuilder {
     return *std::move(out);
   }
 
+  /// One way of reporting per transport: RFC 8888 only where the peer knows no other of ours.
+  bool offersTransportCc() const {
+    const sdp::RtcpFeedback transportCc{"transport-cc", {}};
+    return std::any_of(offer_.media.begin(), offer_.media.end(), [&](const auto& section) {
+      const auto& wild = section.wildcardFeedback;
+      return std::find(wild.begin(), wild.end(), transportCc) != wild.end() ||
+             std::any_of(section.codecs.begin(), section.codecs.end(),
+                         [](const auto& codec) { return codec.hasFeedback("transport-cc"); });
+    });
+  }
+
   std::optional<sdp::MediaDescription> data(const sdp::MediaDescription& offered) const {
     if (!offered.isSctp() || offered.effectiveSctpPort() == 0) return std::nullopt;
     sdp::MediaDescription out = dataSection(capabilities_, {});
@@ -115,8 +127,8 @@ class AnswerBuilder {
     if (t.stopped || !offered.isRtp() || !usesRtcpMux(offer_, i)) return std::nullopt;
     sdp::MediaDescription out;
     FormatMemory formats = transport.formats;
-    out.codecs =
-        answerCodecs(offered, codecsFor(capabilities_, t.kind), t.codecPreferences, formats);
+    out.codecs = answerCodecs(offered, codecsFor(capabilities_, t.kind), t.codecPreferences,
+                              formats, !offersTransportCc());
     if (!hasPrimaryCodec(out.codecs)) return std::nullopt;
     transport.formats = std::move(formats);
 
@@ -131,6 +143,7 @@ class AnswerBuilder {
                    : sdp::intersection(t.direction, sdp::reversed(offer_.directionOf(offered)));
     out.rtcpMux = true;
     out.rtcpReducedSize = offered.rtcpReducedSize;
+    if (auto xr = answerReports(offered)) out.otherAttributes.push_back(*std::move(xr));
     out.extmapAllowMixed = offered.extmapAllowMixed;
     out.cryptex = offered.cryptex && takesCryptex();
     out.extmaps = answerExtensions(offer_.extmapsOf(offered), extensionsFor(capabilities_, t.kind),
@@ -140,6 +153,23 @@ class AnswerBuilder {
     return out;
   }
 
+  /// RFC 3611 section 5.2: of what is offered, as it is offered, what we do too.
+  std::optional<sdp::Attribute> answerReports(const sdp::MediaDescription& offered) const {
+    for (const auto* attributes : {&offered.otherAttributes, &offer_.otherAttributes}) {
+      for (const sdp::Attribute& a : *attributes) {
+        if (a.name != kRtcpXr || !a.value) continue;
+        std::string_view formats = *a.value;
+        while (!formats.empty()) {
+          const std::string_view format = cutToken(formats, ' ');
+          if (format == "rcvr-rtt=all" || format == "rcvr-rtt=sender")
+            return sdp::Attribute{kRtcpXr, std::string(format)};
+        }
+        return std::nullopt;  // the section's own word counts
+      }
+    }
+    return std::nullopt;
+  }
+
   /// RFC 8853 section 5.3.2: rids that we send and they offered to receive, and, if we can, the
   /// other way round. Returns whether we send simulcast.
   bool answerSimulcast(const TransceiverState& t, const sdp::MediaDescription& offered,
@@ -147,7 +177,7 @@ class AnswerBuilder {
     if (!offered.simulcast) return false;
     sdp::Simulcast answer;
     const auto& encodings = t.sender.encodings;
-    if (sdp::sends(*out.direction) && encodings.size() > 1) {
+    if (sdp::sends(*out.direction) && encodings.size() > 1 && !t.sender.layersBySsrc) {
       for (const auto& alternatives : offered.simulcast->recv) {
         for (const sdp::SimulcastRid& r : alternatives) {
           const bool ours = std::any_of(encodings.begin(), encodings.end(),

@@ -22,7 +22,7 @@ class OfferBuilder {
  public:
   OfferBuilder(const SessionState& state, const LocalCapabilities& capabilities,
                const OfferOptions& options)
-      : state_(state), capabilities_(capabilities), options_(options), mids_(state.usedMids) {
+      : state_(state), capabilities_(capabilities), options_(options), mids_(state.mids) {
     memories_[0] = {state.formats, state.extensions};
     for (const SideTransport& side : state.transports.sides)
       memories_[side.id] = {side.formats, side.extensions};
@@ -132,12 +132,9 @@ class OfferBuilder {
   }
 
   std::string freshMid() {
-    for (size_t n = 0;; ++n) {
-      std::string mid = std::to_string(n);
-      if (std::find(mids_.begin(), mids_.end(), mid) != mids_.end()) continue;
-      mids_.push_back(mid);
-      return mid;
-    }
+    std::string mid = mids_.take();
+    while (state_.hasMid(mid)) mid = mids_.take();
+    return mid;
   }
 
   const sdp::MediaDescription* previous(size_t i) const {
@@ -175,6 +172,8 @@ class OfferBuilder {
     out.direction = t.direction;
     out.rtcpMux = true;
     out.rtcpReducedSize = true;
+    // RFC 3611 section 5: either end may measure its round trip also while it only receives.
+    out.otherAttributes.push_back({kRtcpXr, "rcvr-rtt=all"});
     out.transport = localTransport(capabilities_, iceOf(slots_[i]), sdp::SetupRole::ActPass);
 
     std::vector<sdp::CodecParams> known;
@@ -187,7 +186,7 @@ class OfferBuilder {
         offerCodecs(codecsFor(capabilities_, t.kind), t.codecPreferences, known, memory.formats);
     out.extmaps = offerExtensions(extensionsFor(capabilities_, t.kind), t.headerExtensions,
                                   memory.extensions);
-    const bool simulcast = t.sender.encodings.size() > 1;
+    const bool simulcast = t.sender.encodings.size() > 1 && !t.sender.layersBySsrc;
     describeSender(out, t, state_.cname, simulcast);
     describeLayers(out, t);
     return out;
@@ -195,7 +194,8 @@ class OfferBuilder {
 
   /// RFC 8853 section 5.3.1.
   static void describeLayers(sdp::MediaDescription& out, const TransceiverState& t) {
-    const bool send = t.sender.encodings.size() > 1 && sdp::sends(t.direction);
+    const bool send =
+        t.sender.encodings.size() > 1 && !t.sender.layersBySsrc && sdp::sends(t.direction);
     const bool receive = !t.receiveRids.empty() && sdp::receives(t.direction);
     if (!send && !receive) return;
     out.simulcast.emplace();
@@ -219,7 +219,7 @@ class OfferBuilder {
   const LocalCapabilities& capabilities_;
   const OfferOptions& options_;
   std::map<uint32_t, Memory> memories_;  ///< by transport: numbers are unique within one
-  std::vector<std::string> mids_;
+  MidNumbers mids_;
   std::vector<Slot> slots_;
   size_t groupCount_ = 0;
 };

@@ -42,11 +42,11 @@ bool OperationsChain::takeNegotiationCheck() {
   return true;
 }
 
-void OperationsChain::close() {
+std::deque<OperationsChain::Operation> OperationsChain::close() {
   closed_ = true;
   running_ = false;
   checkOnEmpty_ = false;
-  waiting_.clear();
+  return std::exchange(waiting_, {});
 }
 
 }  // namespace parley::jsep

@@ -26,22 +26,10 @@ sdp::TransportAttributes localTransport(const LocalCapabilities& capabilities,
   return out;
 }
 
-void describeSender(sdp::MediaDescription& section, const TransceiverState& t,
-                    const std::string& cname, bool simulcast) {
-  const bool sends = section.direction && sdp::sends(*section.direction);
-  // RFC 9429 section 5.2.1 goes by what the transceiver wants, also in an answer that cannot grant
-  // it: without its streams there the check of webrtc-pc section 4.7.3 would ask for negotiation
-  // again and again, each end answering the other's wish to send with silence.
-  if (sends || (sdp::sends(t.direction) && !t.stopping)) {
-    const auto track = t.sender.trackId.empty() ? std::nullopt : std::optional(t.sender.trackId);
-    for (const std::string& stream : t.sender.streams) section.msids.push_back({stream, track});
-    if (t.sender.streams.empty()) section.msids.push_back({"-", track});
-  }
-  if (!sends && !t.sender.hasSent) return;
-  if (simulcast || t.sender.encodings.empty()) return;
+namespace {
 
-  const Encoding& e = t.sender.encodings.front();
-  if (e.ssrc == 0) return;
+/// RFC 5576: the source and what repairs it.
+void describeEncoding(sdp::MediaDescription& section, const Encoding& e, const std::string& cname) {
   const auto has = [&section](auto isOne) {
     return std::any_of(section.codecs.begin(), section.codecs.end(), isOne);
   };
@@ -56,6 +44,37 @@ void describeSender(sdp::MediaDescription& section, const TransceiverState& t,
   if (e.fecSsrc != 0 &&
       has([](const sdp::CodecParams& c) { return c.is("flexfec-03") || c.is("flexfec"); })) {
     describe(e.fecSsrc, "FEC-FR");
+  }
+}
+
+}  // namespace
+
+void describeSender(sdp::MediaDescription& section, const TransceiverState& t,
+                    const std::string& cname, bool simulcast) {
+  const bool sends = section.direction && sdp::sends(*section.direction);
+  // RFC 9429 section 5.2.1 goes by what the transceiver wants, also in an answer that cannot grant
+  // it: without its streams there the check of webrtc-pc section 4.7.3 would ask for negotiation
+  // again and again, each end answering the other's wish to send with silence.
+  if (sends || (sdp::sends(t.direction) && !t.stopping)) {
+    const auto track = t.sender.trackId.empty() ? std::nullopt : std::optional(t.sender.trackId);
+    for (const std::string& stream : t.sender.streams) section.msids.push_back({stream, track});
+    if (t.sender.streams.empty()) section.msids.push_back({"-", track});
+  }
+  if (!sends && !t.sender.hasSent) return;
+  if (simulcast || t.sender.encodings.empty()) return;
+
+  std::vector<uint32_t> layers;
+  for (const Encoding& e : t.sender.encodings) {
+    if (e.ssrc != 0) layers.push_back(e.ssrc);
+  }
+  const bool bySsrc = t.sender.layersBySsrc && layers.size() > 1;
+  if (bySsrc) section.ssrcGroups.push_back({"SIM", layers});
+  for (const Encoding& e : t.sender.encodings) {
+    if (e.ssrc == 0) continue;
+    Encoding described = e;
+    if (bySsrc) described.fecSsrc = 0;  // layers are sent without
+    describeEncoding(section, described, cname);
+    if (!bySsrc) break;
   }
 }
 

@@ -11,6 +11,8 @@ namespace parley::jsep {
 inline constexpr const char* kRtpProtocol = "UDP/TLS/RTP/SAVPF";
 inline constexpr const char* kSctpProtocol = "UDP/DTLS/SCTP";
 inline constexpr const char* kDataFormat = "webrtc-datachannel";
+/// RFC 3611 section 5.1.
+inline constexpr const char* kRtcpXr = "rtcp-xr";
 
 const std::vector<sdp::CodecParams>& codecsFor(const LocalCapabilities& capabilities,
                                                sdp::MediaKind kind);
@@ -23,8 +25,8 @@ sdp::TransportAttributes localTransport(const LocalCapabilities& capabilities,
 
 /// a=msid lines if `t` sends in a section (its direction is known by now), and a=ssrc lines if it
 /// does or ever did: a peer that saw a source go may not let it come back, as Chromium, which then
-/// decodes but shows nothing. In simulcast the sources go unnamed: rid and mid tell them apart (RFC
-/// 8853 section 5.5).
+/// decodes but shows nothing. In simulcast by rid the sources go unnamed: rid and mid tell them
+/// apart (RFC 8853 section 5.5).
 void describeSender(sdp::MediaDescription& section, const TransceiverState& t,
                     const std::string& cname, bool simulcast);
 

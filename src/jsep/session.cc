@@ -12,20 +12,13 @@
 #include "parley/sdp/writer.h"
 
 #include "jsep/candidate_conversion.h"
+#include "jsep/validate.h"
 
 namespace parley::jsep {
 namespace {
 
 Failure closedError() {
   return fail(ErrorCode::InvalidState, "the connection is closed");
-}
-
-sdp::MediaKind toSdp(MediaKind kind) {
-  return kind == MediaKind::Audio ? sdp::MediaKind::Audio : sdp::MediaKind::Video;
-}
-
-sdp::Direction toSdp(TransceiverDirection direction) {
-  return sdp::directionOf(sends(direction), receives(direction));
 }
 
 dtls::Role toDtls(DtlsRole role) {
@@ -61,6 +54,7 @@ Session::Session(Environment& environment, SessionConfig config, Timestamp now)
   redundantSoundOnLoss_ = config.redundantSoundOnLoss;
   rtpConfig_.receiverReferenceTime = true;  // a peer that knows none ignores it
   rtpConfig_.controllers = config.controllers;
+  rtpConfig_.circuitBreaker = config.circuitBreaker;
   first_.rtpConfig = rtpConfig_;
   state_.bundlePolicy = config.bundlePolicy;
   capabilities_.maxMessageSize = environment_.limits.maxMessageSize;
@@ -179,7 +173,8 @@ Result<void> Session::checkHeaderEncryption(const sdp::SessionDescription& their
   if (capabilities_.headerEncryption != HeaderEncryptionPolicy::Require) return ok();
   for (const sdp::MediaDescription& section : theirs.media) {
     if (section.isRtp() && !section.isRejected() && !theirs.cryptexIn(section))
-      return fail(ErrorCode::InvalidAccess, "the peer does not encrypt header extensions");
+      return failAt(ErrorCode::InvalidAccess, section.line,
+                    "the peer does not encrypt header extensions");
   }
   return ok();
 }
@@ -205,6 +200,8 @@ Result<void> Session::setLocalDescription(std::optional<SdpType> given, const st
                  : jsep::createAnswer(state_, capabilities_))
           : sdp::parse(text);
   if (!description) return fail(std::move(description).error());
+  // What cannot be written cannot be sent: nothing may come of it.
+  if (Result<std::string> sent = sdp::write(*description); !sent) return fail(sent.error());
   return settled(type, apply(applyLocal(state_, type, *description), now));
 }
 
@@ -446,102 +443,6 @@ bool Session::removePair(uint32_t transport, uint32_t pair, Timestamp now) {
 
 std::optional<bool> Session::remoteTrickles() const {
   return canTrickle(state_);
-}
-
-void Session::drawSsrcs(TransceiverState& transceiver) {
-  auto draw = [&] {
-    uint32_t ssrc = 0;
-    while (ssrc == 0) ssrc = environment_.random.u32();
-    return ssrc;
-  };
-  for (Encoding& encoding : transceiver.sender.encodings) {
-    if (encoding.ssrc == 0) encoding.ssrc = draw();
-    if (transceiver.kind != sdp::MediaKind::Video) continue;
-    if (encoding.rtxSsrc == 0) encoding.rtxSsrc = draw();
-    if (encoding.fecSsrc == 0) encoding.fecSsrc = draw();
-  }
-}
-
-Result<uint32_t> Session::addTrack(MediaKind kind, const std::string& trackId,
-                                   std::vector<std::string> streams, Timestamp now) {
-  clock_.clamp(now);
-  if (closed_) return closedError();
-  const AddedTrack added = jsep::addTrack(state_, toSdp(kind), trackId, streams);
-  drawSsrcs(*state_.find(added.transceiver));
-  return added.transceiver.value;
-}
-
-void Session::removeTrack(uint32_t transceiver, Timestamp now) {
-  clock_.clamp(now);
-  // A sender that has stopped has nothing to remove: the call is then without effect.
-  if (!closed_) (void)jsep::removeTrack(state_, TransceiverId(transceiver));
-}
-
-Result<uint32_t> Session::addTransceiver(MediaKind kind, TransceiverDirection direction,
-                                         std::vector<std::string> streams,
-                                         const std::string& trackId, Timestamp now,
-                                         const std::vector<std::string>& rids,
-                                         std::vector<std::string> receiveRids) {
-  clock_.clamp(now);
-  if (closed_) return closedError();
-  TransceiverInit init;
-  init.direction = toSdp(direction);
-  init.hasTrack = !trackId.empty();
-  init.trackId = init.hasTrack ? trackId : environment_.random.uuid();
-  init.streams = std::move(streams);
-  init.receiveRids = std::move(receiveRids);
-  if (!rids.empty()) init.encodings.clear();
-  for (const std::string& rid : rids) init.encodings.push_back(Encoding{rid, 0, 0});
-  const TransceiverId id = jsep::addTransceiver(state_, toSdp(kind), init);
-  drawSsrcs(*state_.find(id));
-  return id.value;
-}
-
-void Session::setSenderHasTrack(uint32_t transceiver, bool hasTrack) {
-  if (TransceiverState* state = state_.find(TransceiverId(transceiver)))
-    state->sender.hasTrack = hasTrack;
-}
-
-void Session::setHeaderExtensions(uint32_t transceiver,
-                                  std::vector<HeaderExtensionChoice> choices) {
-  if (TransceiverState* state = state_.find(TransceiverId(transceiver)))
-    state->headerExtensions = std::move(choices);
-}
-
-void Session::setStreams(uint32_t transceiver, std::vector<std::string> streams, Timestamp now) {
-  clock_.clamp(now);
-  TransceiverState* state = state_.find(TransceiverId(transceiver));
-  if (!state || closed_) return;
-  state->sender.streams = std::move(streams);
-}
-
-Result<void> Session::setDirection(uint32_t transceiver, TransceiverDirection direction,
-                                   Timestamp now) {
-  clock_.clamp(now);
-  if (closed_) return closedError();
-  if (direction == TransceiverDirection::Stopped) {
-    return fail(ErrorCode::Type, "use stop() to stop a transceiver");
-  }
-  Result<void> result = jsep::setDirection(state_, TransceiverId(transceiver), toSdp(direction));
-  return result;
-}
-
-void Session::stopTransceiver(uint32_t transceiver, Timestamp now) {
-  now = clock_.clamp(now);
-  if (closed_) return;
-  jsep::stopTransceiver(state_, TransceiverId(transceiver));
-  // W3C "stop sending and receiving": media ends now, with an RTCP BYE; the section goes with the
-  // next negotiation.
-  removeMedia({TransceiverId(transceiver)}, now);
-  pump(now);
-}
-
-Result<void> Session::setCodecPreferences(uint32_t transceiver,
-                                          const std::vector<sdp::CodecParams>& codecs,
-                                          Timestamp now) {
-  clock_.clamp(now);
-  if (closed_) return closedError();
-  return jsep::setCodecPreferences(state_, capabilities_, TransceiverId(transceiver), codecs);
 }
 
 Result<sctp::ChannelId> Session::createDataChannel(const sctp::ChannelInit& init, Timestamp now) {

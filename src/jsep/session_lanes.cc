@@ -234,4 +234,17 @@ bool Session::pollSideEffect(Effect& out) {
   return false;
 }
 
+transport::Diagnosis Session::diagnose(Timestamp now) const {
+  transport::Diagnosis out = first_.transport.diagnose(now);
+  for (const auto& side : sides_) {
+    if (side->ending) continue;
+    transport::Diagnosis& other = out.others.emplace_back(side->transport.diagnose(now));
+    other.mid = transportMid(side->id);
+  }
+  if (out.others.empty()) return out;
+  out.mid = transportMid();
+  out.verdict = transport::judgeTogether(out);
+  return out;
+}
+
 }  // namespace parley::jsep

@@ -22,6 +22,14 @@ bool usesCongestionFeedback(const MediaSettings& settings) {
                      [](const auto& codec) { return codec.hasFeedback("ack", "ccfb"); });
 }
 
+/// Where the sender has no other word of what arrives. What was agreed for any of the codecs
+/// counts, for the estimate is of the path.
+bool reportsRate(const MediaSettings& settings) {
+  return !usesTransportCc(settings) && !usesCongestionFeedback(settings) &&
+         std::any_of(settings.receiveCodecs.begin(), settings.receiveCodecs.end(),
+                     [](const auto& codec) { return codec.hasFeedback("goog-remb"); });
+}
+
 std::optional<uint32_t> rtxSsrcOf(const MediaSettings& settings, uint32_t ssrc) {
   for (const sdp::SsrcGroup& group : settings.remoteSsrcGroups) {
     if (group.semantics == "FID" && group.ssrcs.size() == 2 && group.ssrcs[0] == ssrc)
@@ -36,6 +44,17 @@ bool isRepairSsrc(const MediaSettings& settings, uint32_t ssrc) {
                      [&](const auto& group) {
                        return (group.semantics == "FID" || group.semantics == "FEC-FR") &&
                               group.ssrcs.size() == 2 && group.ssrcs[1] == ssrc;
+                     });
+}
+
+/// A group of SSRCs as Chromium has written it since before rids, and servers still do: the source
+/// in several sizes, the smallest first.
+bool isLayerSsrc(const MediaSettings& settings, uint32_t ssrc) {
+  return std::any_of(settings.remoteSsrcGroups.begin(), settings.remoteSsrcGroups.end(),
+                     [&](const sdp::SsrcGroup& group) {
+                       return group.semantics == "SIM" && group.ssrcs.size() > 1 &&
+                              std::find(group.ssrcs.begin(), group.ssrcs.end(), ssrc) !=
+                                  group.ssrcs.end();
                      });
 }
 
@@ -145,11 +164,15 @@ void Session::applyReceiver(const TransceiverState& transceiver, Lane& lane,
   }
   for (const sdp::SsrcDescription& source : settings.remoteSsrcs) {
     if (!isRepairSsrc(settings, source.ssrc)) {
-      config.sources.push_back({source.ssrc, rtxSsrcOf(settings, source.ssrc)});
+      config.sources.push_back(
+          {source.ssrc, rtxSsrcOf(settings, source.ssrc), isLayerSsrc(settings, source.ssrc)});
     }
   }
   config.extensions = extensionsOf(settings, false);
-  config.handsOnPackets = handsOnPackets_.contains(transceiver.id.value);
+  config.reportsRate = reportsRate(settings);
+  const auto handedOn = handsOnPackets_.find(transceiver.id.value);
+  config.handsOnPackets = handedOn != handsOnPackets_.end();
+  if (config.handsOnPackets) config.repair = handedOn->second;
   if (!transceiver.negotiated.receiver.streams.empty()) {
     config.syncGroup = transceiver.negotiated.receiver.streams.front();
   }
@@ -171,6 +194,10 @@ void Session::removeMedia(const std::vector<TransceiverId>& transceivers, Timest
     if (of.rtp) of.rtp->removeReceiver(media::ReceiverId(id.value), now);
     std::erase_if(pausedStats_, [id](const auto& s) { return s.receiver.value == id.value; });
     earlyMedia_.erase(id.value);
+    if (state_.find(id) != nullptr) continue;
+    playoutDelays_.erase(id.value);
+    handsOnPackets_.erase(id.value);
+    takesPackets_.erase(id.value);
   }
 }
 
@@ -344,6 +371,16 @@ void Session::onRtpEvent(Lane& lane, const media::RtpEvent& event) {
     }
   } else if (const auto* estimate = std::get_if<media::EstimateChanged>(&event)) {
     events_.push(EstimateChanged{estimate->estimate});
+  } else if (const auto* changed = std::get_if<media::SsrcChanged>(&event)) {
+    onSsrcChanged(lane, changed->stream);
+  } else if (const auto* tone = std::get_if<media::ToneEvent>(&event)) {
+    events_.push(ToneReceived{*tone});
+  } else if (const auto* stopped = std::get_if<media::SendStreamStopped>(&event)) {
+    const media::SendStreamConfig* config = lane.rtp->sendStream(stopped->stream);
+    if (auto of = encodingOf(stopped->stream, lane.id); of && config) {
+      events_.push(
+          SenderStopped{of->transceiver, config->mid, std::move(of->rid), stopped->reason});
+    }
   } else if (const auto* source = std::get_if<media::SourceEvent>(&event)) {
     if (source->kind == media::SourceEvent::Kind::Ended) {
       lane.transport.releaseSource(source->ssrc);

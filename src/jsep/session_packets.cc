@@ -17,9 +17,16 @@ bool setMember(std::set<uint32_t>& set, uint32_t value, bool member) {
 
 }  // namespace
 
-void Session::handOnPackets(uint32_t id, bool on, Timestamp now) {
+void Session::handOnPackets(uint32_t id, std::optional<media::PacketRepair> repair, Timestamp now) {
   now = clock_.clamp(now);
-  if (!setMember(handsOnPackets_, id, on)) return;
+  const auto known = handsOnPackets_.find(id);
+  const auto before = known == handsOnPackets_.end() ? std::nullopt : std::optional(known->second);
+  if (repair == before) return;
+  if (repair) {
+    handsOnPackets_[id] = *repair;
+  } else {
+    handsOnPackets_.erase(known);
+  }
   const TransceiverState* transceiver = state_.find(TransceiverId(id));
   const auto sender = senders_.find(id);
   if (!transceiver || sender == senders_.end() || !sender->second.settings.receive) return;
@@ -38,13 +45,28 @@ void Session::takePackets(uint32_t id, bool on, Timestamp now) {
     applySender(*transceiver, sender->second, now);
 }
 
+void Session::sendForeign(uint32_t transceiver, const media::ForeignPacket& packet, Timestamp now,
+                          const std::string& rid) {
+  now = clock_.clamp(now);
+  const auto it = senders_.find(transceiver);
+  const Sender::Stream* stream = it == senders_.end() ? nullptr : it->second.find(rid);
+  // A refused packet of video leads to a KeyFrameRequested.
+  if (stream && !closed_) (void)it->second.lane->rtp->sendForeign(stream->id, packet, now);
+  pumpMedia(now);
+}
+
 void Session::sendPackets(uint32_t transceiver, std::span<media::PreparedPacket> packets,
                           Timestamp now) {
   now = clock_.clamp(now);
   const auto stream = sendStream(transceiver);
   if (!stream || closed_) return;
-  laneOfMedia(transceiver).rtp->sendPackets(*stream, packets, now);
-  pumpMedia(now);
+  Lane& lane = laneOfMedia(transceiver);
+  lane.rtp->sendPackets(*stream, packets, now);
+  // Hundreds of times a second for each peer: what else the session has to look at waits for its
+  // next turn.
+  media::OutgoingPacket out;
+  while (!lane.ending && lane.rtp->pollTransmit(out))
+    lane.transport.sendRtp(std::move(out.data), out.isRtcp, out.txClass, out.dscp, out.ecn);
 }
 
 bool Session::mediaAvailable() const {

@@ -92,10 +92,11 @@ std::optional<media::FecSendConfig> fecOf(const std::vector<sdp::CodecParams>& c
   return out;
 }
 
-/// RFC 8853 section 5.4: without simulcast in the answer a sender of layers sends the first.
-bool isSent(const MediaSettings& settings, const std::vector<Encoding>& encodings,
-            const Encoding& encoding) {
-  if (settings.sendRids.empty()) return encoding.rid == encodings.front().rid;
+/// RFC 8853 section 5.4: without simulcast in the answer a sender of layers sends the first. Layers
+/// told by SSRCs only are no matter of negotiation.
+bool isSent(const MediaSettings& settings, const SenderState& sender, const Encoding& encoding) {
+  if (sender.layersBySsrc) return true;
+  if (settings.sendRids.empty()) return encoding.rid == sender.encodings.front().rid;
   return std::find(settings.sendRids.begin(), settings.sendRids.end(), encoding.rid) !=
          settings.sendRids.end();
 }
@@ -114,8 +115,9 @@ void Session::applySender(const TransceiverState& transceiver, Sender& sender, T
   const auto gone = [&](const Sender::Stream& stream) {
     const auto known = std::find_if(encodings.begin(), encodings.end(),
                                     [&](const Encoding& e) { return e.rid == stream.rid; });
-    const bool sent = known != encodings.end() &&
-                      (!sender.settings.send || isSent(sender.settings, encodings, *known));
+    const bool sent =
+        known != encodings.end() &&
+        (!sender.settings.send || isSent(sender.settings, transceiver.sender, *known));
     if (!sent) sender.lane->rtp->removeSendStream(stream.id, now);
     return !sent;
   };
@@ -125,6 +127,8 @@ void Session::applySender(const TransceiverState& transceiver, Sender& sender, T
     SenderConfigured::Encoding& out = event.encodings.emplace_back();
     out.rid = encoding.rid;
     out.ssrc = encoding.ssrc;
+    out.samplesPictures =
+        extensionsOf(sender.settings, true).has(rtp::ExtensionKind::CorruptionDetection);
     applyEncoding(transceiver, sender, encoding, out, now);
     if (const Sender::Stream* stream = sender.find(encoding.rid))
       out.timestampOffset = sender.lane->rtp->timestampOffset(stream->id);
@@ -137,7 +141,7 @@ void Session::applyEncoding(const TransceiverState& transceiver, Sender& sender,
                             Timestamp now) {
   const MediaSettings& settings = sender.settings;
   const sdp::CodecParams* codec = nullptr;
-  if (settings.send && isSent(settings, transceiver.sender.encodings, encoding)) {
+  if (settings.send && isSent(settings, transceiver.sender, encoding)) {
     const SenderTuning& tuning = sender.tunings[encoding.rid];
     codec = sender.forwardedCodec ? chosenCodec(settings.sendCodecs, {}, sender.forwardedCodec)
                                   : chosenCodec(settings.sendCodecs, tuning.makes, tuning.codec);
@@ -169,13 +173,16 @@ std::optional<media::SendStreamConfig> Session::sendConfig(const TransceiverStat
   const auto tuned = sender.tunings.find(encoding.rid);
   const SenderTuning tuning = tuned == sender.tunings.end() ? SenderTuning{} : tuned->second;
   const MediaKind kind = kindOf(transceiver);
+  const bool bySsrc = transceiver.sender.layersBySsrc;
+  const std::vector<std::string> told = bySsrc ? std::vector<std::string>{} : settings.sendRids;
+  const size_t layers = bySsrc ? transceiver.sender.encodings.size() : told.size();
   media::SendStreamConfig config;
   if (stream) config = *sender.lane->rtp->sendStream(stream->id);
   config.active = codec != nullptr && tuning.active;
   if (codec) {
     config.kind = kind;
     config.mid = settings.mid;
-    config.rid = settings.sendRids.empty() ? std::string{} : encoding.rid;
+    config.rid = told.empty() ? std::string{} : encoding.rid;
     config.ssrc = encoding.ssrc;
     config.payloadType = codec->payloadType;
     config.rtxPayloadType = rtxOf(settings.sendCodecs, codec->payloadType);
@@ -193,8 +200,9 @@ std::optional<media::SendStreamConfig> Session::sendConfig(const TransceiverStat
     config.fec.reset();
     if (kind == MediaKind::Audio) {
       config.red = redOf(settings.sendCodecs, *codec, redundantSoundOnLoss_);
-    } else if (settings.sendRids.size() < 2) {
-      // Who takes layers hands them on, and would have to undo and redo it.
+    } else if (layers < 2 || !settings.sendRids.empty()) {
+      // Each layer of simulcast has its own, known by its repaired-rid (RFC 8853 section 5.5):
+      // whoever agreed to it undoes it before he hands packets on.
       config.fec = fecOf(settings.sendCodecs, *codec, encoding.fecSsrc);
     }
     if (kind == MediaKind::Audio) {
@@ -204,7 +212,7 @@ std::optional<media::SendStreamConfig> Session::sendConfig(const TransceiverStat
       config.maxBitrate = rtpConfig_.rates.max;
     }
     config.layer.reset();
-    if (settings.sendRids.size() > 1) {
+    if (layers > 1) {
       config.layer = media::SimulcastLayer{transceiver.id.value, tuning.scaleDownBy,
                                            tuning.maxBitrate.has_value()};
     }
@@ -216,6 +224,7 @@ std::optional<media::SendStreamConfig> Session::sendConfig(const TransceiverStat
   if (tuning.maxBitrate) config.maxBitrate = std::min(config.maxBitrate, *tuning.maxBitrate);
   // A call that stutters is worse than one that blurs.
   config.priority = tuning.priority * (kind == MediaKind::Audio ? 2 : 1);
+  config.playoutDelay = tuning.playoutDelay;
   config.dscp = media::dscpOf(kind, tuning.networkPriority);
   config.minBitrate = std::min(config.minBitrate, config.maxBitrate);
   config.takesPackets = takesPackets_.contains(transceiver.id.value);
@@ -224,6 +233,26 @@ std::optional<media::SendStreamConfig> Session::sendConfig(const TransceiverStat
     config.fec.reset();
   }
   return config;
+}
+
+/// The next description names the new SSRCs; until then the peer knows the source by its mid
+/// (RFC 9143 section 9.2).
+void Session::onSsrcChanged(Lane& lane, media::SendStreamId stream) {
+  const auto of = encodingOf(stream, lane.id);
+  const media::SendStreamConfig* const config = lane.rtp->sendStream(stream);
+  TransceiverState* const transceiver = of ? state_.find(TransceiverId(of->transceiver)) : nullptr;
+  if (!transceiver || !config) return;
+  const auto follow = [&](std::vector<Encoding>& encodings) {
+    for (Encoding& encoding : encodings) {
+      if (encoding.rid != of->rid) continue;
+      encoding.ssrc = config->ssrc;
+      if (config->rtxSsrc) encoding.rtxSsrc = *config->rtxSsrc;
+      if (config->fec) encoding.fecSsrc = config->fec->ssrc;
+    }
+  };
+  follow(transceiver->sender.encodings);
+  if (transceiver->encodingsBeforeOffer) follow(*transceiver->encodingsBeforeOffer);
+  applySender(*transceiver, senders_[of->transceiver], clock_.last());
 }
 
 void Session::tuneSender(uint32_t id, const std::vector<SenderTuning>& tunings, Timestamp now) {

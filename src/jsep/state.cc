@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "parley/base/text.h"
 #include "parley/jsep/bundle.h"
 
 namespace parley::jsep {
@@ -44,6 +45,20 @@ std::optional<SdpType> parseSdpType(std::string_view text) {
     if (text == toString(type)) return type;
   }
   return std::nullopt;
+}
+
+void MidNumbers::note(std::string_view mid) {
+  // Far beyond what is in use a number is a name like any other: a peer cannot use them up.
+  constexpr uint64_t kFar = 1u << 20;
+  const auto number = parseNumber<uint64_t>(mid);
+  if (number && *number >= next && *number - next < kFar) next = *number + 1;
+}
+
+bool SessionState::hasMid(std::string_view mid) const {
+  for (const auto* d : {&currentLocal, &pendingLocal, &currentRemote, &pendingRemote}) {
+    if (*d && (*d)->sdp.findMid(mid) != nullptr) return true;
+  }
+  return false;
 }
 
 const TypedDescription* SessionState::local() const {

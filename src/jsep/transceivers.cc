@@ -3,6 +3,35 @@
 #include <algorithm>
 
 namespace parley::jsep {
+namespace {
+
+/// RFC 8830 section 2 has tokens of 64 characters; what is wider than that passes by readers that
+/// split at blanks, as all do.
+bool isStreamId(const std::string& id) {
+  constexpr size_t kMaxBytes = 256;
+  return !id.empty() && id.size() <= kMaxBytes && id != "-" &&
+         std::all_of(id.begin(), id.end(), [](char c) {
+           const auto u = static_cast<unsigned char>(c);
+           return u > 0x20 && u != 0x7F;
+         });
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> streamIds(std::vector<std::string> ids) {
+  std::vector<std::string> once;
+  for (std::string& id : ids) {
+    if (!isStreamId(id)) {
+      return fail(ErrorCode::Type,
+                  "a stream id is 1 to 256 characters without blanks, and not \"-\": SDP could "
+                  "not carry another");
+    }
+    if (std::find(once.begin(), once.end(), id) == once.end()) once.push_back(std::move(id));
+  }
+  if (once.size() > sdp::Bounds::kListItems)
+    return fail(ErrorCode::Type, "a track belongs to at most 64 streams");
+  return once;
+}
 
 TransceiverId addTransceiver(SessionState& state, sdp::MediaKind kind,
                              const TransceiverInit& init) {
@@ -15,6 +44,7 @@ TransceiverId addTransceiver(SessionState& state, sdp::MediaKind kind,
   t.sender.hasTrack = init.hasTrack;
   t.sender.encodings = init.encodings;
   t.receiveRids = init.receiveRids;
+  t.sender.layersBySsrc = init.layersBySsrc && init.encodings.size() > 1;
   state.transceivers.push_back(std::move(t));
   return state.transceivers.back().id;
 }

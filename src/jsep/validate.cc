@@ -24,26 +24,25 @@ class Checker {
   Result<void> sectionsOfOffer(const SessionDescription* previous) const {
     if (previous == nullptr) return ok();
     if (d_.media.size() < previous->media.size())
-      return bad("the offer has fewer m= sections than before");
+      return badCount("the offer has fewer m= sections than before");
     for (size_t i = 0; i < previous->media.size(); ++i) {
       if (isReusable(state_, i)) continue;
       const MediaDescription& before = previous->media[i];
       const MediaDescription& now = d_.media[i];
       if (before.media != now.media) return badSection(i, "changed its media type");
-      if (before.mid && before.mid != now.mid) return badSection(i, "changed its mid");
+      if (before.mid && before.mid != now.mid) return badMid(i, "changed its mid");
     }
     return ok();
   }
 
   Result<void> sectionsOfAnswer(const SessionDescription& offer) const {
     if (d_.media.size() != offer.media.size())
-      return bad("the answer does not have the offer's m= sections");
+      return badCount("the answer does not have the offer's m= sections");
     for (size_t i = 0; i < offer.media.size(); ++i) {
       const MediaDescription& offered = offer.media[i];
       const MediaDescription& answered = d_.media[i];
       if (offered.media != answered.media) return badSection(i, "answers with another media type");
-      if (answered.mid && offered.mid != answered.mid)
-        return badSection(i, "answers with another mid");
+      if (answered.mid && offered.mid != answered.mid) return badMid(i, "answers with another mid");
       if (answered.isRejected()) continue;
       if (offered.isRejected()) return badSection(i, "accepts what was not offered");
       if (offered.isRtp() != answered.isRtp())
@@ -139,9 +138,19 @@ class Checker {
   }
 
  private:
-  Result<void> bad(std::string message) const { return fail(code_, std::move(message)); }
+  /// At the last section that there is, as the others have no line.
+  Result<void> badCount(const char* message) const {
+    return failAt(code_, d_.media.empty() ? sdp::SourceLine{1} : d_.media.back().line, message);
+  }
   Result<void> badSection(size_t i, const char* what) const {
-    return fail(code_, "m= section " + std::to_string(i) + " " + what);
+    return badAt(d_.media[i].line, i, what);
+  }
+  Result<void> badMid(size_t i, const char* what) const {
+    const MediaDescription& section = d_.media[i];
+    return badAt(section.midLine.number > 0 ? section.midLine : section.line, i, what);
+  }
+  Result<void> badAt(sdp::SourceLine line, size_t i, const char* what) const {
+    return failAt(code_, line, "m= section " + std::to_string(i) + " " + what);
   }
 
   /// The sections that stand for the transports we would use, the first one first.
@@ -201,6 +210,11 @@ const SessionDescription* sdpOf(const Boxed<TypedDescription>& d) {
   if (auto outcome = (expression); !outcome) return outcome
 
 }  // namespace
+
+Failure failAt(ErrorCode code, sdp::SourceLine line, const std::string& message) {
+  if (line.number == 0) return fail(code, message);
+  return fail(Error{code, "line " + std::to_string(line.number) + ": " + message, line.number});
+}
 
 bool isReusable(const SessionState& state, size_t i) {
   const auto rejected = [&](const Boxed<TypedDescription>& d) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "parley/base/result.h"
@@ -15,6 +16,9 @@ Result<void> checkLocal(const SessionState& state, SdpType type,
                         const sdp::SessionDescription& description);
 Result<void> checkRemote(const SessionState& state, SdpType type,
                          const sdp::SessionDescription& description);
+
+/// An error about a line of a description; without one where it was never text.
+Failure failAt(ErrorCode code, sdp::SourceLine line, const std::string& message);
 
 /// Whether slot `i` was rejected by both sides, so that an offer may reuse it.
 bool isReusable(const SessionState& state, size_t i);

@@ -34,16 +34,13 @@ int64_t nanosOf(NtpTime ntp) {
          static_cast<int64_t>((static_cast<uint64_t>(ntp.fraction()) * 1'000'000'000) >> 32);
 }
 
-// Telephone events are not: the packets around them carry it.
-bool isSound(const ReceiveCodec& codec) {
-  return !equalsIgnoreCase(codec.name, "telephone-event") && !equalsIgnoreCase(codec.name, "red");
+bool isTone(const ReceiveCodec& codec) {
+  return equalsIgnoreCase(codec.name, "telephone-event");
 }
 
-const ReceiveCodec* codecOf(const ReceiveConfig& config, uint8_t payloadType) {
-  for (const ReceiveCodec& c : config.codecs) {
-    if (c.payloadType == payloadType) return &c;
-  }
-  return nullptr;
+// Telephone events are not: the packets around them carry it.
+bool isSound(const ReceiveCodec& codec) {
+  return !isTone(codec) && !equalsIgnoreCase(codec.name, "red");
 }
 
 }  // namespace
@@ -66,6 +63,8 @@ void AudioReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
   bool good = true;
   if (equalsIgnoreCase(codec.name, "red")) {
     good = insertRed(std::move(packet), payload, config, rtp, captureTime, now);
+  } else if (isTone(codec)) {
+    good = tones_.receive(payload, view.timestamp(), codec.clockRate, now);
   } else if (!payload.empty() && isSound(codec)) {
     good = insert(std::move(packet), payload, codec, rtp, false, captureTime, now);
   }
@@ -79,7 +78,7 @@ bool AudioReceiveStream::insertRed(PacketBuf packet, ByteSpan payload, const Rec
   for (size_t i = 0; i + 1 < red_.blocks.size(); ++i) {
     const rtp::RedBlock& block = red_.blocks[i];
     const int64_t at = rtp - block.timestampOffset;
-    const ReceiveCodec* inner = codecOf(config, block.payloadType);
+    const ReceiveCodec* inner = config.codecOf(block.payloadType);
     if (!inner || !isSound(*inner) || block.data.empty()) continue;
     ++counters_.fecPacketsReceived;
     counters_.fecBytesReceived += block.data.size();
@@ -98,9 +97,10 @@ bool AudioReceiveStream::insertRed(PacketBuf packet, ByteSpan payload, const Rec
     insert(std::move(copy), data, *inner, at, true, std::nullopt, now);
   }
   const rtp::RedBlock& primary = red_.primary();
-  const ReceiveCodec* inner = codecOf(config, primary.payloadType);
+  const ReceiveCodec* inner = config.codecOf(primary.payloadType);
   if (!inner || equalsIgnoreCase(inner->name, "red")) return false;
-  if (!isSound(*inner)) return true;
+  if (isTone(*inner))
+    return tones_.receive(primary.data, static_cast<uint32_t>(rtp), inner->clockRate, now);
   return insert(std::move(packet), primary.data, *inner, rtp, false, captureTime, now);
 }
 
@@ -153,7 +153,15 @@ void AudioReceiveStream::remember(const ReceiveCodec& codec) {
   formats_.push_back({codec.payloadType, codec.name, codec.clockRate, codec.channels});
 }
 
+bool AudioReceiveStream::pollTone(ToneEvent& out) {
+  if (!tones_.poll(out)) return false;
+  out.receiver = receiver();
+  out.ssrc = ssrc();
+  return true;
+}
+
 void AudioReceiveStream::advance(Timestamp now) {
+  tones_.advance(now);
   while (buffer_.produce(now, unit_)) {
     // Sound that nobody fetched in a second is of no use: the oldest makes room.
     if (ready_.full()) ready_.dropFront();
@@ -165,7 +173,9 @@ void AudioReceiveStream::advance(Timestamp now) {
       unit_.clockRate = f.clockRate;
       unit_.channels = f.channels;
     }
-    if (!unit_.captureTime) unit_.captureTime = capturedAt(unit_.rtpTimestamp);
+    const Captured captured = capturedAt(unit_.rtpTimestamp);
+    if (!unit_.captureTime) unit_.captureTime = captured.time;
+    unit_.captureClockOffset = captured.clockOffset;
     std::swap(ready_.push(), unit_);
   }
   noteHeld(buffer_.packets(), 0);
@@ -182,7 +192,7 @@ void AudioReceiveStream::shed(Timestamp now) {
 }
 
 Timestamp AudioReceiveStream::nextDeadline() const {
-  return earliest(buffer_.nextDeadline(), nackDeadline());
+  return earliest(buffer_.nextDeadline(), nackDeadline(), tones_.nextDeadline());
 }
 
 std::optional<Duration> AudioReceiveStream::captureToPlayout() const {

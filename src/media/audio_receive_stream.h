@@ -7,6 +7,7 @@
 
 #include "media/audio_jitter_buffer.h"
 #include "media/receive_stream.h"
+#include "media/tone_receiver.h"
 
 namespace parley::media {
 
@@ -17,6 +18,7 @@ class AudioReceiveStream final : public ReceiveStream {
                      uint32_t clockRate, HeldTotals& held);
 
   bool pollAudio(AudioPlayoutUnit& out) { return ready_.pop(out); }
+  bool pollTone(ToneEvent& out);
   void advance(Timestamp now) override;
   Timestamp nextDeadline() const override;
   void setMinimumDelay(Duration delay) override { buffer_.setMinimumDelay(delay); }
@@ -30,6 +32,7 @@ class AudioReceiveStream final : public ReceiveStream {
                Timestamp now) override;
   void restart() override {
     buffer_.reset();
+    tones_.reset();
     forgetHeard();
   }
   void fillKindStats(InboundStats& out) const override { buffer_.fillStats(out); }
@@ -63,6 +66,7 @@ class AudioReceiveStream final : public ReceiveStream {
   RecyclingQueue<AudioPlayoutUnit> ready_{64};
   AudioPlayoutUnit unit_;  // kept for its memory
   rtp::RedPayload red_;
+  ToneReceiver tones_;
   std::optional<int64_t> firstRtp_;
   std::optional<int64_t> lastRtp_;
   /// The latest packets that came, so that a copy of one that was played is no news.

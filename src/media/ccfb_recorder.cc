@@ -6,12 +6,13 @@ namespace parley::media {
 
 namespace {
 
-// RFC 8888 section 4 suggests one report per 50 to 200 ms.
-constexpr Duration kInterval = Duration::millis(50);
 constexpr size_t kMaxArrivals = 2048;
 constexpr size_t kStreamHeader = 8;
 // A wider gap is not told loss by loss: a peer could make us write kilobytes per packet.
 constexpr int64_t kMaxGap = 1024;
+// How late a packet may be to be told: a second of a fast stream, and the most that one late packet
+// makes us tell again.
+constexpr int64_t kOverlap = 256;
 
 using Report = rtp::rtcp::CongestionFeedback::Report;
 
@@ -31,15 +32,22 @@ Report makeReport(Duration age, Ecn ecn) {
 
 }  // namespace
 
-CcfbRecorder::Source* CcfbRecorder::sourceOf(uint32_t ssrc, uint16_t sequence) {
+CcfbRecorder::Source* CcfbRecorder::sourceOf(uint32_t ssrc, uint16_t sequence, Timestamp now) {
   for (Source& s : sources_) {
-    if (s.ssrc == ssrc) return &s;
+    if (s.ssrc == ssrc) return s.resting ? nullptr : &s;
   }
   if (sources_.size() == maxSources_) {
-    // Forget one that has nothing to report.
-    const auto idle = std::find_if(sources_.begin(), sources_.end(),
-                                   [](const Source& s) { return s.arrivals.empty(); });
-    if (idle == sources_.end()) return nullptr;
+    // The one that was silent longest has nothing to report.
+    auto idle = sources_.end();
+    for (auto s = sources_.begin(); s != sources_.end(); ++s) {
+      if (s->pending == 0 && (idle == sources_.end() || s->lastArrival < idle->lastArrival))
+        idle = s;
+    }
+    if (idle == sources_.end()) {
+      refused_ = true;
+      if (!budget_.inDebt()) budget_.hurry(now);
+      return nullptr;
+    }
     sources_.erase(idle);
   }
   Source& s = sources_.emplace_back();
@@ -48,11 +56,13 @@ CcfbRecorder::Source* CcfbRecorder::sourceOf(uint32_t ssrc, uint16_t sequence) {
   return &s;
 }
 
-void CcfbRecorder::handlePacket(uint32_t ssrc, uint16_t sequence, Ecn ecn, Timestamp now) {
-  Source* s = sourceOf(ssrc, sequence);
+void CcfbRecorder::handlePacket(uint32_t ssrc, uint16_t sequence, size_t bytes, Ecn ecn,
+                                Timestamp now) {
+  Source* s = sourceOf(ssrc, sequence, now);
   if (!s) return;
+  s->lastArrival = now;
   const int64_t unwrapped = s->unwrapper.unwrap(sequence);
-  if (unwrapped < s->nextBase || s->arrivals.size() == kMaxArrivals) return;
+  if (unwrapped < s->nextBase - kOverlap || s->arrivals.size() == kMaxArrivals) return;
   const auto at =
       std::lower_bound(s->arrivals.begin(), s->arrivals.end(), unwrapped,
                        [](const Arrival& a, int64_t value) { return a.sequence < value; });
@@ -61,37 +71,54 @@ void CcfbRecorder::handlePacket(uint32_t ssrc, uint16_t sequence, Ecn ecn, Times
     if (ecn == Ecn::Ce) at->ecn = ecn;
     return;
   }
-  s->arrivals.insert(at, {unwrapped, now, ecn});
-  if (pending_++ == 0) due_ = now + kInterval;
+  s->arrivals.insert(at, {unwrapped, now, ecn, false});
+  ++s->pending;
+  budget_.onArrival(bytes, pending_++ == 0, now);
 }
 
 void CcfbRecorder::fill(Source& source, size_t room, Timestamp now) {
   using Feedback = rtp::rtcp::CongestionFeedback;
   // Two bytes each, an even number of them.
   const size_t fits = std::min((room - kStreamHeader) / 4 * 2, Feedback::kMaxReportsPerStream);
-  int64_t next = source.nextBase;
-  const int64_t last = source.arrivals.back().sequence;
-  if (source.arrivals.front().sequence - next > kMaxGap) next = source.arrivals.front().sequence;
+  const auto unreported = [](const Arrival& a) { return !a.reported; };
+  const auto first = std::find_if(source.arrivals.begin(), source.arrivals.end(), unreported);
+  const int64_t last =
+      std::find_if(source.arrivals.rbegin(), source.arrivals.rend(), unreported)->sequence;
+  int64_t next = std::min(source.nextBase, first->sequence);
+  if (first->sequence - next > kMaxGap) next = first->sequence;
+  auto arrival =
+      std::lower_bound(source.arrivals.begin(), first, next,
+                       [](const Arrival& a, int64_t value) { return a.sequence < value; });
   Feedback::Stream stream;
   stream.ssrc = source.ssrc;
   stream.beginSequence = static_cast<uint16_t>(next);
   stream.firstReport = feedback_.reports.size();
-  size_t taken = 0;
   for (; next <= last && stream.count < fits; ++next, ++stream.count) {
-    if (source.arrivals[taken].sequence - next > kMaxGap) break;
-    if (source.arrivals[taken].sequence == next) {
-      feedback_.reports.push_back(
-          makeReport(now - source.arrivals[taken].time, source.arrivals[taken].ecn));
-      ++taken;
-    } else {
+    if (arrival->sequence - next > kMaxGap) break;
+    if (arrival->sequence > next) {
       feedback_.reports.push_back({});
+      continue;
     }
+    feedback_.reports.push_back(makeReport(now - arrival->time, arrival->ecn));
+    if (!arrival->reported) {
+      arrival->reported = true;
+      --source.pending;
+      --pending_;
+    }
+    ++arrival;
   }
   feedback_.streams.push_back(stream);
-  source.nextBase = next;
-  source.arrivals.erase(source.arrivals.begin(),
-                        source.arrivals.begin() + static_cast<ptrdiff_t>(taken));
-  pending_ -= taken;
+  source.nextBase = std::max(source.nextBase, next);
+  const auto kept = std::find_if(
+      source.arrivals.begin(), source.arrivals.end(),
+      [&](const Arrival& a) { return !a.reported || a.sequence >= source.nextBase - kOverlap; });
+  source.arrivals.erase(source.arrivals.begin(), kept);
+}
+
+/// Those that had their turn make room for one round.
+void CcfbRecorder::changeTurns() {
+  for (Source& source : sources_) source.resting = refused_ && !source.resting;
+  refused_ = false;
 }
 
 size_t CcfbRecorder::write(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes, NtpTime reportTime,
@@ -104,7 +131,7 @@ size_t CcfbRecorder::write(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes, 
   const size_t count = sources_.size();
   for (size_t i = 0; i < count; ++i) {
     Source& source = sources_[(first_ + i) % count];
-    if (source.arrivals.empty()) continue;
+    if (source.pending == 0) continue;
     const size_t used = feedback_.size();
     if (used + kStreamHeader + 4 > maxBytes) break;
     fill(source, maxBytes - used, now);
@@ -113,6 +140,8 @@ size_t CcfbRecorder::write(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes, 
   first_ = (first_ + 1) % count;
   const size_t start = w.size();
   feedback_.write(w);
+  budget_.onReport(w.size() - start);
+  if (pending_ == 0) changeTurns();
   return w.size() - start;
 }
 
@@ -120,6 +149,8 @@ void CcfbRecorder::reset() {
   sources_.clear();
   pending_ = 0;
   first_ = 0;
+  refused_ = false;
+  budget_ = FeedbackBudget(kLeastInterval);
 }
 
 }  // namespace parley::media

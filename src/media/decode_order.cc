@@ -43,6 +43,16 @@ DecodeOrder::Verdict DecodeOrder::check(const AssembledFrame& frame, bool adjace
   if (lastSequence_ && frame.firstSequence <= *lastSequence_) return Verdict::Stale;
   if (frame.keyFrame) return Verdict::Decodable;
   if (!lastSequence_) return Verdict::Waiting;
+  if (described_ && !frame.dependencies.empty()) {
+    switch (described_->check({frame.dependencies.data(), frame.dependencies.size()})) {
+      case DependencyOrder::Verdict::Decodable:
+        return Verdict::Decodable;
+      case DependencyOrder::Verdict::Waiting:
+        return Verdict::Waiting;
+      case DependencyOrder::Verdict::Unknown:
+        break;
+    }
+  }
   bool decodable = adjacent;
   if (const auto* vp8 = std::get_if<rtp::Vp8Descriptor>(&frame.descriptor)) {
     decodable = isDecodableVp8(*vp8, adjacent);
@@ -103,7 +113,13 @@ bool DecodeOrder::isDecodableVp9(const rtp::Vp9Descriptor& d, bool adjacent) con
   return follows;
 }
 
-void DecodeOrder::commit(const AssembledFrame& frame, bool adjacent) {
+void DecodeOrder::commit(AssembledFrame& frame, bool adjacent) {
+  if (!frame.dependencies.empty()) {
+    if (!described_) described_ = std::make_unique<DependencyOrder>();
+    const auto layer = described_->commit({frame.dependencies.data(), frame.dependencies.size()});
+    frame.spatialId = layer.spatialId;
+    frame.temporalId = layer.temporalId;
+  }
   if (const auto* vp8 = std::get_if<rtp::Vp8Descriptor>(&frame.descriptor)) {
     const auto id = unwrapPictureId(vp8->pictureId, vp8->longPictureId);
     const bool follows = adjacent || (id && lastPicture_ && *id == *lastPicture_ + 1);

@@ -2,16 +2,19 @@
 
 #include <bitset>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "media/assembled_frame.h"
+#include "media/dependency_order.h"
 
 namespace parley::media {
 
 /// Decides which frames a decoder could take next, from what the payload descriptors say about
 /// references. Codec-independent part: after a key frame, a frame whose packets directly follow
 /// those of the last decoded one is decodable. VP8 and VP9 say more (picture ids, temporal layers,
-/// reference lists), so that frames of unneeded layers may be missing.
+/// reference lists), so that frames of unneeded layers may be missing. Dependency descriptors say
+/// all of it for any codec, and go before.
 class DecodeOrder {
  public:
   enum class Verdict : uint8_t {
@@ -21,8 +24,8 @@ class DecodeOrder {
   };
   /// `adjacent`: nothing but padding lies between the last decoded frame and this one.
   Verdict check(const AssembledFrame& frame, bool adjacent) const;
-  /// The frame goes to the decoder. It was Decodable.
-  void commit(const AssembledFrame& frame, bool adjacent);
+  /// The frame goes to the decoder. It was Decodable. Notes in it which layer it is.
+  void commit(AssembledFrame& frame, bool adjacent);
   /// Nothing is decodable any more until a key frame.
   void reset();
 
@@ -50,6 +53,7 @@ class DecodeOrder {
   /// joined.
   bool broken_[8] = {};
   std::bitset<kPictureWindow> pictures_;
+  std::unique_ptr<DependencyOrder> described_;  // from the first descriptor on
 };
 
 }  // namespace parley::media

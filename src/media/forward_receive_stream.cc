@@ -1,5 +1,6 @@
 #include "media/forward_receive_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "parley/rtp/packet_writer.h"
@@ -9,13 +10,21 @@ namespace parley::media {
 namespace {
 // What is older does not help: receivers have had to go on without it.
 constexpr Duration kRepairLimit = Duration::seconds(1);
+// Packets are kept for FEC for so long after the last that came of it, and after any packet.
+constexpr Duration kFecMemory = Duration::seconds(10);
+constexpr Duration kSilence = Duration::seconds(3);
 }  // namespace
 
 void ForwardReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
-                                   const ReceiveConfig&, const ReceiveCodec& codec,
+                                   const ReceiveConfig& config, const ReceiveCodec& codec,
                                    int64_t sequence, int64_t, Arrival arrival, Timestamp now) {
   const bool recovered = arrival != Arrival::Direct;
+  // A packet that was there already, sent again to probe the path.
+  if (arrival == Arrival::Repeated && !nack_.isMissing(view.sequenceNumber())) return;
+  repair_ = config.repair;
+  if (repair_ == PacketRepair::None) nackEnabled_ = false;
   if (rtp::fecSchemeOf(codec.name)) {
+    takeUlpfec(view, now);
     // Its number is one of the source's; nothing else of it is for anybody else.
     packet.resize(view.headerSize());
     packet.data()[0] &= static_cast<uint8_t>(~0x20u);
@@ -23,17 +32,34 @@ void ForwardReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view
   } else {
     pli_ = codec.pli;
     fir_ = codec.fir;
+    keepForFec(view, config, sequence, arrival);
   }
   nack_.handlePacket(sequence, false, recovered, now);
   if (!ready_.push({std::move(packet), now, recovered})) ++counters_.packetsDiscarded;
-  noteHeld(ready_.size(), 0);
   advance(now);
+}
+
+void ForwardReceiveStream::takeUlpfec(const rtp::PacketView& view, Timestamp now) {
+  rtp::FecPacket fec;
+  if (repair_ != PacketRepair::Full || view.payload().empty()) return;
+  PacketBuf copy = environment_.pool.copyOf(view.packet());
+  const auto again = copy ? rtp::PacketView::parse(copy.span()) : std::nullopt;
+  if (!again) return;
+  if (rtp::FecPacket::parse(rtp::FecScheme::Ulpfec, *again, fec)) {
+    handleFec(std::move(copy), fec, now);
+  } else {
+    ++counters_.malformedPackets;
+  }
+}
+
+void ForwardReceiveStream::handleFec(PacketBuf packet, const rtp::FecPacket& fec, Timestamp now) {
+  if (repair_ == PacketRepair::Full) addFec(std::move(packet), fec, now);
 }
 
 bool ForwardReceiveStream::pollPacket(ReceivedPacket& out) {
   if (ready_.empty()) return false;
   Waiting waiting = ready_.pop();
-  noteHeld(ready_.size(), 0);
+  noteHeld(ready_.size() + heldForFec(), 0);
   out.receiver = receiver();
   out.ssrc = ssrc();
   out.rid = rid();
@@ -51,6 +77,7 @@ void ForwardReceiveStream::requestKeyFrame(Timestamp now) {
 void ForwardReceiveStream::shed(Timestamp) {
   counters_.packetsDiscarded += ready_.size();
   ready_.clear();
+  clearFec();
   noteHeld(0, 0);
 }
 
@@ -60,6 +87,8 @@ void ForwardReceiveStream::setRtt(Duration rtt) {
 }
 
 void ForwardReceiveStream::advance(Timestamp now) {
+  if (now >= fecDeadline()) expireFec(true, now);
+  noteHeld(ready_.size() + heldForFec(), 0);
   nack_.forgetMissedBefore(now - kRepairLimit);
   collectNacks(now);
   (void)nack_.takeGaveUp();
@@ -69,9 +98,16 @@ void ForwardReceiveStream::advance(Timestamp now) {
   pushKeyFrameRequest();
 }
 
+// Both when no FEC has come for long and when nothing comes at all.
+Timestamp ForwardReceiveStream::fecDeadline() const {
+  if (lastFec().isNever()) return Timestamp::never();
+  return std::min(lastFec() + kFecMemory, lastHeard_ + kSilence);
+}
+
 Timestamp ForwardReceiveStream::nextDeadline() const {
-  if (!(pli_ || fir_) || feedback_.full()) return nackDeadline();
-  return earliest(nackDeadline(), requester_.nextDeadline());
+  const Timestamp repairs = earliest(nackDeadline(), fecDeadline());
+  if (!(pli_ || fir_) || feedback_.full()) return repairs;
+  return earliest(repairs, requester_.nextDeadline());
 }
 
 }  // namespace parley::media

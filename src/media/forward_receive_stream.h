@@ -7,13 +7,13 @@
 
 namespace parley::media {
 
-/// A source whose packets are handed on as they come: counted, reported, asked for again when they
-/// are missing, but not put in order.
+/// A source whose packets are handed on as they come: counted, reported, repaired as far as its
+/// receiver wants, but not put in order.
 class ForwardReceiveStream final : public ReceiveStream {
  public:
   ForwardReceiveStream(const Environment& environment, const ReceiveConfig& config, uint32_t ssrc,
                        HeldTotals& held)
-      : ReceiveStream(environment, config, ssrc, held) {}
+      : ReceiveStream(environment, config, ssrc, held), repair_(config.repair) {}
 
   bool handsOnPackets() const override { return true; }
   bool pollPacket(ReceivedPacket& out);
@@ -21,6 +21,7 @@ class ForwardReceiveStream final : public ReceiveStream {
   void advance(Timestamp now) override;
   Timestamp nextDeadline() const override;
   void setRtt(Duration rtt) override;
+  void handleFec(PacketBuf packet, const rtp::FecPacket& fec, Timestamp now) override;
   void setMinimumDelay(Duration) override {}
   void setSyncDelay(Duration) override {}
   void requestKeyFrame(Timestamp now) override;
@@ -31,7 +32,7 @@ class ForwardReceiveStream final : public ReceiveStream {
   void receive(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,
                const ReceiveCodec& codec, int64_t sequence, int64_t rtp, Arrival arrival,
                Timestamp now) override;
-  void restart() override {}
+  void restart() override { clearFec(); }
   void fillKindStats(InboundStats&) const override {}
 
  private:
@@ -40,6 +41,10 @@ class ForwardReceiveStream final : public ReceiveStream {
     Timestamp arrival;
     bool recovered = false;
   };
+  void takeUlpfec(const rtp::PacketView& view, Timestamp now);
+  Timestamp fecDeadline() const;
+
+  PacketRepair repair_;
   RingQueue<Waiting> ready_{512};
   KeyFrameRequester requester_;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "parley/rtp/extensions/dependency_descriptor.h"
+
 namespace parley::media {
 
 namespace {
@@ -86,10 +88,17 @@ FrameAssembler::Insert FrameAssembler::insert(VideoPacket packet) {
   slot.arrival = packet.arrival;
   slot.depacketizer = packet.depacketizer;
   slot.size = packet.info.size;
-  slot.orientation = packet.orientation;
-  slot.contentType = packet.contentType;
-  slot.captureTime = packet.captureTime;
   slot.payload = packet.payload;
+  slot.dependencies = packet.dependencies;
+  slot.endsPicture = true;
+  if (packet.dependencies.size() >= rtp::DependencyDescriptor::kMinSize) {
+    // AV1 RTP payload format, appendix A.8.1: first and last packet of a frame, which is one layer
+    // of a picture; the marker ends the picture.
+    slot.frameStart = (packet.dependencies[0] & 0x80) != 0;
+    slot.implicitStarts = false;
+    slot.marker = packet.marker || (packet.dependencies[0] & 0x40) != 0;
+    slot.endsPicture = packet.marker;
+  }
   slot.buffer = std::move(packet.buffer);
   ++packets_;
   findFrames(packet.sequence);
@@ -165,7 +174,8 @@ void FrameAssembler::markComplete(int64_t last) {
   complete_.push_back({first, last});
 }
 
-void FrameAssembler::build(const Range& range, AssembledFrame& out) {
+void FrameAssembler::build(const Range& range, const rtp::ExtensionMap& extensions,
+                           AssembledFrame& out) {
   const Slot& first = at(range.first);
   out.firstSequence = range.first;
   out.lastSequence = range.last;
@@ -174,9 +184,15 @@ void FrameAssembler::build(const Range& range, AssembledFrame& out) {
   out.keyFrame = false;
   out.size = {};
   out.descriptor = {};
-  out.orientation.reset();
-  out.contentType.reset();
-  out.captureTime.reset();
+  out.traits = {};
+  out.spatialId = out.temporalId = 0;
+  out.dependencies.clear();
+  for (const uint8_t byte : first.dependencies) out.dependencies.push_back(byte);
+  out.endsPicture = at(range.last).endsPicture;
+  for (const int64_t end : {range.first, range.last}) {
+    const auto view = rtp::PacketView::parse(at(end).buffer.span());
+    if (view) out.traits.take(*view, extensions);
+  }
   out.firstArrival = first.arrival;
   out.lastArrival = first.arrival;
   out.recovered = false;
@@ -192,24 +208,22 @@ void FrameAssembler::build(const Range& range, AssembledFrame& out) {
     slot.depacketizer->append(slot.payload, out.data);
     out.keyFrame = out.keyFrame || slot.keyFrame;
     if (slot.size.width != 0) out.size = slot.size;
-    if (slot.orientation) out.orientation = slot.orientation;
-    if (slot.contentType) out.contentType = slot.contentType;
-    if (slot.captureTime) out.captureTime = slot.captureTime;
     out.firstArrival = std::min(out.firstArrival, slot.arrival);
     out.lastArrival = std::max(out.lastArrival, slot.arrival);
     out.recovered = out.recovered || slot.recovered;
     slot.buffer.reset();
     slot.payload = {};
+    slot.dependencies = {};
     --packets_;
   }
   first.depacketizer->finish(out.data);
 }
 
-bool FrameAssembler::poll(AssembledFrame& out) {
+bool FrameAssembler::poll(AssembledFrame& out, const rtp::ExtensionMap& extensions) {
   if (complete_.empty()) return false;
   const Range range = complete_.front();
   complete_.erase(complete_.begin());
-  build(range, out);
+  build(range, extensions, out);
   return true;
 }
 

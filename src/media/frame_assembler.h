@@ -24,14 +24,13 @@ struct VideoPacket {
   Timestamp arrival;
   const rtp::Depacketizer* depacketizer = nullptr;
   rtp::PayloadInfo info;
-  ByteSpan payload;  ///< inside `buffer`
-  std::optional<rtp::VideoOrientationValue> orientation;
-  std::optional<rtp::VideoContentType> contentType;
-  std::optional<NtpTime> captureTime;
+  ByteSpan payload;       ///< inside `buffer`
+  ByteSpan dependencies;  ///< the dependency descriptor, inside `buffer`
   PacketBuf buffer;
 };
 
-/// Keeps packets by sequence number and puts complete frames together. The packets stay in the
+/// Keeps packets by sequence number and puts complete frames together: pictures, or, where
+/// dependency descriptors tell them apart, layers of pictures. The packets stay in the
 /// buffers they were received in until their frame is complete; then their media bytes are copied
 /// once, into the contiguous form decoders take. Holds at most kMaxPackets packets, the newest; a
 /// frame that does not fit is given up.
@@ -48,8 +47,8 @@ class FrameAssembler {
   /// A packet without media (padding): only closes a gap in the numbers.
   Insert insertEmpty(int64_t sequence);
   /// Takes a complete frame. Frames come out as they get complete, not in order. `out.data` keeps
-  /// its capacity.
-  bool poll(AssembledFrame& out);
+  /// its capacity. `extensions` are those of its packets.
+  bool poll(AssembledFrame& out, const rtp::ExtensionMap& extensions = {});
   /// Gives up everything before this number.
   void forgetBefore(int64_t sequence);
   /// Gives up packets that arrived before `time`, and the frames they belong to; returns how many.
@@ -74,7 +73,8 @@ class FrameAssembler {
   struct Slot {
     int64_t sequence = -1;
     State state = State::Empty;
-    bool marker = false;
+    bool marker = false;  // ends a frame
+    bool endsPicture = true;
     bool frameStart = false;
     bool certainStart = false;  // even if the packet before is missing
     bool implicitStarts = false;
@@ -86,10 +86,8 @@ class FrameAssembler {
     Timestamp arrival;
     const rtp::Depacketizer* depacketizer = nullptr;
     rtp::VideoSize size;
-    std::optional<rtp::VideoOrientationValue> orientation;
-    std::optional<rtp::VideoContentType> contentType;
-    std::optional<NtpTime> captureTime;
     ByteSpan payload;
+    ByteSpan dependencies;
     PacketBuf buffer;
   };
   struct Range {
@@ -109,7 +107,7 @@ class FrameAssembler {
   bool startsFrame(const Slot& slot) const;
   void findFrames(int64_t sequence);
   void markComplete(int64_t last);
-  void build(const Range& range, AssembledFrame& out);
+  void build(const Range& range, const rtp::ExtensionMap& extensions, AssembledFrame& out);
   void clear(Slot& slot);
 
   std::vector<Slot> slots_;      // a ring, its size a power of two

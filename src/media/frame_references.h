@@ -19,13 +19,22 @@ class FrameReferences {
   rtp::DependencyFrame next(const codec::EncodedVideoFrame& frame) {
     const auto* vp9 = std::get_if<codec::Vp9Info>(&frame.info);
     const auto* vp8 = std::get_if<codec::Vp8Info>(&frame.info);
+    const auto* av1 = std::get_if<codec::Av1Info>(&frame.info);
     rtp::DependencyFrame out;
     out.number = number_++;
     out.spatialId = frame.spatialId;
     out.temporalId = frame.temporalId;
-    out.keyFrame = vp9 ? !vp9->interPicturePredicted : frame.keyFrame;
+    out.keyFrame = vp9   ? !vp9->interPicturePredicted
+                   : av1 ? !av1->interPicturePredicted
+                         : frame.keyFrame;
+    if (av1 && av1->frameDiffs) {
+      out.frameDiffs = *av1->frameDiffs;
+      return out;
+    }
     if (frame.spatialId >= kLayers || frame.temporalId >= kLayers) return out;
-    const bool usesLower = vp9 ? vp9->interLayerPredicted : frame.spatialId > 0;
+    const bool usesLower = vp9   ? vp9->interLayerPredicted
+                           : av1 ? av1->interLayerPredicted
+                                 : frame.spatialId > 0;
     if (usesLower && frame.spatialId > 0) add(out, last_[frame.spatialId - 1u].picture);
     auto& own = last_[frame.spatialId];
     if (!out.keyFrame) {
@@ -49,10 +58,13 @@ class FrameReferences {
       return rtp::VideoSize{static_cast<uint16_t>(width), static_cast<uint16_t>(height)};
     };
     const auto* vp9 = std::get_if<codec::Vp9Info>(&frame.info);
-    if (vp9 && vp9->spatialLayers > 1) {
-      out.spatial = std::min<uint8_t>(vp9->spatialLayers, kLayers);
+    const auto* av1 = std::get_if<codec::Av1Info>(&frame.info);
+    const uint8_t layers = vp9 ? vp9->spatialLayers : av1 ? av1->spatialLayers : uint8_t{1};
+    if (layers > 1) {
+      const auto& sizes = vp9 ? vp9->layerSizes : av1->layerSizes;
+      out.spatial = std::min<uint8_t>(layers, kLayers);
       for (size_t i = 0; i < out.spatial; ++i)
-        out.sizes.push_back(size(vp9->layerSizes[i].width, vp9->layerSizes[i].height));
+        out.sizes.push_back(size(sizes[i].width, sizes[i].height));
     } else {
       out.sizes.push_back(size(frame.width, frame.height));
     }

@@ -31,13 +31,14 @@ void SendHistory::grow() {
 void SendHistory::add(int64_t sequence, PacketBuf packet, Timestamp now) {
   if (ring_.empty() || (at(sequence).sequence >= 0 && ring_.size() < kMaxCapacity)) grow();
   Entry& entry = at(sequence);
+  if (entry.sequence > sequence) return;
   drop(entry);
   entry.sequence = sequence;
   entry.packet = std::move(packet);
   entry.lastSent = now;
-  if (count_ == 0) oldest_ = sequence;
+  oldest_ = count_ == 0 ? sequence : std::min(oldest_, sequence);
   ++count_;
-  newest_ = sequence;
+  newest_ = std::max(newest_, sequence);
   oldest_ = std::max(oldest_, newest_ - static_cast<int64_t>(ring_.size()) + 1);
 }
 

@@ -20,7 +20,8 @@ class SendHistory {
     bool requested = false;  ///< it was repeated because the peer asked
   };
 
-  /// `sequence` is unwrapped and higher than all before.
+  /// `sequence` is unwrapped. One below others counts as of its own time; one that is further below
+  /// than the ring is long is not kept.
   void add(int64_t sequence, PacketBuf packet, Timestamp now);
   /// nullptr if it was never sent or is forgotten.
   Entry* find(int64_t sequence);
@@ -39,7 +40,7 @@ class SendHistory {
 
   std::vector<Entry> ring_;
   int64_t newest_ = -1;
-  int64_t oldest_ = -1;
+  int64_t oldest_ = -1;  ///< not above any that is kept
   size_t count_ = 0;
 };
 

@@ -16,6 +16,9 @@ constexpr Duration kProbeLateness = Duration::millis(50);
 constexpr Duration kMediaIsRecent = Duration::seconds(2);
 constexpr Duration kProbeStep = Duration::millis(2);
 constexpr int64_t kMaxPaddingStep = 1000;
+/// With a full window and no word from the peer so much leaves, so that its reports, which need
+/// arrivals, begin again when the path does: RATE_PACE_MIN of SCReAM.
+constexpr DataRate kDespiteWindow = DataRate::kbps(50);
 
 }  // namespace
 
@@ -51,13 +54,19 @@ bool Pacer::push(PacedPacket packet) {
   return true;
 }
 
+Timestamp Pacer::nextDespiteWindow() const {
+  return lastMedia_ ? *lastMedia_ + kDespiteWindow.timeFor(lastMediaBytes_) : Timestamp();
+}
+
 bool Pacer::pass(PacketType type, int64_t bytes, Timestamp now) {
   if (type == PacketType::Audio) {
     if (!audio_.empty()) return false;
   } else {
-    if (mediaWaits() || !probes_.empty() || rates_.pacing.isZero() || drained_ > now + kBurst)
+    if (windowFull() || mediaWaits() || !probes_.empty() || rates_.pacing.isZero() ||
+        drained_ > now + kBurst)
       return false;
     lastMedia_ = now;
+    lastMediaBytes_ = bytes;
   }
   account(bytes, now);
   return true;
@@ -112,6 +121,7 @@ bool Pacer::pop(PacedPacket& out, int32_t& probeId, Timestamp now) {
     return true;
   }
   if (rates_.pacing.isZero()) return false;
+  if (windowFull() && nextDespiteWindow() > now) return false;
   prepareProbe(now);
   if (!mediaWaits()) return false;
   if (probeActive_) {
@@ -123,6 +133,7 @@ bool Pacer::pop(PacedPacket& out, int32_t& probeId, Timestamp now) {
   out = repeats_.empty() ? video_.pop() : repeats_.pop();
   queuedBytes_ -= out.size;
   lastMedia_ = now;
+  lastMediaBytes_ = out.size;
   account(out.size, now);
   if (probeId >= 0) accountProbe(out.size);
   return true;
@@ -130,7 +141,7 @@ bool Pacer::pop(PacedPacket& out, int32_t& probeId, Timestamp now) {
 
 size_t Pacer::paddingDue(int32_t& probeId, Timestamp now) {
   probeId = -1;
-  if (rates_.pacing.isZero() || !paddingPossible_ || mediaWaits()) return 0;
+  if (rates_.pacing.isZero() || !paddingPossible_ || mediaWaits() || windowFull()) return 0;
   prepareProbe(now);
   if (probeActive_) {
     const Probe& probe = probes_.front();
@@ -176,6 +187,9 @@ void Pacer::removeStream(uint32_t stream) {
 
 Timestamp Pacer::nextDeadline() const {
   if (rates_.pacing.isZero()) return Timestamp::never();
+  // A report opens the window; what waits for it needs no time.
+  if (windowFull())
+    return mediaWaits() ? std::max(drained_, nextDespiteWindow()) : Timestamp::never();
   if (probeActive_ && (mediaWaits() || paddingPossible_)) return probes_.front().next();
   if (mediaWaits()) return drained_;
   if (!rates_.padding.isZero() && paddingPossible_ && lastMedia_) return paddingDrained_;

@@ -25,13 +25,19 @@ struct PacedPacket {
 };
 
 /// Spreads packets over time. Audio never waits; repetitions go before new video; no burst exceeds
-/// 5 ms of the pacing rate. Probe clusters go out at their own rate, with padding where media
-/// lacks. Says what may leave now; its owner moves the packets.
+/// 5 ms of the pacing rate. Where the controller sets a window, media leaves only while less than
+/// that is in flight. Probe clusters go out at their own rate, with padding where media lacks. Says
+/// what may leave now; its owner moves the packets.
 class Pacer {
  public:
   explicit Pacer(size_t maxQueued) : audio_(maxQueued), repeats_(maxQueued), video_(maxQueued) {}
 
   void setRates(const congestion::PacerRates& rates, Timestamp now);
+  /// How much may be in flight; until it is told, there is no bound.
+  void setWindow(int64_t bytes) { window_ = bytes; }
+  void clearWindow() { window_.reset(); }
+  /// What is in flight. To be told before anything is taken out.
+  void setInFlight(int64_t bytes) { inFlight_ = bytes; }
   void addProbe(const congestion::ProbeCluster& probe, Timestamp now);
   /// Whether some stream can make padding.
   void setPaddingPossible(bool possible) { paddingPossible_ = possible; }
@@ -51,6 +57,10 @@ class Pacer {
   void abandonPadding();
   void removeStream(uint32_t stream);
 
+  /// Nothing waits, nor is anything to be made up: `pop` and `paddingDue` give nothing.
+  bool isIdle() const {
+    return audio_.empty() && !mediaWaits() && probes_.empty() && rates_.padding.isZero();
+  }
   int64_t queuedBytes() const { return queuedBytes_; }
   Timestamp nextDeadline() const;
   DataRate rate() const { return rates_.pacing; }
@@ -67,6 +77,9 @@ class Pacer {
   };
   RingQueue<PacedPacket>& queueOf(PacketType type);
   bool mediaWaits() const { return !repeats_.empty() || !video_.empty(); }
+  bool windowFull() const { return window_ && inFlight_ >= *window_; }
+  /// When the next packet may leave although the window is full.
+  Timestamp nextDespiteWindow() const;
   void prepareProbe(Timestamp now);
   void account(int64_t bytes, Timestamp now);
   void accountProbe(int64_t bytes);
@@ -84,7 +97,10 @@ class Pacer {
   Timestamp drained_;
   Timestamp paddingDrained_;
   std::optional<Timestamp> lastMedia_;
+  int64_t lastMediaBytes_ = 0;
   int64_t queuedBytes_ = 0;
+  std::optional<int64_t> window_;
+  int64_t inFlight_ = 0;
 };
 
 }  // namespace parley::media

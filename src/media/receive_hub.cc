@@ -5,19 +5,10 @@
 
 #include "parley/base/log.h"
 #include "parley/base/text.h"
-#include "parley/rtp/extensions/audio_level.h"
 #include "parley/rtp/extensions/transport_sequence_number.h"
-#include "parley/rtp/payload_format/red.h"
 #include "parley/rtp/rtx.h"
 
-#include "media/audio_receive_stream.h"
-#include "media/av_sync.h"
-#include "media/ccfb_recorder.h"
-#include "media/forward_receive_stream.h"
-#include "media/receive_router.h"
-#include "media/source_table.h"
-#include "media/twcc_recorder.h"
-#include "media/video_receive_stream.h"
+#include "media/receive_hub_impl.h"
 
 namespace parley::media {
 
@@ -28,71 +19,10 @@ constexpr Duration kByeHold = Duration::seconds(2);
 constexpr Duration kSyncInterval = Duration::seconds(1);
 // Even when others have taken nearly all buffers, a session may put a few packets in order.
 constexpr size_t kAlwaysHeld = 32;
+// RTX and FEC have SSRCs of their own.
+constexpr size_t kNumbersPerSource = 3;
 
 }  // namespace
-
-class ReceiveHub::Impl {
- public:
-  explicit Impl(const Environment& environment)
-      : environment_(environment),
-        router_(environment.limits),
-        ccfb_(environment.limits.maxReceiveSsrcs) {}
-
-  void setReceiver(const ReceiveConfig& config);
-  void removeReceiver(ReceiverId id);
-  void setRtt(Duration rtt);
-  void setMinimumDelay(ReceiverId id, Duration delay);
-  void handleRtp(PacketBuf packet, const rtp::PacketView& view, Ecn ecn, Timestamp now);
-  void handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now);
-  void handleBye(uint32_t ssrc, Timestamp now);
-  void requestKeyFrame(ReceiverId id, Timestamp now);
-  void decoderLostState(ReceiverId id, Timestamp now);
-  void advance(Timestamp now);
-  Timestamp nextDeadline() const;
-
-  template <class Poll>
-  bool pollStreams(Poll poll);
-  size_t pollArrivalFeedback(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes);
-  void takeReportBlocks(Timestamp now, size_t max, std::vector<rtp::rtcp::ReportBlock>& out);
-
-  void recordArrival(const rtp::PacketView& view, Ecn ecn, Timestamp now);
-  void deliverRtx(PacketBuf packet, const rtp::PacketView& view, const ReceiveRouter::Route& route,
-                  Timestamp now);
-  void deliver(PacketBuf packet, const rtp::PacketView& view, const ReceiveConfig& config,
-               const ReceiveCodec& codec, ReceiveStream& stream, Arrival arrival, Timestamp now);
-  void deliverRedFec(const ReceiveConfig& config, ReceiveStream& stream, Timestamp now);
-  bool deliverFlexfec(PacketBuf& packet, const rtp::PacketView& view, Timestamp now);
-  void deliverRestored(ReceiveStream& stream, const ReceiveConfig& config, Timestamp now);
-  ReceiveStream* createStream(const ReceiveRouter::Route& route, uint32_t ssrc);
-  void announceStart(const ReceiveStream& stream);
-  void announceEnds();
-  void removeEnded(Timestamp now);
-  void enforceLimits(Timestamp now);
-  void synchronize();
-
-  struct SyncPair {
-    ReceiverId audio;
-    ReceiverId video;
-    AvSync sync;
-  };
-
-  const Environment& environment_;
-  MonotonicGuard clock_;
-  HeldTotals held_;  // before the streams, which give back their shares
-  ReceiveRouter router_;
-  ArrivalFeedback mode_ = ArrivalFeedback::None;
-  TwccRecorder twcc_;
-  CcfbRecorder ccfb_;
-  uint32_t lastMediaSsrc_ = 0;
-  Duration rtt_ = Duration::millis(100);
-  RecyclingQueue<SourceEvent> events_{64};
-  SourceTable sources_;
-  std::vector<SyncPair> pairs_;
-  Timestamp nextSync_ = Timestamp::never();  // while nothing is heard, nothing drifts
-  size_t turn_ = 0;                          // streams take turns in being polled
-  uint64_t unrouted_ = 0;
-  rtp::RedPayload red_;  // kept for its size
-};
 
 void ReceiveHub::Impl::setReceiver(const ReceiveConfig& config) {
   for (size_t i = router_.streams().size(); i-- > 0;) {
@@ -102,6 +32,7 @@ void ReceiveHub::Impl::setReceiver(const ReceiveConfig& config) {
   }
   announceEnds();
   router_.setReceiver(config);
+  rates_.setActive(router_.reportsRate());
   // What a pair has learnt survives a renegotiation.
   const std::vector<SyncPair> former = std::exchange(pairs_, {});
   for (const auto& audio : router_.receivers()) {
@@ -120,6 +51,7 @@ void ReceiveHub::Impl::setReceiver(const ReceiveConfig& config) {
 
 void ReceiveHub::Impl::removeReceiver(ReceiverId id) {
   router_.removeReceiver(id);
+  rates_.setActive(router_.reportsRate());
   announceEnds();
   sources_.remove(id);
   std::erase_if(pairs_, [id](const SyncPair& p) { return p.audio == id || p.video == id; });
@@ -127,7 +59,12 @@ void ReceiveHub::Impl::removeReceiver(ReceiverId id) {
 
 void ReceiveHub::Impl::setRtt(Duration rtt) {
   rtt_ = std::clamp(rtt, Duration::millis(1), Duration::seconds(5));
-  for (auto& stream : router_.streams()) stream->setRtt(rtt_);
+  rates_.setRtt(rtt_);
+  rttKnown_ = true;
+  for (auto& stream : router_.streams()) {
+    stream->setRtt(rtt_);
+    stream->noteMeasuredRtt(rtt_);
+  }
 }
 
 void ReceiveHub::Impl::setMinimumDelay(ReceiverId id, Duration delay) {
@@ -150,8 +87,20 @@ void ReceiveHub::Impl::recordArrival(const rtp::PacketView& view, Ecn ecn, Times
     twcc_.handlePacket(*sequence, view.size(), now);
     lastMediaSsrc_ = view.ssrc();
   } else if (mode_ == ArrivalFeedback::Rfc8888) {
-    ccfb_.handlePacket(view.ssrc(), view.sequenceNumber(), ecn, now);
+    ccfb_.handlePacket(view.ssrc(), view.sequenceNumber(), view.size(), ecn, now);
   }
+}
+
+bool ReceiveHub::Impl::pollRateReport(RateReport& out) {
+  const auto rate = rates_.poll(clock_.last());
+  if (!rate) return false;
+  out.rate = *rate;
+  out.ssrcs.clear();
+  for (const auto& stream : router_.streams()) {
+    const ReceiveRouter::Receiver* receiver = router_.receiver(stream->receiver());
+    if (receiver && receiver->config.reportsRate) out.ssrcs.push_back(stream->ssrc());
+  }
+  return true;
 }
 
 void ReceiveHub::Impl::handleRtp(PacketBuf packet, const rtp::PacketView& view, Ecn ecn,
@@ -165,6 +114,8 @@ void ReceiveHub::Impl::handleRtp(PacketBuf packet, const rtp::PacketView& view, 
     ++unrouted_;
     return;
   }
+  const ReceiveConfig& config = route.receiver->config;
+  rates_.onPacket(view, config, route.isRtx ? nullptr : route.codec, mode_, now);
   if (route.stream) route.stream->noteEcn(ecn);
   if (route.isRtx) {
     deliverRtx(std::move(packet), view, route, now);
@@ -178,9 +129,8 @@ void ReceiveHub::Impl::handleRtp(PacketBuf packet, const rtp::PacketView& view, 
   if (!route.stream) stream->noteEcn(ecn);
   if (stream->endedAt && now >= *stream->endedAt + kByeHold) announceStart(*stream);
   if (nextSync_.isNever()) nextSync_ = now + kSyncInterval;
-  sources_.note(route.receiver->config, view, now);
-  deliver(std::move(packet), view, route.receiver->config, *route.codec, *stream, Arrival::Direct,
-          now);
+  sources_.note(config, view, route.codec->clockRate, now);
+  deliver(std::move(packet), view, config, *route.codec, *stream, Arrival::Direct, now);
   enforceLimits(now);
 }
 
@@ -227,8 +177,7 @@ void ReceiveHub::Impl::deliver(PacketBuf packet, const rtp::PacketView& view,
   const bool isRed = undone && equalsIgnoreCase(codec.name, "red");
   if (isRed && !view.payload().empty()) {
     const bool parsed = rtp::RedPayload::parse(view.payload(), red_);
-    const ReceiveCodec* primary =
-        parsed ? ReceiveRouter::codecOf(config, red_.primary().payloadType) : nullptr;
+    const ReceiveCodec* primary = parsed ? config.codecOf(red_.primary().payloadType) : nullptr;
     if (primary && !equalsIgnoreCase(primary->name, "red")) {
       deliverRedFec(config, stream, now);
       rtp::unwrapRed(packet, view, red_);
@@ -246,7 +195,7 @@ void ReceiveHub::Impl::deliver(PacketBuf packet, const rtp::PacketView& view,
 void ReceiveHub::Impl::deliverRedFec(const ReceiveConfig& config, ReceiveStream& stream,
                                      Timestamp now) {
   for (size_t i = 0; i + 1 < red_.blocks.size(); ++i) {
-    const ReceiveCodec* codec = ReceiveRouter::codecOf(config, red_.blocks[i].payloadType);
+    const ReceiveCodec* codec = config.codecOf(red_.blocks[i].payloadType);
     if (!codec || rtp::fecSchemeOf(codec->name) != rtp::FecScheme::Ulpfec) continue;
     PacketBuf copy = environment_.pool.copyOf(red_.blocks[i].data);
     rtp::FecPacket fec;
@@ -273,6 +222,7 @@ bool ReceiveHub::Impl::deliverFlexfec(PacketBuf& packet, const rtp::PacketView& 
     // FEC that covers itself, or comes under the name of media.
     if (router_.streamOf(view.ssrc())) return false;
     stream->setFecSsrc(view.ssrc());
+    rates_.onPacket(view, receiver->config, nullptr, mode_, now);
     stream->handleFec(std::move(packet), fec, now);
     deliverRestored(*stream, receiver->config, now);
     stream->advance(now);
@@ -290,8 +240,7 @@ void ReceiveHub::Impl::deliverRestored(ReceiveStream& stream, const ReceiveConfi
   PacketBuf packet;
   while (stream.pollRestored(packet)) {
     const auto view = rtp::PacketView::parse(packet.span());
-    const ReceiveCodec* codec =
-        view ? ReceiveRouter::codecOf(config, view->payloadType()) : nullptr;
+    const ReceiveCodec* codec = view ? config.codecOf(view->payloadType()) : nullptr;
     const bool isMedia = codec && view->ssrc() == stream.ssrc() &&
                          !equalsIgnoreCase(codec->name, "red") && !rtp::fecSchemeOf(codec->name);
     if (!isMedia) {
@@ -316,6 +265,7 @@ ReceiveStream* ReceiveHub::Impl::createStream(const ReceiveRouter::Route& route,
   }
   stream->setRid(route.rid);
   stream->setRtt(rtt_);
+  if (rttKnown_) stream->noteMeasuredRtt(rtt_);
   stream->setMinimumDelay(route.receiver->minimumDelay);
   ReceiveStream* added = router_.addStream(std::move(stream), route);
   announceEnds();
@@ -416,19 +366,6 @@ Timestamp ReceiveHub::Impl::nextDeadline() const {
   return t;
 }
 
-template <class Poll>
-bool ReceiveHub::Impl::pollStreams(Poll poll) {
-  const size_t count = router_.streams().size();
-  for (size_t i = 0; i < count; ++i) {
-    const size_t at = (turn_ + i) % count;
-    if (poll(*router_.streams()[at])) {
-      turn_ = at + 1;
-      return true;
-    }
-  }
-  return false;
-}
-
 size_t ReceiveHub::Impl::pollArrivalFeedback(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes) {
   const Timestamp now = clock_.last();
   switch (mode_) {
@@ -456,112 +393,6 @@ void ReceiveHub::Impl::takeReportBlocks(Timestamp now, size_t max,
     next->lastReport = now;
     out.push_back(next->statistics().makeReport(next->ssrc(), now));
   }
-}
-
-ReceiveHub::ReceiveHub(const Environment& environment)
-    : impl_(std::make_unique<Impl>(environment)) {}
-ReceiveHub::~ReceiveHub() = default;
-
-void ReceiveHub::setReceiver(const ReceiveConfig& config) {
-  impl_->setReceiver(config);
-}
-void ReceiveHub::removeReceiver(ReceiverId id) {
-  impl_->removeReceiver(id);
-}
-void ReceiveHub::setRtt(Duration rtt) {
-  impl_->setRtt(rtt);
-}
-void ReceiveHub::setMinimumDelay(ReceiverId id, Duration delay) {
-  impl_->setMinimumDelay(id, delay);
-}
-void ReceiveHub::setArrivalFeedback(ArrivalFeedback mode) {
-  if (mode == impl_->mode_) return;
-  impl_->mode_ = mode;
-  impl_->twcc_.reset();
-  impl_->ccfb_.reset();
-}
-
-void ReceiveHub::handleRtp(PacketBuf packet, const rtp::PacketView& view, Ecn ecn, Timestamp now) {
-  impl_->handleRtp(std::move(packet), view, ecn, now);
-}
-void ReceiveHub::handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now) {
-  impl_->handleSenderReport(report, now);
-}
-void ReceiveHub::noteRoundTrip(Duration rtt) {
-  for (auto& stream : impl_->router_.streams()) stream->noteRoundTrip(rtt);
-}
-void ReceiveHub::handleBye(uint32_t ssrc, Timestamp now) {
-  impl_->handleBye(ssrc, now);
-}
-void ReceiveHub::requestKeyFrame(ReceiverId id, Timestamp now) {
-  impl_->requestKeyFrame(id, now);
-}
-void ReceiveHub::decoderLostState(ReceiverId id, Timestamp now) {
-  impl_->decoderLostState(id, now);
-}
-const ReceiveConfig* ReceiveHub::receiver(ReceiverId id) const {
-  const ReceiveRouter::Receiver* found = impl_->router_.receiver(id);
-  return found ? &found->config : nullptr;
-}
-void ReceiveHub::requestKeyFrameOf(uint32_t ssrc, Timestamp now) {
-  now = impl_->clock_.clamp(now);
-  if (ReceiveStream* stream = impl_->router_.streamOf(ssrc)) stream->requestKeyFrame(now);
-}
-void ReceiveHub::advance(Timestamp now) {
-  impl_->advance(now);
-}
-Timestamp ReceiveHub::nextDeadline() const {
-  return impl_->nextDeadline();
-}
-
-bool ReceiveHub::pollFrame(ReceivedFrame& out) {
-  return impl_->pollStreams([&out](ReceiveStream& stream) {
-    return stream.kind() == MediaKind::Video && !stream.handsOnPackets() &&
-           static_cast<VideoReceiveStream&>(stream).pollFrame(out);
-  });
-}
-bool ReceiveHub::pollPacket(ReceivedPacket& out) {
-  return impl_->pollStreams([&out](ReceiveStream& stream) {
-    return stream.handsOnPackets() && static_cast<ForwardReceiveStream&>(stream).pollPacket(out);
-  });
-}
-bool ReceiveHub::pollAudio(AudioPlayoutUnit& out) {
-  return impl_->pollStreams([&out](ReceiveStream& stream) {
-    return stream.kind() == MediaKind::Audio && !stream.handsOnPackets() &&
-           static_cast<AudioReceiveStream&>(stream).pollAudio(out);
-  });
-}
-bool ReceiveHub::pollFeedback(FeedbackRequest& out) {
-  return impl_->pollStreams([&out](ReceiveStream& stream) { return stream.pollFeedback(out); });
-}
-bool ReceiveHub::pollEvent(SourceEvent& out) {
-  return impl_->events_.pop(out);
-}
-size_t ReceiveHub::pollArrivalFeedback(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes) {
-  return impl_->pollArrivalFeedback(w, senderSsrc, maxBytes);
-}
-void ReceiveHub::takeReportBlocks(Timestamp now, size_t max,
-                                  std::vector<rtp::rtcp::ReportBlock>& out) {
-  impl_->takeReportBlocks(now, max, out);
-}
-
-void ReceiveHub::stats(std::vector<InboundStats>& out) const {
-  const auto& streams = impl_->router_.streams();
-  out.resize(streams.size());
-  for (size_t i = 0; i < streams.size(); ++i) streams[i]->fillStats(out[i]);
-}
-void ReceiveHub::sources(ReceiverId id, Timestamp now, std::vector<RtpSource>& out) const {
-  impl_->sources_.list(id, now, out);
-}
-size_t ReceiveHub::bufferedFrameBytes() const {
-  return impl_->held_.frameBytes;
-}
-uint64_t ReceiveHub::unroutedPackets() const {
-  return impl_->unrouted_;
-}
-std::optional<ReceiverId> ReceiveHub::receiverOf(uint32_t ssrc) const {
-  const ReceiveStream* stream = impl_->router_.streamOf(ssrc);
-  return stream ? std::optional(stream->receiver()) : std::nullopt;
 }
 
 }  // namespace parley::media

@@ -24,6 +24,9 @@ void ReceiveRouter::setReceiver(const ReceiveConfig& config) {
     existing = receivers_.back().get();
   }
   existing->config = config;
+  for (const auto& stream : streams_) {
+    if (stream->receiver() == config.id) stream->setLayer(namesLayer(config, stream->ssrc()));
+  }
   findExtensionIds();
   findFlexfec();
 }
@@ -44,6 +47,16 @@ ReceiveRouter::Receiver* ReceiveRouter::receiver(ReceiverId id) {
     if (r->config.id == id) return r.get();
   }
   return nullptr;
+}
+
+bool ReceiveRouter::namesLayer(const ReceiveConfig& config, uint32_t ssrc) {
+  return std::any_of(config.sources.begin(), config.sources.end(),
+                     [ssrc](const SignalledSource& s) { return s.ssrc == ssrc && s.isLayer; });
+}
+
+bool ReceiveRouter::reportsRate() const {
+  return std::any_of(receivers_.begin(), receivers_.end(),
+                     [](const auto& r) { return r->config.reportsRate; });
 }
 
 void ReceiveRouter::findExtensionIds() {
@@ -68,17 +81,10 @@ void ReceiveRouter::findFlexfec() {
 
 std::optional<rtp::FecScheme> ReceiveRouter::flexfecOf(const ReceiveConfig& config,
                                                        uint8_t payloadType) {
-  const ReceiveCodec* codec = codecOf(config, payloadType);
+  const ReceiveCodec* codec = config.codecOf(payloadType);
   if (!codec || config.kind != MediaKind::Video) return std::nullopt;
   const auto scheme = rtp::fecSchemeOf(codec->name);
   return scheme == rtp::FecScheme::Ulpfec ? std::nullopt : scheme;
-}
-
-const ReceiveCodec* ReceiveRouter::codecOf(const ReceiveConfig& config, uint8_t payloadType) {
-  for (const ReceiveCodec& c : config.codecs) {
-    if (c.payloadType == payloadType) return &c;
-  }
-  return nullptr;
 }
 
 ReceiveRouter::Binding* ReceiveRouter::bindingOf(uint32_t ssrc) {
@@ -232,6 +238,7 @@ ReceiveStream* ReceiveRouter::addStream(std::unique_ptr<ReceiveStream> stream, c
   if (streams_.size() >= limits_.maxReceiveSsrcs && !evict(false)) return nullptr;
   streams_.push_back(std::move(stream));
   ReceiveStream* added = streams_.back().get();
+  added->setLayer(namesLayer(route.receiver->config, added->ssrc()));
   bindings_[added->ssrc()] = {route.receiver, added, false, isSignalled, route.isExpected};
   return added;
 }

@@ -41,6 +41,8 @@ class ReceiveRouter {
   void setReceiver(const ReceiveConfig& config);
   void removeReceiver(ReceiverId id);
   Receiver* receiver(ReceiverId id);
+  /// Whether any of them does.
+  bool reportsRate() const;
   const std::vector<std::unique_ptr<Receiver>>& receivers() const { return receivers_; }
 
   Route route(const rtp::PacketView& view);
@@ -57,8 +59,6 @@ class ReceiveRouter {
   bool isFlexfec(uint8_t payloadType) const { return flexfec_.test(payloadType); }
   /// The scheme that a receiver has agreed to under this payload type; nullopt for everything else.
   static std::optional<rtp::FecScheme> flexfecOf(const ReceiveConfig& config, uint8_t payloadType);
-  /// What a payload type means to a receiver; nullptr if nothing. Not for RTX.
-  static const ReceiveCodec* codecOf(const ReceiveConfig& config, uint8_t payloadType);
   /// Ids are the same in all bundled sections (RFC 9143 section 8.2), so the first one found
   /// counts.
   uint8_t extensionId(rtp::ExtensionKind kind) const {
@@ -81,6 +81,7 @@ class ReceiveRouter {
   ReceiveStream* pairRtx(Receiver& receiver, const rtp::PacketView& view,
                          std::string_view repairedRid);
   Receiver* receiverOf(const rtp::PacketView& view, Binding*& binding, Route& out);
+  static bool namesLayer(const ReceiveConfig& config, uint32_t ssrc);
   void findExtensionIds();
   void findFlexfec();
   static const ReceiveCodec* codecOf(const Receiver& receiver, uint8_t payloadType, bool& isRtx);

@@ -1,11 +1,13 @@
 #include "media/receive_stream.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "parley/base/text.h"
-#include "parley/rtp/extensions/abs_capture_time.h"
 #include "parley/rtp/extensions/audio_level.h"
+
+#include "media/carried_on.h"
+#include "media/send_time_extensions.h"
 
 namespace parley::media {
 
@@ -15,8 +17,18 @@ namespace {
 // because under SRTP a restart would not decrypt, and use a wider margin backwards for
 // retransmissions.
 constexpr int64_t kMaxMisorder = 3000;
-// How far a capture time is carried on: clocks of cameras and microphones drift.
-constexpr int64_t kMaxCaptureSeconds = 5;
+// Beyond this a report and a frame are not of the same clock.
+constexpr double kMaxReportSeconds = 3600;
+// After so long without FEC packets are not kept for it any more.
+constexpr Duration kFecMemory = Duration::seconds(10);
+// A lost packet that FEC may bring back is asked for a little later: FEC comes behind the frame,
+// or, on a long path, behind several.
+constexpr Duration kMinFecPatience = Duration::millis(20);
+constexpr Duration kMaxFecPatience = Duration::millis(100);
+
+Duration fecPatience(Duration rtt) {
+  return std::clamp(rtt / 4, kMinFecPatience, kMaxFecPatience);
+}
 }  // namespace
 
 ReceiveStream::ReceiveStream(const Environment& environment, const ReceiveConfig& config,
@@ -85,7 +97,7 @@ void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
     counters_.codecName = codec.name;
   }
   if (const auto capture = rtp::getExtension<rtp::AbsCaptureTime>(view, config.extensions))
-    capture_ = Capture{view.timestamp(), capture->captureTime, codec.clockRate};
+    capture_ = Capture{view.timestamp(), *capture, codec.clockRate};
   if (kind_ == MediaKind::Audio) {
     if (const auto level = rtp::getExtension<rtp::AudioLevel>(view, config.extensions)) {
       counters_.audioLevel = level->level == 127 ? 0 : std::pow(10.0, -level->level / 20.0);
@@ -94,16 +106,66 @@ void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
   receive(std::move(packet), view, config, codec, sequence, rtp, arrival, now);
 }
 
-std::optional<NtpTime> ReceiveStream::capturedAt(uint32_t rtpTimestamp) const {
-  if (capture_ && capture_->clockRate != 0) {
-    const int64_t ticks = static_cast<int32_t>(rtpTimestamp - capture_->rtp);
-    const int64_t rate = capture_->clockRate;
-    if (std::abs(ticks) <= kMaxCaptureSeconds * rate) {
-      const int64_t fractions = ticks * (int64_t{1} << 32) / rate;
-      return NtpTime{capture_->time.value + static_cast<uint64_t>(fractions)};
+ReceiveStream::Captured ReceiveStream::capturedAt(uint32_t rtpTimestamp) const {
+  Captured out;
+  const std::optional<NtpTime> bySender = captureTimeOf(rtpTimestamp);
+  out.time = bySender;
+  if (capture_) {
+    if (const auto time = carriedOn(capture_->value.captureTime, capture_->rtp, rtpTimestamp,
+                                    capture_->clockRate)) {
+      out.time = time;
+      out.clockOffset = capture_->value.clockOffset;
     }
   }
-  return captureTimeOf(rtpTimestamp);
+  // A report left half a round trip before it came: that ties the sender's clock to ours.
+  const auto& report = statistics_.lastSenderReport();
+  if (!report || !bySender || !measuredRtt_) return out;
+  // With an offset, when the capturer took it; else when it went through the sender.
+  uint64_t ntp = bySender->value;
+  if (out.clockOffset) ntp = out.time->value - static_cast<uint64_t>(*out.clockOffset);
+  const auto since = static_cast<double>(static_cast<int64_t>(ntp - report->ntp.value)) /
+                     static_cast<double>(int64_t{1} << 32);
+  if (std::abs(since) > kMaxReportSeconds) return out;
+  out.here =
+      statistics_.lastSenderReportArrival() - *measuredRtt_ / 2 + Duration::fromSeconds(since);
+  return out;
+}
+
+void ReceiveStream::setRtt(Duration rtt) {
+  rtt_ = rtt;
+  nack_.setRtt(rtt);
+  if (fec_) nack_.setPatience(fecPatience(rtt));
+}
+
+void ReceiveStream::addFec(PacketBuf packet, const rtp::FecPacket& fec, Timestamp now) {
+  ++counters_.fecPacketsReceived;
+  counters_.fecBytesReceived += packet.size();
+  if (!fec_) {
+    fec_ = std::make_unique<FecDecoder>(environment_.pool, ssrc_);
+    nack_.setPatience(fecPatience(rtt_));
+  }
+  // The number nearest to those that came.
+  if (sequences_.last())
+    fec_->addFec(std::move(packet), fec, sequences_.peek(fec.sequenceBase), now);
+}
+
+void ReceiveStream::expireFec(bool silent, Timestamp now) {
+  if (!fec_ || (!silent && now - fec_->lastFec() <= kFecMemory)) return;
+  fec_->clear();
+  counters_.fecPacketsDiscarded += fec_->discarded();
+  fec_.reset();
+  nack_.setPatience(Duration::zero());
+}
+
+void ReceiveStream::keepForFec(const rtp::PacketView& view, const ReceiveConfig& config,
+                               int64_t sequence, Arrival arrival) {
+  // What was restored is there already.
+  if (!fec_ || arrival == Arrival::Restored) return;
+  if (arrival == Arrival::Repeated) return fec_->noteArrival(sequence);
+  PacketBuf copy = environment_.pool.copyOf(view.packet());
+  if (!copy) return fec_->noteArrival(sequence);
+  clearSendTimeExtensions(copy.mutableSpan(), config.extensions);
+  fec_->addMedia(sequence, std::move(copy));
 }
 
 void ReceiveStream::collectNacks(Timestamp now) {
@@ -145,6 +207,8 @@ void ReceiveStream::fillStats(InboundStats& out) const {
   out.fecSsrc = fecSsrc_;
   out.mid = mid_;
   out.rid = rid_;
+  out.isLayer = isLayer();
+  if (fec_) out.fecPacketsDiscarded += fec_->discarded();
   out.packetsLost = statistics_.packetsLost();
   out.jitter = statistics_.jitterSeconds();
   out.reportsReceived = statistics_.reportsReceived();

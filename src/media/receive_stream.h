@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -10,9 +11,11 @@
 #include "parley/base/seq_num.h"
 #include "parley/base/time.h"
 #include "parley/media/receive_types.h"
+#include "parley/rtp/extensions/abs_capture_time.h"
 #include "parley/rtp/fec/fec_packet.h"
 #include "parley/rtp/packet_view.h"
 
+#include "media/fec_decoder.h"
 #include "media/held_share.h"
 #include "media/nack_tracker.h"
 #include "media/reception_statistics.h"
@@ -41,7 +44,7 @@ class ReceiveStream {
   /// A FEC packet that repairs this source. `fec` was parsed from `packet`.
   virtual void handleFec(PacketBuf, const rtp::FecPacket&, Timestamp) {}
   /// The next packet that FEC has restored: it is to be handled as Arrival::Restored.
-  virtual bool pollRestored(PacketBuf&) { return false; }
+  bool pollRestored(PacketBuf& out) { return fec_ && fec_->poll(out); }
   void noteMalformed() { ++counters_.malformedPackets; }
   void handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now) {
     statistics_.handleSenderReport(report, now);
@@ -60,7 +63,9 @@ class ReceiveStream {
   virtual bool handsOnPackets() const { return false; }
   virtual void advance(Timestamp now) = 0;
   virtual Timestamp nextDeadline() const = 0;
-  virtual void setRtt(Duration rtt) { nack_.setRtt(rtt); }
+  virtual void setRtt(Duration rtt);
+  /// The same, but known: not what is assumed before the first measurement.
+  void noteMeasuredRtt(Duration rtt) { measuredRtt_ = rtt; }
   virtual void setMinimumDelay(Duration delay) = 0;
   /// Extra delay that keeps this source in step with another one.
   virtual void setSyncDelay(Duration delay) = 0;
@@ -83,6 +88,9 @@ class ReceiveStream {
   MediaKind kind() const { return kind_; }
   const std::string& rid() const { return rid_; }
   void setRid(std::string_view rid) { rid_ = rid; }
+  /// By its rid, or because a description says so.
+  bool isLayer() const { return layer_ || !rid_.empty(); }
+  void setLayer(bool layer) { layer_ = layer; }
   std::optional<uint32_t> rtxSsrc() const { return rtxSsrc_; }
   void setRtxSsrc(uint32_t ssrc) { rtxSsrc_ = ssrc; }
   std::optional<uint32_t> fecSsrc() const { return fecSsrc_; }
@@ -110,6 +118,20 @@ class ReceiveStream {
     heldPackets_.set(packets);
     heldFrameBytes_.set(frameBytes);
   }
+  /// A FEC packet is to restore what is lost of this source. Others are kept for it while such
+  /// come.
+  void addFec(PacketBuf packet, const rtp::FecPacket& fec, Timestamp now);
+  /// What FEC may need to restore others.
+  void keepForFec(const rtp::PacketView& view, const ReceiveConfig& config, int64_t sequence,
+                  Arrival arrival);
+  /// Keeps nothing more once no FEC has come for long, or nothing at all (`silent`).
+  void expireFec(bool silent, Timestamp now);
+  void clearFec() {
+    if (fec_) fec_->clear();
+  }
+  size_t heldForFec() const { return fec_ ? fec_->held() : 0; }
+  Timestamp lastFec() const { return fec_ ? fec_->lastFec() : Timestamp::never(); }
+  Duration rtt() const { return rtt_; }
   /// Queues requests for missing packets that are due.
   void collectNacks(Timestamp now);
   /// Queues a request for a key frame: a PLI, or a FIR where only that was agreed.
@@ -118,16 +140,17 @@ class ReceiveStream {
   Timestamp nackDeadline() const {
     return feedback_.full() || !nackEnabled_ ? Timestamp::never() : nack_.nextDeadline();
   }
-  /// The number nearest to those that came.
-  std::optional<int64_t> sequenceNear(uint16_t sequence) const {
-    return sequences_.last() ? std::optional(sequences_.peek(sequence)) : std::nullopt;
-  }
   std::optional<NtpTime> captureTimeOf(uint32_t rtpTimestamp) const {
     return statistics_.ntpOf(rtpTimestamp);
   }
+  struct Captured {
+    std::optional<NtpTime> time;
+    std::optional<int64_t> clockOffset;  ///< see ReceivedFrame::captureClockOffset
+    std::optional<Timestamp> here;       ///< by our own clock, as far as that can be estimated
+  };
   /// As abs-capture-time told lately, carried on by the RTP clock; else by the reports. Not for
   /// playing sources in step: behind a server the two clocks differ, and not all sources tell.
-  std::optional<NtpTime> capturedAt(uint32_t rtpTimestamp) const;
+  Captured capturedAt(uint32_t rtpTimestamp) const;
 
   const Environment& environment_;
   InboundStats counters_;
@@ -149,6 +172,7 @@ class ReceiveStream {
   uint32_t ssrc_;
   std::string mid_;
   std::string rid_;
+  bool layer_ = false;
   std::optional<uint32_t> rtxSsrc_;
   std::optional<uint32_t> fecSsrc_;
   SeqUnwrapper<uint16_t> sequences_;
@@ -156,11 +180,14 @@ class ReceiveStream {
   /// The newest capture time that was told.
   struct Capture {
     uint32_t rtp = 0;
-    NtpTime time;
+    rtp::AbsCaptureTimeValue value;
     uint32_t clockRate = 0;
   };
   std::optional<Capture> capture_;
+  std::optional<Duration> measuredRtt_;
   std::optional<uint16_t> suspectSequence_;
+  Duration rtt_ = Duration::millis(100);
+  std::unique_ptr<FecDecoder> fec_;  // while FEC comes
   HeldShare heldPackets_;
   HeldShare heldFrameBytes_;
   NackTracker::Sequences due_;

@@ -35,6 +35,16 @@ size_t clampPacketSize(size_t bytes) {
   return std::clamp(bytes, kMinPacketSize, PacketBuf::kMaxPayload);
 }
 
+/// Of video timing: when the packet leaves the pacer, that is `waited` after it was made.
+void stampTiming(MutableByteSpan packet, const rtp::ExtensionMap& map, Duration waited) {
+  const uint8_t id = map.id(rtp::ExtensionKind::VideoTiming);
+  const MutableByteSpan timing = id != 0 ? rtp::findExtension(packet, id) : MutableByteSpan{};
+  if (timing.size() != rtp::VideoTiming::kMaxSize) return;
+  const uint16_t made = loadU16(&timing[rtp::VideoTiming::kPacketizedAt]);
+  storeU16(&timing[rtp::VideoTiming::kLeftPacerAt],
+           rtp::VideoTiming::sinceCapture(Duration::millis(made) + waited));
+}
+
 }  // namespace
 
 RtpSession::Impl::Impl(const Environment& environment, const RtpSessionConfig& config)
@@ -84,13 +94,6 @@ SendStream* RtpSession::Impl::findBySsrc(uint32_t ssrc) const {
   return nullptr;
 }
 
-bool RtpSession::Impl::ssrcInUse(uint32_t ssrc) const {
-  return std::any_of(streams_.begin(), streams_.end(), [ssrc](const auto& stream) {
-    const SendStreamConfig& c = stream->config();
-    return c.ssrc == ssrc || c.rtxSsrc == ssrc || (c.fec && c.fec->ssrc == ssrc);
-  });
-}
-
 Result<SendStreamId> RtpSession::Impl::addSendStream(const SendStreamConfig& config,
                                                      Timestamp now) {
   now = clock_.clamp(now);
@@ -123,6 +126,7 @@ Result<void> RtpSession::Impl::updateSendStream(SendStreamId id, const SendStrea
     return fail(ErrorCode::NotSupported, "no payload format is known for \"" + config.codec + "\"");
   if (config.kind != stream->config().kind)
     return fail(ErrorCode::InvalidModification, "a stream cannot change between audio and video");
+  if (config.active && !stream->config().active) startAgain(*stream, now);
   stream->update(config);
   describeStreams(now);
   return ok();
@@ -181,6 +185,8 @@ void RtpSession::Impl::setNetworkAvailable(bool available, Timestamp now) {
   if (closed_ || available == available_) return;
   available_ = available;
   applyUpdate(controller_->onNetworkAvailability({now, available}), now);
+  if (available) startAllAgain(now);
+  for (const auto& stream : streams_) stream->breaker().restart();
   updateReporting(now);
   settle(now);
 }
@@ -190,10 +196,12 @@ void RtpSession::Impl::onRouteChange(Timestamp now, std::optional<DataRate> know
   adapter_.reset();
   rtt_.reset();
   losses_.reset();
+  pacer_.clearWindow();
   congestion::RateConstraints rates = config_.rates;
   rates.time = now;
   if (known) rates.start = known;
   applyUpdate(controller_->onRouteChange({now, rates}), now);
+  startAllAgain(now);
   settle(now);
 }
 
@@ -219,7 +227,7 @@ void RtpSession::Impl::describeStreams(Timestamp now) {
   streams.time = now;
   for (const auto& stream : streams_) {
     const SendStreamConfig& c = stream->config();
-    if (!c.active) continue;
+    if (!c.active || stream->stopped()) continue;
     const BitrateDemand demand = demandOf(*stream);
     // Higher layers of simulcast need not be sent at all.
     if (!c.layer) streams.minTotal = streams.minTotal + demand.min;
@@ -232,6 +240,7 @@ void RtpSession::Impl::describeStreams(Timestamp now) {
 
 void RtpSession::Impl::applyUpdate(const congestion::ControlUpdate& update, Timestamp now) {
   if (update.pacer) pacer_.setRates(*update.pacer, now);
+  if (update.congestionWindow) pacer_.setWindow(*update.congestionWindow);
   for (const congestion::ProbeCluster& probe : update.probes()) pacer_.addProbe(probe, now);
   if (!update.target) return;
   target_ = *update.target;
@@ -314,6 +323,7 @@ void RtpSession::Impl::pump(Timestamp now) {
   PacedPacket packet;
   int32_t probeId = -1;
   pacer_.setPaddingPossible(paddingStream() != nullptr);
+  pacer_.setInFlight(adapter_.bytesInFlight());
   for (;;) {
     if (pacer_.pop(packet, probeId, now)) {
       release(std::move(packet), probeId, now);
@@ -345,6 +355,7 @@ void RtpSession::Impl::release(PacedPacket packet, int32_t probeId, Timestamp no
     // another one would reuse the nonce. So it is not counted by the peer's feedback a second time.
     if (stream->repeatsAsRtx()) counted = stamp(*stream, wire, now);
   } else if (stream->keepsHistory() && packet.type != PacketType::Fec) {
+    stampTiming(packet.data.mutableSpan(), stream->config().extensions, now - packet.queued);
     // The one copy of a sent packet: repetitions need the plaintext, SRTP works in place.
     wire = environment_.pool.allocate();
     if (wire) {
@@ -358,6 +369,7 @@ void RtpSession::Impl::release(PacedPacket packet, int32_t probeId, Timestamp no
     }
   } else {
     wire = std::move(packet.data);
+    stampTiming(wire.mutableSpan(), stream->config().extensions, now - packet.queued);
     counted = stamp(*stream, wire, now);
   }
   transmit(*stream, std::move(wire), packet.type, packet.queued, probeId, counted, now);
@@ -387,19 +399,22 @@ void RtpSession::Impl::transmit(SendStream& stream, PacketBuf packet, PacketType
   leave(stream, std::move(packet), type, probeId, counted, now);
 }
 
-void RtpSession::Impl::leave(const SendStream& stream, PacketBuf packet, PacketType type,
-                             int32_t probeId, bool counted, Timestamp now) {
+void RtpSession::Impl::leave(SendStream& stream, PacketBuf packet, PacketType type, int32_t probeId,
+                             bool counted, Timestamp now) {
   schedule_.onMedia(stream.config().kind == MediaKind::Video, now);
   const auto size = static_cast<uint32_t>(packet.size());
   const TxClass txClass = type == PacketType::Audio ? TxClass::Audio : TxClass::Media;
   const bool marked = config_.peerReportsRfc8888 && controller_->wantsEarlyMarks();
+  if (marked) ++stream.stats().packetsSentWithEct1;
   const uint32_t ssrc = loadU32(packet.data() + 8);
   const uint16_t rtpSequence = loadU16(packet.data() + 2);
   push({std::move(packet), false, txClass, stream.config().dscp, marked ? Ecn::Ect1 : Ecn::NotEct});
+  stream.breaker().onSent(size, now);
   lastMediaSent_ = now;
   congestion::SentPacket sent;
   if (counted) {
     sent = adapter_.onSent({size, probeId, type == PacketType::Audio, ssrc, rtpSequence}, now);
+    pacer_.setInFlight(adapter_.bytesInFlight());
   } else {
     sent.sendTime = now;
     sent.size = size;
@@ -423,9 +438,8 @@ void RtpSession::Impl::handleRtp(PacketBuf packet, Timestamp now, Ecn ecn) {
     ++drops_.malformedRtp;
     return;
   }
-  // RFC 3550 section 8.2. Under SRTP a third party cannot do it; a reflector can. Changing our SSRC
-  // would not help against that.
-  if (ssrcInUse(view->ssrc())) {
+  const bool ours = ssrcInUse(view->ssrc()) || view->ssrc() == ownSsrc_;
+  if (ours && !isCollision(*view, now)) {
     ++drops_.ownSsrc;
     return;
   }
@@ -442,8 +456,13 @@ void RtpSession::Impl::advance(Timestamp now) {
   if (controller_->nextDeadline() <= now)
     applyUpdate(controller_->onProcess({now, pacer_.queuedBytes()}), now);
   if (available_) {
-    for (const auto& stream : streams_) stream->sendTones(pacer_, now);
+    for (const auto& stream : streams_) {
+      if (stream->stopped()) continue;
+      stream->sendTones(pacer_, now);
+      stream->sendSecondCopies(pacer_, now);
+    }
   }
+  checkBreakers(now);
   if (schedule_.due(now)) sendReports(now);
   settle(now);
 }
@@ -453,8 +472,11 @@ Timestamp RtpSession::Impl::nextDeadline() const {
   if (!available_) return hub_.nextDeadline();
   Timestamp sending =
       earliest(pacer_.nextDeadline(), controller_->nextDeadline(), schedule_.nextDeadline());
-  for (const auto& stream : streams_) sending = earliest(sending, stream->toneDeadline());
-  return earliest(sending, hub_.nextDeadline());
+  for (const auto& stream : streams_) {
+    if (!stream->stopped()) sending = earliest(sending, stream->nextDeadline());
+  }
+  if (noticeAt_) sending = earliest(sending, *noticeAt_);
+  return earliest(sending, breakerDeadline(), hub_.nextDeadline());
 }
 
 // --- out
@@ -475,11 +497,21 @@ bool RtpSession::Impl::pollEvent(RtpEvent& out) {
     out = source;
     return true;
   }
+  ToneEvent tone;
+  if (hub_.pollTone(tone)) {
+    out = tone;
+    return true;
+  }
   if (estimatesWanted_ && estimateChanged_ &&
       (!lastEstimateTold_ || clock_.last() - *lastEstimateTold_ >= kEstimateInterval)) {
     estimateChanged_ = false;
     lastEstimateTold_ = clock_.last();
     out = EstimateChanged{bandwidth()};
+    return true;
+  }
+  for (const auto& stream : streams_) {
+    if (!std::exchange(stream->ssrcChanged, false)) continue;
+    out = SsrcChanged{stream->id()};
     return true;
   }
   for (const auto& stream : streams_) {
@@ -502,6 +534,8 @@ BandwidthStats RtpSession::Impl::bandwidth() const {
   stats.bytesInFlight = adapter_.bytesInFlight();
   stats.pacerQueueBytes = pacer_.queuedBytes();
   stats.estimator = controller_->state();
+  stats.congestionFeedbackSent = congestionFeedbackSent_;
+  stats.congestionFeedbackReceived = congestionFeedbackReceived_;
   return stats;
 }
 

@@ -64,6 +64,9 @@ Result<void> RtpSession::sendTone(SendStreamId id, uint8_t event, Duration durat
                                   Timestamp now) {
   return impl_->sendTone(id, event, duration, now);
 }
+Result<void> RtpSession::sendForeign(SendStreamId id, const ForeignPacket& packet, Timestamp now) {
+  return impl_->sendForeign(id, packet, now);
+}
 void RtpSession::sendPackets(SendStreamId id, std::span<PreparedPacket> packets, Timestamp now) {
   impl_->sendPackets(id, packets, now);
 }

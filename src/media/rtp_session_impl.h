@@ -25,6 +25,8 @@ namespace parley::media {
 /// The owner of everything. rtp_session.cc: control and the way of RTP packets.
 /// rtp_session_handle.cc: what RtpSession passes on.
 /// rtp_session_rtcp.cc: both directions of RTCP.
+/// rtp_session_limits.cc: rates that receivers ask for.
+/// rtp_session_collision.cc: what to do when the peer uses an SSRC of ours.
 class RtpSession::Impl {
  public:
   Impl(const Environment& environment, const RtpSessionConfig& config);
@@ -45,6 +47,7 @@ class RtpSession::Impl {
   Result<void> sendVideo(SendStreamId id, const codec::EncodedVideoFrame& frame, Timestamp now);
   Result<void> sendAudio(SendStreamId id, const codec::EncodedAudioFrame& frame, Timestamp now);
   Result<void> sendTone(SendStreamId id, uint8_t event, Duration duration, Timestamp now);
+  Result<void> sendForeign(SendStreamId id, const ForeignPacket& packet, Timestamp now);
   void sendPackets(SendStreamId id, std::span<PreparedPacket> packets, Timestamp now);
   bool pollMissing(MissingPacket& out);
   void requestKeyFrame(ReceiverId id, Timestamp now);
@@ -66,7 +69,9 @@ class RtpSession::Impl {
 
  private:
   // Control
-  bool ssrcInUse(uint32_t ssrc) const;
+  bool ssrcInUse(uint32_t ssrc) const { return ownerOf(ssrc) != nullptr; }
+  /// The stream that sends under this SSRC, be it media or repair.
+  SendStream* ownerOf(uint32_t ssrc) const;
   SendStream* findBySsrc(uint32_t ssrc) const;
   void applyUpdate(const congestion::ControlUpdate& update, Timestamp now);
   void allocate();
@@ -89,8 +94,8 @@ class RtpSession::Impl {
   void transmit(SendStream& stream, PacketBuf packet, PacketType type, Timestamp queued,
                 int32_t probeId, bool counted, Timestamp now);
   /// The end of `transmit`, after the stream has booked the packet.
-  void leave(const SendStream& stream, PacketBuf packet, PacketType type, int32_t probeId,
-             bool counted, Timestamp now);
+  void leave(SendStream& stream, PacketBuf packet, PacketType type, int32_t probeId, bool counted,
+             Timestamp now);
   /// Past the pacer, which lets it.
   void sendAtOnce(SendStream& stream, PreparedPacket packet, PacketType type, Timestamp now);
   void push(OutgoingPacket packet);
@@ -105,8 +110,28 @@ class RtpSession::Impl {
   void handlePayloadFeedback(const rtp::rtcp::Block& block, Timestamp now);
   void handleArrivalFeedback(const rtp::rtcp::Block& block, Timestamp now);
   void handleCongestionFeedback(const rtp::rtcp::Block& block, Timestamp now);
+  // Circuit breakers: rtp_session_breaker.cc
+  bool isControlled(Timestamp now) const;
+  void noteArrivalsTold(Timestamp now);
+  void noteReport(Timestamp now);
+  void judge(SendStream& stream, std::optional<CircuitBreakerReason> reason, Timestamp now);
+  void checkBreakers(Timestamp now);
+  Timestamp breakerDeadline() const;
+  void startAgain(SendStream& stream, Timestamp now);
+  void startAllAgain(Timestamp now);
   void handleExtendedReport(const rtp::rtcp::ExtendedReport& report, Timestamp now);
+  // Limits that receivers ask for: rtp_session_limits.cc
+  void handleRateRequest(const rtp::rtcp::Tmmb& request, Timestamp now);
+  void forgetRateRequests(uint32_t owner, Timestamp now);
+  void sendNotices();
   void updateRtt();
+  // The peer uses an SSRC of ours: rtp_session_collision.cc
+  /// Of a packet with one of ours. False: a packet of ours has come back, and is to be dropped.
+  bool isCollision(const rtp::PacketView& packet, Timestamp now);
+  void checkReporter(const rtp::rtcp::SourceDescription& sdes, Timestamp now);
+  bool changeSsrc(SendStream& stream, Timestamp now);
+  void changeOwnSsrc(Timestamp now);
+  uint32_t freshSsrc();
   // Repair without asking: rtp_session_layers.cc
   void tellPath(SendStream& stream, Timestamp now);
   void giveTarget(SendStream& stream);
@@ -145,11 +170,18 @@ class RtpSession::Impl {
   DataRate allocated_;
   bool dataWaiting_ = false;
   std::optional<Timestamp> lastMediaSent_;
+  std::optional<Timestamp> arrivalsToldAt_;
+  uint64_t congestionFeedbackSent_ = 0;
+  uint64_t congestionFeedbackReceived_ = 0;
   bool estimatesWanted_ = false;
   bool estimateChanged_ = false;
   std::optional<Timestamp> lastEstimateTold_;
   /// Whoever reports before any stream of ours exists.
   uint32_t ownSsrc_;
+  SsrcPatience ownSsrcPatience_;
+  std::vector<uint32_t> retiredSsrcs_;
+  /// Of the compound that is being handled.
+  InlineVector<uint32_t, 31> reporters_;
 
   RtcpSchedule schedule_;
   RttTracker rtt_;
@@ -178,6 +210,9 @@ class RtpSession::Impl {
   std::vector<congestion::FeedbackAdapter::RtpArrival> rtpArrivals_;
   std::vector<congestion::FeedbackAdapter::RtpArrivals> rtpStreams_;
   FeedbackRequest feedbackRequest_;
+  std::optional<Timestamp> noticeAt_;
+  std::optional<Timestamp> lastNotice_;
+  RateReport rateReport_;
   /// The compound of feedback being written.
   PacketBuf feedbackPacket_;
   size_t feedbackSize_ = 0;

@@ -13,6 +13,8 @@ namespace {
 constexpr double kUsualPixels = 1280.0 * 720.0;
 /// Packets that wait longer than this have others before them.
 constexpr Duration kFullQueue = Duration::millis(50);
+/// An encoder keeps half of its rate, whatever a peer asks for.
+constexpr double kMostRepeated = 0.5;
 
 /// Of the source, as far as any of the sender's layers shows it.
 double sourcePixels(const std::vector<std::unique_ptr<SendStream>>& streams, uint32_t sender) {
@@ -59,20 +61,20 @@ BitrateDemand RtpSession::Impl::demandOf(const SendStream& stream) const {
   const SendStreamConfig& c = stream.config();
   BitrateDemand demand;
   demand.min = c.minBitrate;
-  demand.max = std::max(c.minBitrate, c.maxBitrate);
+  demand.max = stream.mostAllowed();
   demand.priority = c.priority > 0 ? c.priority : 1;
   demand.audio = c.kind == MediaKind::Audio;
-  demand.active = c.active;
+  demand.active = c.active && !stream.stopped();
   if (const size_t copies = stream.copiesOfSound()) {
     // Each packet carries earlier ones again.
     demand.min = demand.min * static_cast<double>(copies + 1);
-    demand.max = demand.max * static_cast<double>(copies + 1);
+    demand.min = std::min(demand.min, demand.max);
   }
   if (!c.layer) return demand;
   const SimulcastLayer& layer = *c.layer;
   const double scale = std::max(layer.scaleDownBy, 1.0);
   const LayerRates rates = layerRates(sourcePixels(streams_, layer.sender) / (scale * scale));
-  demand.max = layer.ownLimit ? c.maxBitrate : std::min(c.maxBitrate, rates.max);
+  demand.max = layer.ownLimit ? demand.max : std::min(demand.max, rates.max);
   demand.min = std::min(rates.min, demand.max);
   demand.sender = layer.sender;
   demand.scaleDownBy = scale;
@@ -90,13 +92,13 @@ void RtpSession::Impl::allocate() {
     allocated_ = allocated_ + demands_[i].given;
     stream.setRetransmissionRate(target_.bandwidth);
     stream.given = demands_[i].given;
-    giveTarget(stream);
   }
+  for (const auto& stream : streams_) giveTarget(*stream);
   describeLayers();
 }
 
 void RtpSession::Impl::tellPath(SendStream& stream, Timestamp now) {
-  if (!stream.config().fec && !stream.config().red) return;
+  if (!stream.config().fec && !stream.config().red && !stream.config().nack) return;
   const Duration rtt = rtt_.smoothed().value_or(target_.rtt);
   // What a full queue drops is not to be answered with still more packets. Sound is a trickle.
   const bool congested =
@@ -106,12 +108,17 @@ void RtpSession::Impl::tellPath(SendStream& stream, Timestamp now) {
 }
 
 /// What an encoder gets is what its stream was given, less what repairs what it makes (RFC 8854
-/// section 8: FEC counts against the estimate).
+/// section 8: FEC counts against the estimate). Repetitions take what nobody was given first.
 void RtpSession::Impl::giveTarget(SendStream& stream) {
   const double share = stream.config().kind == MediaKind::Audio
                            ? 1.0 / static_cast<double>(stream.copiesOfSound() + 1)
                            : stream.encoderShare();
-  const DataRate target = share < 1 ? stream.given * share : stream.given;
+  DataRate target = share < 1 ? stream.given * share : stream.given;
+  if (const double repeated = stream.repetitionShare(); repeated > 0) {
+    const DataRate budget = mediaBudget();
+    const DataRate spare = budget > allocated_ ? budget - allocated_ : DataRate::zero();
+    target = std::min(target, (target + spare) * (1 - std::min(repeated, kMostRepeated)));
+  }
   if (stream.stats().targetBitrate == target) return;
   stream.stats().targetBitrate = target;
   stream.pendingTarget = target;

@@ -33,6 +33,7 @@ void RtpSession::Impl::handleRtcp(ByteSpan packet, Timestamp now) {
     ++drops_.malformedRtcp;
     return;
   }
+  reporters_.clear();
   rtcp::CompoundReader reader(packet);
   rtcp::Block block;
   while (reader.next(block)) handleBlock(block, now);
@@ -43,18 +44,30 @@ void RtpSession::Impl::handleBlock(const rtcp::Block& block, Timestamp now) {
   switch (block.type) {
     case rtcp::kSenderReport:
       if (const auto report = rtcp::SenderReport::parse(block)) {
+        reporters_.push_back(report->senderSsrc);
         hub_.handleSenderReport(*report, now);
         handleReports(report->blocks, now);
+        noteReport(now);
       }
       break;
     case rtcp::kReceiverReport:
-      if (const auto report = rtcp::ReceiverReport::parse(block))
+      if (const auto report = rtcp::ReceiverReport::parse(block)) {
+        reporters_.push_back(report->senderSsrc);
         handleReports(report->blocks, now);
+        noteReport(now);
+      }
       break;
     case rtcp::kBye:
       if (const auto bye = rtcp::Bye::parse(block)) {
-        for (const uint32_t ssrc : bye->ssrcs) hub_.handleBye(ssrc, now);
+        for (const uint32_t ssrc : bye->ssrcs) {
+          hub_.handleBye(ssrc, now);
+          forgetRateRequests(ssrc, now);
+        }
       }
+      break;
+    case rtcp::kSourceDescription:
+      // The CNAME is known from signalling; here it tells whose the SSRC is.
+      if (const auto sdes = rtcp::SourceDescription::parse(block)) checkReporter(*sdes, now);
       break;
     case rtcp::kTransportFeedback:
       handleTransportFeedback(block, now);
@@ -66,7 +79,7 @@ void RtpSession::Impl::handleBlock(const rtcp::Block& block, Timestamp now) {
       if (const auto report = rtcp::ExtendedReport::parse(block))
         handleExtendedReport(*report, now);
       break;
-    default:  // SDES: the CNAME is known from signalling; APP and unknown types are not for us
+    default:  // APP and unknown types are not for us
       break;
   }
 }
@@ -79,6 +92,8 @@ void RtpSession::Impl::handleReports(const rtcp::ReportBlocks& blocks, Timestamp
     if (stream == nullptr) continue;
     const auto rtt = rtt_.onEcho(block.lastSr, block.delaySinceLastSr, now);
     stream->onReportBlock(block, rtt, now);
+    const Duration way = rtt_.smoothed().value_or(Duration::zero());
+    judge(*stream, stream->breaker().onReport(block, way, isControlled(now), now), now);
     if (rtt) applyUpdate(controller_->onRoundTripTime({now, *rtt}), now);
     auto state = std::find_if(lossStates_.begin(), lossStates_.end(),
                               [&](const LossState& s) { return s.ssrc == block.ssrc; });
@@ -106,6 +121,8 @@ void RtpSession::Impl::handleTransportFeedback(const rtcp::Block& block, Timesta
     handleArrivalFeedback(block, now);
   } else if (block.count == rtcp::CongestionFeedback::kFormat) {
     handleCongestionFeedback(block, now);
+  } else if (block.count == rtcp::Tmmb::kRequestFormat) {
+    if (const auto request = rtcp::Tmmb::parse(block)) handleRateRequest(*request, now);
   } else if (block.count == rtcp::Nack::kFormat) {
     const auto nack = rtcp::Nack::parse(block);
     if (!nack) return;
@@ -113,7 +130,7 @@ void RtpSession::Impl::handleTransportFeedback(const rtcp::Block& block, Timesta
     if (stream != nullptr && stream->config().takesPackets) {
       ++stream->stats().nackCount;
       for (const uint16_t sequence : nack->sequences) missing_.push({stream->id(), sequence});
-    } else if (stream != nullptr) {
+    } else if (stream != nullptr && !stream->stopped()) {
       stream->onNack({nack->sequences.data(), nack->sequences.size()}, pacer_,
                      rtt_.smoothed().value_or(Duration::zero()), now);
     }
@@ -132,6 +149,7 @@ void RtpSession::Impl::handleArrivalFeedback(const rtcp::Block& block, Timestamp
   feedback.arrivals = arrivals_;
   if (const auto report = adapter_.onFeedback(feedback, now)) {
     losses_.add(report->packets, now);
+    noteArrivalsTold(now);
     applyUpdate(controller_->onTransportFeedback(*report), now);
   }
 }
@@ -140,6 +158,7 @@ void RtpSession::Impl::handleCongestionFeedback(const rtcp::Block& block, Timest
   // Without the agreement packets were counted by the transport-wide number, if at all.
   if (!config_.peerReportsRfc8888 || !rtcp::CongestionFeedback::parse(block, congestionFeedback_))
     return;
+  ++congestionFeedbackReceived_;
   rtpArrivals_.clear();
   for (const auto& report : congestionFeedback_.reports)
     rtpArrivals_.push_back({report.received, report.ecn == Ecn::Ce, report.arrivalOffset});
@@ -154,6 +173,7 @@ void RtpSession::Impl::handleCongestionFeedback(const rtcp::Block& block, Timest
   if (const auto report =
           adapter_.onRtpFeedback(congestionFeedback_.reportTimestamp, rtpStreams_, now)) {
     losses_.add(report->packets, now);
+    noteArrivalsTold(now);
     applyUpdate(controller_->onTransportFeedback(*report), now);
   }
 }
@@ -366,12 +386,25 @@ void RtpSession::Impl::sendFeedback() {
       if (taken < total) flushFeedback();
     }
   }
+  sendNotices();
+  if (hub_.pollRateReport(rateReport_)) {
+    rtcp::Remb remb;
+    remb.senderSsrc = reportingSsrc();
+    remb.bitrate = rateReport_.rate;
+    for (const uint32_t ssrc : rateReport_.ssrcs) remb.ssrcs.push_back(ssrc);
+    if (feedbackPacket_ && feedbackWriter().remaining() < remb.size()) flushFeedback();
+    if (!openFeedback()) return;
+    ByteWriter w = feedbackWriter();
+    remb.write(w);
+    feedbackSize_ += w.size();
+  }
   // Whether a report is due is known only by asking, so it is written aside first.
   const size_t prefix = 8 + 4 + sdesChunkSize(config_.cname);
   const size_t limit = std::min(arrivalScratch_.size(), config_.maxPacketSize - prefix);
   for (;;) {
     ByteWriter aside(arrivalScratch_);
     if (hub_.pollArrivalFeedback(aside, reportingSsrc(), limit) == 0 || !aside.ok()) break;
+    if (config_.arrivalFeedback == ArrivalFeedback::Rfc8888) ++congestionFeedbackSent_;
     if (feedbackPacket_ && feedbackWriter().remaining() < aside.size()) flushFeedback();
     if (!openFeedback()) return;
     ByteWriter w = feedbackWriter();

@@ -1,6 +1,7 @@
 // Media that is given to be sent: frames, tones, packets that are ready.
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "parley/rtp/extensions/all.h"
@@ -8,6 +9,19 @@
 #include "media/rtp_session_impl.h"
 
 namespace parley::media {
+namespace {
+
+/// So much too early the controller has its turn when packets are sent: a wake-up for it alone
+/// costs more than it does.
+constexpr Duration kAlong = Duration::millis(20);
+
+Result<void> unavailable(const SendStream& stream) {
+  if (!stream.stopped()) return fail(ErrorCode::InvalidState, "the transport is not connected");
+  return fail(ErrorCode::InvalidState, std::string("the circuit breaker has stopped the stream: ") +
+                                           toString(*stream.stopped()));
+}
+
+}  // namespace
 
 Result<void> RtpSession::Impl::refuse(SendStream& stream, SendStream::Accepted accepted,
                                       Timestamp now) {
@@ -29,9 +43,9 @@ Result<void> RtpSession::Impl::sendVideo(SendStreamId id, const codec::EncodedVi
   now = clock_.clamp(now);
   SendStream* stream = find(id.value);
   if (stream == nullptr) return fail(ErrorCode::NotFound, "no such send stream");
-  if (!available_) {
+  if (!available_ || stream->stopped()) {
     stream->skipToKeyFrame();
-    return fail(ErrorCode::InvalidState, "the transport is not connected");
+    return unavailable(*stream);
   }
   const int width = stream->stats().frameWidth;
   tellPath(*stream, now);
@@ -47,7 +61,7 @@ Result<void> RtpSession::Impl::sendAudio(SendStreamId id, const codec::EncodedAu
   now = clock_.clamp(now);
   SendStream* stream = find(id.value);
   if (stream == nullptr) return fail(ErrorCode::NotFound, "no such send stream");
-  if (!available_) return fail(ErrorCode::InvalidState, "the transport is not connected");
+  if (!available_ || stream->stopped()) return unavailable(*stream);
   tellPath(*stream, now);
   const auto accepted = stream->sendAudio(frame, pacer_, now);
   settle(now);
@@ -61,18 +75,45 @@ Result<void> RtpSession::Impl::sendTone(SendStreamId id, uint8_t event, Duration
   now = clock_.clamp(now);
   SendStream* stream = find(id.value);
   if (stream == nullptr) return fail(ErrorCode::NotFound, "no such send stream");
-  if (!available_) return fail(ErrorCode::InvalidState, "the transport is not connected");
+  if (!available_ || stream->stopped()) return unavailable(*stream);
   if (!stream->config().eventPayloadType)
     return fail(ErrorCode::NotSupported, "no payload type for telephone events is agreed");
   stream->startTone(event, duration, now);
   return ok();
 }
 
+Result<void> RtpSession::Impl::sendForeign(SendStreamId id, const ForeignPacket& packet,
+                                           Timestamp now) {
+  now = clock_.clamp(now);
+  SendStream* const stream = find(id.value);
+  if (stream == nullptr) return fail(ErrorCode::NotFound, "no such send stream");
+  if (!available_ || stream->stopped()) return unavailable(*stream);
+  if (!stream->config().active || stream->config().takesPackets)
+    return fail(ErrorCode::InvalidState, "the stream is inactive or sends for a forwarder");
+  const SendStream::Foreign taken = stream->sendForeign(packet, pacer_, now);
+  settle(now);
+  switch (taken) {
+    case SendStream::Foreign::Yes:
+      return ok();
+    case SendStream::Foreign::Late:
+      ++drops_.foreign;
+      return ok();
+    case SendStream::Foreign::NoEvents:
+      return fail(ErrorCode::NotSupported, "no payload type for telephone events is agreed");
+    case SendStream::Foreign::TooLarge:
+      return fail(ErrorCode::Range, "the packet is too large for the way through the network");
+    case SendStream::Foreign::NoRoom:
+      break;
+  }
+  raiseKeyFrameRequest(*stream, false, 0, now);
+  return fail(ErrorCode::ResourceExhausted, "the packet was dropped: too much is waiting");
+}
+
 void RtpSession::Impl::sendPackets(SendStreamId id, std::span<PreparedPacket> packets,
                                    Timestamp now) {
   now = clock_.clamp(now);
   SendStream* const stream = find(id.value);
-  if (stream == nullptr || !available_ || !stream->config().takesPackets) {
+  if (stream == nullptr || !available_ || !stream->config().takesPackets || stream->stopped()) {
     drops_.forwarded += packets.size();
     return;
   }
@@ -87,7 +128,10 @@ void RtpSession::Impl::sendPackets(SendStreamId id, std::span<PreparedPacket> pa
       ++drops_.forwarded;
     }
   }
-  settle(now);
+  if (controller_->nextDeadline() <= now + kAlong)
+    applyUpdate(controller_->onProcess({now, pacer_.queuedBytes()}), now);
+  // Nothing was received, so there is nothing to report.
+  if (!pacer_.isIdle()) pump(now);
 }
 
 void RtpSession::Impl::sendAtOnce(SendStream& stream, PreparedPacket packet, PacketType type,

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "parley/base/text.h"
 #include "parley/rtp/extensions/all.h"
@@ -16,6 +17,9 @@ constexpr Duration kLayersInterval = Duration::seconds(2);
 /// RFC 7741 and RFC 9628: 15 bits.
 constexpr uint16_t kPictureIdMask = 0x7fff;
 constexpr size_t kOneByteMax = 16;
+/// As libwebrtc does it: five frames in a second, and those far beyond the others.
+constexpr Duration kTimingInterval = Duration::millis(200);
+constexpr double kTimingSize = 5;
 
 uint16_t random16(Random& random) {
   return static_cast<uint16_t>(random.u32());
@@ -38,18 +42,55 @@ SendStream::SendStream(const Environment& environment, SendStreamId id, SendStre
   Random& random = environment.random;
   if (config_.ssrc == 0) config_.ssrc = drawSsrc(random);
   if (config_.rtxSsrc == 0u) config_.rtxSsrc = drawSsrc(random);
-  // RFC 3550 section 5.1: random starts. The sequence leaves room below the wrap, so that a
-  // receiver that joins at packet one sees no wrap among the first (RFC 3711 section 3.3.1 would
-  // guess wrong).
-  firstSequence_ = nextSequence_ = 1 + random.below(0x7fff);
-  nextRtxSequence_ = static_cast<uint16_t>(1 + random.below(0x7fff));
-  nextFecSequence_ = static_cast<uint16_t>(1 + random.below(0x7fff));
+  drawNumbers();
   timestampOffset_ = random.u32();
   pictureId_ = random16(random) & kPictureIdMask;
   tl0PicIdx_ = static_cast<uint8_t>(random.u32());
   stats_.id = id;
   const SendStreamConfig given = config_;
   update(given);
+}
+
+// The sequence leaves room below the wrap, so that a receiver that joins at packet one sees no wrap
+// among the first (RFC 3711 section 3.3.1 would guess wrong).
+void SendStream::drawNumbers() {
+  Random& random = environment_.random;
+  firstSequence_ = nextSequence_ = 1 + random.below(0x7fff);
+  nextRtxSequence_ = static_cast<uint16_t>(1 + random.below(0x7fff));
+  nextFecSequence_ = static_cast<uint16_t>(1 + random.below(0x7fff));
+}
+
+void SendStream::begin(uint32_t ssrc, uint32_t rtxSsrc, uint32_t fecSsrc) {
+  config_.ssrc = ssrc;
+  if (config_.rtxSsrc) config_.rtxSsrc = rtxSsrc;
+  if (config_.fec) {
+    config_.fec->ssrc = fecSsrc;
+    fec_ = std::make_unique<FecEncoder>(environment_.pool, config_.fec->scheme);
+  }
+  blockStart_.reset();
+  limits_.clear();
+  history_.clear();
+  drawNumbers();
+  newestSequence_.reset();
+  lastSent_.reset();
+  lastFirSequence_.reset();
+  lastWasMarker_ = false;
+  // The new source has to say whose it is, and what there is to say of its frames.
+  acknowledged_ = false;
+  lastCaptureTimeSent_.reset();
+  layersTold_.reset();
+  awaitingKeyFrame_ = config_.kind == MediaKind::Video && !config_.takesPackets;
+  // RFC 3550 section 6.4.1: "The count SHOULD be reset if the sender changes its SSRC identifier."
+  reportPackets_ = reportOctets_ = 0;
+  SendStreamStats fresh;
+  fresh.id = id_;
+  fresh.targetBitrate = stats_.targetBitrate;
+  fresh.frameWidth = stats_.frameWidth;
+  fresh.frameHeight = stats_.frameHeight;
+  stats_ = std::move(fresh);
+  frames_ = frameBytes_ = 0;
+  const SendStreamConfig same = config_;
+  update(same);
 }
 
 void SendStream::update(const SendStreamConfig& config) {
@@ -67,6 +108,10 @@ void SendStream::update(const SendStreamConfig& config) {
   const bool newFec =
       !fec_ || !config.fec || !config_.fec || config.fec->scheme != config_.fec->scheme;
   if (config.mid != config_.mid || config.rid != config_.rid) acknowledged_ = false;
+  if (config.playoutDelay != config_.playoutDelay) {
+    playoutDelayFrom_.reset();
+    playoutDelayKnown_ = false;
+  }
   config_ = config;
   config_.ssrc = ssrc;
   config_.rtxSsrc = rtxSsrc;
@@ -109,8 +154,16 @@ void SendStream::addExtensions(rtp::PacketWriter& writer, const PacketPlan& plan
     if (!config_.mid.empty()) writer.add<rtp::Mid>(map, config_.mid);
     if (!config_.rid.empty()) writer.add<rtp::Rid>(map, config_.rid);
   }
-  if (plan.audio != nullptr)
+  if (plan.audio != nullptr) {
     writer.add<rtp::AudioLevel>(map, {plan.audio->voice, plan.audio->audioLevel});
+    rtp::CsrcAudioLevel::Value levels;
+    for (const codec::Contributor& c : plan.audio->contributors) levels.push_back(c.level);
+    if (!levels.empty()) writer.add<rtp::CsrcAudioLevel>(map, levels);
+  }
+  // Until the peer surely knows it, and for who begins with a key frame.
+  if (plan.video != nullptr && config_.playoutDelay &&
+      (!playoutDelayKnown_ || plan.video->keyFrame))
+    writer.add<rtp::PlayoutDelay>(map, *config_.playoutDelay);
   if (plan.video != nullptr && plan.last) {
     // 3GPP TS 26.114 section 7.4.5: on the last packet of each key frame, and of a frame that
     // changes it.
@@ -119,11 +172,20 @@ void SendStream::addExtensions(rtp::PacketWriter& writer, const PacketPlan& plan
       writer.add<rtp::VideoOrientation>(map, {static_cast<uint16_t>(rotation), false, false});
     if (plan.video->keyFrame && plan.video->screenContent)
       writer.add<rtp::ContentType>(map, rtp::VideoContentType::Screenshare);
+    if (plan.video->corruption) writer.add<rtp::CorruptionDetection>(map, *plan.video->corruption);
+    if (timingFlags_ != 0) {
+      rtp::VideoTimingValue timing = timingOf(*plan.video);
+      timing.packetized = rtp::VideoTiming::sinceCapture(plan.now - plan.video->capture);
+      writer.add<rtp::VideoTiming>(map, timing);
+    }
   }
   if (plan.video != nullptr) addLayers(writer, plan);
   if (plan.first && captureTimeDue_) {
     const Timestamp capture = plan.video != nullptr ? plan.video->capture : plan.audio->capture;
-    writer.add<rtp::AbsCaptureTime>(map, {environment_.wallClock.ntpAt(capture), {}});
+    // The clock is our own, but for a mix: of what others captured nothing is known.
+    std::optional<int64_t> offset = 0;
+    if (plan.audio != nullptr && !plan.audio->contributors.empty()) offset.reset();
+    writer.add<rtp::AbsCaptureTime>(map, {environment_.wallClock.ntpAt(capture), offset});
   }
 }
 
@@ -148,6 +210,28 @@ void SendStream::prepareLayers(PacketPlan& plan, Timestamp now) {
   layersDue_ = config_.extensions.has(rtp::ExtensionKind::VideoLayersAllocation) &&
                !layers_.layers.empty() &&
                (frame.keyFrame || !layersTold_ || now - *layersTold_ >= kLayersInterval);
+}
+
+void SendStream::prepareTiming(const codec::EncodedVideoFrame& frame) {
+  timingFlags_ = 0;
+  if (!config_.extensions.has(rtp::ExtensionKind::VideoTiming) || !frame.endsPicture()) return;
+  if (!lastTiming_ || frame.capture - *lastTiming_ >= kTimingInterval) {
+    timingFlags_ |= rtp::VideoTimingValue::kByTimer;
+    lastTiming_ = frame.capture;
+  }
+  const double bytes = static_cast<double>(frame.data.size()) * static_cast<double>(frames_);
+  if (frames_ > 0 && bytes >= kTimingSize * static_cast<double>(frameBytes_))
+    timingFlags_ |= rtp::VideoTimingValue::kBySize;
+}
+
+rtp::VideoTimingValue SendStream::timingOf(const codec::EncodedVideoFrame& frame) const {
+  rtp::VideoTimingValue out;
+  out.flags = timingFlags_;
+  if (frame.encodeStart)
+    out.encodeStart = rtp::VideoTiming::sinceCapture(*frame.encodeStart - frame.capture);
+  if (frame.encodeEnd)
+    out.encodeFinish = rtp::VideoTiming::sinceCapture(*frame.encodeEnd - frame.capture);
+  return out;
 }
 
 rtp::ExtensionForm SendStream::formOf(const PacketPlan& plan) const {
@@ -198,7 +282,8 @@ rtp::Vp9Descriptor SendStream::describeVp9(const codec::EncodedVideoFrame& frame
 
 namespace {
 
-/// The sizes of the spatial layers; nothing if the encoder does not tell.
+/// The sizes of the spatial layers and the group of pictures; nothing if the encoder does not tell
+/// the sizes.
 std::optional<rtp::Vp9ScalabilityStructure> structureOf(const codec::EncodedVideoFrame& frame,
                                                         const codec::Vp9Info& info) {
   rtp::Vp9ScalabilityStructure structure;
@@ -213,6 +298,7 @@ std::optional<rtp::Vp9ScalabilityStructure> structureOf(const codec::EncodedVide
   for (const rtp::VideoSize& size : structure.layers) {
     if (size.width == 0 || size.height == 0) return std::nullopt;
   }
+  for (const auto& picture : info.group) structure.group.push_back(picture);
   return structure;
 }
 
@@ -220,7 +306,10 @@ std::optional<rtp::Vp9ScalabilityStructure> structureOf(const codec::EncodedVide
 
 rtp::FrameDescription SendStream::describe(const codec::EncodedVideoFrame& frame) {
   rtp::FrameDescription description;
-  description.keyFrame = frame.keyFrame;
+  // AV1 RTP payload format, section 4.4: N stands where the sequence begins, which is in the lowest
+  // layer.
+  const bool above = std::holds_alternative<codec::Av1Info>(frame.info) && frame.spatialId > 0;
+  description.keyFrame = frame.keyFrame && !above;
   // A base layer frame begins a new period, counted by all frames that follow it.
   const auto* vp9 = std::get_if<codec::Vp9Info>(&frame.info);
   if (frame.temporalId == 0 && frame.spatialId == 0) ++tl0PicIdx_;
@@ -234,7 +323,7 @@ rtp::FrameDescription SendStream::describe(const codec::EncodedVideoFrame& frame
     description.codec = describeVp9(frame, info);
     if (frame.keyFrame && frame.spatialId == 0) description.vp9Structure = structureOf(frame, info);
   }
-  if (vp9 == nullptr || vp9->endOfPicture) pictureId_ = (pictureId_ + 1) & kPictureIdMask;
+  if (frame.endsPicture()) pictureId_ = (pictureId_ + 1) & kPictureIdMask;
   return description;
 }
 
@@ -260,6 +349,7 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
   }
   PacketPlan plan;
   plan.video = &frame;
+  plan.now = now;
   plan.timestamp = frame.rtpTimestamp + timestampOffset_;
   captureTimeDue_ = config_.extensions.has(rtp::ExtensionKind::AbsCaptureTime) &&
                     (frame.keyFrame || !lastCaptureTimeSent_ ||
@@ -272,6 +362,7 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
   PacketBuf packet = environment_.pool.allocate();
   if (!packet) return refuse();
   prepareLayers(plan, now);
+  prepareTiming(frame);
   plan.first = plan.last = true;
   const bool protecting = beginProtection(now);
   plan.red = protecting && config_.fec->scheme == rtp::FecScheme::Ulpfec;
@@ -282,8 +373,10 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
   const size_t count = packetizer_->begin(frame.data, describe(frame), maxPacketSize_ - overhead);
   if (count == 0) return Accepted::Unfit;
   if (count > pacer.room(PacketType::Video)) return refuse();
-  const auto* vp9 = std::get_if<codec::Vp9Info>(&frame.info);
-  const bool endOfPicture = vp9 == nullptr || vp9->endOfPicture;
+  const bool endOfPicture = frame.endsPicture();
+  if (config_.playoutDelay && !playoutDelayFrom_ &&
+      config_.extensions.has(rtp::ExtensionKind::PlayoutDelay))
+    playoutDelayFrom_ = nextSequence_;
   for (size_t i = 0; i < count; ++i) {
     if (i > 0) packet = environment_.pool.allocate();
     if (!packet) return refuse();
@@ -348,7 +441,10 @@ SendStream::Accepted SendStream::sendAudio(const codec::EncodedAudioFrame& frame
     ++stats_.framesDropped;
     return Accepted::NoRoom;
   }
-  rtp::PacketWriter writer(packet, header(plan, static_cast<uint16_t>(nextSequence_)), {}, form_);
+  InlineVector<uint32_t, 15> csrcs;
+  for (const codec::Contributor& c : frame.contributors) csrcs.push_back(c.ssrc);
+  rtp::PacketWriter writer(packet, header(plan, static_cast<uint16_t>(nextSequence_)),
+                           std::span(csrcs.data(), csrcs.size()), form_);
   addExtensions(writer, plan);
   const MutableByteSpan room = writer.beginPayload();
   const size_t limit =

@@ -5,23 +5,29 @@
 #include <span>
 
 #include "parley/base/environment.h"
+#include "parley/base/ring_queue.h"
 #include "parley/base/seq_num.h"
 #include "parley/codec/encoded_frame.h"
 #include "parley/media/prepared_packet.h"
 #include "parley/media/send_stream.h"
 #include "parley/rtp/extensions/dependency_writer.h"
 #include "parley/rtp/extensions/video_layers_allocation.h"
+#include "parley/rtp/extensions/video_timing.h"
 #include "parley/rtp/packet_writer.h"
 #include "parley/rtp/payload_format/payload_format.h"
 #include "parley/rtp/rtcp/report_block.h"
 #include "parley/rtp/rtcp/sender_report.h"
 
 #include "media/audio_redundancy.h"
+#include "media/circuit_breaker.h"
 #include "media/fec_encoder.h"
+#include "media/foreign_numbers.h"
 #include "media/frame_references.h"
 #include "media/history.h"
 #include "media/pacer.h"
 #include "media/protection_plan.h"
+#include "media/rate_limits.h"
+#include "media/ssrc_patience.h"
 #include "media/tone_sender.h"
 
 namespace parley::media {
@@ -42,6 +48,11 @@ class SendStream {
   uint32_t timestampOffset() const { return timestampOffset_; }
   /// SSRCs stay; everything else follows the new configuration.
   void update(const SendStreamConfig& config);
+  /// Goes on as another source: numbers, reports and statistics start again, with a key frame; time
+  /// goes on. RTX and FEC follow as far as they are agreed.
+  void begin(uint32_t ssrc, uint32_t rtxSsrc, uint32_t fecSsrc);
+  /// Whether this is one of the packets that left last, by its numbers.
+  bool hasSentLately(const rtp::PacketView& packet) const;
   void setMaxPacketSize(size_t bytes) { maxPacketSize_ = bytes; }
   /// Frames were lost before they reached us.
   void skipToKeyFrame() { awaitingKeyFrame_ = true; }
@@ -66,10 +77,19 @@ class SendStream {
   /// Books one that left so.
   void onSentPrepared(const PreparedPacket& packet, Timestamp now);
 
+  /// A packet that was made elsewhere, as one of this stream's (send_stream_foreign.cc).
+  enum class Foreign : uint8_t { Yes, NoRoom, TooLarge, Late, NoEvents };
+  Foreign sendForeign(const ForeignPacket& foreign, Pacer& pacer, Timestamp now);
+
   /// In place of sound until it is over.
   void startTone(uint8_t event, Duration duration, Timestamp now);
   void sendTones(Pacer& pacer, Timestamp now);
-  Timestamp toneDeadline() const { return tone_.nextDeadline(); }
+  /// Repetitions that go out twice.
+  void sendSecondCopies(Pacer& pacer, Timestamp now);
+  Timestamp nextDeadline() const {
+    return earliest(tone_.nextDeadline(),
+                    secondCopies_.empty() ? Timestamp::never() : secondCopies_.front().due);
+  }
 
   // --- packets out
   bool keepsHistory() const { return config_.nack && !config_.takesPackets; }
@@ -91,6 +111,9 @@ class SendStream {
   bool setPath(const LossEstimate& loss, Duration rtt);
   /// How much of what is sent is the encoder's: the rest repairs losses.
   double encoderShare() const { return 1 - repairShare_; }
+  /// How much of what was sent lately was sent again because it was asked for; zero while each
+  /// repetition goes out once.
+  double repetitionShare() const { return repeatsTwice() ? repetitionShare_ : 0; }
   /// How many times its encoder's rate a stream of sound sends.
   size_t copiesOfSound() const { return config_.red ? copies_ : 0; }
 
@@ -98,8 +121,17 @@ class SendStream {
   bool onKeyFrameRequest(bool fir, uint8_t firSequence, Timestamp now);
   void onReportBlock(const rtp::rtcp::ReportBlock& block, std::optional<Duration> rtt,
                      Timestamp now);
+  RateLimits& limits() { return limits_; }
+  /// What it may send at most: as configured, but not above what its receivers ask for; who asks
+  /// for less than the least it can do gets that.
+  DataRate mostAllowed() const;
   void cull(Timestamp now, Duration rtt) { history_.cull(now, rtt); }
   void setRetransmissionRate(DataRate rate) { retransmissionRate_ = rate; }
+
+  CircuitBreaker& breaker() { return breaker_; }
+  const CircuitBreaker& breaker() const { return breaker_; }
+  std::optional<CircuitBreakerReason> stopped() const { return stats_.stopped; }
+  void setStopped(std::optional<CircuitBreakerReason> reason) { stats_.stopped = reason; }
 
   // --- reports out
   bool sentSince(Timestamp time) const { return lastSent_ && *lastSent_ >= time; }
@@ -112,6 +144,9 @@ class SendStream {
 
   std::optional<DataRate> pendingTarget;  ///< not yet polled
   DataRate given;                         ///< of the bitrate, with repairs
+  bool ssrcChanged = false;               ///< and not yet polled
+  SsrcPatience ssrcPatience;
+  bool noticeDue = false;  ///< a receiver's request is to be answered
 
  private:
   struct PacketPlan {
@@ -123,11 +158,14 @@ class SendStream {
     rtp::DependencyFrame dependencies;
     const codec::EncodedVideoFrame* video = nullptr;
     const codec::EncodedAudioFrame* audio = nullptr;
+    Timestamp now;
   };
   rtp::PacketHeader header(const PacketPlan& plan, uint16_t sequence) const;
   void addExtensions(rtp::PacketWriter& writer, const PacketPlan& plan) const;
   void addLayers(rtp::PacketWriter& writer, const PacketPlan& plan) const;
   void prepareLayers(PacketPlan& plan, Timestamp now);
+  void prepareTiming(const codec::EncodedVideoFrame& frame);
+  rtp::VideoTimingValue timingOf(const codec::EncodedVideoFrame& frame) const;
   /// The two-byte form where an element needs it and the peer takes both.
   rtp::ExtensionForm formOf(const PacketPlan& plan) const;
   size_t headerSizeFor(PacketBuf& scratch, const PacketPlan& plan) const;
@@ -149,8 +187,12 @@ class SendStream {
   void noteRepairShare(size_t media, size_t repair);
   bool isRed(const rtp::PacketView& packet) const;
 
+  /// RFC 3550 section 5.1: random starts.
+  void drawNumbers();
   bool takeRetransmissionBudget(size_t bytes, Timestamp now);
+  bool repeatsTwice() const;
   void noteFrameSize(size_t bytes);
+  void noteRepetitionShare(size_t bytes, bool repetition);
   void notePreparedTime(uint32_t timestamp, Timestamp now);
   void noteSequence(uint16_t sequence) {
     if (!newestSequence_ || isNewer(sequence, *newestSequence_)) newestSequence_ = sequence;
@@ -174,6 +216,10 @@ class SendStream {
   codec::VideoRotation lastRotation_ = codec::VideoRotation::None;
   std::optional<Timestamp> lastCaptureTimeSent_;
   bool captureTimeDue_ = false;
+  std::optional<Timestamp> lastTiming_;      ///< capture time of the last frame that told its times
+  uint8_t timingFlags_ = 0;                  ///< why the current one does; 0: it does not
+  std::optional<int64_t> playoutDelayFrom_;  ///< the first packet that told the present wish
+  bool playoutDelayKnown_ = false;           ///< the peer has reported it, or a later one
   FrameReferences references_;
   rtp::DependencyWriter dependencies_;
   rtp::VideoLayersAllocationValue layers_;
@@ -182,6 +228,8 @@ class SendStream {
   /// The peer has told a report about the SSRC, so it needs no mid and rid any more (RFC 8852).
   bool acknowledged_ = false;
 
+  RateLimits limits_;
+  ForeignNumbers foreign_;
   ToneSender tone_;
   uint32_t lastTimestamp_ = 0;  ///< of the last frame, with offset
   Timestamp lastFrameTime_;     ///< its capture time
@@ -194,6 +242,14 @@ class SendStream {
   DataRate retransmissionRate_ = DataRate::kbps(300);
   double retransmissionBudget_ = 0;
   std::optional<Timestamp> budgetTime_;
+  struct SecondCopy {
+    int64_t sequence = 0;
+    Timestamp due;
+  };
+  RingQueue<SecondCopy> secondCopies_{256};
+  double repeatedBytes_ = 0;
+  double sentBytes_ = 0;  ///< with them
+  double repetitionShare_ = 0;
   uint64_t reportPackets_ = 0;
   uint64_t reportOctets_ = 0;
   std::unique_ptr<FecEncoder> fec_;
@@ -207,6 +263,7 @@ class SendStream {
   double repairShare_ = 0;
   AudioRedundancy earlierSound_;
   size_t copies_ = 0;
+  CircuitBreaker breaker_;
   uint64_t frames_ = 0;
   uint64_t frameBytes_ = 0;
   SendStreamStats stats_;

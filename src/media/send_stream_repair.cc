@@ -2,6 +2,8 @@
 // and telephone events, which are no frames.
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "parley/rtp/extensions/all.h"
 
@@ -18,6 +20,17 @@ constexpr double kMinRetransmissionBudget = 20'000;
 constexpr Duration kUnknownRttGate = Duration::millis(30);
 constexpr double kGateShare = 0.7;
 constexpr size_t kMaxPadding = 255;
+/// From this loss on, where an answer takes so long, repetitions go out twice. On a path that loses
+/// 5 % one in twenty is lost as well, and costs the receiver, which waits for one, a second round
+/// trip: a freeze.
+constexpr double kLossyPath = 0.02;
+constexpr Duration kSlowRepetition = Duration::millis(45);
+/// The share of repetitions is a mean over so many bytes, or a second, and moves in steps: each is
+/// a new target for the encoder.
+constexpr double kShareMemory = 60'000;
+constexpr double kShareStep = 1.0 / 32;
+/// Losses come in runs: not both at once.
+constexpr Duration kSecondCopyDelay = Duration::millis(10);
 
 }  // namespace
 
@@ -122,7 +135,7 @@ void SendStream::onSentPrepared(const PreparedPacket& packet, Timestamp now) {
 }
 
 bool SendStream::canPad() const {
-  if (config_.kind != MediaKind::Video || !config_.active || !everSent()) return false;
+  if (config_.kind != MediaKind::Video || !config_.active || !everSent() || stopped()) return false;
   // Padding on the media SSRC takes a sequence number, so it must not split a frame; numbers of a
   // forwarder's are not ours to take.
   return repeatsAsRtx() || (!config_.takesPackets && lastWasMarker_);
@@ -174,11 +187,59 @@ void SendStream::onSent(const PacketBuf& packet, PacketType type, Timestamp queu
     stats_.totalPacketSendDelay += now - queued;
     lastSent_ = now;
   }
+  if (type == PacketType::Video || type == PacketType::Retransmission)
+    noteRepetitionShare(packet.size(), type == PacketType::Retransmission);
   if (view->ssrc() != config_.ssrc) return;
   noteSequence(view->sequenceNumber());
   lastWasMarker_ = view->marker() || type == PacketType::Padding || type == PacketType::Fec;
   ++reportPackets_;
   reportOctets_ += payload;
+}
+
+DataRate SendStream::mostAllowed() const {
+  // Of packets that are as they were so far; first ones tell little.
+  constexpr uint64_t kEnough = 20;
+  const double usual = config_.kind == MediaKind::Video ? 1000 : 100;
+  const double mean = stats_.packetsSent < kEnough ? usual
+                                                   : static_cast<double>(stats_.bytesSent) /
+                                                         static_cast<double>(stats_.packetsSent);
+  // Each packet of sound may carry earlier ones again.
+  const DataRate most =
+      std::max(config_.minBitrate, config_.maxBitrate) * static_cast<double>(copiesOfSound() + 1);
+  const auto limit = limits_.limit(std::max(mean, 1.0));
+  return limit ? std::clamp(*limit, config_.minBitrate, most) : most;
+}
+
+bool SendStream::hasSentLately(const rtp::PacketView& packet) const {
+  constexpr uint16_t kPackets = 8192;
+  constexpr int64_t kSeconds = 30;
+  if (!newestSequence_) return false;
+  uint16_t newest = *newestSequence_;
+  if (packet.ssrc() == config_.rtxSsrc) {
+    newest = static_cast<uint16_t>(nextRtxSequence_ - 1);
+  } else if (packet.ssrc() != config_.ssrc) {
+    newest = static_cast<uint16_t>(nextFecSequence_ - 1);
+  }
+  const int64_t age = static_cast<int32_t>(lastTimestamp_ - packet.timestamp());
+  // What waits in the pacer has told its time and not yet left.
+  return static_cast<uint16_t>(newest - packet.sequenceNumber()) < kPackets &&
+         age >= -config_.clockRate && age < kSeconds * config_.clockRate;
+}
+
+void SendStream::noteRepetitionShare(size_t bytes, bool repetition) {
+  sentBytes_ += static_cast<double>(bytes);
+  if (repetition) repeatedBytes_ += static_cast<double>(bytes);
+  const double memory = std::max(kShareMemory, static_cast<double>(retransmissionRate_.bps()) / 8);
+  if (sentBytes_ > memory) {
+    repeatedBytes_ *= memory / sentBytes_;
+    sentBytes_ = memory;
+  }
+  const double share = repeatedBytes_ / sentBytes_;
+  if (share < kShareStep / 8) {
+    repetitionShare_ = 0;
+  } else if (std::abs(share - repetitionShare_) > 0.75 * kShareStep) {
+    repetitionShare_ = std::round(share / kShareStep) * kShareStep;
+  }
 }
 
 bool SendStream::takeRetransmissionBudget(size_t bytes, Timestamp now) {
@@ -204,10 +265,13 @@ void SendStream::onNack(std::span<const uint16_t> sequences, Pacer& pacer, Durat
   // one, or a little less: half of the round trips are shorter than their mean, and a request that
   // is ignored costs another one. The first crosses nothing.
   const Duration gate = rtt > Duration::zero() ? rtt * kGateShare : kUnknownRttGate;
+  // With two copies under way it is hardly ever more than impatience.
+  const Duration gateOfTwo = std::max(rtt, kUnknownRttGate);
   for (const uint16_t sequence : sequences) {
     SendHistory::Entry* entry = history_.findWrapped(sequence);
     if (entry == nullptr || entry->queued) continue;
-    if (entry->requested && now - entry->lastSent < gate) continue;
+    const bool again = std::exchange(entry->requested, true);
+    if (again && now - entry->lastSent < (repeatsTwice() ? gateOfTwo : gate)) continue;
     if (!takeRetransmissionBudget(entry->packet.size(), now)) return;
     PacedPacket paced;
     paced.stream = id_.value;
@@ -217,7 +281,30 @@ void SendStream::onNack(std::span<const uint16_t> sequences, Pacer& pacer, Durat
     paced.queued = now;
     if (!pacer.push(std::move(paced))) return;
     entry->queued = true;
-    entry->requested = true;
+    if (repeatsTwice() && !again) secondCopies_.push({entry->sequence, now + kSecondCopyDelay});
+  }
+}
+
+// Under their own numbers copies would be taken for replays (RFC 3711 section 3.3.2). FEC does the
+// same for less.
+bool SendStream::repeatsTwice() const {
+  return repeatsAsRtx() && !fec_ && loss_.fraction >= kLossyPath && rtt_ >= kSlowRepetition;
+}
+
+void SendStream::sendSecondCopies(Pacer& pacer, Timestamp now) {
+  while (!secondCopies_.empty() && secondCopies_.front().due <= now) {
+    const SecondCopy copy = secondCopies_.pop();
+    SendHistory::Entry* entry = history_.find(copy.sequence);
+    // The first one still waits: the path is full, and has no room for two.
+    if (entry == nullptr || entry->queued) continue;
+    if (!takeRetransmissionBudget(entry->packet.size(), now)) continue;
+    PacedPacket paced;
+    paced.stream = id_.value;
+    paced.sequence = entry->sequence;
+    paced.size = static_cast<uint32_t>(entry->packet.size());
+    paced.type = PacketType::Retransmission;
+    paced.queued = now;
+    entry->queued = pacer.push(std::move(paced));
   }
 }
 
@@ -239,6 +326,10 @@ bool SendStream::onKeyFrameRequest(bool fir, uint8_t firSequence, Timestamp now)
 void SendStream::onReportBlock(const rtp::rtcp::ReportBlock& block, std::optional<Duration> rtt,
                                Timestamp now) {
   acknowledged_ = true;
+  // All packets since the first with the wish have it, so the newest that came has.
+  if (playoutDelayFrom_ &&
+      !isNewer(static_cast<uint32_t>(*playoutDelayFrom_), block.extendedHighestSequence))
+    playoutDelayKnown_ = true;
   if (!stats_.remote) stats_.remote.emplace();
   RemoteInboundStats& remote = *stats_.remote;
   remote.updated = now;

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
+#include "parley/rtp/extensions/video_timing.h"
 #include "parley/rtp/packet_writer.h"
 
 namespace parley::media {
 namespace {
 
-/// Of video timing, after a byte of flags: encoding began and ended, packet made; then pacer left
-/// and two times for servers on the way.
-constexpr size_t kTimingKnownEarly = 7;
+/// Of video timing, what is behind it is for servers on the way.
+constexpr size_t kTimingKnownEarly = rtp::VideoTiming::kLeftPacerAt;
 
 }  // namespace
 

@@ -5,6 +5,8 @@
 #include "parley/rtp/extensions/audio_level.h"
 #include "parley/rtp/extensions/csrc_audio_level.h"
 
+#include "media/carried_on.h"
+
 namespace parley::media {
 
 namespace {
@@ -38,8 +40,25 @@ RtpSource& SourceTable::entryOf(ReceiverId receiver, uint32_t source, bool isCon
   return fresh.source;
 }
 
-void SourceTable::note(const ReceiveConfig& config, const rtp::PacketView& view, Timestamp now) {
+// Carried on from packet to packet.
+void SourceTable::noteCapture(RtpSource& source,
+                              const std::optional<rtp::AbsCaptureTimeValue>& told,
+                              uint32_t rtpTimestamp, uint32_t clockRate) {
+  if (told) {
+    source.captureTime = told->captureTime;
+    source.captureClockOffset = told->clockOffset;
+  } else if (source.captureTime) {
+    source.captureTime =
+        carriedOn(*source.captureTime, source.rtpTimestamp, rtpTimestamp, clockRate);
+    if (!source.captureTime) source.captureClockOffset.reset();
+  }
+}
+
+void SourceTable::note(const ReceiveConfig& config, const rtp::PacketView& view, uint32_t clockRate,
+                       Timestamp now) {
+  const auto capture = rtp::getExtension<rtp::AbsCaptureTime>(view, config.extensions);
   RtpSource& own = entryOf(config.id, view.ssrc(), false);
+  noteCapture(own, capture, view.timestamp(), clockRate);
   own.lastHeard = now;
   own.rtpTimestamp = view.timestamp();
   if (config.kind == MediaKind::Audio) {
@@ -50,6 +69,7 @@ void SourceTable::note(const ReceiveConfig& config, const rtp::PacketView& view,
   const auto levels = rtp::getExtension<rtp::CsrcAudioLevel>(view, config.extensions);
   for (size_t i = 0; i < view.csrcCount(); ++i) {
     RtpSource& csrc = entryOf(config.id, view.csrc(i), true);
+    noteCapture(csrc, capture, view.timestamp(), clockRate);
     csrc.lastHeard = now;
     csrc.rtpTimestamp = view.timestamp();
     csrc.audioLevel =

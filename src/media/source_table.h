@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "parley/base/time.h"
 #include "parley/media/receive_types.h"
+#include "parley/rtp/extensions/abs_capture_time.h"
 #include "parley/rtp/packet_view.h"
 
 namespace parley::media {
@@ -14,7 +16,8 @@ namespace parley::media {
 /// getContributingSources() (webrtc-pc section 5.3, with its ten seconds).
 class SourceTable {
  public:
-  void note(const ReceiveConfig& config, const rtp::PacketView& view, Timestamp now);
+  void note(const ReceiveConfig& config, const rtp::PacketView& view, uint32_t clockRate,
+            Timestamp now);
   void list(ReceiverId receiver, Timestamp now, std::vector<RtpSource>& out) const;
   void remove(ReceiverId receiver);
 
@@ -24,6 +27,9 @@ class SourceTable {
     ReceiverId receiver;
     RtpSource source;
   };
+  /// What abs-capture-time says, or said lately.
+  static void noteCapture(RtpSource& source, const std::optional<rtp::AbsCaptureTimeValue>& told,
+                          uint32_t rtpTimestamp, uint32_t clockRate);
   RtpSource& entryOf(ReceiverId receiver, uint32_t source, bool isContributing);
   std::vector<Entry> entries_;
   /// Where in entries_: of synchronization and of contributing sources.

@@ -4,23 +4,10 @@
 
 namespace parley::media {
 
-namespace {
-constexpr Duration kMinInterval = Duration::millis(50);
-constexpr Duration kMaxInterval = Duration::millis(100);
-// A typical report with its lower headers, in bits.
-constexpr double kReportBits = 8.0 * (20 + 8 + 10 + 20 + 10);
-}  // namespace
-
 void TwccRecorder::handlePacket(uint16_t transportSequence, size_t bytes, Timestamp now) {
   const int64_t sequence = unwrapper_.unwrap(transportSequence);
-  if (arrivals_.empty()) {
-    windowStart_ = now;
-    windowBytes_ = 0;
-    reports_ = 0;
-    due_ = now + kMaxInterval;
-  }
-  windowBytes_ += bytes;
-  due_ = std::min(due_, windowStart_ + interval());
+  if (arrivals_.empty()) reports_ = 0;
+  budget_.onArrival(bytes, arrivals_.empty(), now);
   if (!nextBase_) nextBase_ = sequence;
   // The sender has forgotten it.
   if (sequence < *nextBase_ - kMaxSpan) return;
@@ -37,14 +24,6 @@ void TwccRecorder::handlePacket(uint16_t transportSequence, size_t bytes, Timest
                        [](const rtp::rtcp::PacketArrival& a, int64_t s) { return a.sequence < s; });
   if (at->sequence == sequence || arrivals_.size() == kMaxArrivals) return;
   arrivals_.insert(at, {sequence, now});
-}
-
-Duration TwccRecorder::interval() const {
-  // 5 % of the rate seen since the last report.
-  const double bits = static_cast<double>(windowBytes_) * 8.0 * 0.05;
-  if (bits <= 0) return kMaxInterval;
-  const Duration wanted = kMaxInterval * (kReportBits / bits);
-  return std::clamp(wanted, kMinInterval, kMaxInterval);
 }
 
 size_t TwccRecorder::write(ByteWriter& w, uint32_t senderSsrc, uint32_t mediaSsrc, size_t maxBytes,
@@ -64,6 +43,7 @@ size_t TwccRecorder::write(ByteWriter& w, uint32_t senderSsrc, uint32_t mediaSsr
   const size_t taken =
       writeTransportFeedback(w, senderSsrc, mediaSsrc, count_, base, batch, maxBytes);
   if (taken == 0) return 0;
+  budget_.onReport(w.size() - start);
   ++count_;
   nextBase_ = std::max(*nextBase_, arrivals_[taken - 1].sequence + 1);
   arrivals_.erase(arrivals_.begin(), arrivals_.begin() + static_cast<ptrdiff_t>(taken));
@@ -78,6 +58,7 @@ void TwccRecorder::reset() {
   unwrapper_.reset();
   arrivals_.clear();
   nextBase_.reset();
+  budget_ = FeedbackBudget(kLeastInterval);
 }
 
 }  // namespace parley::media

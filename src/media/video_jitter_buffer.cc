@@ -43,7 +43,7 @@ bool VideoJitterBuffer::insert(const FrameAssembler& assembler, Timestamp now) {
     reset();
     fits = false;
   }
-  updateDelay(scratch_, now);
+  noteArrival(scratch_, now);
   if (free_.empty()) {
     free_.push_back(static_cast<Index>(frames_.size()));
     frames_.emplace_back();
@@ -66,10 +66,25 @@ bool VideoJitterBuffer::insert(const FrameAssembler& assembler, Timestamp now) {
   return fits;
 }
 
-void VideoJitterBuffer::updateDelay(const AssembledFrame& frame, Timestamp now) {
+// A picture has come when its last layer has. Where a server took that out without moving the
+// marker, the next picture tells.
+void VideoJitterBuffer::noteArrival(const AssembledFrame& frame, Timestamp now) {
+  if (unfinished_ && unfinished_->rtp != frame.rtp) {
+    updateDelay(unfinished_->rtp, unfinished_->arrival, now);
+    unfinished_.reset();
+  }
+  if (frame.endsPicture || delay_.isEmpty()) {
+    updateDelay(frame.rtp, frame.lastArrival, now);
+    if (frame.endsPicture) unfinished_.reset();
+  } else {
+    unfinished_ = Layer{frame.rtp, frame.lastArrival};
+  }
+}
+
+void VideoJitterBuffer::updateDelay(int64_t rtp, Timestamp arrival, Timestamp now) {
   const bool first = delay_.isEmpty();
-  const Timestamp idealBefore = first ? Timestamp{} : delay_.idealArrival(frame.rtp);
-  delay_.update(frame.rtp, frame.lastArrival);
+  const Timestamp idealBefore = first ? Timestamp{} : delay_.idealArrival(rtp);
+  delay_.update(rtp, arrival);
   jitterDelay_ = delay_.quantile(kQuantile);
   Duration target = jitterDelay_ + kDecodeLead;
   target = std::max({target, minimumDelay_, wishedMin_});
@@ -80,7 +95,7 @@ void VideoJitterBuffer::updateDelay(const AssembledFrame& frame, Timestamp now) 
     offset_ = target;
   } else {
     // When the undelayed line moves, playout stays where it is and then drifts to its new target.
-    offset_ += idealBefore - delay_.idealArrival(frame.rtp);
+    offset_ += idealBefore - delay_.idealArrival(rtp);
     const Duration step = std::max(now - lastUpdate_, Duration::zero()) * kShrinkRate;
     offset_ = offset_ < target ? target : std::max(target, offset_ - step);
   }
@@ -110,47 +125,97 @@ std::optional<VideoJitterBuffer::Candidate> VideoJitterBuffer::candidate(
   return candidate_;
 }
 
-Timestamp VideoJitterBuffer::releaseTime(const AssembledFrame& frame) const {
+bool VideoJitterBuffer::isWhole(const FrameAssembler& assembler, size_t position) const {
+  const AssembledFrame* frame = &frames_[sorted_[position]];
+  for (; !frame->endsPicture; frame = &frames_[sorted_[position]]) {
+    if (++position == sorted_.size()) return false;
+    const AssembledFrame& next = frames_[sorted_[position]];
+    if (!assembler.isOnlyPadding(frame->lastSequence, next.firstSequence)) return false;
+    if (next.rtp != frame->rtp) return true;
+  }
+  return true;
+}
+
+Timestamp VideoJitterBuffer::releaseTime(const FrameAssembler& assembler, size_t position) const {
+  const AssembledFrame& frame = frames_[sorted_[position]];
+  // A layer that is lost now may be missing until the next key frame.
+  const Timestamp earliestTime =
+      frame.lastArrival + (isWhole(assembler, position) ? Duration::zero() : layerPatience_);
   // "0, 0: render as soon as possible" (playout-delay): no waiting at all.
-  if (wishedMax_ == Duration::zero() && minimumDelay_ == Duration::zero()) return frame.lastArrival;
+  if (wishedMax_ == Duration::zero() && minimumDelay_ == Duration::zero()) return earliestTime;
   // An RTP timestamp that jumps ahead, by mistake or malice, must not hold the picture for hours.
-  return std::min(delay_.idealArrival(frame.rtp) + offset_ - kDecodeLead,
-                  frame.lastArrival + kMaxDelay);
+  return std::max(std::min(delay_.idealArrival(frame.rtp) + offset_ - kDecodeLead,
+                           frame.lastArrival + kMaxDelay),
+                  earliestTime);
 }
 
 bool VideoJitterBuffer::take(const FrameAssembler& assembler, Timestamp now, AssembledFrame& out,
                              Timestamp& playout) {
   const auto c = candidate(assembler);
   if (!c) return false;
-  const Index slot = sorted_[c->position];
-  const Timestamp release = releaseTime(frames_[slot]);
+  const Timestamp release = releaseTime(assembler, c->position);
   if (release > now) return false;
   for (size_t i = 0; i < c->position; ++i) drop(0);
-  sorted_.erase(sorted_.begin());
-  free_.push_back(slot);
-  bytes_ -= frames_[slot].data.size();
-  order_.commit(frames_[slot], c->adjacent);
-  candidateAt_.reset();
-  std::swap(out, frames_[slot]);
+  order_.commit(takeFirst(out), c->adjacent);
+  if (!out.endsPicture) takeLayersAbove(assembler, out);
   playout = std::max(release + kDecodeLead, now);
   return true;
 }
 
+AssembledFrame& VideoJitterBuffer::takeFirst(AssembledFrame& out) {
+  const Index slot = sorted_.front();
+  sorted_.erase(sorted_.begin());
+  free_.push_back(slot);
+  bytes_ -= frames_[slot].data.size();
+  candidateAt_.reset();
+  std::swap(out, frames_[slot]);
+  return out;
+}
+
+void VideoJitterBuffer::takeLayersAbove(const FrameAssembler& assembler, AssembledFrame& out) {
+  while (!sorted_.empty() && frames_[sorted_.front()].rtp == out.rtp) {
+    AssembledFrame& layer = frames_[sorted_.front()];
+    const bool isAdjacent = adjacent(assembler, layer);
+    if (order_.check(layer, isAdjacent) != DecodeOrder::Verdict::Decodable) {
+      // What it refers to was left out before. It is of no use, but the picture below it is.
+      layersLost_ = true;
+      drop(0);
+      continue;
+    }
+    order_.commit(layer, isAdjacent);
+    out.data.insert(out.data.end(), layer.data.begin(), layer.data.end());
+    out.keyFrame = out.keyFrame || layer.keyFrame;
+    if (layer.size.width != 0) out.size = layer.size;
+    out.traits.take(layer.traits);
+    out.lastSequence = layer.lastSequence;
+    out.lastArrival = std::max(out.lastArrival, layer.lastArrival);
+    out.recovered = out.recovered || layer.recovered;
+    out.spatialId = layer.spatialId;
+    out.endsPicture = layer.endsPicture;
+    remove(0);
+  }
+}
+
 Timestamp VideoJitterBuffer::nextDeadline(const FrameAssembler& assembler) const {
   const auto c = candidate(assembler);
-  return c ? releaseTime(frames_[sorted_[c->position]]) : Timestamp::never();
+  return c ? releaseTime(assembler, c->position) : Timestamp::never();
 }
 
 void VideoJitterBuffer::drop(size_t position) {
+  remove(position);
+  ++dropped_;
+}
+
+void VideoJitterBuffer::remove(size_t position) {
   const Index slot = sorted_[position];
   sorted_.erase(sorted_.begin() + static_cast<ptrdiff_t>(position));
   bytes_ -= frames_[slot].data.size();
   free_.push_back(slot);
-  ++dropped_;
   candidateAt_.reset();
 }
 
 void VideoJitterBuffer::reset() {
+  unfinished_.reset();
   while (!sorted_.empty()) drop(sorted_.size() - 1);
   requireKeyFrame();
 }

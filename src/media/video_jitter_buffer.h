@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "parley/base/environment.h"
@@ -30,7 +31,7 @@ class VideoJitterBuffer {
   bool insert(const FrameAssembler& assembler, Timestamp now);
 
   /// Takes the next due frame by swapping it with `out`; `playout` says when to show it. Frames
-  /// before it, which could not be decoded, are dropped.
+  /// before it, which could not be decoded, are dropped. Layers of one picture come out as one.
   bool take(const FrameAssembler& assembler, Timestamp now, AssembledFrame& out,
             Timestamp& playout);
   Timestamp nextDeadline(const FrameAssembler& assembler) const;
@@ -45,6 +46,10 @@ class VideoJitterBuffer {
 
   void setMinimumDelay(Duration delay) { minimumDelay_ = delay; }
   void setSyncDelay(Duration delay) { syncDelay_ = delay; }
+  /// How long a picture waits for layers of it that are missing, before it is shown without.
+  void setLayerPatience(Duration time) { layerPatience_ = time; }
+  /// True once after layers of a picture could not be decoded and were left out.
+  bool takeLayersLost() { return std::exchange(layersLost_, false); }
   void setPlayoutLimits(Duration min, Duration max);
 
   bool needsKeyFrame() const { return order_.needsKeyFrame(); }
@@ -71,9 +76,15 @@ class VideoJitterBuffer {
   std::optional<Candidate> candidate(const FrameAssembler& assembler) const;
   std::optional<Candidate> look(const FrameAssembler& assembler, size_t position) const;
   bool adjacent(const FrameAssembler& assembler, const AssembledFrame& frame) const;
-  Timestamp releaseTime(const AssembledFrame& frame) const;
-  void updateDelay(const AssembledFrame& frame, Timestamp now);
+  Timestamp releaseTime(const FrameAssembler& assembler, size_t position) const;
+  /// Whether all layers that were sent of the picture are there.
+  bool isWhole(const FrameAssembler& assembler, size_t position) const;
+  void noteArrival(const AssembledFrame& frame, Timestamp now);
+  void updateDelay(int64_t rtp, Timestamp arrival, Timestamp now);
   void drop(size_t position);
+  void remove(size_t position);
+  AssembledFrame& takeFirst(AssembledFrame& out);
+  void takeLayersAbove(const FrameAssembler& assembler, AssembledFrame& out);
 
   size_t maxFrames_;
   size_t maxBytes_;
@@ -91,6 +102,14 @@ class VideoJitterBuffer {
   size_t bytes_ = 0;
   size_t dropped_ = 0;
   std::optional<int64_t> lastRtp_;
+  // The newest layer of a picture that may have more of them.
+  struct Layer {
+    int64_t rtp = 0;
+    Timestamp arrival;
+  };
+  std::optional<Layer> unfinished_;
+  bool layersLost_ = false;
+  Duration layerPatience_ = Duration::millis(100);
   Timestamp lastUpdate_;
   Duration offset_;  // smoothed: playout = ideal arrival + offset_
   Duration targetDelay_;

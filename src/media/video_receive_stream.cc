@@ -2,10 +2,8 @@
 
 #include <algorithm>
 
-#include "parley/rtp/extensions/abs_capture_time.h"
+#include "parley/rtp/extensions/dependency_descriptor.h"
 #include "parley/rtp/extensions/playout_delay.h"
-
-#include "media/send_time_extensions.h"
 
 namespace parley::media {
 
@@ -22,16 +20,9 @@ constexpr Duration kMaxWait = Duration::seconds(3);
 constexpr Duration kMinSweepInterval = Duration::millis(500);
 // Nobody is asked for anything when packets have stopped coming.
 constexpr Duration kAliveLimit = Duration::seconds(2);
-// After so long without FEC packets are not kept for it any more.
-constexpr Duration kFecMemory = Duration::seconds(10);
-// A lost packet that FEC may bring back is asked for a little later: FEC comes behind the frame,
-// or, on a long path, behind several.
-constexpr Duration kMinFecPatience = Duration::millis(20);
-constexpr Duration kMaxFecPatience = Duration::millis(100);
-
-Duration fecPatience(Duration rtt) {
-  return std::clamp(rtt / 4, kMinFecPatience, kMaxFecPatience);
-}
+// How long a picture waits for its upper layers: for one repetition, or for packets out of order.
+constexpr Duration kRepetitionMargin = Duration::millis(50);
+constexpr Duration kLayerReorderLimit = Duration::millis(20);
 
 int64_t nanosOf(NtpTime ntp) {
   return static_cast<int64_t>(ntp.seconds()) * 1'000'000'000 +
@@ -62,12 +53,12 @@ void VideoReceiveStream::restart() {
   assembler_.reset();
   buffer_.reset();
   waitingSince_.reset();
-  if (fec_) fec_->clear();
+  clearFec();
   noteHeld(0, 0);
 }
 
 void VideoReceiveStream::shed(Timestamp now) {
-  if (fec_) fec_->clear();
+  clearFec();
   counters_.packetsDiscarded += assembler_.dropOlderThan(Timestamp::never());
   buffer_.reset();
   requester_.want();
@@ -76,9 +67,7 @@ void VideoReceiveStream::shed(Timestamp now) {
 
 void VideoReceiveStream::setRtt(Duration rtt) {
   ReceiveStream::setRtt(rtt);
-  rtt_ = rtt;
   requester_.setRtt(rtt);
-  if (fec_) nack_.setPatience(fecPatience(rtt));
 }
 
 void VideoReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
@@ -95,13 +84,13 @@ void VideoReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
     } else if (!view.payload().empty()) {
       handleFec(std::move(packet), fec, now);
     }
-    takeFrames(now);
+    takeFrames(config.extensions, now);
     advance(now);
     return;
   }
   pli_ = codec.pli;
   fir_ = codec.fir;
-  if (fec_) keepForFec(view, config, sequence, arrival);
+  keepForFec(view, config, sequence, arrival);
   if (const auto delay = rtp::getExtension<rtp::PlayoutDelay>(view, config.extensions)) {
     buffer_.setPlayoutLimits(delay->min, delay->max);
   }
@@ -127,16 +116,14 @@ void VideoReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
     p.arrival = now;
     p.depacketizer = format->depacketizer.get();
     p.payload = payload;
-    p.orientation = rtp::getExtension<rtp::VideoOrientation>(view, config.extensions);
-    p.contentType = rtp::getExtension<rtp::ContentType>(view, config.extensions);
-    if (const auto capture = rtp::getExtension<rtp::AbsCaptureTime>(view, config.extensions)) {
-      p.captureTime = capture->captureTime;
-    }
+    if (const uint8_t id = config.extensions.id(rtp::ExtensionKind::DependencyDescriptor); id != 0)
+      p.dependencies = view.extension(id).value_or(ByteSpan{});
+    if (!p.dependencies.empty()) buffer_.setLayerPatience(layerPatience());
     p.buffer = std::move(packet);
     noteInsert(assembler_.insert(std::move(p)));
   }
   lastRtp_ = rtp;
-  takeFrames(now);
+  takeFrames(config.extensions, now);
   if (!waitingSince_) waitingSince_ = now;
   if (expiry_.isNever() && (assembler_.packets() > 0 || !buffer_.isEmpty())) {
     expiry_ = now + kMaxWait;
@@ -145,33 +132,8 @@ void VideoReceiveStream::receive(PacketBuf packet, const rtp::PacketView& view,
 }
 
 void VideoReceiveStream::handleFec(PacketBuf packet, const rtp::FecPacket& fec, Timestamp now) {
-  ++counters_.fecPacketsReceived;
-  counters_.fecBytesReceived += packet.size();
-  if (!fec_) {
-    fec_ = std::make_unique<FecDecoder>(environment_.pool, ssrc());
-    nack_.setPatience(fecPatience(rtt_));
-  }
-  const auto base = sequenceNear(fec.sequenceBase);
-  if (base) fec_->addFec(std::move(packet), fec, *base, now);
+  addFec(std::move(packet), fec, now);
   if (expiry_.isNever()) expiry_ = now + kMaxWait;
-}
-
-void VideoReceiveStream::endFec() {
-  fec_->clear();
-  counters_.fecPacketsDiscarded += fec_->discarded();
-  fec_.reset();
-  nack_.setPatience(Duration::zero());
-}
-
-void VideoReceiveStream::keepForFec(const rtp::PacketView& view, const ReceiveConfig& config,
-                                    int64_t sequence, Arrival arrival) {
-  // What was restored is there already.
-  if (arrival == Arrival::Restored) return;
-  if (arrival == Arrival::Repeated) return fec_->noteArrival(sequence);
-  PacketBuf copy = environment_.pool.copyOf(view.packet());
-  if (!copy) return fec_->noteArrival(sequence);
-  clearSendTimeExtensions(copy.mutableSpan(), config.extensions);
-  fec_->addMedia(sequence, std::move(copy));
 }
 
 void VideoReceiveStream::noteInsert(FrameAssembler::Insert result) {
@@ -179,8 +141,8 @@ void VideoReceiveStream::noteInsert(FrameAssembler::Insert result) {
   if (assembler_.takeGaveUp()) requester_.want();
 }
 
-void VideoReceiveStream::takeFrames(Timestamp now) {
-  while (assembler_.poll(buffer_.scratch())) {
+void VideoReceiveStream::takeFrames(const rtp::ExtensionMap& extensions, Timestamp now) {
+  while (assembler_.poll(buffer_.scratch(), extensions)) {
     const AssembledFrame& frame = buffer_.scratch();
     const size_t longSide = std::max(frame.size.width, frame.size.height);
     const size_t shortSide = std::min(frame.size.width, frame.size.height);
@@ -191,7 +153,7 @@ void VideoReceiveStream::takeFrames(Timestamp now) {
       ++counters_.framesDropped;
       continue;
     }
-    ++counters_.framesReceived;
+    if (frame.endsPicture) ++counters_.framesReceived;
     if (frame.lastSequence > frame.firstSequence) {
       ++counters_.framesAssembledFromMultiplePackets;
       counters_.totalAssemblyTime += frame.lastArrival - frame.firstArrival;
@@ -219,8 +181,12 @@ void VideoReceiveStream::decoderLostState(Timestamp now) {
 }
 
 Duration VideoReceiveStream::stallLimit() const {
-  if (buffer_.needsKeyFrame()) return kFirstFrameLimit + rtt_;
-  return nackEnabled_ ? kRepairLimit + rtt_ * 2 : kReorderLimit;
+  if (buffer_.needsKeyFrame()) return kFirstFrameLimit + rtt();
+  return nackEnabled_ ? kRepairLimit + rtt() * 2 : kReorderLimit;
+}
+
+Duration VideoReceiveStream::layerPatience() const {
+  return nackEnabled_ ? std::min(rtt() * 2 + kRepetitionMargin, kRepairLimit) : kLayerReorderLimit;
 }
 
 bool VideoReceiveStream::isAlive() const {
@@ -231,7 +197,7 @@ void VideoReceiveStream::advance(Timestamp now) {
   now_ = now;
   release(now);
   expire(now);
-  noteHeld(assembler_.packets() + (fec_ ? fec_->held() : 0), buffer_.bytes());
+  noteHeld(assembler_.packets() + heldForFec(), buffer_.bytes());
   collectNacks(now);
   if (nack_.takeGaveUp() && nackEnabled_) requester_.want();
   if (waitingSince_ && now >= *waitingSince_ + stallLimit()) {
@@ -245,7 +211,7 @@ void VideoReceiveStream::expire(Timestamp now) {
   if (now < expiry_) return;
   counters_.packetsDiscarded += assembler_.dropOlderThan(now - kMaxWait);
   const Timestamp silent = lastHeard_ + kMaxWait;
-  if (fec_ && (silent <= now || now - fec_->lastFec() > kFecMemory)) endFec();
+  expireFec(silent <= now, now);
   const auto isStuck = [this] {
     return !buffer_.isEmpty() && buffer_.nextDeadline(assembler_).isNever();
   };
@@ -275,17 +241,23 @@ void VideoReceiveStream::release(Timestamp now) {
     nack_.forgetBefore(taken_.lastSequence + 1);
     hand(taken_, playout, now);
   }
+  // The picture goes on without them, but not as it was meant to.
+  if (buffer_.takeLayersLost()) requester_.want();
   // A frame that only waits for its time is not a stall.
   if (buffer_.nextDeadline(assembler_) != Timestamp::never()) waitingSince_.reset();
 }
 
 void VideoReceiveStream::hand(AssembledFrame& frame, Timestamp playout, Timestamp now) {
-  if (frame.orientation) orientation_ = *frame.orientation;
-  if (frame.contentType) contentType_ = *frame.contentType;
+  const FrameTraits& traits = frame.traits;
+  if (traits.orientation) orientation_ = *traits.orientation;
+  if (traits.contentType) contentType_ = *traits.contentType;
+  // It comes with key frames: the next one without it takes it back.
+  if (traits.colorSpace || frame.keyFrame) colorSpace_ = traits.colorSpace;
   ReceivedFrame& out = ready_.push();
   out.receiver = receiver();
   out.ssrc = ssrc();
   out.rid = rid();
+  out.isLayer = isLayer();
   out.payloadType = frame.payloadType;
   for (const Format& f : formats_) {
     if (f.payloadType == frame.payloadType) out.codecName = f.name;
@@ -299,7 +271,19 @@ void VideoReceiveStream::hand(AssembledFrame& frame, Timestamp playout, Timestam
   out.firstPacketArrival = frame.firstArrival;
   out.lastPacketArrival = frame.lastArrival;
   out.playoutTime = playout;
-  out.captureTime = frame.captureTime ? frame.captureTime : capturedAt(out.rtpTimestamp);
+  const Captured captured = capturedAt(out.rtpTimestamp);
+  out.captureTime = captured.time;
+  out.captureClockOffset = captured.clockOffset;
+  out.capturedHere = captured.here;
+  if (traits.captureTime) {
+    out.captureTime = traits.captureTime->captureTime;
+    out.captureClockOffset = traits.captureTime->clockOffset;
+  }
+  out.timing = traits.timing;
+  out.colorSpace = colorSpace_;
+  out.corruption = traits.corruption;
+  out.spatialId = frame.spatialId;
+  out.temporalId = frame.temporalId;
   counters_.jitterBufferDelay += (now - frame.firstArrival).seconds();
   counters_.jitterBufferTargetDelay += buffer_.targetDelay().seconds();
   counters_.jitterBufferMinimumDelay += buffer_.jitterDelay().seconds();
@@ -323,7 +307,6 @@ std::optional<Duration> VideoReceiveStream::captureToPlayout() const {
 
 void VideoReceiveStream::fillKindStats(InboundStats& out) const {
   out.framesDropped += buffer_.framesDropped();
-  if (fec_) out.fecPacketsDiscarded += fec_->discarded();
 }
 
 }  // namespace parley::media

@@ -5,7 +5,6 @@
 
 #include "parley/rtp/payload_format/payload_format.h"
 
-#include "media/fec_decoder.h"
 #include "media/frame_assembler.h"
 #include "media/key_frame_requester.h"
 #include "media/receive_stream.h"
@@ -29,7 +28,6 @@ class VideoReceiveStream final : public ReceiveStream {
   void decoderLostState(Timestamp now) override;
   std::optional<Duration> captureToPlayout() const override;
   void handleFec(PacketBuf packet, const rtp::FecPacket& fec, Timestamp now) override;
-  bool pollRestored(PacketBuf& out) override { return fec_ && fec_->poll(out); }
   void shed(Timestamp now) override;
 
  protected:
@@ -47,34 +45,30 @@ class VideoReceiveStream final : public ReceiveStream {
   };
   /// nullptr if there is no payload format of that name.
   const Format* formatOf(const ReceiveCodec& codec);
-  void endFec();
-  /// What FEC may need to restore others.
-  void keepForFec(const rtp::PacketView& view, const ReceiveConfig& config, int64_t sequence,
-                  Arrival arrival);
   void noteInsert(FrameAssembler::Insert result);
-  void takeFrames(Timestamp now);
+  void takeFrames(const rtp::ExtensionMap& extensions, Timestamp now);
   void release(Timestamp now);
   /// Drops what can become of no use any more.
   void expire(Timestamp now);
   void hand(AssembledFrame& frame, Timestamp playout, Timestamp now);
   void askForKeyFrame(Timestamp now);
   Duration stallLimit() const;
+  Duration layerPatience() const;
   bool isAlive() const;
 
   std::vector<Format> formats_;
   FrameAssembler assembler_;
   VideoJitterBuffer buffer_;
   KeyFrameRequester requester_;
-  std::unique_ptr<FecDecoder> fec_;  // while FEC comes
   RecyclingQueue<ReceivedFrame> ready_{64};
-  AssembledFrame taken_;  // kept for its memory
-  Duration rtt_ = Duration::millis(100);
+  AssembledFrame taken_;                   // kept for its memory
   std::optional<Timestamp> waitingSince_;  // packets come, but nothing is decodable
   Timestamp expiry_ = Timestamp::never();  // when to look for what has waited too long
   Timestamp now_;
   std::optional<int64_t> lastRtp_;
   rtp::VideoOrientationValue orientation_;
   rtp::VideoContentType contentType_ = rtp::VideoContentType::Unspecified;
+  std::optional<rtp::ColorSpaceValue> colorSpace_;
 };
 
 }  // namespace parley::media

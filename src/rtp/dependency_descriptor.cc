@@ -56,8 +56,10 @@ bool readStructure(BitReader& bits, DependencyStructure& out) {
   const size_t targets = bits.bits(5) + 1;
   if (!readLayers(bits, out)) return false;
   for (auto& entry : out.templates) readIndications(bits, targets, entry.targets);
-  for (size_t i = 0; i < out.templates.size() && bits.ok(); ++i) {
-    while (bits.ok() && bits.bit() != 0) bits.skip(4);
+  for (auto& entry : out.templates) {
+    while (bits.ok() && bits.bit() != 0) {
+      if (!entry.frameDiffs.push_back(static_cast<uint8_t>(bits.bits(4) + 1))) return false;
+    }
   }
   for (size_t i = 0; i < targets; ++i) {
     DependencyStructure::Target target;
@@ -80,11 +82,18 @@ bool readStructure(BitReader& bits, DependencyStructure& out) {
   return bits.ok();
 }
 
-}  // namespace
+/// frame_fdiffs(): each comes with its own width.
+bool readDiffs(BitReader& bits, DependencyDescriptorValue& out) {
+  for (unsigned octets = bits.bits(2); octets != 0 && bits.ok(); octets = bits.bits(2)) {
+    if (!out.frameDiffs.push_back(static_cast<uint16_t>(bits.bits(4 * octets) + 1))) return false;
+  }
+  return bits.ok();
+}
 
-bool DependencyDescriptor::parse(ByteSpan bytes, std::optional<DependencyStructure>& structure,
-                                 DependencyDescriptorValue& out) {
-  if (bytes.size() < kMinSize) return false;
+/// Under `inForce`, unless it brings one, which then goes to `brought`.
+bool read(ByteSpan bytes, const DependencyStructure* inForce,
+          std::optional<DependencyStructure>& brought, DependencyDescriptorValue& out) {
+  if (bytes.size() < DependencyDescriptor::kMinSize) return false;
   BitReader bits(bytes);
   DependencyDescriptorValue value;
   value.startOfFrame = bits.bit() != 0;
@@ -93,15 +102,16 @@ bool DependencyDescriptor::parse(ByteSpan bytes, std::optional<DependencyStructu
   value.frameNumber = static_cast<uint16_t>(bits.bits(16));
   bool hasActive = false;
   bool hasOwnIndications = false;
-  std::optional<DependencyStructure> brought;
-  if (bytes.size() > kMinSize) {
+  bool hasOwnDiffs = false;
+  if (bytes.size() > DependencyDescriptor::kMinSize) {
     value.hasStructure = bits.bit() != 0;
     hasActive = bits.bit() != 0;
     hasOwnIndications = bits.bit() != 0;
-    bits.skip(2);  // own frame differences and chains, which come behind what we read
+    hasOwnDiffs = bits.bit() != 0;
+    bits.skip(1);  // own chains, which come behind what we read
   }
   if (value.hasStructure && !readStructure(bits, brought.emplace())) return false;
-  const DependencyStructure* const used = brought ? &*brought : structure ? &*structure : nullptr;
+  const DependencyStructure* const used = brought ? &*brought : inForce;
   if (used == nullptr) return false;
   if (hasActive) value.activeTargets = bits.bits(static_cast<unsigned>(used->targets.size()));
   const size_t index = (value.templateId + 64u - used->firstTemplate) % 64;
@@ -111,10 +121,30 @@ bool DependencyDescriptor::parse(ByteSpan bytes, std::optional<DependencyStructu
   value.temporalId = entry.temporalId;
   value.targets = entry.targets;
   if (hasOwnIndications) readIndications(bits, used->targets.size(), value.targets);
+  if (hasOwnDiffs) {
+    if (!readDiffs(bits, value)) return false;
+  } else {
+    for (const uint8_t diff : entry.frameDiffs) value.frameDiffs.push_back(diff);
+  }
   if (!bits.ok()) return false;
-  if (brought) structure = std::move(brought);
   out = value;
   return true;
+}
+
+}  // namespace
+
+bool DependencyDescriptor::parse(ByteSpan bytes, std::optional<DependencyStructure>& structure,
+                                 DependencyDescriptorValue& out) {
+  std::optional<DependencyStructure> brought;
+  if (!read(bytes, structure ? &*structure : nullptr, brought, out)) return false;
+  if (brought) structure = std::move(brought);
+  return true;
+}
+
+bool DependencyDescriptor::parse(ByteSpan bytes, const DependencyStructure& structure,
+                                 DependencyDescriptorValue& out) {
+  std::optional<DependencyStructure> brought;
+  return !bringsStructure(bytes) && read(bytes, &structure, brought, out);
 }
 
 }  // namespace parley::rtp

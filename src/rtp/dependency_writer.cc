@@ -24,8 +24,9 @@ Indication indicationOf(bool keyFrame, uint8_t frameSpatial, uint8_t frameTempor
   if (frameSpatial > s || frameTemporal > t) return Indication::NotPresent;
   if (keyFrame) return Indication::Switch;
   if (frameTemporal > 0 && frameTemporal == t && frameSpatial == s) return Indication::Discardable;
-  // Who decodes one layer less in time may go on with this one; one less in space may not.
-  return s == 0 ? Indication::Switch : Indication::Required;
+  // Who can decode the target's upper layer in space here can decode all of its frames to come,
+  // whatever was left out in time; who decodes a lower one in space cannot.
+  return s == frameSpatial ? Indication::Switch : Indication::Required;
 }
 
 void writeStructure(const DependencyLayers& layers, BitWriter& w) {

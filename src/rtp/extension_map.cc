@@ -17,7 +17,8 @@ constexpr std::array<std::string_view, kExtensionKindCount> urisOf() {
 constexpr std::array<std::string_view, kExtensionKindCount> kUris =
     urisOf<Mid, Rid, RepairedRid, AudioLevel, CsrcAudioLevel, AbsSendTime, TransportSequenceNumber,
            TransmissionOffset, AbsCaptureTime, PlayoutDelay, VideoOrientation, ContentType,
-           VideoTiming, ColorSpace, DependencyDescriptor, VideoLayersAllocation>();
+           VideoTiming, ColorSpace, DependencyDescriptor, VideoLayersAllocation,
+           CorruptionDetection>();
 
 }  // namespace
 

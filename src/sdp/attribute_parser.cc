@@ -502,7 +502,10 @@ const char* applyAttribute(SessionDescription& session, MediaDescription* media,
   const std::string_view name = text.substr(0, colon);
   const bool hasValue = colon != std::string_view::npos;
   const std::string_view value = hasValue ? text.substr(colon + 1) : std::string_view{};
-  if (!isToken(name)) return "attribute without a proper name";
+  if (name.empty()) return "attribute without a name";
+  // RFC 8866 section 5.13: attributes that mean nothing to the reader are ignored. One that is not
+  // even named by a token could not be written again.
+  if (!isToken(name)) return kFine;
 
   const Entry* entry = findEntry(name);
   const Level here = media ? kMedia : kSession;

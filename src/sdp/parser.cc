@@ -16,12 +16,14 @@ class Parser {
 
   Result<SessionDescription> run() {
     if (rest_.size() > Bounds::kTextBytes)
-      return fail(
-          Error{ErrorCode::Syntax, "description is over 1 MiB", 1, ErrorDetail::SdpSyntaxError});
+      return fail(Error{ErrorCode::Syntax, "line 1: description is over 1 MiB", 1,
+                        ErrorDetail::SdpSyntaxError});
     while (!rest_.empty()) {
       ++number_;
       if (const char* problem = line(cutLine())) return failHere(problem);
+      groupLines_.resize(out_.groups.size(), number_);
     }
+    number_ = std::max(number_, 1);  // also where there is none
     if (linesSeen_ < kHeadLines) return failHere("description ends before its s= line");
     if (const char* problem = checkMids()) return failHere(problem);
     return std::move(out_);
@@ -60,6 +62,7 @@ class Parser {
       case 'm':
         return mediaLine(value);
       case 'a':
+        if (section() != nullptr && value.starts_with("mid:")) section()->midLine.number = number_;
         return applyAttribute(out_, section(), value);
       case 'c':
         return connectionLine(value);
@@ -126,10 +129,10 @@ class Parser {
     if (!port) return "m= line with an impossible port";
     if (!isNonWhitespace(media.protocol)) return "m= line without protocol";
     media.port = *port;
+    media.line.number = number_;
     if (rest.empty() && media.port != 0) return "m= line without formats";
     if (const char* problem = formats(media, rest)) return problem;
     out_.media.push_back(std::move(media));
-    mediaLines_.push_back(number_);
     return nullptr;
   }
 
@@ -188,20 +191,20 @@ class Parser {
       if (!out_.media[i].mid) continue;
       const std::string_view mid = *out_.media[i].mid;
       if (std::find(mids.begin(), mids.end(), mid) != mids.end()) {
-        number_ = mediaLines_[i];
+        number_ = out_.media[i].midLine.number;
         return "section repeats the mid of another";
       }
       mids.push_back(mid);
     }
     std::vector<std::string_view> bundled;
-    for (const Group& group : out_.groups) {
-      if (group.semantics != "BUNDLE") continue;
-      for (const std::string& mid : group.mids) {
+    for (size_t i = 0; i < out_.groups.size(); ++i) {
+      if (out_.groups[i].semantics != "BUNDLE") continue;
+      number_ = groupLines_[i];
+      for (const std::string& mid : out_.groups[i].mids) {
         if (std::find(mids.begin(), mids.end(), mid) == mids.end())
           return "BUNDLE names an unknown mid";
-        if (std::find(bundled.begin(), bundled.end(), mid) != bundled.end()) {
+        if (std::find(bundled.begin(), bundled.end(), mid) != bundled.end())
           return "BUNDLE groups name one mid twice";
-        }
         bundled.push_back(mid);
       }
     }
@@ -213,7 +216,7 @@ class Parser {
   std::string_view rest_;
   int number_ = 0;
   int linesSeen_ = 0;
-  std::vector<int> mediaLines_;
+  std::vector<int> groupLines_;  ///< of a=group, as they stand in `out_`
   SessionDescription out_;
 };
 

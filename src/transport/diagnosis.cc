@@ -160,6 +160,7 @@ size_t CandidateTally::of(ice::CandidateType type) const {
 
 std::string Diagnosis::text() const {
   std::string out = verdict.text + "\n";
+  if (!others.empty()) out += "section \"" + mid + "\": " + judge(facts).text + "\n";
   const size_t half = Timeline::kKept / 2;
   for (size_t i = 0; i < timeline.size(); ++i) {
     if (i == half && forgotten > 0)
@@ -168,6 +169,12 @@ std::string Diagnosis::text() const {
   }
   for (const ServerProblem& problem : facts.problems)
     out += "  " + problem.url + ": " + std::to_string(problem.code) + " " + problem.text + "\n";
+  for (const StoppedStream& stream : facts.stoppedStreams) {
+    out += "  what is sent in section " + stream.mid +
+           (stream.rid.empty() ? "" : " as " + stream.rid) +
+           " was stopped by the circuit breaker: " + stream.reason + "\n";
+  }
+  for (const Diagnosis& other : others) out += "section \"" + other.mid + "\": " + other.text();
   return out;
 }
 
@@ -194,7 +201,21 @@ std::string Diagnosis::json() const {
     out += std::exchange(separator, ",") + std::string("{\"url\":") + quoted(problem.url) +
            ",\"code\":" + std::to_string(problem.code) + ",\"text\":" + quoted(problem.text) + "}";
   }
-  return out + "]}";
+  out += "],\"stopped_streams\":[";
+  separator = "";
+  for (const StoppedStream& stream : facts.stoppedStreams) {
+    out += std::exchange(separator, ",") + std::string("{\"mid\":") + quoted(stream.mid) +
+           ",\"rid\":" + quoted(stream.rid) + ",\"reason\":" + quoted(stream.reason) + "}";
+  }
+  out += "]";
+  if (!mid.empty()) out += ",\"mid\":" + quoted(mid);
+  if (!others.empty()) {
+    out += ",\"others\":[";
+    separator = "";
+    for (const Diagnosis& other : others) out += std::exchange(separator, ",") + other.json();
+    out += "]";
+  }
+  return out + "}";
 }
 
 }  // namespace parley::transport

@@ -268,9 +268,12 @@ void PeerTransport::failWithoutSrtp(Timestamp now) {
 void PeerTransport::reset(Timestamp now) {
   now = clock_.clamp(now);
   if (closed_) return;
-  channels_->closeAll(now);
-  pump(now);  // the ABORT leaves
-  channels_->restart(now);
+  // Channels that still wait for an association go on waiting: a rolled back offer costs none.
+  if (sctpRemotePort_ || sctpStarted_) {
+    channels_->closeAll(now);
+    pump(now);  // the ABORT leaves
+    channels_->restart(now);
+  }
   sctpRemotePort_.reset();
   renewal_.reset();
   dtls_ = makeDtls();

@@ -305,4 +305,41 @@ Verdict judge(const DiagnosisFacts& facts) {
   return verdict;
 }
 
+namespace {
+
+/// 0: it works; 1: not yet; 2: it does not.
+int badness(VerdictCode code) {
+  switch (code) {
+    case VerdictCode::Working:
+    case VerdictCode::Closed:
+      return 0;
+    case VerdictCode::NotStarted:
+    case VerdictCode::Connecting:
+    case VerdictCode::WaitingForPeer:
+      return 1;
+    default:
+      return 2;
+  }
+}
+
+}  // namespace
+
+Verdict judgeTogether(const Diagnosis& first) {
+  Verdict worst = judge(first.facts);
+  if (first.others.empty()) return worst;
+  const std::string* mid = &first.mid;
+  for (const Diagnosis& other : first.others) {
+    const Verdict verdict = judge(other.facts);
+    if (badness(verdict.code) <= badness(worst.code)) continue;
+    worst = verdict;
+    mid = &other.mid;
+  }
+  if (badness(worst.code) > 0) {
+    worst.text = "section \"" + *mid + "\": " + worst.text;
+  } else {
+    worst.text += ", the first of " + std::to_string(first.others.size() + 1) + " transports";
+  }
+  return worst;
+}
+
 }  // namespace parley::transport

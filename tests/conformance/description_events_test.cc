@@ -303,6 +303,19 @@ TEST_F(DescriptionEvents, S4_2_4_SectionsHaveTransportsOfTheirOwnUntilTheyAreBun
   }
 }
 
+TEST_F(DescriptionEvents, S4_4_1_5_ARolledBackOfferLeavesChannelsWaiting) {
+  DataChannel channel = b.createDataChannel("c").value();
+  (void)a.addTransceiver(MediaKind::Video);
+  ASSERT_TRUE(setLocal(b));
+  ASSERT_TRUE(setRemote(b, offer(a).value()));
+  ASSERT_TRUE(setLocal(b));
+  EXPECT_EQ(channel.readyState(), DataChannelState::Connecting);
+  ASSERT_TRUE(setLocal(b));
+  EXPECT_NE(b.localDescription()->sdp.find("m=application"), std::string::npos);
+  run();
+  EXPECT_EQ(channel.readyState(), DataChannelState::Connecting);
+}
+
 TEST_F(DescriptionEvents, S4_4_1_5_ARolledBackOfferTakesItsTransportAlong) {
   (void)a.createDataChannel("early");
   ASSERT_TRUE(setLocal(a));

@@ -131,7 +131,7 @@ TEST_F(DtmfTest, S7_2_StoppingEndsTheTones) {
   EXPECT_EQ(log_.take(), (Lines{"A|BC|0", "B|C|170"}));
 }
 
-TEST_F(DtmfTest, TonesGoInPlaceOfSound) {
+TEST_F(DtmfTest, S7_2_TonesGoInPlaceOfSound) {
   call();
   const auto packets = [&] {
     const StatsReport report = await<StatsReport>([&](Completion<StatsReport> done) {

@@ -46,7 +46,7 @@ class EncodedTransformTest : public Peers {
   int loudest_ = 0;
 };
 
-TEST_F(EncodedTransformTest, BothEndsSeeTheSameFrames) {
+TEST_F(EncodedTransformTest, EncodedTransform_BothEndsSeeTheSameFrames) {
   std::vector<EncodedFrame> sent, received;
   videoIn_ = [&](EncodedFrame& frame) {
     received.push_back(frame);
@@ -76,7 +76,7 @@ TEST_F(EncodedTransformTest, BothEndsSeeTheSameFrames) {
   EXPECT_NE(sent[0].ssrc, 0u);
 }
 
-TEST_F(EncodedTransformTest, BytesMayChangeAndGrow) {
+TEST_F(EncodedTransformTest, EncodedTransform_BytesMayChangeAndGrow) {
   audioIn_ = videoIn_ = [](EncodedFrame& frame) {
     if (frame.data.size() < 6 || frame.data.back() != 0x5a) return false;
     frame.data.resize(frame.data.size() - 5);
@@ -96,7 +96,7 @@ TEST_F(EncodedTransformTest, BytesMayChangeAndGrow) {
   EXPECT_EQ(loudest_, 1);
 }
 
-TEST_F(EncodedTransformTest, ADroppedFrameIsNotSentAndAKeyFrameFollows) {
+TEST_F(EncodedTransformTest, EncodedTransform_ADroppedFrameIsNotSentAndAKeyFrameFollows) {
   int seen = 0;
   std::vector<bool> keyFrames;
   start();
@@ -112,7 +112,7 @@ TEST_F(EncodedTransformTest, ADroppedFrameIsNotSentAndAKeyFrameFollows) {
   EXPECT_EQ(pictures_, seen - 1);
 }
 
-TEST_F(EncodedTransformTest, KeyFramesCanBeAskedForAtBothEnds) {
+TEST_F(EncodedTransformTest, EncodedTransform_KeyFramesCanBeAskedForAtBothEnds) {
   int keyFrames = 0;
   start();
   ASSERT_TRUE(video_.setTransform([&](EncodedFrame& frame) {
@@ -131,7 +131,7 @@ TEST_F(EncodedTransformTest, KeyFramesCanBeAskedForAtBothEnds) {
   expectError(audio_.generateKeyFrame(), ErrorCode::InvalidState);
 }
 
-TEST_F(EncodedTransformTest, AReaderMayGiveFramesBackLater) {
+TEST_F(EncodedTransformTest, EncodedTransform_AReaderMayGiveFramesBackLater) {
   // Each end holds three frames before it gives the oldest back.
   std::vector<std::pair<EncodedFrame, FrameWriter>> held[2];
   size_t seen[2] = {};
@@ -174,7 +174,7 @@ TEST_F(EncodedTransformTest, AReaderMayGiveFramesBackLater) {
   run(Duration::millis(100));
 }
 
-TEST_F(EncodedTransformTest, StoppedTransceiversTakeNone) {
+TEST_F(EncodedTransformTest, EncodedTransform_StoppedTransceiversTakeNone) {
   start();
   ASSERT_TRUE(a.getTransceivers()[0].stop());
   expectError(audio_.setTransform({}), ErrorCode::InvalidState);
@@ -188,7 +188,7 @@ class SframeCallTest : public EncodedTransformTest {
   const Bytes key_ = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 };
 
-TEST_F(SframeCallTest, ACallIsEncryptedEndToEnd) {
+TEST_F(SframeCallTest, EncodedTransform_ACallIsEncryptedEndToEnd) {
   for (const auto suite :
        {crypto::SframeSuite::Aes128GcmSha256_128, crypto::SframeSuite::Aes128CtrHmacSha256_80}) {
     SframeTransform lock(SframeTransform::Role::Encrypt, suite, kSteps);
@@ -235,7 +235,61 @@ TEST_F(SframeCallTest, ACallIsEncryptedEndToEnd) {
   }
 }
 
-TEST_F(SframeCallTest, WithoutTheKeyThereIsNothingToSee) {
+TEST_F(SframeCallTest, EncodedTransform_NoTwoEncryptorsHaveTheSameKeyAndId) {
+  using Role = SframeTransform::Role;
+  start();
+  auto lock = std::make_optional<SframeTransform>(Role::Encrypt);
+  ASSERT_TRUE(lock->setKey(1, key_));
+  ASSERT_TRUE(audio_.setTransform(*lock));
+  ASSERT_TRUE(video_.setTransform(*lock)) << "one counts for all that an end sends";
+
+  SframeTransform second(Role::Encrypt);
+  ASSERT_TRUE(second.setKey(1, key_)) << "nobody can know yet";
+  expectError(video_.setTransform(second), ErrorCode::InvalidAccess);
+  SframeTransform third(Role::Encrypt);
+  ASSERT_TRUE(third.setKey(3, key_));
+  ASSERT_TRUE(video_.setTransform(third)) << "an id of its own";
+  expectError(third.setKey(1, key_), ErrorCode::InvalidAccess);
+
+  // Both ends under one id is the same mistake.
+  (void)a.addTransceiver(MediaKind::Audio);
+  RtpReceiver receiver = a.getReceivers()[0];
+  SframeTransform unlock(Role::Decrypt);
+  ASSERT_TRUE(unlock.setKey(1, key_));
+  expectError(receiver.setTransform(unlock), ErrorCode::InvalidAccess);
+  SframeTransform other(Role::Decrypt);
+  ASSERT_TRUE(other.setKey(2, key_));
+  ASSERT_TRUE(receiver.setTransform(other));
+  expectError(other.setKey(1, key_), ErrorCode::InvalidAccess);
+  ASSERT_TRUE(other.setKey(4, key_));
+
+  expectError(receiver.setTransform(third), ErrorCode::Type);
+  expectError(audio_.setTransform(other), ErrorCode::Type);
+
+  // Nor does a new one start where another has been.
+  ASSERT_TRUE(audio_.setTransform({}));
+  lock.reset();
+  run();
+  SframeTransform late(Role::Encrypt);
+  ASSERT_TRUE(late.setKey(1, key_));
+  expectError(audio_.setTransform(late), ErrorCode::InvalidAccess);
+}
+
+TEST_F(SframeCallTest, EncodedTransform_WhatCannotBeHiddenIsNotSent) {
+  SframeTransform lock(SframeTransform::Role::Encrypt);
+  ASSERT_TRUE(lock.setKey(1, key_));
+  for (const char* mime : {"video/H264", "video/H265", "video/AV1"}) {
+    EncodedFrame frame;
+    frame.data = {0, 0, 0, 1, 0x65, 1, 2, 3};
+    frame.mimeType = mime;
+    EXPECT_FALSE(lock.transform()(frame));
+    ASSERT_TRUE(lock.lastError());
+    EXPECT_EQ(lock.lastError()->code, ErrorCode::NotSupported);
+  }
+  EXPECT_EQ(lock.dropped(), 3u);
+}
+
+TEST_F(SframeCallTest, EncodedTransform_WithoutTheKeyThereIsNothingToSee) {
   SframeTransform lock(SframeTransform::Role::Encrypt);
   SframeTransform unlock(SframeTransform::Role::Decrypt);
   ASSERT_TRUE(lock.setKey(1, key_));

@@ -86,6 +86,23 @@ class Peers : public ::testing::Test {
     ASSERT_TRUE(setLocal(to));
     ASSERT_TRUE(setRemote(from, *to.localDescription()));
   }
+  /// Candidates pass both ways as they come.
+  void trickle() {
+    for (PeerConnection* pc : {&a, &b}) {
+      pc->onIceCandidate([to = pc == &a ? b : a](const std::optional<IceCandidate>& c) mutable {
+        if (c) to.addIceCandidate(*c);
+      });
+    }
+  }
+  /// Connects what is set up, offered by A.
+  void connect() {
+    trickle();
+    negotiate(a, b);
+    ASSERT_TRUE(runUntil([&] {
+      return a.connectionState() == PeerConnectionState::Connected &&
+             b.connectionState() == PeerConnectionState::Connected;
+    }));
+  }
   MediaStreamTrack audio() { return MediaStreamTrack::createAudio(pair.loopA()); }
   MediaStreamTrack video() { return MediaStreamTrack::createVideo(pair.loopA()); }
 

@@ -374,7 +374,7 @@ TEST_F(Simulcast, S4_4_1_5_WhatTheApplicationChoseIsNotReplaced) {
   EXPECT_EQ(ridsOf(sender), (Lines{"x", "y"}));
 }
 
-TEST_F(Simulcast, WithoutReceiveSimulcastOneLayerIsTaken) {
+TEST_F(Simulcast, S4_4_1_5_OneLayerIsTakenUnlessAskedForMore) {
   RtpSender sender =
       a.addTransceiver(pattern(), layers({layer("q"), layer("h"), layer("f")})).value().sender();
   int frames = 0;
@@ -391,7 +391,7 @@ TEST_F(Simulcast, WithoutReceiveSimulcastOneLayerIsTaken) {
   EXPECT_EQ(outbound().size(), 1u);
 }
 
-TEST_F(Simulcast, AnApplicationsEncoderFillsEncodingsByIndex) {
+TEST_F(Simulcast, Own_AnApplicationsEncoderFillsEncodingsByIndex) {
   MediaStreamTrack track = MediaStreamTrack::createEncodedVideo(pair.loopA(), "VP8");
   int wanted = 0;
   DataRate target;
@@ -428,7 +428,7 @@ TEST_F(Simulcast, Svc_ModesAreCheckedAndShown) {
     out.scalabilityMode = mode;
     return out;
   };
-  for (const char* mode : {"TotalNonsense", "L4T1", "S2T1", ""})
+  for (const char* mode : {"TotalNonsense", "L4T1", "S2T1_KEY", ""})
     expectError(a.addTransceiver(MediaKind::Video, layers({with(mode)})), ErrorCode::Operation);
   RtpEncodingParameters vp8 = with("L3T3");
   vp8.codec = RtpCodec{"video/VP8", 90'000, {}, {}};
@@ -514,7 +514,8 @@ TEST_P(SvcCall, Svc_LayersArriveAndAreShown) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, SvcCall,
-                         ::testing::Values("L1T3", "L1T2", "L2T1", "L3T3", "L3T3_KEY"));
+                         ::testing::Values("L1T3", "L1T2", "L2T1", "L3T3", "L3T3_KEY", "L2T2h",
+                                           "S2T3", "S2T2h"));
 
 }  // namespace
 }  // namespace parley::conformance

@@ -10,7 +10,7 @@
 namespace parley::conformance {
 namespace {
 
-TEST_F(StatsTest, PicturesAreCountedAtBothEnds) {
+TEST_F(StatsTest, Stats_PicturesAreCountedAtBothEnds) {
   call();
   run(Duration::seconds(6));
   audioSender_.replaceTrack({}, {});
@@ -51,7 +51,7 @@ TEST_F(StatsTest, PicturesAreCountedAtBothEnds) {
   EXPECT_EQ(out.text("qualityLimitationReason"), "none");
 }
 
-TEST_F(StatsTest, FramesPerSecondIsThatOfTheLastSecond) {
+TEST_F(StatsTest, Stats_FramesPerSecondIsThatOfTheLastSecond) {
   call();
   run(Duration::seconds(5));
   StatsReport sender = stats(a);
@@ -65,7 +65,7 @@ TEST_F(StatsTest, FramesPerSecondIsThatOfTheLastSecond) {
   EXPECT_EQ(only(sender, "outbound-rtp", "video").number("framesPerSecond"), 0);
 }
 
-TEST_F(StatsTest, SoundIsMeasuredAtBothEnds) {
+TEST_F(StatsTest, Stats_SoundIsMeasuredAtBothEnds) {
   call();
   run(Duration::seconds(5));
   const StatsReport sender = stats(a);
@@ -92,7 +92,7 @@ TEST_F(StatsTest, SoundIsMeasuredAtBothEnds) {
   EXPECT_TRUE(codec->has("sdpFmtpLine"));
 }
 
-TEST_F(StatsTest, BothSidesReportOfEachOther) {
+TEST_F(StatsTest, Stats_BothSidesReportOfEachOther) {
   call();
   run(Duration::seconds(10));
   const StatsReport sender = stats(a);
@@ -121,7 +121,7 @@ TEST_F(StatsTest, BothSidesReportOfEachOther) {
   }
 }
 
-TEST_F(StatsTest, TheTransportCountsWhatThePairsCarried) {
+TEST_F(StatsTest, Stats_TheTransportCountsWhatThePairsCarried) {
   call();
   run(Duration::seconds(3));
   const StatsReport report = stats(a);
@@ -156,7 +156,7 @@ TEST_F(StatsTest, TheTransportCountsWhatThePairsCarried) {
             other.find(only(other, "transport").text("remoteCertificateId"))->text("fingerprint"));
 }
 
-TEST_F(StatsTest, DataChannelsAreCounted) {
+TEST_F(StatsTest, Stats_DataChannelsAreCounted) {
   call();
   ASSERT_TRUE(channel_.send("five!"));
   ASSERT_TRUE(channel_.send("and eight"));
@@ -217,7 +217,7 @@ TEST_F(StatsTest, S8_3_ASelectorGivesItsStreamsAndWhatTheyReferTo) {
   EXPECT_TRUE(statsOf(a.getReceivers()[0]).all().empty());
 }
 
-TEST_F(StatsTest, StreamsAppearWithTheirNegotiationAndTheirPackets) {
+TEST_F(StatsTest, Stats_StreamsAppearWithTheirNegotiationAndTheirPackets) {
   ASSERT_TRUE(a.addTransceiver(MediaKind::Audio));
   EXPECT_TRUE(stats(a).ofType("outbound-rtp").empty());
   negotiate(a, b);
@@ -227,7 +227,7 @@ TEST_F(StatsTest, StreamsAppearWithTheirNegotiationAndTheirPackets) {
   EXPECT_TRUE(stats(a).ofType("remote-inbound-rtp").empty());
 }
 
-TEST_F(StatsTest, CountersAndIdsSurviveRenegotiation) {
+TEST_F(StatsTest, Stats_CountersAndIdsSurviveRenegotiation) {
   call();
   run(Duration::seconds(4));
   const StatsReport before = stats(b);
@@ -256,7 +256,7 @@ TEST_F(StatsTest, CountersAndIdsSurviveRenegotiation) {
   }
 }
 
-TEST_F(StatsTest, AStoppedTransceiverHasNoStreams) {
+TEST_F(StatsTest, Stats_AStoppedTransceiverHasNoStreams) {
   call();
   run(Duration::seconds(2));
   ASSERT_TRUE(a.getTransceivers()[1].stop());
@@ -266,7 +266,7 @@ TEST_F(StatsTest, AStoppedTransceiverHasNoStreams) {
   EXPECT_EQ(stats(b).ofType("inbound-rtp").size(), 1u);
 }
 
-TEST_F(StatsTest, CountersNeverFall) {
+TEST_F(StatsTest, Stats_CountersNeverFall) {
   call();
   std::map<std::string, double> last;
   const std::set<std::string> wanders = {"audioLevel",
@@ -311,7 +311,7 @@ TEST_F(StatsTest, CountersNeverFall) {
   }
 }
 
-TEST_F(StatsTest, OneSourceStandsForAllSendersOfATrack) {
+TEST_F(StatsTest, Stats_OneSourceStandsForAllSendersOfATrack) {
   const MediaStreamTrack track = audio();
   ASSERT_TRUE(a.addTransceiver(track));
   ASSERT_TRUE(a.addTransceiver(track));
@@ -319,7 +319,7 @@ TEST_F(StatsTest, OneSourceStandsForAllSendersOfATrack) {
   EXPECT_EQ(only(report, "media-source").text("trackIdentifier"), track.id());
 }
 
-TEST_F(StatsTest, AddressesThatOnlyChecksHaveShownStayHidden) {
+TEST_F(StatsTest, Stats_AddressesThatOnlyChecksHaveShownStayHidden) {
   // B's candidates are never told to A.
   connectCandidates(a, b);
   b.onIceCandidate({});
@@ -345,7 +345,7 @@ TEST_F(StatsTest, S8_2_AClosedConnectionTellsHowItWas) {
   EXPECT_EQ(only(report, "transport").text("dtlsState"), "closed");
 }
 
-TEST_F(StatsTest, FreezesAreCounted) {
+TEST_F(StatsTest, Stats_FreezesAreCounted) {
   call();
   run(Duration::seconds(4));
   const Stats calm = only(stats(b), "inbound-rtp", "video");
@@ -369,7 +369,7 @@ TEST_F(StatsTest, FreezesAreCounted) {
   EXPECT_NEAR(paused.number("totalPausesDuration"), 7.05, 0.3);
 }
 
-TEST_F(StatsTest, ADumpHoldsEveryMemberAsASeries) {
+TEST_F(StatsTest, Own_ADumpHoldsEveryMemberAsASeries) {
   call();
   StatsDump dump("pair-1", "{}");
   dump.addEvent(0, "signalingstatechange", "stable");

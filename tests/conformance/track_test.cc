@@ -64,7 +64,7 @@ TEST_F(TrackTest, MediaCapture_S4_3_3_ClonesCarryOnWhenTheFirstIsGone) {
   EXPECT_GT(pictures, 15);
 }
 
-TEST_F(TrackTest, RemoteTracksCanBeCloned) {
+TEST_F(TrackTest, MediaCapture_S4_3_3_RemoteTracksCanBeCloned) {
   a.onIceCandidate([this](const std::optional<IceCandidate>& c) {
     if (c) b.addIceCandidate(*c);
   });
@@ -103,7 +103,7 @@ TEST_F(TrackTest, RemoteTracksCanBeCloned) {
   EXPECT_EQ(ended, 1);
 }
 
-TEST_F(TrackTest, ContentHintsOfTheOtherKindAreIgnored) {
+TEST_F(TrackTest, ContentHint_HintsOfTheOtherKindAreIgnored) {
   MediaStreamTrack pictures = video();
   EXPECT_EQ(pictures.contentHint(), "");
   for (const char* hint : {"motion", "detail", "text", ""}) {
@@ -130,7 +130,7 @@ void expectSpellings(const std::vector<const char*>& names) {
   EXPECT_FALSE(fromString<E>("Nonsense"));
 }
 
-TEST(EnumText, EnumerationsAreSpelledAsTheSpecificationsDo) {
+TEST(EnumText, All_EnumerationsAreSpelledAsTheSpecificationsDo) {
   expectSpellings<IceTransportPolicy>({"all", "relay", "no-host"});
   expectSpellings<BundlePolicy>({"balanced", "max-compat", "max-bundle"});
   expectSpellings<RtcpMuxPolicy>({"require"});
@@ -145,7 +145,12 @@ TEST(EnumText, EnumerationsAreSpelledAsTheSpecificationsDo) {
   expectSpellings<TransceiverDirection>(
       {"sendrecv", "sendonly", "recvonly", "inactive", "stopped"});
   expectSpellings<PriorityType>({"very-low", "low", "medium", "high"});
-  expectSpellings<DegradationPreference>({"maintain-framerate", "maintain-resolution", "balanced"});
+  expectSpellings<IceProtocol>({"udp", "tcp"});
+  expectSpellings<IceCandidateType>({"host", "srflx", "prflx", "relay"});
+  expectSpellings<IceTcpCandidateType>({"active", "passive", "so"});
+  expectSpellings<IceServerTransportProtocol>({"udp", "tcp", "tls"});
+  expectSpellings<DegradationPreference>({"maintain-framerate", "maintain-resolution", "balanced",
+                                          "maintain-framerate-and-resolution"});
   expectSpellings<IceTransportState>(
       {"new", "checking", "connected", "completed", "disconnected", "failed", "closed"});
   expectSpellings<IceGathererState>({"new", "gathering", "complete"});

@@ -103,6 +103,48 @@ TEST_F(Transceivers, S4_4_3_CloseStopsThem) {
   EXPECT_EQ(transceiver.currentDirection(), TransceiverDirection::Stopped);
 }
 
+TEST_F(Transceivers, S4_4_3_CloseLeavesThemTheirMidAndTheirTransport) {
+  RtpTransceiver first = a.addTransceiver(MediaKind::Audio).value();
+  negotiate(a, b);
+  RtpTransceiver second = a.addTransceiver(MediaKind::Audio).value();
+  const DtlsTransport transport = first.sender().transport();
+  ASSERT_TRUE(transport);
+  a.close();
+  EXPECT_EQ(first.mid(), "0");
+  EXPECT_EQ(first.sender().transport(), transport);
+  EXPECT_EQ(first.receiver().transport(), transport);
+  EXPECT_EQ(transport.state(), DtlsTransportState::Closed);
+  EXPECT_EQ(transport.iceTransport().state(), IceTransportState::Closed);
+  EXPECT_FALSE(second.mid());
+  EXPECT_FALSE(second.sender().transport());
+  run(Duration::seconds(5));
+  EXPECT_EQ(first.mid(), "0") << "also when the session is gone";
+  EXPECT_EQ(first.sender().transport().state(), DtlsTransportState::Closed);
+}
+
+TEST_F(Transceivers, S5_1_StreamIdsThatSdpCannotCarryAreRefused) {
+  const std::vector<std::vector<std::string>> bad = {
+      {"living room"}, {""}, {"a\r\na=x"}, {"-"}, {"good", "tab\t"}, {std::string(300, 'x')}};
+  for (const auto& streams : bad) {
+    expectError(a.addTrack(audio(), streams), ErrorCode::Type);
+    TransceiverInit init;
+    init.streams = streams;
+    expectError(a.addTransceiver(MediaKind::Audio, init), ErrorCode::Type);
+  }
+  std::vector<std::string> many;
+  for (int i = 0; i < 65; ++i) many.push_back("s" + std::to_string(i));
+  expectError(a.addTrack(audio(), many), ErrorCode::Type);
+  EXPECT_TRUE(a.getTransceivers().empty()) << "nothing comes of a refused call";
+  RtpSender sender = a.addTrack(audio(), {"one", "two", "one"}).value();
+  for (const auto& streams : bad) expectError(sender.setStreams(streams), ErrorCode::Type);
+  negotiate(a, b);
+  const std::string sdp = a.localDescription()->sdp;
+  const size_t one = sdp.find("a=msid:one");
+  EXPECT_NE(one, std::string::npos);
+  EXPECT_EQ(sdp.find("a=msid:one", one + 1), std::string::npos) << "each once";
+  EXPECT_NE(sdp.find("a=msid:two"), std::string::npos);
+}
+
 TEST_F(Transceivers, S5_2_ARemoteOfferAloneBringsNoTransport) {
   (void)a.addTransceiver(MediaKind::Audio);
   (void)a.createDataChannel("c");

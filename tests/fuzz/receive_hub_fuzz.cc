@@ -21,6 +21,7 @@ ReceiveConfig receiver(uint32_t id, MediaKind kind) {
     config.codecs = {{96, "VP8", 90'000, 1, uint8_t{97}, true, true, true},
                      {98, "VP9", 90'000, 1, uint8_t{99}, true, true, true},
                      {102, "H264", 90'000, 1, uint8_t{103}, true, false, true},
+                     {45, "AV1", 90'000, 1, {}, true, true, false},
                      {118, "red", 90'000, 1, uint8_t{119}, false, false, false},
                      {120, "ulpfec", 90'000, 1, {}, false, false, false},
                      {49, "flexfec-03", 90'000, 1, {}, false, false, false},
@@ -36,8 +37,15 @@ ReceiveConfig receiver(uint32_t id, MediaKind kind) {
   config.extensions.add(rtp::TransportSequenceNumber::kUri, 3);
   config.extensions.add(rtp::Mid::kUri, 4);
   config.extensions.add(rtp::PlayoutDelay::kUri, 5);
+  config.extensions.add(rtp::ContentType::kUri, 6);
+  config.extensions.add(rtp::VideoTiming::kUri, 7);
+  config.extensions.add(rtp::ColorSpace::kUri, 8);
+  config.extensions.add(rtp::AbsCaptureTime::kUri, 9);
   config.extensions.add(rtp::Rid::kUri, 10);
   config.extensions.add(rtp::RepairedRid::kUri, 11);
+  config.extensions.add(rtp::DependencyDescriptor::kUri, 12);
+  config.extensions.add(rtp::VideoOrientation::kUri, 13);
+  config.extensions.add(rtp::CorruptionDetection::kUri, 14);
   return config;
 }
 

@@ -1,6 +1,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 
 #include "parley/base/packet_buffer.h"
 #include "parley/rtp/extensions/all.h"
@@ -44,6 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!view) return 0;
   if (view->headerSize() + view->payload().size() + view->paddingSize() != size) std::abort();
   for (size_t i = 0; i < view->csrcCount(); ++i) (void)view->csrc(i);
+  std::optional<DependencyStructure> structure;
   ExtensionReader reader = view->extensions();
   ExtensionElement e;
   while (reader.next(e)) {
@@ -61,6 +63,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     readAndWrite<ContentType>(e.value);
     readAndWrite<VideoTiming>(e.value);
     readAndWrite<ColorSpace>(e.value);
+    readAndWrite<CorruptionDetection>(e.value);
+    DependencyDescriptorValue described;
+    if (DependencyDescriptor::parse(e.value, structure, described) && !structure) std::abort();
   }
   PacketPool pool(16);
   if (size <= PacketBuf::kMaxPayload) {

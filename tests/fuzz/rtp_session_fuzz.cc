@@ -69,6 +69,7 @@ struct Call {
     r.codecs.push_back(codec);
     r.codecs.push_back({49, "flexfec-03", 90'000, 1, {}, false, false, false});
     r.extensions = v.extensions;
+    r.reportsRate = true;
     b.setReceiver(r, now);
     r.id = ReceiverId{2};
     r.mid = "1";

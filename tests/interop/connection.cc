@@ -41,6 +41,8 @@ Configuration configurationOf(const Json& given) {
                                : bundle == "max-bundle" ? BundlePolicy::MaxBundle
                                                         : BundlePolicy::Balanced;
   configuration.iceLite = given.value("iceLite", false);
+  if (given.value("congestionControl", "") == "scream")
+    configuration.congestionControl = CongestionControl::Scream;
   configuration.receiveSimulcast = given.value("receiveSimulcast", false);
   // "more": the library has them; "own": the app does, and the library sees compressed frames.
   const std::string codecs = given.value("codecs", "");
@@ -125,7 +127,8 @@ void Connection::onCandidate(const std::optional<IceCandidate>& candidate) {
   const auto inside = [](const std::string& address) {
     return address.starts_with("127.") || address == "::1" || address.ends_with(".local");
   };
-  if (parsed && !shared_.allInterfaces && parsed->type != "relay" && !inside(parsed->address))
+  if (parsed && !shared_.allInterfaces && parsed->type != IceCandidateType::Relay &&
+      !inside(parsed->address))
     return;
   report("candidate", {{"candidate",
                         {{"candidate", candidate->candidate},
@@ -148,6 +151,11 @@ void Connection::onTrack(const TrackEvent& event) {
   track.onMute(happening("mute"));
   track.onUnmute(happening("unmute"));
   track.onEnded(happening("ended"));
+  RtpReceiver(event.receiver).onTelephoneEvent([this](const TelephoneEvent& key) {
+    if (!key.ended) return;
+    const std::lock_guard lock(mutex_);
+    keys_.push_back(key);
+  });
   report("track", {{"mid", mid}, {"kind", kind}, {"id", track.id()}, {"streams", event.streams}});
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "parley/parley.h"
 
@@ -53,6 +54,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Json transceivers() const;
   void replaceTrack(const Json& request);
   void dtmf(const Json& request);
+  Json keys();
   void sframe(const Json& request);
 
   Json stats(const Json& request);
@@ -86,6 +88,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string incomingMode_ = "event";
   std::map<std::string, std::shared_ptr<MediaMeter>> meters_;  ///< by mid
   std::map<MediaKind, Source> sources_;
+  std::vector<TelephoneEvent> keys_;  ///< of the peer, as far as they have been let go
 };
 
 }  // namespace parley::interop

@@ -38,16 +38,24 @@ void Connection::dtmf(const Json& request) {
   throw std::runtime_error("no sound is sent");
 }
 
+Json Connection::keys() {
+  Json out = Json::array();
+  const std::lock_guard lock(mutex_);
+  for (const TelephoneEvent& event : keys_)
+    out.push_back({{"key", std::string(1, event.tone)}, {"ms", event.duration.millis()}});
+  return out;
+}
+
 void Connection::sframe(const Json& request) {
   const auto key = request.at("key").get<std::vector<uint8_t>>();
-  const uint64_t keyId = request.value("keyId", uint64_t{1});
+  // One for all that is sent, under an id that the other end does not have.
+  SframeTransform lock(SframeTransform::Role::Encrypt);
+  SframeTransform unlock(SframeTransform::Role::Decrypt);
+  need(lock.setKey(request.at("sendKeyId").get<uint64_t>(), key));
+  need(unlock.setKey(request.at("receiveKeyId").get<uint64_t>(), key));
   for (const RtpTransceiver& transceiver : pc_.getTransceivers()) {
-    SframeTransform lock(SframeTransform::Role::Encrypt);
-    SframeTransform unlock(SframeTransform::Role::Decrypt);
-    need(lock.setKey(keyId, key));
-    need(unlock.setKey(keyId, key));
-    need(transceiver.sender().setTransform(lock.transform()));
-    need(transceiver.receiver().setTransform(unlock.transform()));
+    need(transceiver.sender().setTransform(lock));
+    need(transceiver.receiver().setTransform(unlock));
   }
 }
 

@@ -152,6 +152,10 @@ void Connection::setSender(const Json& request) {
     if (!track || track.kind() != kindOf(request)) continue;
     RtpSendParameters parameters = sender.getParameters();
     change(parameters.encodings.at(request.value("encoding", size_t{0})), request);
+    if (request.contains("degradationPreference")) {
+      parameters.degradationPreference =
+          fromString<DegradationPreference>(request["degradationPreference"].get<std::string>());
+    }
     await<void>([&](auto done) { sender.setParameters(parameters, std::move(done)); });
     return;
   }

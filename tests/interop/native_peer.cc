@@ -179,6 +179,7 @@ void NativePeer::addMediaCommands() {
   add("setSender", [this](const Json& r) { connection(r)->setSender(r); });
   add("replaceTrack", [this](const Json& r) { connection(r)->replaceTrack(r); });
   add("dtmf", [this](const Json& r) { connection(r)->dtmf(r); });
+  add("keys", [this](const Json& r) { return connection(r)->keys(); });
   add("sframe", [this](const Json& r) { connection(r)->sframe(r); });
   add("transceivers", [this](const Json& r) { return connection(r)->transceivers(); });
   add("stats", [this](const Json& r) { return connection(r)->stats(r); });

@@ -466,6 +466,28 @@ async function dtmf(a, b, context) {
   await hears(b, TONE_HZ[0]);
 }
 
+/// Telephone events of the offerer are told to the answerer, a native peer: each once, and how long it lasted.
+async function keys(a, b, context) {
+  const signaling = await start(a, b);
+  await addAudio(a, 0);
+  await signaling.negotiate(a, () => addAudio(b, 1));
+  await connected(a, b);
+  await hears(b, TONE_HZ[0]);
+  const tones = '1590*#AD';
+  await a.cmd('dtmf', { tones, duration: 160, gap: 80 });
+  await eventually(`${b.name} is told of the keys ${tones}`, 8000, async () => {
+    const pressed = await b.cmd('keys');
+    return pressed.map(k => k.key).join('') === tones ? null : JSON.stringify(pressed);
+  });
+  await sleep(500);
+  const pressed = await b.cmd('keys');
+  assert(pressed.length === tones.length, `each once: ${JSON.stringify(pressed)}`);
+  // Browsers round up: of 100 ms they make 120, of 160 ms 240.
+  for (const { key, ms } of pressed) assert(ms >= 140 && ms <= 290, `the key ${key} lasted ${ms} ms`);
+  context.say(`${b.name} is told of ${JSON.stringify(pressed)}`);
+  await hears(b, TONE_HZ[0]);
+}
+
 /// Sound and pictures encrypted end to end, by native peers; a wrong key shows nothing.
 async function sframe(a, b, context) {
   const signaling = await start(a, b);
@@ -475,15 +497,15 @@ async function sframe(a, b, context) {
   await signaling.negotiate(a, async () => {
     await addAudio(b, 1);
     await addVideo(b, context);
-    await b.cmd('sframe', { key });
+    await b.cmd('sframe', { key, sendKeyId: 2, receiveKeyId: 1 });
   });
   await connected(a, b);
   await sleep(1500);
   const unseen = await latest(b, 'video');
   assert(!unseen || unseen.frames === 0, 'what is not encrypted is not shown');
-  await a.cmd('sframe', { key });
+  await a.cmd('sframe', { key, sendKeyId: 1, receiveKeyId: 2 });
   for (const peer of [a, b]) await limitVideo(peer);
   await mediaFlows([a, b], context);
 }
 
-export const scenarios = { rollback, recycle, replace, dtmf, sframe, messages, media: media(undefined), vp8: media(['VP8', 'rtx']), vp9: media(['VP9', 'rtx']), h264: media(['H264', 'rtx'], { codecs: 'more' }), h265: media(['H265', 'rtx'], { codecs: 'more' }), av1: media(['AV1', 'rtx'], { codecs: 'more' }), encoded_h264: media(['H264', 'rtx'], { codecs: 'own' }), encoded_h265: media(['H265', 'rtx'], { codecs: 'own' }), encoded_av1: media(['AV1', 'rtx'], { codecs: 'own' }), g722, cryptex, apart: apart('balanced'), apart_compat: apart('max-compat'), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), restart_slowly: restart(true, 400), ...channelScenarios, ...layerScenarios };
+export const scenarios = { rollback, recycle, replace, dtmf, keys, sframe, messages, media: media(undefined), vp8: media(['VP8', 'rtx']), vp9: media(['VP9', 'rtx']), h264: media(['H264', 'rtx'], { codecs: 'more' }), h265: media(['H265', 'rtx'], { codecs: 'more' }), av1: media(['AV1', 'rtx'], { codecs: 'more' }), encoded_h264: media(['H264', 'rtx'], { codecs: 'own' }), encoded_h265: media(['H265', 'rtx'], { codecs: 'own' }), encoded_av1: media(['AV1', 'rtx'], { codecs: 'own' }), g722, cryptex, apart: apart('balanced'), apart_compat: apart('max-compat'), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), restart_slowly: restart(true, 400), ...channelScenarios, ...layerScenarios };

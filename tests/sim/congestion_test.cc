@@ -68,20 +68,65 @@ TEST(CongestionSim, FeedbackOfRfc8888IsAsGood) {
   EXPECT_LT(net.queueDelay(0.95, 5, 20), 100);
 }
 
-TEST(CongestionSim, ScreamKeepsAnL4sQueueEmpty) {
+FlowOptions screamFlow(const char* name) {
+  static const auto scream = congestion::screamFactory();
+  FlowOptions options = flow(name);
+  options.end.feedback = media::ArrivalFeedback::Rfc8888;
+  options.end.controllers = scream.get();
+  return options;
+}
+
+TEST(CongestionSim, ScreamKeepsAnL4sQueueEmptyAndTheLinkFull) {
   PathOptions path{.capacity = {{0, 3000}}};
   path.markAbove = Duration::millis(5);
   Dumbbell net(1, path);
-  FlowOptions options = flow("media");
-  options.end.feedback = media::ArrivalFeedback::Rfc8888;
-  static const auto scream = congestion::screamFactory();
-  options.end.controllers = scream.get();
-  net.addMedia(options);
+  net.addMedia(screamFlow("media"));
   net.run(20);
-  EXPECT_GE(net.utilisation(5, 20), 0.7);
-  EXPECT_LT(net.queueDelay(0.95, 5, 20), 40);
+  EXPECT_GE(net.utilisation(5, 20), 0.9);
+  EXPECT_LT(net.queueDelay(0.95, 5, 20), 20);
   EXPECT_GT(net.bottleneck().counters().ecnMarked, 0u);
   EXPECT_EQ(net.bottleneck().counters().lostInQueue, 0u);
+}
+
+TEST(CongestionSim, ScreamFillsALinkAndFollowsIt) {
+  Dumbbell net(1, {.capacity = {{0, 3000}, {20, 1500}, {35, 3000}}});
+  const auto& media = net.addMedia(screamFlow("media"));
+  net.run(50);
+  EXPECT_LT(net.timeToRate(media, 0, 2700, 20), 2.5);
+  EXPECT_GE(net.utilisation(5, 20), 0.9);
+  EXPECT_LT(net.queueDelay(0.95, 5, 20), 60);
+  EXPECT_LT(net.timeToShortQueue(media, 20, 100, 35), 1);
+  EXPECT_LT(net.timeToRate(media, 35, 2700, 50), 5);
+}
+
+TEST(CongestionSim, TwoScreamFlowsShareEqually) {
+  Dumbbell net(1, {.capacity = {{0, 4000}}});
+  net.addMedia(screamFlow("first"));
+  FlowOptions second = screamFlow("second");
+  second.start = 10;
+  net.addMedia(second);
+  net.run(90);
+  EXPECT_GE(net.shares(40, 90).first, 0.43);
+  EXPECT_GE(net.utilisation(40, 90), 0.9);
+}
+
+// RFC 8298 section 1: packets are sent at the pace at which packets leave the path.
+TEST(CongestionSim, ScreamStopsWhereThePathStandsStill) {
+  PathOptions path{.capacity = {{0, 2000}, {10, 10}, {13, 2000}}};
+  path.queueBytes = 1'000'000;
+  Dumbbell net(1, path);
+  const auto& media = net.addMedia(screamFlow("media"));
+  size_t most = 0;
+  size_t early = 0;
+  net.onStep = [&] {
+    if (net.now() > 10 && net.now() < 13.9) most = std::max(most, net.bottleneck().queueBytes());
+    if (net.now() < 10.6) early = most;
+  };
+  net.run(25);
+  // A window and a half, and 50 kb/s to see whether the path is back.
+  EXPECT_LT(early, 2000 / 8 * 400u);
+  EXPECT_LT(most, early + 3 * 50'000 / 8 * 3 / 2);
+  EXPECT_LT(net.timeToRate(media, 13, 1800, 25), 4);
 }
 
 }  // namespace

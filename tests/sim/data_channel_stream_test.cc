@@ -119,13 +119,13 @@ struct Urgent {
     DataChannelInit init;
     init.negotiated = true;
     init.id = uint16_t{1};
-    init.priority = DataChannelPriority::VeryLow;
+    init.priority = PriorityType::VeryLow;
     bulk = pair.a().createDataChannel("bulk", init).value();
     DataChannel bulkFar = pair.b().createDataChannel("bulk", init).value();
     bulkFar.setPartSize(64 * 1024);
     bulkFar.onMessage([this](const DataMessage& m) { received += m.data.size(); });
     init.id = uint16_t{2};
-    init.priority = DataChannelPriority::High;
+    init.priority = PriorityType::High;
     near = pair.a().createDataChannel("urgent", init).value();
     far = pair.b().createDataChannel("urgent", init).value();
     far.onMessage([this](const DataMessage&) { delays.push_back(pair.world().now() - sentAt); });
@@ -174,7 +174,7 @@ struct Urgent {
 TEST(DataChannelStreamSim, AMessageOfHighPriorityPassesABulkTransfer) {
   for (const int millis : {20, 40}) {
     Urgent u(Duration::millis(millis));
-    EXPECT_EQ(u.near.priority(), DataChannelPriority::High);
+    EXPECT_EQ(u.near.priority(), PriorityType::High);
     const Duration idle = u.p95(20);
     u.startBulk();
     u.pair.run(Duration::millis(200));

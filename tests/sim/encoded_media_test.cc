@@ -107,6 +107,10 @@ TEST_F(EncodedMedia, CapabilitiesNameWhatTheAppBringsAndMayBePreferred) {
   EXPECT_TRUE(has(video, "video/H264"));
   EXPECT_TRUE(has(a.capabilities(MediaKind::Audio).codecs, "audio/G722"));
   EXPECT_FALSE(has(PeerConnection::receiverCapabilities(MediaKind::Video), "video/H264"));
+  EXPECT_TRUE(
+      has(PeerConnection::receiverCapabilities(MediaKind::Video, configuration()), "video/H264"));
+  EXPECT_TRUE(
+      has(RtpSender::getCapabilities(MediaKind::Audio, configuration()).codecs, "audio/G722"));
   RtpTransceiver transceiver = a.addTransceiver(MediaKind::Video).value();
   std::erase_if(video, [](const RtpCodec& codec) { return codec.mimeType != "video/H264"; });
   EXPECT_TRUE(transceiver.setCodecPreferences(video));

@@ -71,7 +71,7 @@ TEST(GatheringSim, TheSelectedPairIsMadeOfLinesThatParse) {
       ASSERT_TRUE(selected->local.parse()) << selected->local.candidate;
       ASSERT_TRUE(selected->remote.parse()) << selected->remote.candidate;
       EXPECT_TRUE(selected->local.usernameFragment);
-      learnt += selected->remote.parse()->type == "prflx";
+      learnt += selected->remote.parse()->type == IceCandidateType::PeerReflexive;
     }
   }
   EXPECT_EQ(pair.a().connectionState(), PeerConnectionState::Connected);

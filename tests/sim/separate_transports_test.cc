@@ -254,5 +254,43 @@ TEST_F(SeparateTransportsSim, OneThatFailsFailsTheConnection) {
       Duration::seconds(5)));
 }
 
+TEST_F(SeparateTransportsSim, TheDiagnosisIsOfAllOfThem) {
+  setUp(BundlePolicy::MaxCompat);
+  negotiate();
+  ASSERT_TRUE(connect());
+  const Diagnosis works = pair->a().diagnose();
+  EXPECT_EQ(works.verdict.code, VerdictCode::Working) << works.text();
+  EXPECT_NE(works.verdict.text.find("the first of 3 transports"), std::string::npos);
+  EXPECT_EQ(works.mid, "0");
+  ASSERT_EQ(works.others.size(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(works.others[i].mid, std::to_string(i + 1));
+    EXPECT_EQ(works.others[i].verdict.code, VerdictCode::Working);
+    EXPECT_FALSE(works.others[i].timeline.empty());
+    EXPECT_TRUE(works.others[i].others.empty());
+  }
+  EXPECT_NE(works.json().find("\"others\":[{\"verdict\":\"working\""), std::string::npos);
+  EXPECT_NE(works.text().find("section \"2\": connected"), std::string::npos) << works.text();
+  // The way of one of them is cut.
+  const std::string sdp = pair->a().currentLocalDescription()->sdp;
+  std::set<uint16_t> blocked;
+  for (size_t at = sdp.find("a=candidate:", sdp.find("m=application")); at != std::string::npos;
+       at = sdp.find("a=candidate:", at + 1)) {
+    // a=candidate:FOUNDATION COMPONENT PROTOCOL PRIORITY ADDRESS PORT
+    size_t port = at;
+    for (int word = 0; word < 5; ++word) port = sdp.find(' ', port) + 1;
+    blocked.insert(static_cast<uint16_t>(std::stoi(sdp.substr(port))));
+  }
+  ASSERT_FALSE(blocked.empty());
+  pair->hostA().port(0).up.dropAll(
+      [blocked](const sim::Packet& packet) { return blocked.contains(packet.from.port); });
+  ASSERT_TRUE(pair->runUntil(
+      [&] { return pair->b().connectionState() == PeerConnectionState::Disconnected; },
+      Duration::seconds(60)));
+  const Diagnosis broken = pair->b().diagnose();
+  EXPECT_EQ(broken.verdict.code, VerdictCode::PeerSilent) << broken.text();
+  EXPECT_EQ(broken.verdict.text.rfind("section \"2\": nothing", 0), 0u) << broken.text();
+}
+
 }  // namespace
 }  // namespace parley

@@ -90,6 +90,35 @@ TEST(SharedPathSim, AFileTakesWhatThePictureLeaves) {
   EXPECT_LT(seen.delayP95Ms, 150);
 }
 
+PairOptions screamPath(DataRate rate) {
+  PairOptions options = path(rate);
+  options.configurationA.congestionControl = CongestionControl::Scream;
+  options.configurationB.congestionControl = CongestionControl::Scream;
+  return options;
+}
+
+TEST(SharedPathSim, WithScreamToo) {
+  Pair pair(screamPath(DataRate::kbps(3000)));
+  const Shares seen = sendFileBesideCamera(pair);
+  RecordProperty("media_kbps", static_cast<int>(seen.mediaKbps));
+  RecordProperty("data_kbps", static_cast<int>(seen.dataKbps));
+  RecordProperty("delay_ms_p95", static_cast<int>(seen.delayP95Ms));
+  EXPECT_GT(seen.mediaKbps, 1350) << "the picture keeps its rate within a tenth";
+  EXPECT_GT(seen.dataKbps, 700) << "the file gets the rest";
+  EXPECT_LT(seen.delayP95Ms, 150);
+}
+
+TEST(SharedPathSim, WithScreamWhereThereIsLittleTheFileStillArrives) {
+  Pair pair(screamPath(DataRate::kbps(1000)));
+  const Shares seen = sendFileBesideCamera(pair);
+  RecordProperty("media_kbps", static_cast<int>(seen.mediaKbps));
+  RecordProperty("data_kbps", static_cast<int>(seen.dataKbps));
+  RecordProperty("delay_ms_p95", static_cast<int>(seen.delayP95Ms));
+  EXPECT_GT(seen.mediaKbps, 500);
+  EXPECT_GT(seen.dataKbps, 50);
+  EXPECT_LT(seen.delayP95Ms, 200);
+}
+
 TEST(SharedPathSim, WhereThereIsLittleTheFileStillArrives) {
   Pair pair(path(DataRate::kbps(1000)));
   const Shares seen = sendFileBesideCamera(pair);

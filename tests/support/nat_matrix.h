@@ -215,7 +215,7 @@ class NatCall {
   }
   static bool isRelay(const IceCandidate& candidate) {
     const std::optional<IceCandidate::Parsed> parsed = candidate.parse();
-    return parsed && parsed->type == "relay";
+    return parsed && parsed->type == IceCandidateType::Relay;
   }
   std::string story() const {
     return "offerer: " + pair_->a().diagnose().text() + "answerer: " + pair_->b().diagnose().text();

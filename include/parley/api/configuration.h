@@ -18,24 +18,25 @@
 
 namespace parley {
 
-/// RTCIceServer. URLs are `stun:host[:port]` (RFC 7064), `turn:host[:port][?transport=udp|tcp]` and
-/// `turns:...`, which is TLS, or DTLS with transport=udp (RFC 7065). `stuns:` URLs are refused with
-/// NotSupported.
+/// RTCIceServer (webrtc-pc section 4.2.2). URLs are `stun:host[:port]` (RFC 7064),
+/// `turn:host[:port][?transport=udp|tcp]` and `turns:...`, which is TLS, or DTLS with transport=udp
+/// (RFC 7065). `stuns:` URLs are refused with NotSupported.
 struct IceServer {
-  std::vector<std::string> urls;
+  std::vector<std::string> urls;  ///< at least one
   /// For turn: and turns:, which need both, if only empty ones.
   std::optional<std::string> username{};
   std::optional<std::string> credential{};  ///< the password
-  // Beyond the W3C, for turns: alone.
+  /// Beyond the W3C, for turns: alone. False: any certificate will do, for tests.
   bool verifyCertificate = true;
-  /// PEM; empty: the certificates that the system trusts.
+  /// Beyond the W3C, for turns: alone. PEM; empty: the certificates that the system trusts.
   std::string rootCertificates{};
 };
 
 /// A proxy between this machine and TURN servers that are spoken to by TCP or TLS.
 using Proxy = turn::Proxy;
 
-/// RTCIceTransportPolicy, and NoHost: whatever servers show, but no address of the machine's own.
+/// RTCIceTransportPolicy (webrtc-pc section 4.2.3), and NoHost: whatever servers show, but no
+/// address of the machine's own.
 enum class IceTransportPolicy { All, Relay, NoHost };
 /// Which TCP candidates (RFC 6544) are gathered beside those of UDP, which are always better. They
 /// are for peers between which UDP is blocked: one of the two must be reachable.
@@ -47,13 +48,14 @@ enum class TcpCandidates {
   /// connections out and none in. Browsers do not know them.
   All,
 };
-/// RTCBundlePolicy. With a peer that bundles everything shares one transport, whatever is asked
-/// for. With one that does not, each section gets a transport of its own: from the first offer on
-/// under `MaxCompat`, once the answer has come under `Balanced`, never under `MaxBundle`, which
-/// accepts one section, nor on ports that connections share (LoopOptions::udpPorts).
+/// RTCBundlePolicy (webrtc-pc section 4.2.4). With a peer that bundles everything shares one
+/// transport, whatever is asked for. With one that does not, each section gets a transport of its
+/// own: from the first offer on under `MaxCompat`, once the answer has come under `Balanced`, never
+/// under `MaxBundle`, which accepts one section, nor on ports that connections share
+/// (LoopOptions::udpPorts).
 enum class BundlePolicy { Balanced, MaxCompat, MaxBundle };
-/// RTCRtcpMuxPolicy. `Negotiate` does not exist: RTCP always shares the port (RFC 8834
-/// section 4.5).
+/// RTCRtcpMuxPolicy (webrtc-pc section 4.2.5). `Negotiate` does not exist: RTCP always shares the
+/// port (RFC 8834 section 4.5).
 enum class RtcpMuxPolicy { Require };
 
 /// RTCRtpHeaderEncryptionPolicy, and never: whether header extensions are encrypted with the
@@ -71,6 +73,15 @@ enum class CongestionControl {
   Scream,
 };
 
+/// How the peer is asked to report the arrival of packets.
+enum class CongestionFeedback {
+  /// transport-wide-cc, as browsers do; RFC 8888 where the peer offers it and not the other.
+  Automatic,
+  /// RFC 8888 is offered and preferred where the peer knows it: it tells congestion marks and needs
+  /// no header extension. SCReAM always asks for it.
+  Rfc8888,
+};
+
 /// How sound is sent more than once, in case a packet is lost (RED, RFC 2198).
 enum class AudioRedundancy {
   Off,            ///< neither offered nor accepted
@@ -79,12 +90,13 @@ enum class AudioRedundancy {
   Automatic,      ///< and else while packets are lost: one copy, at worst three
 };
 
-/// RTCConfiguration, and what a native application may want beyond it.
+/// RTCConfiguration (webrtc-pc section 4.2.1), and what a native application may want beyond it.
 struct Configuration {
-  std::vector<IceServer> iceServers;
-  IceTransportPolicy iceTransportPolicy = IceTransportPolicy::All;
-  BundlePolicy bundlePolicy = BundlePolicy::Balanced;
-  RtcpMuxPolicy rtcpMuxPolicy = RtcpMuxPolicy::Require;
+  std::vector<IceServer> iceServers;  ///< all of them are asked
+  IceTransportPolicy iceTransportPolicy =
+      IceTransportPolicy::All;                           ///< which candidates may be used
+  BundlePolicy bundlePolicy = BundlePolicy::Balanced;    ///< fixed once made
+  RtcpMuxPolicy rtcpMuxPolicy = RtcpMuxPolicy::Require;  ///< there is but one
   /// More than 0: candidates are gathered at once, and told when a description is set. They are for
   /// the first transport, so that 1 is as good as any. A change of servers or policy before that
   /// gathers anew.
@@ -103,7 +115,7 @@ struct Configuration {
   /// more there are, the less connections meet in them; each needs one per address of the machine.
   /// TCP connections opened from here take any port.
   uint16_t minPort = 0;
-  uint16_t maxPort = 0;
+  uint16_t maxPort = 0;  ///< see minPort
   /// Whether an address of the machine is used for candidates; all if empty. On the loop's thread,
   /// or on that of the call that starts gathering: it must not call into the connection.
   std::function<bool(const NetworkInterface&, const IpAddress&)> useAddress{};
@@ -150,33 +162,38 @@ struct Configuration {
   /// ones. A restart takes random ones always. Who knows the password can pass for the peer until
   /// DTLS; do not use one twice.
   std::string iceUfrag{};
-  std::string icePassword{};
-  std::optional<Proxy> proxy{};
+  std::string icePassword{};     ///< see iceUfrag; both are given, or none
+  std::optional<Proxy> proxy{};  ///< to TURN servers by TCP and TLS; nothing else goes through it
   /// Ask TURN servers for tickets (RFC 8016), with which a relayed call survives a change of the
   /// network without a restart. Costs a round trip at servers that do not know them.
   bool turnMobility = false;
   /// Null: the codecs built into the library.
   std::shared_ptr<codec::VideoEncoderFactory> videoEncoders;
-  std::shared_ptr<codec::VideoDecoderFactory> videoDecoders;
-  std::shared_ptr<codec::AudioEncoderFactory> audioEncoders;
-  std::shared_ptr<codec::AudioDecoderFactory> audioDecoders;
+  std::shared_ptr<codec::VideoDecoderFactory> videoDecoders;  ///< as videoEncoders
+  std::shared_ptr<codec::AudioEncoderFactory> audioEncoders;  ///< as videoEncoders
+  std::shared_ptr<codec::AudioDecoderFactory> audioDecoders;  ///< as videoEncoders
   /// Formats of compressed media that the application brings itself
   /// (MediaStreamTrack::createEncodedVideo, createEncodedAudio) and takes itself
   /// (setEncodedVideoSink, setEncodedAudioSink): offered behind those of the factories, although
   /// nothing here encodes or decodes them. codec/formats.h has the usual ones. A sender sends the
-  /// first agreed codec that its track can be in.
+  /// first agreed codec that its track can be in. `scalabilityModes` are the layers that the
+  /// application's encoder can make; its frames say which they are of (codec::Vp9Info, Av1Info).
   std::vector<codec::SdpVideoFormat> encodedVideoFormats;
-  std::vector<codec::SdpAudioFormat> encodedAudioFormats;
+  std::vector<codec::SdpAudioFormat> encodedAudioFormats;  ///< the same for sound
   /// Take all layers of a peer that offers simulcast (RFC 8853), as servers do that hand them on.
   /// Each is an inbound stream of its own; a transform sees them all (EncodedFrame::rid), sinks get
   /// the largest that arrives. Off: the peer sends one, as to a browser.
   bool receiveSimulcast = false;
   /// Bounds and start of the bandwidth estimate for everything sent.
   DataRate minBitrate = DataRate::kbps(30);
-  DataRate startBitrate = DataRate::kbps(300);
-  DataRate maxBitrate = DataRate::kbps(8000);
-  CongestionControl congestionControl = CongestionControl::Google;
-  AudioRedundancy audioRedundancy = AudioRedundancy::Automatic;
+  DataRate startBitrate = DataRate::kbps(300);                            ///< see minBitrate
+  DataRate maxBitrate = DataRate::kbps(8000);                             ///< see minBitrate
+  CongestionControl congestionControl = CongestionControl::Google;        ///< see there
+  CongestionFeedback congestionFeedback = CongestionFeedback::Automatic;  ///< see there
+  /// Whether streams stop that nobody hears, nobody reports on or that lose too much, as RFC 8083
+  /// asks for (PeerConnection::onSenderStopped).
+  bool circuitBreaker = true;
+  AudioRedundancy audioRedundancy = AudioRedundancy::Automatic;  ///< see there
   /// Whether lost video packets may be repaired without asking for them again, by ULPFEC (RFC 5109;
   /// VP8 and VP9) or FlexFEC (draft-ietf-payload-flexible-fec-scheme-03, RFC 8627). Where the peer
   /// knows one of them too, it is used while packets are lost and repetitions would take long; what

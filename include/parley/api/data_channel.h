@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "parley/api/priority.h"
 #include "parley/base/bytes.h"
 #include "parley/base/export.h"
 #include "parley/base/result.h"
@@ -17,59 +18,66 @@ namespace api_internal {
 class DataChannelCore;
 }
 
-/// RTCDataChannelState.
+/// RTCDataChannelState (webrtc-pc section 6.2).
 enum class DataChannelState { Connecting, Open, Closing, Closed };
+/// The W3C spelling: "connecting".
 PARLEY_EXPORT const char* toString(DataChannelState state);
 
-/// How the channels of a connection share the wire when all have something to send: by weight, 1 to
-/// 8 (RFC 8831 section 6.4). The RTCPriorityType of webrtc-priority.
-enum class DataChannelPriority : uint16_t { VeryLow = 128, Low = 256, Medium = 512, High = 1024 };
-
-/// RTCDataChannelInit.
+/// RTCDataChannelInit (webrtc-pc section 6.1).
 struct DataChannelInit {
-  bool ordered = true;
+  bool ordered = true;  ///< false: messages may overtake each other
   /// Milliseconds a message may be retried for. Not together with maxRetransmits.
   std::optional<uint16_t> maxPacketLifeTime;
+  /// How often a message may be retried; neither: until it has arrived.
   std::optional<uint16_t> maxRetransmits;
+  /// A name for what the channel speaks, told to the peer; at most 65535 bytes of UTF-8.
   std::string protocol;
   /// Both sides create the channel with the same `id`; nothing is announced in-band.
   bool negotiated = false;
+  /// 0 to 65534; without `negotiated` it is not looked at.
   std::optional<uint16_t> id;
-  DataChannelPriority priority = DataChannelPriority::Low;
+  /// Among the channels of this connection, and told to the peer: how they share the wire when all
+  /// have something to send. Each level gets twice what the one below gets (RFC 8831 section 6.4).
+  PriorityType priority = PriorityType::Low;
 };
 
 /// A message as received. `data` is valid during the callback only.
 struct DataMessage {
-  ByteSpan data;
-  bool isText = false;
+  ByteSpan data;        ///< its bytes; UTF-8 if it is text
+  bool isText = false;  ///< sent as text
   /// Only after DataChannel::setPartSize: which parts of its message these are. A whole message is
   /// both the first and the last.
   bool first = true;
-  bool last = true;
+  bool last = true;  ///< as `first`
   /// The peer gave up the rest of a message of which parts have come (partial reliability).
   bool abandoned = false;
 
+  /// The same bytes as a text.
   std::string_view text() const { return asText(data); }
 };
 
-/// RTCDataChannel: a handle; copies refer to the same channel. The channel lives as long as its
-/// connection, with or without handles. Thread rules: those of its Loop.
+/// RTCDataChannel (webrtc-pc section 6.2): a handle; copies refer to the same channel. The channel
+/// lives as long as its connection, with or without handles. Thread rules: those of its Loop.
 class PARLEY_EXPORT DataChannel {
  public:
   /// An empty handle; every method but `operator bool` and comparison CHECK-fails.
   DataChannel() = default;
+  /// Whether it refers to a channel, open or closed.
   explicit operator bool() const { return core_ != nullptr; }
   bool operator==(const DataChannel&) const = default;
 
+  // What it was made with, here or by the peer (DataChannelInit).
   const std::string& label() const;
   const std::string& protocol() const;
   bool ordered() const;
   std::optional<uint16_t> maxPacketLifeTime() const;
   std::optional<uint16_t> maxRetransmits() const;
   bool negotiated() const;
-  DataChannelPriority priority() const;
+  PriorityType priority() const;
+
   /// The SCTP stream; unknown until the DTLS role is, unless negotiated.
   std::optional<uint16_t> id() const;
+  /// Closing at once after close(), Closed when the peer has closed it too, or with the connection.
   DataChannelState readyState() const;
 
   /// Queues a text (UTF-8) or binary message; 0 bytes are a message too.
@@ -78,7 +86,9 @@ class PARLEY_EXPORT DataChannel {
   /// `onBufferedAmountLow`.
   Result<void> send(std::string_view text);
   Result<void> send(ByteSpan binary);
+  /// As `send`, for callers to whom the overloads are ambiguous.
   Result<void> sendText(std::string_view text) { return send(text); }
+  /// As sendText.
   Result<void> sendBinary(ByteSpan binary) { return send(binary); }
   /// Begins a message of `size` bytes that is handed over piece by piece and never held whole:
   /// `sendPart` until the size is reached. Until then the channel takes no other message, and
@@ -87,8 +97,8 @@ class PARLEY_EXPORT DataChannel {
   /// InvalidState unless open and without an unfinished message; Type for 0 bytes and above the
   /// peer's largest message.
   Result<void> beginMessage(uint64_t size, bool isText = false);
-  /// InvalidState without a message begun; Type for an empty part or one larger than what is left;
-  /// Operation when the buffer is full: wait for `onWritable`.
+  /// The next bytes of the message. InvalidState without a message begun; Type for an empty part or
+  /// one larger than what is left; Operation when the buffer is full: wait for `onWritable`.
   Result<void> sendPart(ByteSpan part);
   /// Whether `send` or `sendPart` would take so many bytes now. After a no, `onWritable` is called.
   bool canSend(size_t bytes) const;
@@ -100,23 +110,35 @@ class PARLEY_EXPORT DataChannel {
   /// Closes after what is queued has been sent; the peer sees it close too (RFC 8831 section 6.7).
   void close();
 
-  /// Bytes accepted by `send` and not yet handed to the network.
+  /// Bytes accepted by `send` and not yet handed to the network. It does not fall within a
+  /// callback, and stays as it was when the channel closes.
   uint64_t bufferedAmount() const;
+  /// At or below how many bytes onBufferedAmountLow is called; 0 at first.
   uint64_t bufferedAmountLowThreshold() const;
+  /// See bufferedAmountLowThreshold.
   void setBufferedAmountLowThreshold(uint64_t bytes);
 
   // Callbacks; an empty function removes one. An opening and up to 256 messages that came before
   // their callback was set are kept and delivered then.
+
+  /// It can be sent on.
   void onOpen(std::function<void()> callback);
+  /// A message, or a part of one (setPartSize), in the order that the channel keeps.
   void onMessage(std::function<void(const DataMessage&)> callback);
+  /// The buffered amount has fallen from above the threshold to it or below.
   void onBufferedAmountLow(std::function<void()> callback);
   /// The buffer was too full for a `send`, `sendPart` or `canSend`, and is half empty now. The
   /// bound is the connection's (Limits::maxBufferedAmount), shared by its channels.
   void onWritable(std::function<void()> callback);
+  /// The peer closes it; not after our own close().
   void onClosing(std::function<void()> callback);
+  /// It is closed. Nothing comes after this.
   void onClose(std::function<void()> callback);
+  /// Why it closes, right before onClose, when it was not on purpose (RTCErrorEvent, webrtc-pc
+  /// section 11.2): `detail` is DataChannelFailure or SctpFailure, the latter with the cause code.
   void onError(std::function<void(const Error&)> callback);
 
+  // For the library's own objects.
   explicit DataChannel(std::shared_ptr<api_internal::DataChannelCore> core)
       : core_(std::move(core)) {}
   const std::shared_ptr<api_internal::DataChannelCore>& core() const { return core_; }

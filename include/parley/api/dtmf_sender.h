@@ -14,18 +14,21 @@ namespace parley {
 
 namespace api_internal {
 class PeerConnectionCore;
-}
+struct TransceiverSlots;
+}  // namespace api_internal
 
 /// RTCDTMFSender (webrtc-pc section 7): sends the tones of a telephone's keys as named events (RFC
 /// 4733) on an audio sender's stream, in place of its sound while they last. A handle; thread
 /// rules: those of the Loop.
 class PARLEY_EXPORT DtmfSender {
  public:
+  /// An empty handle: nothing but `operator bool` and comparison may be called.
   DtmfSender() = default;
+  /// Whether it refers to a sender, stopped ones included.
   explicit operator bool() const { return core_ != nullptr; }
   bool operator==(const DtmfSender&) const = default;
 
-  /// Connected, sending, and telephone-event negotiated.
+  /// Connected, sending, and telephone-event negotiated (section 7.3).
   bool canInsertDtmf() const;
   /// Plays 0-9, A-D, # and *, one after the other; a comma waits two seconds. Replaces what has not
   /// been played yet; an empty text ends it. `duration` of each is clamped to 40..6000 ms, the gap
@@ -35,15 +38,18 @@ class PARLEY_EXPORT DtmfSender {
                           Duration interToneGap = Duration::millis(70));
   /// What has not been played yet.
   std::string toneBuffer() const;
-  /// Called when a tone begins, with it, and when the last has ended, with an empty text.
+  /// RTCDTMFToneChangeEvent (section 7.4): called when a tone begins, with it, and when the last
+  /// has ended, with an empty text.
   void onToneChange(std::function<void(const std::string& tone)> callback);
 
-  DtmfSender(std::shared_ptr<api_internal::PeerConnectionCore> core, uint32_t transceiver)
-      : core_(std::move(core)), transceiver_(transceiver) {}
+  // For the library's own objects.
+  DtmfSender(std::shared_ptr<api_internal::PeerConnectionCore> core,
+             std::shared_ptr<api_internal::TransceiverSlots> slots)
+      : core_(std::move(core)), slots_(std::move(slots)) {}
 
  private:
   std::shared_ptr<api_internal::PeerConnectionCore> core_;
-  uint32_t transceiver_ = 0;
+  std::shared_ptr<api_internal::TransceiverSlots> slots_;
 };
 
 }  // namespace parley

@@ -6,6 +6,7 @@
 
 #include "parley/api/configuration.h"
 #include "parley/api/data_channel.h"
+#include "parley/api/ice_candidate.h"
 #include "parley/api/media_track.h"
 #include "parley/api/peer_connection.h"
 #include "parley/api/rtp_transceiver.h"
@@ -15,6 +16,7 @@
 
 namespace parley {
 
+// The W3C spellings.
 PARLEY_EXPORT const char* toString(IceTransportPolicy policy);  ///< NoHost: "no-host", our own
 PARLEY_EXPORT const char* toString(BundlePolicy policy);
 PARLEY_EXPORT const char* toString(RtcpMuxPolicy policy);
@@ -48,7 +50,7 @@ inline constexpr size_t kEnumSize<TransceiverDirection> = 5;
 template <>
 inline constexpr size_t kEnumSize<PriorityType> = 4;
 template <>
-inline constexpr size_t kEnumSize<DegradationPreference> = 3;
+inline constexpr size_t kEnumSize<DegradationPreference> = 4;
 template <>
 inline constexpr size_t kEnumSize<IceTransportState> = 7;
 template <>
@@ -63,6 +65,14 @@ template <>
 inline constexpr size_t kEnumSize<SctpTransportState> = 3;
 template <>
 inline constexpr size_t kEnumSize<DataChannelState> = 4;
+template <>
+inline constexpr size_t kEnumSize<IceProtocol> = 2;
+template <>
+inline constexpr size_t kEnumSize<IceCandidateType> = 4;
+template <>
+inline constexpr size_t kEnumSize<IceTcpCandidateType> = 3;
+template <>
+inline constexpr size_t kEnumSize<IceServerTransportProtocol> = 3;
 template <>
 inline constexpr size_t kEnumSize<ErrorDetail> = 7;
 

@@ -21,7 +21,9 @@ class LoopCore;
 class ForwarderCore;
 }  // namespace api_internal
 
+/// One track that somebody sends to the room.
 using PublicationId = forwarding::PublicationId;
+/// One publication as one sender gets it.
 using SubscriptionId = forwarding::SubscriptionId;
 
 /// A room of a server: passes on what receivers of some connections get to senders of others,
@@ -38,10 +40,11 @@ using SubscriptionId = forwarding::SubscriptionId;
 /// those of its Loop. For many peers give the loop Threading::Unlocked.
 class PARLEY_EXPORT Forwarder {
  public:
+  /// An empty room.
   explicit Forwarder(const std::shared_ptr<Loop>& loop);
 
   /// From now on what the receiver gets is forwarded: its track stays silent. InvalidState if it is
-  /// published already, or its connection is closed or on another loop.
+  /// published already or has a packet sink, or its connection is closed or on another loop.
   Result<PublicationId> publish(const RtpReceiver& receiver);
   /// The receiver's track plays again.
   void unpublish(PublicationId id);
@@ -49,7 +52,9 @@ class PARLEY_EXPORT Forwarder {
   /// track. InvalidState if it is subscribed already, or its connection is closed or on another
   /// loop; NotFound for an unknown publication; Type for one of the other kind.
   Result<SubscriptionId> subscribe(PublicationId publication, const RtpSender& sender);
+  /// The sender is free again. Nothing happens for an unknown id, here and below.
   void unsubscribe(SubscriptionId id);
+  /// Nothing is sent while paused; a key frame is asked for when it goes on.
   void setPaused(SubscriptionId id, bool paused);
   /// The height of the window that shows it, in pixels: no larger encoding is sent than needed.
   void setMaxHeight(SubscriptionId id, std::optional<uint32_t> height);
@@ -64,8 +69,12 @@ class PARLEY_EXPORT Forwarder {
   void onLayersChanged(
       std::function<void(SubscriptionId, std::optional<forwarding::LayerChoice>)> callback);
 
+  /// What arrives of a publication, in the order that LayerChoice::encoding counts; empty for an
+  /// unknown id.
   std::vector<forwarding::EncodingStats> encodings(PublicationId id) const;
+  /// What a subscription gets; nothing for an unknown id.
   std::optional<forwarding::SubscriptionStats> stats(SubscriptionId id) const;
+  /// Of the whole room, since it was made.
   forwarding::ForwarderCounters counters() const;
 
  private:

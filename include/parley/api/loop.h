@@ -18,6 +18,7 @@
 
 namespace parley {
 
+/// A check that no connection expects (Loop::onUnknownUfrag).
 using endpoint::UnknownUfrag;
 
 /// Who may call into a loop's objects.
@@ -32,10 +33,11 @@ enum class MediaThreads {
   Inline,   ///< on the loop's thread, at once: deterministic, for simulation and tests
 };
 
+/// What a loop is made with; fixed from then on.
 struct LoopOptions {
-  Threading threading = Threading::Serialized;
-  MediaThreads mediaThreads = MediaThreads::Workers;
-  Limits limits{};
+  Threading threading = Threading::Serialized;        ///< see there
+  MediaThreads mediaThreads = MediaThreads::Workers;  ///< see there
+  Limits limits{};                                    ///< of what peers may make it keep
   /// The budget of memory for fast transfers (parley/base/memory_budget.h), to be shared by all
   /// loops of a process; null: each loop has one of Limits::maxSharedBuffers. Must outlive the
   /// loop.
@@ -86,7 +88,9 @@ class LoopRunner;
 /// them and never with a lock held: any method may be called from any callback.
 class PARLEY_EXPORT Loop : public std::enable_shared_from_this<Loop> {
  public:
+  /// Makes one; nothing runs yet.
   static std::shared_ptr<Loop> create(LoopOptions options = {});
+  /// Stops it and closes its connections, whose handles stay valid.
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -125,6 +129,7 @@ class PARLEY_EXPORT Loop : public std::enable_shared_from_this<Loop> {
   /// three ways of running set it themselves; an embedder using `driven()` sets its own.
   void setWaker(std::function<void()> waker);
 
+  /// Connections that are open, or still say good-bye to their peer. Any thread.
   size_t connectionCount() const;
 
   /// Those of LoopOptions::udpPorts that are open, with the port that was got for 0.

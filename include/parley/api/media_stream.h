@@ -16,30 +16,37 @@ namespace parley {
 /// Any thread. To send one: `pc.addTrack(track, {stream.id()})`.
 class PARLEY_EXPORT MediaStream {
  public:
+  /// An empty handle: nothing but `operator bool` and comparison may be called.
   MediaStream() = default;
+  /// Whether it refers to a stream.
   explicit operator bool() const { return body_ != nullptr; }
   bool operator==(const MediaStream&) const = default;
 
   /// With an id of its own.
   static MediaStream create(std::vector<MediaStreamTrack> tracks = {});
 
+  /// Unique; of a stream of the peer the one that its msid names.
   const std::string& id() const;
   /// Whether any of its tracks has not ended.
   bool active() const;
   /// In the order in which they were added.
   std::vector<MediaStreamTrack> getTracks() const;
+  /// Those of sound, in that order.
   std::vector<MediaStreamTrack> getAudioTracks() const;
+  /// Those of pictures, in that order.
   std::vector<MediaStreamTrack> getVideoTracks() const;
   /// Empty if it has none of that id.
   MediaStreamTrack getTrackById(std::string_view id) const;
   /// Nothing happens if it has the track already, or is given an empty one. Fires no event.
   void addTrack(const MediaStreamTrack& track);
+  /// Nothing happens if it does not have the track. Fires no event.
   void removeTrack(const MediaStreamTrack& track);
   /// With clones of its tracks and another id.
   MediaStream clone() const;
 
   /// The peer has added or removed a track (RemoteStreams); on the loop's thread.
   void onAddTrack(std::function<void(const MediaStreamTrack&)> callback);
+  /// As onAddTrack.
   void onRemoveTrack(std::function<void(const MediaStreamTrack&)> callback);
 
  private:
@@ -54,6 +61,7 @@ class PARLEY_EXPORT MediaStream {
 /// that the event names are there and hold the track. Any thread.
 class PARLEY_EXPORT RemoteStreams {
  public:
+  /// Follows the connection from now on.
   explicit RemoteStreams(PeerConnection pc);
   ~RemoteStreams();
   RemoteStreams(const RemoteStreams&) = delete;

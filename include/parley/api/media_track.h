@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "parley/api/rtp_packets.h"
 #include "parley/base/export.h"
 #include "parley/base/result.h"
 #include "parley/base/units.h"
@@ -20,9 +21,10 @@ namespace api_internal {
 class TrackCore;
 }
 
+/// "audio" or "video" (mediacapture-streams section 4.3.3).
 using MediaKind = media::MediaKind;
 
-/// MediaStreamTrackState.
+/// MediaStreamTrackState (mediacapture-streams section 4.3.3).
 enum class TrackState { Live, Ended };
 
 /// Makes pictures on the loop's own time: `next` is called once per frame interval. The library's
@@ -41,6 +43,7 @@ class PARLEY_EXPORT VideoSource {
 class PARLEY_EXPORT AudioSource {
  public:
   virtual ~AudioSource() = default;
+  /// Called on the loop's thread; must be quick.
   virtual codec::AudioFrame next(Timestamp capture) = 0;
 };
 
@@ -53,22 +56,26 @@ PARLEY_EXPORT std::shared_ptr<AudioSource> createToneSource(double frequencyHz,
 /// Noise with the rhythm of speech; never digital silence.
 PARLEY_EXPORT std::shared_ptr<AudioSource> createSpeechNoiseSource();
 
-/// MediaStreamTrack: a handle on one source of pictures or sound. A local track is given to
-/// PeerConnection::addTrack and fed by its source or by `push`; a remote one comes from `onTrack`
-/// and delivers to sinks. Thread rules: those of its Loop, except `push`, which any thread may
-/// call.
+/// MediaStreamTrack (mediacapture-streams section 4.3): a handle on one source of pictures or
+/// sound. A local track is given to PeerConnection::addTrack and fed by its source or by `push`; a
+/// remote one comes from `onTrack` and delivers to sinks. Thread rules: those of its Loop, except
+/// `push`, which any thread may call.
 class PARLEY_EXPORT MediaStreamTrack {
  public:
+  /// An empty handle: nothing but `operator bool` and comparison may be called.
   MediaStreamTrack() = default;
+  /// Whether it refers to a track, live or ended.
   explicit operator bool() const { return core_ != nullptr; }
   bool operator==(const MediaStreamTrack&) const = default;
 
   /// A track that the app pushes frames into.
   static MediaStreamTrack createVideo(const std::shared_ptr<Loop>& loop);
+  /// The same for sound.
   static MediaStreamTrack createAudio(const std::shared_ptr<Loop>& loop);
   /// A track that the loop drives.
   static MediaStreamTrack createVideo(const std::shared_ptr<Loop>& loop,
                                       std::shared_ptr<VideoSource> source);
+  /// The same for sound.
   static MediaStreamTrack createAudio(const std::shared_ptr<Loop>& loop,
                                       std::shared_ptr<AudioSource> source);
   /// A video track of frames that are compressed already (a hardware encoder, a file). `codecName`
@@ -82,16 +89,26 @@ class PARLEY_EXPORT MediaStreamTrack {
   /// The same for sound, one packet's worth at a time (Configuration::encodedAudioFormats).
   static MediaStreamTrack createEncodedAudio(const std::shared_ptr<Loop>& loop,
                                              std::string codecName);
+  /// A track of RTP packets that the app has (a camera's, another program's). They leave under the
+  /// SSRC, payload type, numbers and extension ids of each sender, paced, and are repeated when the
+  /// peer misses them; key frames and the bitrate are asked for by onKeyFrameNeeded and
+  /// onTargetBitrate. Gaps in their numbers stay gaps; a source that begins anew (another SSRC,
+  /// numbers that jump by thousands) goes on where the old one was.
+  static MediaStreamTrack createRtp(const std::shared_ptr<Loop>& loop, RtpTrackInit init);
 
+  /// Of sound or of pictures; it never changes.
   MediaKind kind() const;
+  /// Unique. A receiver's track has one of this end's, which is not in the descriptions.
   const std::string& id() const;
   /// A track that is not enabled sends black pictures or silence and delivers nothing.
   bool enabled() const;
+  /// See `enabled`; from the next frame on.
   void setEnabled(bool enabled);
   /// Remote tracks only: no media arrives at present.
   bool muted() const;
+  /// Ended for good: by stop(), or when its transceiver or connection ends.
   TrackState readyState() const;
-  /// Ends the track for good.
+  /// Ends the track for good, without onEnded. Clones live on.
   void stop();
   /// Another track of the same source, with an id of its own, enabled and ended apart (W3C
   /// mediacapture-streams section 4.3). What is pushed into one reaches all that are alive.
@@ -103,17 +120,28 @@ class PARLEY_EXPORT MediaStreamTrack {
   void setContentHint(std::string_view hint);
 
   /// Feeds a local track. Frames are dropped, oldest first, if encoding does not keep up.
-  /// Type for the wrong kind; InvalidState after `stop`.
+  /// Type for the wrong kind or form of frame; InvalidAccess for a remote track; InvalidState after
+  /// `stop`, unless a clone is alive.
   Result<void> push(const codec::VideoFrame& frame);
   Result<void> push(const codec::AudioFrame& frame);
   Result<void> push(const codec::EncodedVideoFrame& frame);
   Result<void> push(const codec::EncodedAudioFrame& frame);
+  /// Feeds a track made by createRtp, with whole packets (RFC 3550) as they come: a few out of
+  /// order do no harm, one that comes twice is sent once. `encodingIndex` says whose layer of
+  /// simulcast it is. The bytes are copied. Type for another track, bytes that are no RTP packet,
+  /// or another payload type than the track's; Range for more than 1400 bytes, which would not pass
+  /// everywhere; InvalidState after `stop`. What is pushed while onTargetBitrate said zero is
+  /// dropped, as is what does not fit in the pacer.
+  Result<void> pushRtp(ByteSpan packet, uint8_t encodingIndex = 0);
+  /// The same with payloads, which are numbered as they come.
+  Result<void> push(const RtpPayload& payload);
 
   /// Receives every frame of the track; an empty function removes it. Pictures and sound come on
   /// media workers' threads, one each for all tracks of the loop (the loop's thread with
   /// MediaThreads::Inline): hand them on, do not linger. Sound comes in 10 ms pieces at its playout
   /// time. After PeerConnection::close() no sink starts; closeAndDrain() waits for running ones.
   void setVideoSink(std::function<void(const codec::VideoFrame&)> sink);
+  /// As setVideoSink.
   void setAudioSink(std::function<void(const codec::AudioFrame&)> sink);
   /// Remote video before decoding, in the form that createEncodedVideo describes. It begins with a
   /// key frame, which the peer is asked for; RtpReceiver::requestKeyFrame asks for more. With only
@@ -122,18 +150,24 @@ class PARLEY_EXPORT MediaStreamTrack {
   /// Remote sound before decoding, packet by packet at its playout time: none for what is lost.
   void setEncodedAudioSink(std::function<void(const codec::EncodedAudioFrame&)> sink);
 
+  // Callbacks, on the loop's thread; an empty function removes one.
+
+  /// Remote tracks: the peer does not send any more.
   void onMute(std::function<void()> callback);
+  /// Remote tracks: media arrives.
   void onUnmute(std::function<void()> callback);
+  /// Its transceiver or its source has ended; not after stop() or PeerConnection::close().
   void onEnded(std::function<void()> callback);
-  /// Encoded tracks: the receiver needs a key frame as the next one.
+  /// Encoded tracks, and those of packets: the receiver needs a key frame as the next one.
   void onKeyFrameNeeded(std::function<void()> callback);
-  /// Encoded tracks: how many bits per second to produce from now on. Zero is a pause (no network,
+  /// The same tracks: how many bits per second to produce from now on. Zero is a pause (no network,
   /// or no room beside other streams): what is pushed meanwhile is dropped, as it is before the
   /// first call, and onKeyFrameNeeded follows when it ends. With several encodings (simulcast) the
   /// rate is that of all together; codec::EncodedVideoFrame::encodingIndex says whose a frame is.
   /// Sound is not told: what it may use is small beside pictures.
   void onTargetBitrate(std::function<void(DataRate)> callback);
 
+  // For the library's own objects.
   explicit MediaStreamTrack(std::shared_ptr<api_internal::TrackCore> core)
       : core_(std::move(core)) {}
   const std::shared_ptr<api_internal::TrackCore>& core() const { return core_; }

@@ -11,8 +11,8 @@ namespace parley {
 
 /// What passes between two PerfectNegotiators: one of the two.
 struct NegotiationMessage {
-  std::optional<SessionDescription> description{};
-  std::optional<IceCandidate> candidate{};
+  std::optional<SessionDescription> description{};  ///< for PeerConnection::setRemoteDescription
+  std::optional<IceCandidate> candidate{};          ///< for PeerConnection::addIceCandidate
 };
 
 /// Perfect negotiation (webrtc-pc section 10.7), ready made: both ends may change what they send at
@@ -26,6 +26,7 @@ class PARLEY_EXPORT PerfectNegotiator {
   /// `polite`: true at one end, false at the other. `send` is called on the loop's thread.
   PerfectNegotiator(PeerConnection pc, bool polite,
                     std::function<void(const NegotiationMessage&)> send);
+  /// Lets go of the connection, which stays as it is.
   ~PerfectNegotiator();
   PerfectNegotiator(const PerfectNegotiator&) = delete;
   PerfectNegotiator& operator=(const PerfectNegotiator&) = delete;

@@ -7,13 +7,13 @@
 
 namespace parley {
 
-/// RTCSdpType.
+/// RTCSdpType (webrtc-pc section 4.6.1).
 using SdpType = jsep::SdpType;
 
-/// RTCSessionDescription.
+/// RTCSessionDescription (webrtc-pc section 4.6.2): a value.
 struct SessionDescription {
-  SdpType type = SdpType::Offer;
-  std::string sdp;
+  SdpType type = SdpType::Offer;  ///< what `sdp` is
+  std::string sdp;                ///< RFC 8866; not looked at for Rollback
 };
 
 }  // namespace parley

@@ -23,8 +23,10 @@ class PARLEY_EXPORT StatsDump {
   void add(const StatsReport& report);
   /// An entry of the event list, e.g. "signalingstatechange", "stable".
   void addEvent(double unixMs, std::string type, std::string value);
+  /// The dump as it is so far.
   std::string toJson() const;
 
+  /// How many reports are kept at most.
   static constexpr size_t kMaxSamples = 4096;
 
  private:

@@ -18,19 +18,20 @@ namespace api_internal {
 class PeerConnectionCore;
 }
 
-/// RTCIceTransportState.
+/// RTCIceTransportState (webrtc-pc section 5.6).
 enum class IceTransportState { New, Checking, Connected, Completed, Disconnected, Failed, Closed };
-/// RTCIceGathererState.
+/// RTCIceGathererState (webrtc-pc section 5.6).
 enum class IceGathererState { New, Gathering, Complete };
-/// RTCIceRole.
+/// RTCIceRole (webrtc-pc section 5.6): the controlling end chooses the pair.
 enum class IceRole { Unknown, Controlling, Controlled };
-/// RTCIceComponent.
+/// RTCIceComponent (webrtc-pc section 5.6).
 enum class IceComponent { Rtp, Rtcp };
-/// RTCDtlsTransportState.
+/// RTCDtlsTransportState (webrtc-pc section 5.5).
 enum class DtlsTransportState { New, Connecting, Connected, Closed, Failed };
-/// RTCSctpTransportState.
+/// RTCSctpTransportState (webrtc-pc section 6.1).
 enum class SctpTransportState { Connecting, Connected, Closed };
 
+/// The W3C spelling: "controlling".
 PARLEY_EXPORT const char* toString(IceTransportState state);
 PARLEY_EXPORT const char* toString(IceGathererState state);
 PARLEY_EXPORT const char* toString(IceRole role);
@@ -38,17 +39,17 @@ PARLEY_EXPORT const char* toString(IceComponent component);
 PARLEY_EXPORT const char* toString(DtlsTransportState state);
 PARLEY_EXPORT const char* toString(SctpTransportState state);
 
-/// RTCIceParameters.
+/// RTCIceParameters (webrtc-pc section 5.6), of one ICE generation.
 struct IceParameters {
-  std::string usernameFragment;
-  std::string password;
+  std::string usernameFragment;  ///< a=ice-ufrag, 4 to 256 characters
+  std::string password;          ///< a=ice-pwd, 22 to 256 characters
   bool operator==(const IceParameters&) const = default;
 };
 
-/// RTCIceCandidatePair.
+/// RTCIceCandidatePair (webrtc-pc section 5.6).
 struct IceCandidatePair {
-  IceCandidate local;
-  IceCandidate remote;
+  IceCandidate local;   ///< ours
+  IceCandidate remote;  ///< the peer's
 };
 
 /// RTCIceTransport (webrtc-pc section 5.6): a handle on an ICE transport of a connection. There is
@@ -58,7 +59,9 @@ struct IceCandidatePair {
 /// in the delivery step whose event announces them. Thread rules: those of the Loop.
 class PARLEY_EXPORT IceTransport {
  public:
+  /// An empty handle: nothing but `operator bool` and comparison may be called.
   IceTransport() = default;
+  /// Whether it refers to a transport, closed ones included.
   explicit operator bool() const { return core_ != nullptr; }
   bool operator==(const IceTransport&) const = default;
 
@@ -66,14 +69,19 @@ class PARLEY_EXPORT IceTransport {
   IceRole role() const;
   /// Always Rtp: RTCP shares the port.
   IceComponent component() const { return IceComponent::Rtp; }
+  /// Closed once the connection is, and when the transport has been bundled away.
   IceTransportState state() const;
+  /// Of this ICE generation.
   IceGathererState gatheringState() const;
   /// What has been gathered in this generation, as announced so far.
   std::vector<IceCandidate> getLocalCandidates() const;
   /// What addIceCandidate and remote descriptions brought for this generation.
   std::vector<IceCandidate> getRemoteCandidates() const;
+  /// What is sent over; nothing before a pair works, and once closed.
   std::optional<IceCandidatePair> getSelectedCandidatePair() const;
-  // Beyond the W3C, after the ideas of webrtc-ice and webrtc-extensions.
+
+  // The next three are beyond the W3C, after the ideas of webrtc-ice and webrtc-extensions.
+
   /// What is or can be checked in this generation, best first.
   std::vector<IceCandidatePair> getCandidatePairs() const;
   /// Sends over this pair as long as it works, whatever is better; the controlling side has the
@@ -88,10 +96,16 @@ class PARLEY_EXPORT IceTransport {
   /// Nothing before setRemoteDescription.
   std::optional<IceParameters> getRemoteParameters() const;
 
+  // Callbacks; an empty function removes one. All handles of a transport share them.
+
+  /// Before the connection's own events of the same step.
   void onStateChange(std::function<void(IceTransportState)> callback);
+  /// Before PeerConnection::onIceGatheringStateChange.
   void onGatheringStateChange(std::function<void(IceGathererState)> callback);
+  /// See getSelectedCandidatePair.
   void onSelectedCandidatePairChange(std::function<void()> callback);
 
+  // For the library's own objects.
   explicit IceTransport(std::shared_ptr<api_internal::PeerConnectionCore> core,
                         std::optional<size_t> ownOf = {})
       : core_(std::move(core)), ownOf_(ownOf) {}
@@ -106,23 +120,32 @@ class PARLEY_EXPORT IceTransport {
 /// RTCDtlsTransport (webrtc-pc section 5.5): a handle, as IceTransport.
 class PARLEY_EXPORT DtlsTransport {
  public:
+  /// An empty handle: nothing but `operator bool` and comparison may be called.
   DtlsTransport() = default;
+  /// Whether it refers to a transport, closed ones included.
   explicit operator bool() const { return core_ != nullptr; }
   bool operator==(const DtlsTransport&) const = default;
 
+  /// What its packets go over.
   IceTransport iceTransport() const { return IceTransport(core_, ownOf_); }
   /// The section that has it for itself, now or in case that the peer does not bundle; nothing for
   /// the first one.
   std::optional<size_t> ownOf() const { return ownOf_; }
+  /// Connected once the handshake is done and the peer's certificate has one of the fingerprints
+  /// that its description names.
   DtlsTransportState state() const;
   /// The peer's certificate chain, each in DER; empty until connected.
   std::vector<Bytes> getRemoteCertificates() const;
 
+  // Callbacks; an empty function removes one. All handles of a transport share them.
+
+  /// Before the connection's own events of the same step.
   void onStateChange(std::function<void(DtlsTransportState)> callback);
-  /// `detail` is DtlsFailure or FingerprintFailure, with the alerts that went or came. Fires before
-  /// the change to Failed.
+  /// RTCErrorEvent (webrtc-pc section 11.2). `detail` is DtlsFailure or FingerprintFailure, with
+  /// the alerts that went or came. Fires right before onStateChange(Failed).
   void onError(std::function<void(const Error&)> callback);
 
+  // For the library's own objects.
   explicit DtlsTransport(std::shared_ptr<api_internal::PeerConnectionCore> core,
                          std::optional<size_t> ownOf = {})
       : core_(std::move(core)), ownOf_(ownOf) {}
@@ -135,11 +158,15 @@ class PARLEY_EXPORT DtlsTransport {
 /// RTCSctpTransport (webrtc-pc section 6.1): a handle, as IceTransport.
 class PARLEY_EXPORT SctpTransport {
  public:
+  /// An empty handle: nothing but `operator bool` and comparison may be called.
   SctpTransport() = default;
+  /// Whether it refers to a transport, closed ones included.
   explicit operator bool() const { return core_ != nullptr; }
   bool operator==(const SctpTransport&) const = default;
 
+  /// What its packets go over.
   DtlsTransport transport() const;
+  /// Connected once channels can open.
   SctpTransportState state() const;
   /// The largest message that DataChannel::send takes, in bytes; nothing = any size (W3C: positive
   /// infinity).
@@ -147,8 +174,10 @@ class PARLEY_EXPORT SctpTransport {
   /// Channels that can be open at once; nothing until connected.
   std::optional<uint16_t> maxChannels() const;
 
+  /// An empty function removes it. Closed is told after PeerConnection::close() too.
   void onStateChange(std::function<void(SctpTransportState)> callback);
 
+  // For the library's own objects.
   explicit SctpTransport(std::shared_ptr<api_internal::PeerConnectionCore> core)
       : core_(std::move(core)) {}
 

@@ -46,6 +46,9 @@ class PARLEY_EXPORT AudioEncoder {
   virtual bool encode(const AudioFrame& frame, EncodedAudioFrame& out) = 0;
   /// `lossFraction` in 0..1 steers forward error correction.
   virtual void setRates(DataRate target, double lossFraction) = 0;
+  /// How much sound the packets after the one under way carry: 20, 40 or 60 ms. An encoder that
+  /// knows one length only keeps it.
+  virtual void setPacketTime(Duration /*time*/) {}
   virtual int rtpClockRate() const = 0;
 };
 

@@ -7,6 +7,7 @@
 
 #include "parley/base/export.h"
 #include "parley/base/time.h"
+#include "parley/codec/contributor.h"
 
 namespace parley::codec {
 
@@ -24,6 +25,8 @@ struct AudioFrame {
   /// itself, so who pushes into one need not set it. It does not wrap: 32 bits of 48 kHz last a
   /// day, and then could not be told in another codec's clock rate any more.
   int64_t rtpTimestamp = 0;
+  /// Of a mix: who is heard in it. Told to the peer with the packet that it ends up in.
+  Contributors contributors{};
 
   size_t samplesPerChannel() const { return static_cast<size_t>(sampleRate) / 100; }
   std::span<int16_t> samples() { return {data.data(), samplesPerChannel() * channels}; }

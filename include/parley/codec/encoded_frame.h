@@ -8,8 +8,12 @@
 #include <variant>
 
 #include "parley/base/bytes.h"
+#include "parley/base/inline_vector.h"
 #include "parley/base/time.h"
+#include "parley/codec/contributor.h"
 #include "parley/codec/video_frame.h"
+#include "parley/rtp/extensions/corruption_detection.h"
+#include "parley/rtp/payload_format/vp9_descriptor.h"
 
 namespace parley::codec {
 
@@ -39,9 +43,26 @@ struct Vp9Info {
     uint16_t height = 0;
   };
   std::array<LayerSize, 3> layerSizes{};  ///< on key frames with several spatial layers
+  /// On key frames, not in flexible mode: the pictures of the pattern that the encoder repeats,
+  /// from the key frame on, each with what it refers to. Empty: one temporal layer, or nobody
+  /// knows.
+  InlineVector<rtp::Vp9ScalabilityStructure::Picture, 4> group{};
 };
 
-using CodecInfo = std::variant<std::monostate, Vp8Info, Vp9Info>;
+/// What is told of an AV1 frame: one spatial layer of a picture, without its temporal delimiter
+/// from the second layer on. Dependency descriptors carry it to the peer, where they are agreed.
+struct Av1Info {
+  bool interPicturePredicted = false;
+  bool interLayerPredicted = false;
+  bool endOfPicture = true;  ///< last spatial layer of the picture
+  uint8_t spatialLayers = 1;
+  std::array<Vp9Info::LayerSize, 3> layerSizes{};  ///< on key frames with several spatial layers
+  /// How many frames back those are that it refers to, layers of one picture counted each; nothing:
+  /// what the layers make likely.
+  std::optional<InlineVector<uint16_t, 8>> frameDiffs{};
+};
+
+using CodecInfo = std::variant<std::monostate, Vp8Info, Vp9Info, Av1Info>;
 
 /// One compressed picture (or one spatial layer of one).
 struct EncodedVideoFrame {
@@ -63,6 +84,18 @@ struct EncodedVideoFrame {
   uint8_t encodingIndex = 0;
   /// Of a received frame: the encoding name of SDP, e.g. "H264". What is sent is in its track's.
   std::string codec{};
+  /// When the encoder began and ended with it; told to the peer where video timing is agreed.
+  std::optional<Timestamp> encodeStart{};
+  std::optional<Timestamp> encodeEnd{};
+  /// Of the picture before it was encoded; told to the peer where corruption detection is agreed.
+  std::optional<rtp::CorruptionDetectionValue> corruption{};
+
+  /// False for all but the last of a picture's spatial layers.
+  bool endsPicture() const {
+    if (const auto* vp9 = std::get_if<Vp9Info>(&info)) return vp9->endOfPicture;
+    const auto* av1 = std::get_if<Av1Info>(&info);
+    return av1 == nullptr || av1->endOfPicture;
+  }
 };
 
 /// One packet's worth of compressed sound.
@@ -74,7 +107,8 @@ struct EncodedAudioFrame {
   bool dtx = false;          ///< silence that need not be sent (RFC 7587 section 3.1.3)
   uint8_t audioLevel = 127;  ///< RFC 6464: -dBov
   bool voice = false;
-  std::string codec{};  ///< as EncodedVideoFrame::codec
+  std::string codec{};          ///< as EncodedVideoFrame::codec
+  Contributors contributors{};  ///< of a mix
 };
 
 /// A borrowed compressed picture for a decoder.

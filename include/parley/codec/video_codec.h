@@ -32,10 +32,12 @@ struct SdpVideoFormat {
 
 /// How a stream is cut into layers, of which receivers may get fewer (W3C webrtc-svc section 5).
 struct ScalabilityMode {
-  int spatialLayers = 1;   ///< 1..3, each twice as wide as the one below
+  int spatialLayers = 1;   ///< 1..3, each twice as wide as the one below, or see `smallSteps`
   int temporalLayers = 1;  ///< 1..3, each twice as many pictures as the one below
   /// Upper spatial layers refer to lower ones in key frames only.
   bool keyOnly = false;
+  bool independent = false;  ///< spatial layers never refer to each other ("S2T1")
+  bool smallSteps = false;   ///< each spatial layer is 1.5 times as wide as the one below ("L2T1h")
   bool operator==(const ScalabilityMode&) const = default;
 };
 
@@ -53,7 +55,9 @@ struct VideoEncoderSettings {
   int temporalLayers = 1;  ///< 1..3
   /// 1..3; one frame per layer of a picture comes out then. Only codecs that list such modes.
   int spatialLayers = 1;
-  bool keyOnly = false;  ///< see ScalabilityMode
+  bool keyOnly = false;  ///< see ScalabilityMode, also of the next two
+  bool independent = false;
+  bool smallSteps = false;
   bool screenContent = false;
   bool dropFrames = true;  ///< skip pictures rather than exceed the rate
   int speed = 0;           ///< 0 = the codec's own choice for real time; larger is faster

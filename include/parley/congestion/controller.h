@@ -153,7 +153,8 @@ struct ControlUpdate {
 
   std::optional<TargetRate> target;
   std::optional<PacerRates> pacer;
-  std::optional<int64_t> congestionWindow;  ///< bytes
+  /// How many bytes may be in flight: above it media waits in the pacer, all but sound.
+  std::optional<int64_t> congestionWindow;
   std::array<ProbeCluster, kMaxProbes> probeStore{};
   size_t probeCount = 0;
 

@@ -35,6 +35,8 @@ class PARLEY_EXPORT AesCounter {
   evp_cipher_ctx_st* context_;
 };
 
+class GcmX86;
+
 /// AES-GCM (NIST SP 800-38D) with a key of 16 or 32 octets, nonces of 12 and tags of 16.
 class PARLEY_EXPORT AesGcm {
  public:
@@ -42,8 +44,13 @@ class PARLEY_EXPORT AesGcm {
   static constexpr size_t kTagSize = 16;
   using Nonce = std::array<uint8_t, kNonceSize>;
   enum class Use : uint8_t { Seal, Open };
+  enum class Engine : uint8_t {
+    /// This library, on the processor's instructions for it; OpenSSL on processors without them.
+    Processor,
+    OpenSsl,
+  };
 
-  AesGcm(Use use, ByteSpan key);
+  AesGcm(Use use, ByteSpan key, Engine engine = Engine::Processor);
   ~AesGcm();
   AesGcm(const AesGcm&) = delete;
   AesGcm& operator=(const AesGcm&) = delete;
@@ -58,7 +65,8 @@ class PARLEY_EXPORT AesGcm {
 
  private:
   void start(const Nonce& nonce, std::initializer_list<ByteSpan> associated);
-  evp_cipher_ctx_st* context_;
+  std::unique_ptr<GcmX86> processor_;
+  evp_cipher_ctx_st* context_ = nullptr;  ///< without it
 };
 
 /// HMAC-SHA1 (RFC 2104) with one key for many messages.

@@ -51,9 +51,10 @@ class PARLEY_EXPORT SframeEncryptor {
   SframeEncryptor(SframeEncryptor&&) noexcept;
   SframeEncryptor& operator=(SframeEncryptor&&) noexcept;
 
-  /// The key from now on; frames count from `firstCounter`. A pair of key and id must never be set
-  /// twice with counters that were used before: that gives both plaintexts away. Errors:
-  /// InvalidAccess for an empty key, Range for more ratchet bits than there may be.
+  /// The key from now on; frames count from `firstCounter`, but with a key and id that this
+  /// encryptor has used before (of the last 1,024) they go on where they were: a counter that is
+  /// used twice gives both plaintexts away. Another encryptor must never have the same pair.
+  /// Errors: InvalidAccess for an empty key, Range for more ratchet bits than there may be.
   Result<void> setKey(uint64_t keyId, ByteSpan baseKey, uint64_t firstCounter = 0);
   /// The next key of the chain, with the next id; frames count from 0. Errors: InvalidState without
   /// a key or ratchet bits.

@@ -105,6 +105,7 @@ struct SubscriptionStats {
 
 struct ForwarderCounters {
   uint64_t malformedPackets = 0;
+  uint64_t badDescriptors = 0;      ///< dependency descriptors: malformed, or without a structure
   uint64_t unknownEncodings = 0;    ///< further SSRCs of a publication that has all it may
   uint64_t droppedNoBuffer = 0;     ///< the packet pool was empty
   uint64_t droppedQueueFull = 0;    ///< nobody polled

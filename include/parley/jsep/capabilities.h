@@ -22,6 +22,8 @@ struct HeaderExtensionCapability {
   uint16_t preferredId = 0;  ///< 0: no preference
   sdp::Direction direction = sdp::Direction::SendRecv;
   bool offered = true;  ///< false: only on request of the application
+  /// False: not even accepted from the peer without that request.
+  bool accepted = true;
   /// Offer it encrypted as well (RFC 6904), under another id. Such offers are always accepted.
   bool encrypted = false;
   bool operator==(const HeaderExtensionCapability&) const = default;

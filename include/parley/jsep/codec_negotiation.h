@@ -23,9 +23,10 @@ PARLEY_EXPORT std::vector<sdp::CodecParams> offerCodecs(
 /// section 5.3.1), in the offerer's order unless we have preferences. Feedback is the intersection;
 /// format parameters are ours, as they say what we want to receive. `bundle` holds the numbers that
 /// earlier sections of this answer use; an offered codec that contradicts one is left out.
+/// `takesCcfb`: feedback of RFC 8888 is agreed to although no capability names it.
 PARLEY_EXPORT std::vector<sdp::CodecParams> answerCodecs(
     const sdp::MediaDescription& offered, const std::vector<sdp::CodecParams>& capabilities,
-    const std::vector<sdp::CodecParams>& preferences, FormatMemory& bundle);
+    const std::vector<sdp::CodecParams>& preferences, FormatMemory& bundle, bool takesCcfb = false);
 
 /// The codecs of `section` that `other` has as well: numbers and parameters of `section`, common
 /// feedback. rtx stays only with its primary.

@@ -28,8 +28,9 @@ class PARLEY_EXPORT OperationsChain {
 
   bool empty() const { return !running_ && waiting_.empty(); }
   size_t size() const { return waiting_.size() + (running_ ? 1 : 0); }
-  /// Drops what waits without running it: after close() nothing settles any more.
-  void close();
+  /// Gives up what waits without running it: after close() nothing settles any more. The caller
+  /// destroys it: callbacks in it may own what must not be destroyed just here.
+  std::deque<Operation> close();
 
  private:
   void run();

@@ -40,6 +40,7 @@ struct SessionConfig {
   congestion::RateConstraints rates;
   /// nullptr = GCC. Must outlive the session.
   const congestion::ControllerFactory* controllers = nullptr;
+  bool circuitBreaker = true;  ///< RtpSessionConfig::circuitBreaker
   BundlePolicy bundlePolicy = BundlePolicy::Balanced;
   /// Codecs and header extensions that may be negotiated; identity and credentials are filled in.
   LocalCapabilities capabilities;
@@ -59,6 +60,7 @@ struct SenderTuning {
   /// The names of those that its frames can be in; empty: any. With none of them negotiated,
   /// nothing is sent.
   std::vector<std::string> makes{};
+  std::optional<rtp::PlayoutDelayValue> playoutDelay{};  ///< for the peer's jitter buffer
   bool operator==(const SenderTuning&) const = default;
 };
 
@@ -156,6 +158,7 @@ struct SenderConfigured {
     std::optional<sdp::CodecParams> codec;  ///< nothing: it is not sent
     uint32_t ssrc = 0;
     uint32_t timestampOffset = 0;  ///< see RtpSession::timestampOffset
+    bool samplesPictures = false;  ///< for corruption detection: samples of some go along
   };
   uint32_t transceiver = 0;
   MediaKind kind{};
@@ -186,13 +189,24 @@ struct SenderEncoding {
 struct EstimateChanged {
   media::BandwidthStats estimate;
 };
+/// `tone.receiver` is the transceiver's number.
+struct ToneReceived {
+  media::ToneEvent tone;
+};
+/// A circuit breaker has stopped an encoding, or lets it go on (media::SendStreamStopped).
+struct SenderStopped {
+  uint32_t transceiver = 0;
+  std::string mid;
+  std::string rid;
+  std::optional<media::CircuitBreakerReason> reason;  ///< nothing: it goes on
+};
 using SessionEvent =
     std::variant<std::monostate, SignalingStateChanged, DescriptionsChanged, LocalCandidate,
                  GatheringStateChanged, LocalCandidateError, SelectedPairChanged, IceStateChanged,
                  DtlsStateChanged, TransportAdded, TransportEnded, TrackAdded, TrackRemoved,
                  StreamTrackChanged, TransceiverStopped, TransceiversRemoved, TrackUnmuted,
                  SenderConfigured, ReceiverConfigured, KeyFrameRequested, TargetBitrate,
-                 EstimateChanged>;
+                 EstimateChanged, ToneReceived, SenderStopped>;
 
 /// One peer connection without threads and callbacks: a machine. The methods are those of
 /// RTCPeerConnection with the asynchronous ones made synchronous: each runs to its end and leaves
@@ -243,19 +257,21 @@ class PARLEY_EXPORT Session {
   const SessionState& state() const { return state_; }
   bool closed() const { return closed_; }
 
-  // Transceivers.
+  // Transceivers (session_transceivers.cc). Type for stream ids that SDP cannot carry
+  // (jsep::streamIds).
   Result<uint32_t> addTrack(MediaKind kind, const std::string& trackId,
                             std::vector<std::string> streams, Timestamp now);
   void removeTrack(uint32_t transceiver, Timestamp now);
   Result<uint32_t> addTransceiver(MediaKind kind, TransceiverDirection direction,
                                   std::vector<std::string> streams, const std::string& trackId,
                                   Timestamp now, const std::vector<std::string>& rids = {},
-                                  std::vector<std::string> receiveRids = {});
+                                  std::vector<std::string> receiveRids = {},
+                                  bool layersBySsrc = false);
   /// Replaces the application's choice of header extensions (webrtc-extensions).
   void setHeaderExtensions(uint32_t transceiver, std::vector<HeaderExtensionChoice> choices);
   const LocalCapabilities& capabilities() const { return capabilities_; }
   void setSenderHasTrack(uint32_t transceiver, bool hasTrack);
-  void setStreams(uint32_t transceiver, std::vector<std::string> streams, Timestamp now);
+  Result<void> setStreams(uint32_t transceiver, std::vector<std::string> streams, Timestamp now);
   Result<void> setDirection(uint32_t transceiver, TransceiverDirection direction, Timestamp now);
   void stopTransceiver(uint32_t transceiver, Timestamp now);
   Result<void> setCodecPreferences(uint32_t transceiver,
@@ -270,10 +286,14 @@ class PARLEY_EXPORT Session {
   bool canSendTone(uint32_t transceiver) const;
   /// See RtpSession::sendTone.
   void sendTone(uint32_t transceiver, uint8_t event, Duration duration, Timestamp now);
-  // Packets in place of frames, for who forwards (session_packets.cc).
+  /// See RtpSession::sendForeign. What cannot be sent at present is dropped.
+  void sendForeign(uint32_t transceiver, const media::ForeignPacket& packet, Timestamp now,
+                   const std::string& rid = {});
+  // Packets in place of frames (session_packets.cc).
   /// From now on what the transceiver receives comes from `pollPacket`, neither put together nor
-  /// put in order.
-  void handOnPackets(uint32_t transceiver, bool on, Timestamp now);
+  /// put in order. Nothing: frames again.
+  void handOnPackets(uint32_t transceiver, std::optional<media::PacketRepair> repair,
+                     Timestamp now);
   /// From now on the transceiver sends what `sendPackets` is given, instead of frames.
   void takePackets(uint32_t transceiver, bool on, Timestamp now);
   /// See RtpSession::sendPackets.
@@ -353,6 +373,8 @@ class PARLEY_EXPORT Session {
 
   /// The first transport, which with BUNDLE is that of everything.
   const transport::PeerTransport& transport() const { return first_.transport; }
+  /// Of all transports.
+  transport::Diagnosis diagnose(Timestamp now) const;
   /// Null for a number that is not in use.
   const transport::PeerTransport* transport(uint32_t number) const;
   /// The numbers in use, 0 first.
@@ -438,6 +460,7 @@ class PARLEY_EXPORT Session {
   Result<void> checkHeaderEncryption(const sdp::SessionDescription& theirs) const;
   void moveMedia(uint32_t transceiver, Sender& sender, Lane& to, Timestamp now);
   void onRtpEvent(Lane& lane, const media::RtpEvent& event);
+  void onSsrcChanged(Lane& lane, media::SendStreamId stream);
   void onSourceEnded(Lane& lane, media::ReceiverId receiver);
   void removeMedia(const std::vector<TransceiverId>& transceivers, Timestamp now);
   void keepReceiveStats(uint32_t transceiver);
@@ -488,8 +511,8 @@ class PARLEY_EXPORT Session {
   bool missingWaits_ = false;
   media::ReceivedPacket nextPacket_;
   media::MissingPacket nextMissing_;
-  uint32_t missingLane_ = 0;           ///< the transport it is about
-  std::set<uint32_t> handsOnPackets_;  ///< transceivers
+  uint32_t missingLane_ = 0;                                ///< the transport it is about
+  std::map<uint32_t, media::PacketRepair> handsOnPackets_;  ///< by transceiver
   std::set<uint32_t> takesPackets_;
   media::ReceivedFrame nextFrame_;
   media::AudioPlayoutUnit nextAudio_;

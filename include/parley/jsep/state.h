@@ -83,6 +83,8 @@ struct SenderState {
   std::string trackId{};               ///< second word of a=msid; fixed for the sender's life
   std::vector<std::string> streams{};  ///< associated MediaStream ids
   std::vector<Encoding> encodings{Encoding{}};
+  /// Several encodings are told by a=ssrc-group:SIM; their rids are never told.
+  bool layersBySsrc = false;
   bool hasTrack = false;  ///< the sender's track is not null
   bool hasSent = false;   ///< its current direction has included sending at some time
   bool operator==(const SenderState&) const = default;
@@ -214,6 +216,16 @@ struct TransportMap {
   bool operator==(const TransportMap&) const = default;
 };
 
+/// The numbers that sections of ours are named by, each once: a mid that was recycled must not come
+/// back (RFC 9429 section 5.2.2), and to count takes less than to remember all that there were.
+struct PARLEY_EXPORT MidNumbers {
+  uint64_t next = 0;
+  /// The peer names its sections by numbers, too: ours come after them.
+  void note(std::string_view mid);
+  std::string take() { return std::to_string(next++); }
+  bool operator==(const MidNumbers&) const = default;
+};
+
 /// Everything offer/answer remembers about one connection.
 struct PARLEY_EXPORT SessionState {
   BundlePolicy bundlePolicy = BundlePolicy::Balanced;
@@ -233,7 +245,7 @@ struct PARLEY_EXPORT SessionState {
 
   FormatMemory formats{};        ///< payload types of the first bundle, for the whole session
   ExtensionMemory extensions{};  ///< header extension ids of the same
-  std::vector<std::string> usedMids{};
+  MidNumbers mids{};
 
   Boxed<TransportState> transportBeforeOffer{};
   Boxed<TransportMap> transportsBeforeOffer{};
@@ -251,6 +263,9 @@ struct PARLEY_EXPORT SessionState {
   const TransceiverState* find(TransceiverId id) const;
   TransceiverState* findByIndex(size_t mLineIndex);
   const TransceiverState* findByIndex(size_t mLineIndex) const;
+
+  /// Whether a description in force or pending has a section of this name.
+  bool hasMid(std::string_view mid) const;
 
   /// Number of the transport of a section; nothing where it has not been decided.
   std::optional<uint32_t> transportOf(size_t mLineIndex) const;

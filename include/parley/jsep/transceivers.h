@@ -17,7 +17,13 @@ struct TransceiverInit {
   std::vector<std::string> streams{};
   std::vector<Encoding> encodings{Encoding{}};
   std::vector<std::string> receiveRids{};
+  bool layersBySsrc = false;
 };
+
+/// The ids of streams that a sender belongs to, each once, in their order. Type if SDP cannot carry
+/// them: an id is 1 to 256 bytes without blanks and control characters and not "-", which stands
+/// for no stream (RFC 8830 section 2); there are at most 64.
+PARLEY_EXPORT Result<std::vector<std::string>> streamIds(std::vector<std::string> ids);
 
 /// addTransceiver().
 PARLEY_EXPORT TransceiverId addTransceiver(SessionState& state, sdp::MediaKind kind,

@@ -77,10 +77,13 @@ class PARLEY_EXPORT ReceiveHub {
   bool pollAudio(AudioPlayoutUnit& out);
   /// Of receivers that hand them on; in the order of arrival within a source.
   bool pollPacket(ReceivedPacket& out);
+  bool pollTone(ToneEvent& out);
   bool pollFeedback(FeedbackRequest& out);
   bool pollEvent(SourceEvent& out);
   /// Writes one due arrival report (an RTCP packet to be put into a compound). 0: none is due.
   size_t pollArrivalFeedback(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes);
+  /// What is to be told to senders that have agreed to be told; at most one per packet handled.
+  bool pollRateReport(RateReport& out);
   /// Appends a report block per source heard since the last call; what does not fit in `max` comes
   /// first next time.
   void takeReportBlocks(Timestamp now, size_t max, std::vector<rtp::rtcp::ReportBlock>& out);

@@ -11,10 +11,14 @@
 #include "parley/base/packet_buffer.h"
 #include "parley/base/strong_id.h"
 #include "parley/base/time.h"
+#include "parley/base/units.h"
 #include "parley/media/types.h"
 #include "parley/rtp/extension_map.h"
+#include "parley/rtp/extensions/color_space.h"
 #include "parley/rtp/extensions/content_type.h"
+#include "parley/rtp/extensions/corruption_detection.h"
 #include "parley/rtp/extensions/video_orientation.h"
+#include "parley/rtp/extensions/video_timing.h"
 #include "parley/rtp/payload_format/video_size.h"
 
 namespace parley::media {
@@ -39,6 +43,14 @@ struct ReceiveCodec {
 struct SignalledSource {
   uint32_t ssrc = 0;
   std::optional<uint32_t> rtxSsrc{};
+  bool isLayer = false;  ///< of simulcast told by SSRCs (a=ssrc-group:SIM)
+};
+
+/// What is done about losses where packets are handed on.
+enum class PacketRepair : uint8_t {
+  None,      ///< nothing; a retransmission that comes all the same is handed on
+  Requests,  ///< they are asked for again
+  Full,      ///< and put together from FEC
 };
 
 /// The receiving side of one media section.
@@ -53,6 +65,24 @@ struct ReceiveConfig {
   std::string syncGroup;
   /// Nothing is put together or decoded: packets are handed on as they come (pollPacket).
   bool handsOnPackets = false;
+  PacketRepair repair = PacketRepair::Requests;
+  /// `a=rtcp-fb:* goog-remb` without any feedback of arrivals: the sender goes by what it is told
+  /// that it may send.
+  bool reportsRate = false;
+
+  /// What a payload type means here; nullptr if nothing. Not for RTX.
+  const ReceiveCodec* codecOf(uint8_t payloadType) const {
+    for (const ReceiveCodec& codec : codecs) {
+      if (codec.payloadType == payloadType) return &codec;
+    }
+    return nullptr;
+  }
+};
+
+/// What senders without feedback of arrivals may send together (REMB).
+struct RateReport {
+  DataRate rate;
+  InlineVector<uint32_t, 31> ssrcs;  ///< theirs
 };
 
 /// A packet of a receiver that hands them on: in clear, with retransmission undone.
@@ -69,7 +99,8 @@ struct ReceivedPacket {
 struct ReceivedFrame {
   ReceiverId receiver{};
   uint32_t ssrc = 0;
-  std::string rid;  ///< simulcast only
+  std::string rid;       ///< simulcast by rid only
+  bool isLayer = false;  ///< of simulcast: other sources of the receiver show the same
   uint8_t payloadType = 0;
   std::string codecName;
   Bytes payload;  ///< as decoders take it (H.264: Annex B)
@@ -82,7 +113,17 @@ struct ReceivedFrame {
   Timestamp lastPacketArrival;
   /// When it should be on the screen. It is handed out some milliseconds before, for decoding.
   Timestamp playoutTime;
-  std::optional<NtpTime> captureTime;  ///< the sender's clock, from abs-capture-time or reports
+  std::optional<NtpTime> captureTime;  ///< the capturer's clock, from abs-capture-time or reports
+  /// What the sender says that clock is ahead of its own; Q32.32 seconds (abs-capture-time).
+  std::optional<int64_t> captureClockOffset;
+  /// When it was captured by our own clock: an estimate from reports and round trips.
+  std::optional<Timestamp> capturedHere;
+  std::optional<rtp::VideoTimingValue> timing;     ///< of a few frames
+  std::optional<rtp::ColorSpaceValue> colorSpace;  ///< as told last
+  /// What the picture should look like, of a few frames.
+  std::optional<rtp::CorruptionDetectionValue> corruption;
+  uint8_t spatialId = 0;  ///< of the highest layer in it, where the sender tells
+  uint8_t temporalId = 0;
 };
 
 /// What to play next on an audio receiver, in order and without gaps while the source is active.
@@ -109,7 +150,21 @@ struct AudioPlayoutUnit {
   uint32_t playSamples = 0;
   /// When it should be heard.
   Timestamp playoutTime;
-  std::optional<NtpTime> captureTime;
+  std::optional<NtpTime> captureTime;         ///< as ReceivedFrame::captureTime
+  std::optional<int64_t> captureClockOffset;  ///< likewise
+};
+
+/// A telephone event (RFC 4733) of the peer's has begun, or is over.
+struct ToneEvent {
+  ReceiverId receiver{};
+  uint32_t ssrc = 0;
+  uint8_t event =
+      0;  ///< 0 to 9 and *, #, A, B, C, D as 10 to 15; others in the registry of RFC 4733
+  uint8_t volume = 0;  ///< -dBm0
+  bool ended = false;
+  uint32_t rtpTimestamp = 0;  ///< of its beginning
+  Timestamp start;            ///< when the first packet of it came
+  Duration duration;          ///< so far, as the peer tells; six seconds at most
 };
 
 /// A wish to tell the sender something; the session puts it into RTCP.
@@ -145,6 +200,7 @@ struct InboundStats {
   std::optional<uint32_t> fecSsrc;  ///< of FlexFEC, if it has come
   std::string mid;
   std::string rid;
+  bool isLayer = false;  ///< of simulcast
   uint8_t payloadType = 0;
   std::string codecName;
 
@@ -213,6 +269,9 @@ struct RtpSource {
   Timestamp lastHeard;
   uint32_t rtpTimestamp = 0;
   std::optional<uint8_t> audioLevel;  ///< -dBov
+  /// From abs-capture-time, carried on by the RTP clock.
+  std::optional<NtpTime> captureTime;
+  std::optional<int64_t> captureClockOffset;  ///< as ReceivedFrame::captureClockOffset
 };
 
 }  // namespace parley::media

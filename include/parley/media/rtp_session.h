@@ -36,6 +36,8 @@ struct RtpSessionConfig {
   /// The peer reports arrivals as of RFC 8888 (`a=rtcp-fb:* ack ccfb`): packets need no
   /// transport-wide number then, and may ask for early congestion marks.
   bool peerReportsRfc8888 = false;
+  /// Whether streams stop that nobody hears, nobody reports on, or that lose too much (RFC 8083).
+  bool circuitBreaker = true;
   /// nullptr = GCC. Only used during construction.
   const congestion::ControllerFactory* controllers = nullptr;
 };
@@ -66,17 +68,34 @@ struct TargetBitrateChanged {
 struct EstimateChanged {
   BandwidthStats estimate;
 };
+/// The peer sends under an SSRC of this stream (RFC 3550 section 8.2): it has said BYE under it and
+/// goes on under others, which sendStream() tells.
+struct SsrcChanged {
+  SendStreamId stream{};
+};
+/// A circuit breaker has stopped the stream, or lets it go on: what is given to a stopped one is
+/// refused. It goes on when the path changes or the transport is connected anew, when it is made
+/// active again (updateSendStream), and, after RtcpTimeout, when a peer is heard again that had
+/// reported on it before.
+struct SendStreamStopped {
+  SendStreamId stream{};
+  std::optional<CircuitBreakerReason> reason;  ///< nothing: it goes on
+};
 using RtpEvent = std::variant<std::monostate, KeyFrameRequested, TargetBitrateChanged, SourceEvent,
-                              EstimateChanged>;
+                              EstimateChanged, SsrcChanged, ToneEvent, SendStreamStopped>;
 
 /// Datagrams and packets that led to nothing.
 struct RtpSessionDrops {
   uint64_t malformedRtp = 0;
   uint64_t malformedRtcp = 0;
-  uint64_t ownSsrc = 0;        ///< came with one of our SSRCs: a loop or a collision
+  uint64_t ownSsrc = 0;  ///< packets of ours that came back, or one collision too many
+  /// Times that the peer was found to use an SSRC of ours; we take others then, each next time
+  /// after twice the time, 32 times at most. Nothing is lost by these.
+  uint64_t ssrcCollisions = 0;
   uint64_t outboundQueue = 0;  ///< the owner did not poll
   uint64_t packetPool = 0;     ///< no buffer
   uint64_t forwarded = 0;      ///< packets given to sendPackets in vain
+  uint64_t foreign = 0;        ///< given to sendForeign twice, or too late
 };
 
 /// All RTP and RTCP of one transport, in plaintext: the owner does SRTP. Sending streams, the
@@ -127,14 +146,24 @@ class PARLEY_EXPORT RtpSession {
   void close(Timestamp now);
 
   // --- media in
-  /// Errors: NotFound, InvalidState (no network yet, or closed), Type (not this stream's kind,
-  /// empty), ResourceExhausted (dropped: the pacer is full; a key frame is asked for). After an
-  /// error the stream refuses delta frames until the next key frame.
+  /// Errors: NotFound, InvalidState (no network yet, closed, or SendStreamStopped), Type (not this
+  /// stream's kind, empty), ResourceExhausted (dropped: the pacer is full; a key frame is asked
+  /// for). After an error the stream refuses delta frames until the next key frame.
   Result<void> sendVideo(SendStreamId id, const codec::EncodedVideoFrame& frame, Timestamp now);
   Result<void> sendAudio(SendStreamId id, const codec::EncodedAudioFrame& frame, Timestamp now);
   /// Sends a telephone event (RFC 4733) of this length, in place of the stream's sound meanwhile.
   /// Errors: NotFound, InvalidState (no network), NotSupported (no event payload type).
   Result<void> sendTone(SendStreamId id, uint8_t event, Duration duration, Timestamp now);
+  /// Sends a packet that was made elsewhere, in place of frames: paced, repeated on request and
+  /// counted like them. Its numbers go on where the stream is, gaps included; a source with another
+  /// SSRC, or that jumps by more than 3000 packets, begins anew behind what was sent. Its frames
+  /// get no FEC, and its sound no redundancy. One that comes twice, or too late, is dropped
+  /// (RtpSessionDrops::foreign).
+  /// Errors: NotFound, InvalidState (no network yet, closed, inactive, or the stream
+  /// `takesPackets`), NotSupported (no payload type for events), Range (more than 1430 bytes with
+  /// the stream's header), ResourceExhausted (dropped: the pacer is full; a key frame is asked
+  /// for).
+  Result<void> sendForeign(SendStreamId id, const ForeignPacket& packet, Timestamp now);
   /// Packets for a stream with `takesPackets`: with its SSRC, payload type and extension ids, and
   /// numbers of the caller's. A repetition is given as it was the first time and leaves as RTX.
   /// What cannot be sent (no network, not of this stream, a repetition without RTX, a full pacer)
@@ -177,7 +206,7 @@ class PARLEY_EXPORT RtpSession {
   std::optional<ReceiverId> receiverOf(uint32_t ssrc) const;
   /// The configuration of a receiver; nullptr for an unknown id.
   const ReceiveConfig* receiver(ReceiverId id) const;
-  /// SSRCs of a stream as finally chosen; nullptr for an unknown id.
+  /// SSRCs of a stream as finally chosen, until SsrcChanged; nullptr for an unknown id.
   const SendStreamConfig* sendStream(SendStreamId id) const;
   /// What is added to the timestamps of its frames on the wire (RFC 3550 section 5.1). 0 for an
   /// unknown one.

@@ -4,12 +4,14 @@
 #include <optional>
 #include <string>
 
+#include "parley/base/export.h"
 #include "parley/base/strong_id.h"
 #include "parley/base/time.h"
 #include "parley/base/units.h"
 #include "parley/congestion/controller.h"
 #include "parley/media/types.h"
 #include "parley/rtp/extension_map.h"
+#include "parley/rtp/extensions/playout_delay.h"
 #include "parley/rtp/fec/fec_packet.h"
 #include "parley/rtp/payload_format/payload_format.h"
 
@@ -74,12 +76,25 @@ struct SendStreamConfig {
   bool takesPackets = false;
   std::optional<FecSendConfig> fec{};   ///< video only
   std::optional<AudioRedConfig> red{};  ///< audio only
+  /// How long pictures should wait at the receiver; told where playout-delay is agreed.
+  std::optional<rtp::PlayoutDelayValue> playoutDelay{};
 };
 
 /// A packet that the peer of a stream with `takesPackets` asks for again.
 struct MissingPacket {
   SendStreamId stream{};
   uint16_t sequence = 0;
+};
+
+/// An RTP packet of somebody else's, to be sent as one of a stream's own: with its SSRC, payload
+/// type, numbers and extension ids. Borrows all it refers to.
+struct ForeignPacket {
+  rtp::PacketView packet;
+  /// What the ids of its header extensions mean; null: none is carried over. Those that say who
+  /// sends what and when (mid, rid, send times, transport-wide numbers) are the stream's in any
+  /// case.
+  const rtp::ExtensionMap* extensions = nullptr;
+  bool telephoneEvent = false;  ///< its payload is of RFC 4733, not of the stream's codec
 };
 
 /// Where a stream is: a packet after these numbers goes on from them.
@@ -100,6 +115,15 @@ struct RemoteInboundStats {
   uint64_t roundTripTimeMeasurements = 0;
 };
 
+/// Why a stream had to stop (RFC 8083 section 4).
+enum class CircuitBreakerReason : uint8_t {
+  MediaTimeout,  ///< the peer reports that nothing of it arrives
+  RtcpTimeout,   ///< the peer does not report
+  Congestion,    ///< losses for which TCP would send a tenth at most
+};
+/// "media-timeout", "rtcp-timeout", "congestion".
+PARLEY_EXPORT const char* toString(CircuitBreakerReason reason);
+
 /// webrtc-stats outbound-rtp, as far as RTP knows it. Counts only ever grow.
 struct SendStreamStats {
   SendStreamId id{};
@@ -110,9 +134,10 @@ struct SendStreamStats {
   std::optional<uint32_t> rtxSsrc;
   uint8_t payloadType = 0;
   bool active = true;
-  uint64_t packetsSent = 0;      ///< with retransmissions and padding
-  uint64_t bytesSent = 0;        ///< payload
-  uint64_t headerBytesSent = 0;  ///< headers, extensions and padding
+  uint64_t packetsSent = 0;          ///< with retransmissions and padding
+  uint64_t packetsSentWithEct1 = 0;  ///< RFC 3168 codepoint 01
+  uint64_t bytesSent = 0;            ///< payload
+  uint64_t headerBytesSent = 0;      ///< headers, extensions and padding
   uint64_t retransmittedPacketsSent = 0;
   uint64_t retransmittedBytesSent = 0;
   uint64_t paddingPacketsSent = 0;
@@ -131,6 +156,7 @@ struct SendStreamStats {
   int frameWidth = 0;
   int frameHeight = 0;
   std::optional<RemoteInboundStats> remote;
+  std::optional<CircuitBreakerReason> stopped;  ///< while it is
 };
 
 /// The transport's bandwidth estimate.
@@ -142,6 +168,8 @@ struct BandwidthStats {
   std::optional<Duration> roundTripTime;
   int64_t bytesInFlight = 0;
   int64_t pacerQueueBytes = 0;
+  uint64_t congestionFeedbackSent = 0;  ///< messages of RFC 8888
+  uint64_t congestionFeedbackReceived = 0;
   congestion::EstimatorState estimator;  ///< how it came about
 };
 

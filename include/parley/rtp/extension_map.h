@@ -29,8 +29,9 @@ enum class ExtensionKind : uint8_t {
   ColorSpace,
   DependencyDescriptor,
   VideoLayersAllocation,
+  CorruptionDetection,
 };
-inline constexpr size_t kExtensionKindCount = 16;
+inline constexpr size_t kExtensionKindCount = 17;
 
 /// The kind with this URI, or nullopt if we do not know it.
 PARLEY_EXPORT std::optional<ExtensionKind> extensionKindOf(std::string_view uri);

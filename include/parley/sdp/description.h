@@ -183,8 +183,17 @@ struct SctpMap {
   bool operator==(const SctpMap&) const = default;
 };
 
+/// Where something stood in the text that was read: for the messages of errors. It is no part of
+/// the value, so any two are equal.
+struct SourceLine {
+  int number = 0;  ///< from 1; 0 for what was never text
+  bool operator==(const SourceLine&) const { return true; }
+};
+
 /// One m= section.
 struct PARLEY_EXPORT MediaDescription {
+  SourceLine line{};  ///< of its m= line
+  SourceLine midLine{};
   std::string media;  ///< the m= token: "audio", "video", "application" or another
   uint16_t port = 9;
   std::string protocol = "UDP/TLS/RTP/SAVPF";

@@ -106,6 +106,13 @@ struct ServerProblem {
 };
 
 /// What is known about a connection. Durations are ages at the time of asking.
+/// Media that a circuit breaker has stopped (RFC 8083).
+struct StoppedStream {
+  std::string mid;
+  std::string rid;
+  std::string reason;  ///< "media-timeout", "rtcp-timeout", "congestion"
+};
+
 struct DiagnosisFacts {
   bool closed = false;
   bool gathering = false;  ///< it has begun
@@ -146,6 +153,7 @@ struct DiagnosisFacts {
   /// Retransmission timeouts in a row without anything acknowledged in between.
   uint32_t dataTimeouts = 0;
   size_t largestSent = 0;  ///< UDP payload of the largest datagram sent to the peer
+  std::vector<StoppedStream> stoppedStreams;
 };
 
 enum class VerdictCode : uint8_t {
@@ -186,16 +194,26 @@ struct Verdict {
 PARLEY_EXPORT Verdict judge(const DiagnosisFacts& facts);
 
 struct Diagnosis {
+  /// With `others` that of the connection as a whole: see judgeTogether.
   Verdict verdict;
   std::vector<TimelineEntry> timeline;
   uint64_t forgotten = 0;  ///< see Timeline
   Duration age;            ///< since the first entry
   DiagnosisFacts facts;
+  /// Where the peer does not bundle: the section that stands for this transport, and the other
+  /// transports, which have no others.
+  std::string mid{};
+  std::vector<Diagnosis> others{};
 
   /// For people: the verdict, then a line per event.
   PARLEY_EXPORT std::string text() const;
-  /// One JSON object: verdict, summary, age_s, timeline[{at_ms, event}], candidates, servers.
+  /// One JSON object: verdict, summary, age_s, timeline[{at_ms, event}], candidates, servers; with
+  /// others also mid and others[], of the same form.
   PARLEY_EXPORT std::string json() const;
 };
+
+/// Of transports that make one connection: what is wrong with the first that has something wrong,
+/// else what is not done yet, else that all work.
+PARLEY_EXPORT Verdict judgeTogether(const Diagnosis& first);
 
 }  // namespace parley::transport

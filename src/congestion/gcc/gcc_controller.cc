@@ -27,6 +27,7 @@ constexpr Duration kQueueAllowance = Duration::millis(350);
 constexpr double kLeastReported = 0.45;
 constexpr Duration kReported = Duration::millis(500);
 constexpr int64_t kMinWindow = 2 * 1500;
+constexpr int64_t kNoWindow = int64_t{1} << 40;
 constexpr Duration kNoQueue = Duration::millis(5);
 /// A queue of this length for this long is too much.
 constexpr Duration kLongQueue = Duration::millis(40);
@@ -100,6 +101,7 @@ void GccController::restart(DataRate start) {
   lastSilenceDecrease_.reset();
   lastReport_.reset();
   lastReportDecrease_.reset();
+  sentWindow_.reset();
   applyLimits();
 }
 
@@ -190,16 +192,13 @@ std::optional<DataRate> GccController::takeArrivals(const TransportFeedbackRepor
     return a.receiveTime != b.receiveTime ? a.receiveTime < b.receiveTime
                                           : a.sent.sequence < b.sent.sequence;
   });
-  std::optional<DataRate> probe;
   for (const PacketResult& p : byArrival_) {
     acked_.add(p.receiveTime, p.sent.size, alr_.limited());
-    if (p.sent.probeId >= 0) {
-      if (const auto rate = probeEstimator_.onArrival(p)) probe = rate;
-    }
+    if (p.sent.probeId >= 0) probeEstimator_.onArrival(p);
     if (const auto delta = groups_.add(p.sent.sendTime, p.receiveTime, report.time))
       trendline_.add(*delta, p.receiveTime);
   }
-  return probe;
+  return probeEstimator_.estimate();
 }
 
 /// The trend tells a queue that grows, not one that stands. Against others that fill the queue
@@ -373,7 +372,7 @@ void GccController::onSilence(Timestamp now) {
 
 ControlUpdate GccController::onProcess(const ProcessInterval& message) {
   ControlUpdate out;
-  const Timestamp now = message.time;
+  const Timestamp now = now_ = message.time;
   if (!available_) return out;
   const bool active = lastSent_ && now - *lastSent_ < kActive;
   nextProcess_ = active ? now + kProcessInterval : Timestamp::never();
@@ -440,7 +439,10 @@ void GccController::emit(ControlUpdate& out) {
     sentPacer_ = pacer;
     out.pacer = pacer;
   }
-  const int64_t window = std::max(kMinWindow, target.bandwidth.bytesIn(rtt_ + kQueueAllowance));
+  // A path that stands still is not to be filled; while reports come the rates answer them.
+  const bool silent = lastFeedback_ && now_ - *lastFeedback_ > kReported;
+  const Duration most = rtt_ + kQueueAllowance;
+  const int64_t window = silent ? std::max(kMinWindow, target.bandwidth.bytesIn(most)) : kNoWindow;
   if (feedbackSeen_ && sentWindow_ != window) {
     sentWindow_ = window;
     out.congestionWindow = window;

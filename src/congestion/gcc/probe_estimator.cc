@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace parley::congestion::gcc {
 namespace {
@@ -69,13 +70,26 @@ double ProbeEstimator::misfit(const Cluster& c, double linkBps) {
   return std::max(0.0, squares / count - sum / count * (sum / count));
 }
 
-std::optional<DataRate> ProbeEstimator::onArrival(const PacketResult& result) {
+void ProbeEstimator::onArrival(const PacketResult& result) {
   const auto found = std::find_if(clusters_.begin(), clusters_.end(), [&](const Cluster& c) {
     return c.plan.id >= 0 && c.plan.id == result.sent.probeId;
   });
-  if (found == clusters_.end()) return std::nullopt;
-  Cluster& c = *found;
-  insert(c, result);
+  if (found == clusters_.end()) return;
+  insert(*found, result);
+  found->changed = true;
+}
+
+std::optional<DataRate> ProbeEstimator::estimate() {
+  std::optional<DataRate> newest;
+  for (size_t i = 0; i < clusters_.size(); ++i) {
+    Cluster& c = clusters_[(next_ + i) % clusters_.size()];
+    if (!std::exchange(c.changed, false)) continue;
+    if (const auto rate = estimate(c)) newest = rate;
+  }
+  return newest;
+}
+
+std::optional<DataRate> ProbeEstimator::estimate(const Cluster& c) {
   if (c.packets < c.plan.minPackets * kEnough || c.samples < 2) return std::nullopt;
   if (static_cast<double>(c.bytes) < static_cast<double>(c.plan.minBytes()) * kEnough)
     return std::nullopt;

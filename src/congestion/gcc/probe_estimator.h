@@ -13,8 +13,10 @@ namespace parley::congestion::gcc {
 class ProbeEstimator {
  public:
   void onProbeSent(const ProbeCluster& cluster);
-  /// A packet of a cluster arrived. The measured rate, once the cluster suffices.
-  std::optional<DataRate> onArrival(const PacketResult& result);
+  /// A packet of a cluster arrived.
+  void onArrival(const PacketResult& result);
+  /// The rate of the newest cluster that has got packets since the last call, once they suffice.
+  std::optional<DataRate> estimate();
   void reset() { clusters_ = {}; }
 
  private:
@@ -28,10 +30,12 @@ class ProbeEstimator {
     int packets = 0;
     int64_t bytes = 0;
     size_t samples = 0;
+    bool changed = false;
     std::array<Sample, kMaxSamples> sample;
   };
   static void insert(Cluster& cluster, const PacketResult& result);
   static std::optional<double> sendRate(const Cluster& cluster);
+  static std::optional<DataRate> estimate(const Cluster& cluster);
   static double misfit(const Cluster& cluster, double linkBps);
 
   std::array<Cluster, 5> clusters_{};

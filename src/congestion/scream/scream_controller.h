@@ -7,6 +7,7 @@
 #include "congestion/foreign_queue.h"
 #include "congestion/gcc/acked_bitrate.h"
 #include "congestion/gcc/queue_delay.h"
+#include "congestion/scream/loss_detector.h"
 
 namespace parley::congestion::scream {
 
@@ -37,23 +38,34 @@ class ScreamController final : public Controller {
     int64_t marked = 0;
     int packets = 0;
     int markedPackets = 0;
-    int lost = 0;
+    bool lost = false;
   };
   void setLimits(const RateConstraints& constraints);
   void restart(DataRate start);
+  /// The media's maximum; data channels have none.
+  DataRate ceiling() const;
   Tally count(const TransportFeedbackReport& report);
   void measureRtt(const TransportFeedbackReport& report);
+  void takeRtt(Duration rtt);
+  void updateQueueAverage(Timestamp now);
   void updateAlpha(const Tally& tally, Timestamp now);
+  void updateRound(Timestamp now);
+  /// How close the window is to where congestion was met last: 0 there, 1 far from it.
+  double distanceToInflexion() const;
   /// Whether the window was lowered.
   bool reduce(const Tally& tally, Timestamp now);
+  double afterMarks(Timestamp now) const;
+  double afterDelay() const;
+  double acknowledgedWindow() const;
   void grow(const Tally& tally, Timestamp now);
   void onSilence(Timestamp now);
-  int64_t minWindow() const;
-  int64_t maxWindow() const;
-  /// Round trips shorter than this count as this long: on short paths the rate would grow by the
-  /// square.
-  Duration pace() const;
+  void updatePushback(Timestamp now);
+  double minWindow() const;
+  double maxWindow() const;
+  bool marksSeen() const { return l4sAlpha_ > 0.0001; }
   DataRate rate() const;
+  int64_t sendWindow() const;
+  int64_t inFlight() const { return bytesInFlight_ + dataInFlight_; }
   void emit(ControlUpdate& out);
 
   RateConstraints constraints_;
@@ -67,22 +79,36 @@ class ScreamController final : public Controller {
   double l4sAlpha_ = 0;
   int markedInRound_ = 0;
   int packetsInRound_ = 0;
+  Timestamp alphaUpdated_;
   Timestamp roundStart_;
   int64_t maxInFlight_ = 0;  ///< of this and the former round
   int64_t formerMaxInFlight_ = 0;
-  std::optional<Timestamp> lastCongestion_;
-  std::optional<Timestamp> lastReduction_;
+  std::optional<Timestamp> lastCongestion_;  ///< last_congestion_detected_time
+  std::optional<Timestamp> lastReduction_;   ///< last_reaction_to_congestion_time
+  std::optional<Timestamp> lastDelayReduction_;
   int64_t recoverySequence_ = 0;
   int64_t lastSequence_ = 0;
 
   gcc::QueueDelay queue_;
   ForeignQueue foreign_;
-  Duration queueAverage_;
+  Duration queueAverage_;  ///< qdelay_avg
+  Timestamp queueAverageUpdated_;
+  LossDetector losses_;
   gcc::AckedBitrate acked_;
   Duration srtt_ = Duration::millis(100);
   bool rttKnown_ = false;
+  Duration feedbackInterval_ = Duration::millis(50);
   double lossAverage_ = 0;
   int64_t bytesInFlight_ = 0;
+  int64_t pacerQueueBytes_ = 0;
+  double pushback_ = 1;
+
+  // Data channels, of which SCTP tells.
+  bool dataWaiting_ = false;
+  int64_t dataInFlight_ = 0;
+  int64_t dataAckedSinceReport_ = 0;
+  gcc::AckedBitrate dataAcked_;
+  std::optional<Timestamp> lastDataAcked_;
 
   std::optional<Timestamp> lastFeedback_;
   std::optional<Timestamp> lastSent_;
@@ -90,6 +116,7 @@ class ScreamController final : public Controller {
   Timestamp nextProcess_ = Timestamp::never();
   std::optional<TargetRate> sentTarget_;
   std::optional<PacerRates> sentPacer_;
+  std::optional<int64_t> sentWindow_;
 };
 
 }  // namespace parley::congestion::scream

@@ -1,6 +1,7 @@
 #include "parley/rtp/payload_format/av1_obu.h"
 
 #include "rtp/payload_format/bit_reader.h"
+#include "rtp/payload_format/coded_size.h"
 
 namespace parley::rtp {
 
@@ -95,8 +96,8 @@ std::optional<VideoSize> parseAv1SequenceSize(ByteSpan payload) {
   const unsigned heightBits = r.bits(4) + 1;
   const uint32_t width = r.bits(widthBits) + 1;
   const uint32_t height = r.bits(heightBits) + 1;
-  if (!r.ok() || width > 0xffff || height > 0xffff) return std::nullopt;
-  return VideoSize{static_cast<uint16_t>(width), static_cast<uint16_t>(height)};
+  if (!r.ok()) return std::nullopt;
+  return codedSize(width, height);
 }
 
 }  // namespace parley::rtp

@@ -1,6 +1,7 @@
 #include "parley/rtp/payload_format/h264_nalu.h"
 
 #include "rtp/payload_format/bit_reader.h"
+#include "rtp/payload_format/coded_size.h"
 #include "rtp/payload_format/rbsp.h"
 
 namespace parley::rtp {
@@ -113,10 +114,8 @@ std::optional<VideoSize> parseH264SpsSize(ByteSpan sps) {
   }
   const uint64_t width = widthMbs * 16;
   const uint64_t height = heightUnits * 16 * fieldFactor;
-  if (!r.ok() || width > 0xffff || height > 0xffff || cropX >= width || cropY >= height) {
-    return std::nullopt;
-  }
-  return VideoSize{static_cast<uint16_t>(width - cropX), static_cast<uint16_t>(height - cropY)};
+  if (!r.ok() || cropX >= width || cropY >= height) return std::nullopt;
+  return codedSize(width, height, cropX, cropY);
 }
 
 }  // namespace parley::rtp

@@ -1,6 +1,7 @@
 #include "parley/rtp/payload_format/h265_nalu.h"
 
 #include "rtp/payload_format/bit_reader.h"
+#include "rtp/payload_format/coded_size.h"
 #include "rtp/payload_format/rbsp.h"
 
 namespace parley::rtp {
@@ -50,9 +51,8 @@ std::optional<VideoSize> parseH265SpsSize(ByteSpan sps) {
     cropX = (uint64_t{r.ue()} + r.ue()) * unitX;
     cropY = (uint64_t{r.ue()} + r.ue()) * unitY;
   }
-  if (!r.ok() || width > 0xffff || height > 0xffff || cropX >= width || cropY >= height)
-    return std::nullopt;
-  return VideoSize{static_cast<uint16_t>(width - cropX), static_cast<uint16_t>(height - cropY)};
+  if (!r.ok() || cropX >= width || cropY >= height) return std::nullopt;
+  return codedSize(width, height, cropX, cropY);
 }
 
 }  // namespace parley::rtp

@@ -19,6 +19,13 @@ DataRate fromMantissa(uint32_t mantissa, unsigned exponent) {
   return DataRate::bps(static_cast<int64_t>(static_cast<uint64_t>(mantissa) << exponent));
 }
 
+/// The smallest exponent that leaves the mantissa `bits` bits; what does not fit is cut off.
+uint32_t toMantissa(DataRate rate, unsigned bits, unsigned& exponent) {
+  uint64_t mantissa = rate.bps() < 0 ? 0 : static_cast<uint64_t>(rate.bps());
+  for (exponent = 0; mantissa >> bits != 0; mantissa >>= 1) ++exponent;
+  return static_cast<uint32_t>(mantissa);
+}
+
 }  // namespace
 
 std::optional<Pli> Pli::parse(const Block& block) {
@@ -81,15 +88,14 @@ std::optional<Remb> Remb::parse(const Block& block) {
 }
 
 void Remb::write(ByteWriter& w) const {
-  uint64_t mantissa = bitrate.bps() < 0 ? 0 : static_cast<uint64_t>(bitrate.bps());
   unsigned exponent = 0;
-  for (; mantissa > 0x3ffff; mantissa >>= 1) ++exponent;
+  const uint32_t mantissa = toMantissa(bitrate, 18, exponent);
   BlockWriter block(w, kPayloadFeedback, kFormat);
   w.u32(senderSsrc);
   w.u32(0);
   w.u32(kRembIdentifier);
   w.u8(static_cast<uint8_t>(ssrcs.size()));
-  w.u24(static_cast<uint32_t>(exponent << 18 | mantissa));
+  w.u24(exponent << 18 | mantissa);
   for (uint32_t ssrc : ssrcs) w.u32(ssrc);
 }
 
@@ -112,6 +118,18 @@ std::optional<Tmmb> Tmmb::parse(const Block& block) {
     out.entries.push_back(e);
   }
   return out;
+}
+
+void Tmmb::write(ByteWriter& w) const {
+  BlockWriter block(w, kTransportFeedback, isRequest ? kRequestFormat : kNotificationFormat);
+  w.u32(senderSsrc);
+  w.u32(0);
+  for (const TmmbEntry& e : entries) {
+    unsigned exponent = 0;
+    const uint32_t mantissa = toMantissa(e.maxBitrate, 17, exponent);
+    w.u32(e.ssrc);
+    w.u32(exponent << 26 | mantissa << 9 | (e.overhead & 0x1ffu));
+  }
 }
 
 }  // namespace parley::rtp::rtcp

@@ -22,6 +22,8 @@ function cellular(seconds) {
   return plan;
 }
 
+/// `picture` (640x360) is what the camera shows, `degradation` ('maintain-resolution') what may be given up of it, `config`
+/// what Parley's ends are configured with, `pairs` who calls whom unless the command line says.
 export const CASES = {
   'const-1M': { seconds: 30, path: 'delay=25 ab.rate=1000' },
   'const-3M': { seconds: 30, path: 'delay=25 ab.rate=3000' },
@@ -30,6 +32,11 @@ export const CASES = {
   'halved': { seconds: 45, path: 'delay=25 ab.rate=2000', plan: [[15, 'ab.rate=1000'], [30, 'ab.rate=2000']] },
   'cellular': { seconds: 45, path: 'delay=30 ab.rate=1800 ab.queue=500', plan: cellular(45) },
   'two-flows': { seconds: 50, path: 'delay=25 ab.rate=3000', starts: [0, 8] },
+  // Pictures much too large for the path.
+  'narrow-720p': { seconds: 40, path: 'delay=25 ab.rate=300 ab.queue=300', picture: { width: 1280, height: 720 }, degradation: 'maintain-framerate' },
+  // A queue that marks early (RFC 9331), and two ends that understand it. Chromium's packets are not ECN-capable: for
+  // them it is a queue like any other.
+  'ecn': { seconds: 30, path: 'delay=25 ab.rate=3000 ab.mark=10', config: { congestionControl: 'scream' }, pairs: ['chromium-chromium', 'parley-parley'] },
   'wireless': { seconds: 30, path: 'delay=20 ab.rate=4000 ab.jitter=20 ab.loss=0.01 ab.burst=4' },
 };
 

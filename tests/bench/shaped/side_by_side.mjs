@@ -2,7 +2,7 @@
 //     [--rounds N] [--trace FOLDER]
 //
 // The same call over the same shaped path three times: Chromium to Chromium, Parley to Chromium, Chromium to Parley.
-// The sender's video is noise of 640x360 at 30 Hz, VP8, up to 4 Mb/s. Prints a table, stores JSON. To be run by `run`,
+// The sender's video is noise of 640x360 (or what the case says) at 30 Hz, VP8, up to 4 Mb/s. Prints a table, stores JSON. To be run by `run`,
 // which makes the namespaces "left" (sends) and "right".
 import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -27,7 +27,7 @@ const { values: options } = parseArgs({
     native: { type: 'string' },
     out: { type: 'string' },
     cases: { type: 'string', default: Object.keys(CASES).join() },
-    pairs: { type: 'string', default: [BASE, 'parley-chromium', 'chromium-parley'].join() },
+    pairs: { type: 'string' }, // instead of those of the case
     seconds: { type: 'string' }, // shorter, to try something
     rounds: { type: 'string', default: '1' },
     trace: { type: 'string' }, // folder for the bandwidth estimates of the native peer's connections
@@ -35,8 +35,8 @@ const { values: options } = parseArgs({
 });
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 const cases = options.cases.split(',');
-const pairs = options.pairs.split(',');
-for (const name of [...cases.filter(n => !CASES[n]), ...pairs.filter(n => !PAIRS[n])]) {
+const pairsOf = shape => options.pairs?.split(',') ?? shape.pairs ?? [BASE, 'parley-chromium', 'chromium-parley'];
+for (const name of [...cases.filter(n => !CASES[n]), ...(options.pairs?.split(',') ?? []).filter(n => !PAIRS[n])]) {
   console.error(`there is no ${name}; cases: ${Object.keys(CASES).join(' ')}; pairs: ${Object.keys(PAIRS).join(' ')}`);
   process.exit(2);
 }
@@ -54,20 +54,22 @@ async function peerOn(side, kind) {
     const words = ['--all-interfaces'];
     if (kind === 'chromium') words.push('--arg=--disable-gpu');
     else if (options.trace) words.push('--trace', options.trace);
-    started.set(key, await Peer.start(programs[kind], words, before));
+    const peer = await Peer.start(programs[kind], words, before);
+    peer.isOurs = kind === 'parley';
+    started.set(key, peer);
   }
   return started.get(key);
 }
 
-async function call(sender, receiver, pc) {
-  for (const peer of [sender, receiver]) await peer.cmd('create', { pc });
+async function call(sender, receiver, pc, { picture = { width: 640, height: 360 }, degradation = 'maintain-resolution', config }) {
+  for (const peer of [sender, receiver]) await peer.cmd('create', { pc, config: peer.isOurs ? config : undefined });
   const ways = [exchange(sender, receiver, pc), exchange(receiver, sender, pc)];
-  await sender.cmd('addTrack', { pc, kind: 'video', source: 'noise', width: 640, height: 360, fps: 30, direction: 'sendonly', codecs: ['VP8', 'rtx'] });
+  await sender.cmd('addTrack', { pc, kind: 'video', source: 'noise', ...picture, fps: 30, direction: 'sendonly', codecs: ['VP8', 'rtx'] });
   const offer = await sender.cmd('createOffer', { pc, set: true });
   await receiver.cmd('setRemote', { pc, desc: withoutCandidates(offer) });
   ways[0].release();
   const answer = await receiver.cmd('createAnswer', { pc, set: true });
-  await sender.cmd('setSender', { pc, kind: 'video', maxBitrate: MAX_BITRATE, degradationPreference: 'maintain-resolution' });
+  await sender.cmd('setSender', { pc, kind: 'video', maxBitrate: MAX_BITRATE, degradationPreference: degradation });
   await sender.cmd('setRemote', { pc, desc: withoutCandidates(answer) });
   ways[1].release();
   for (const peer of [sender, receiver]) await peer.cmd('wait', { pc, kind: 'connection', value: 'connected', timeout: 20000 });
@@ -96,7 +98,7 @@ async function measure(link, name, pair) {
   for (const [index, start] of (shape.starts ?? [0]).entries()) {
     await sleep(Math.max(0, began + start * 1000 - Date.now()));
     names.push(`pc${index}`);
-    calls.push(await call(sender, receiver, names.at(-1)));
+    calls.push(await call(sender, receiver, names.at(-1), shape));
   }
   await sleep(Math.max(0, began + seconds * 1000 - Date.now()));
   const { ab, ba } = await link.report();
@@ -115,9 +117,13 @@ async function measure(link, name, pair) {
     queueing_delay_ms_p50: ab.wait_ms_p50,
     queueing_delay_ms_p95: ab.wait_ms_p95,
     queue_drop_ratio: ab.dropped / Math.max(1, ab.packets),
+    marked_ratio: ab.marked / Math.max(1, ab.packets),
     frames_decoded: sum('got', 'framesDecoded'),
     frame_rate_fps: sum('got', 'framesDecoded') / decodedFor / names.length,
     frames_sent: sum('sent', 'framesSent'),
+    frame_width: ends.at(-1).sent.frameWidth ?? 0, // in the end
+    frame_height: ends.at(-1).sent.frameHeight ?? 0,
+    size_changes: sum('sent', 'qualityLimitationResolutionChanges'),
     freezes: sum('got', 'freezeCount'),
     freeze_s: sum('got', 'totalFreezesDuration'),
     key_frames: sum('got', 'keyFramesDecoded'),
@@ -166,13 +172,13 @@ function better(ours, base) {
 }
 
 const report = {};
-const HEAD = ['case', 'pair', 'kb/s', 'use %', 'p50 ms', 'p95 ms', 'drop %', 'frames', 'freezes', 'frozen s', 'share %', 'load'];
-const WIDTHS = [10, 18, 6, 6, 7, 7, 7, 7, 8, 9, 8, 5];
+const HEAD = ['case', 'pair', 'kb/s', 'use %', 'p50 ms', 'p95 ms', 'drop %', 'frames', 'freezes', 'frozen s', 'share %', 'size', 'load'];
+const WIDTHS = [11, 18, 6, 6, 7, 7, 7, 7, 8, 9, 8, 9, 5];
 const row = cells => console.log(cells.map((cell, i) => (i < 2 ? String(cell).padEnd(WIDTHS[i]) : String(cell).padStart(WIDTHS[i]))).join(' '));
 function show(name, pair, r, note) {
   const share = r.smaller_share_ratio === undefined ? '' : (r.smaller_share_ratio * 100).toFixed(0);
   row([name, pair, r.sent_kbps.toFixed(0), (r.utilisation_ratio * 100).toFixed(0), r.queueing_delay_ms_p50.toFixed(0), r.queueing_delay_ms_p95.toFixed(0),
-    (r.queue_drop_ratio * 100).toFixed(2), r.frames_decoded, r.freezes, r.freeze_s.toFixed(1), share, r.load_average.toFixed(1), note]);
+    (r.queue_drop_ratio * 100).toFixed(2), r.frames_decoded, r.freezes, r.freeze_s.toFixed(1), share, `${r.frame_width}x${r.frame_height}`, r.load_average.toFixed(1), note]);
 }
 
 let link;
@@ -187,6 +193,7 @@ try {
   link = await Link.start(options.link);
   row(HEAD);
   for (const name of cases) {
+    const pairs = pairsOf(CASES[name]);
     const results = Object.fromEntries(pairs.map(pair => [pair, []]));
     // In turns, so that what else the machine does meets all alike.
     for (let round = 0; round < Number(options.rounds); round++) {

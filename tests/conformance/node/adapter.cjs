@@ -13,6 +13,7 @@ module.exports = {
     createVideoSource: parley.createVideoSource,
     createAudioSource: parley.createAudioSource,
     scripts: parley.scripts,
+    useFfmpegCodecs: parley.useFfmpegCodecs,
     createAudioTrack: () => parley.createFakeAudioTrack({ hz: 440 }),
   },
 };

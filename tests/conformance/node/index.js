@@ -8,6 +8,7 @@ rt.interfaces = interfaces;
 require('./lib/values.js');
 require('./lib/peer_connection.js');
 const media = require('./lib/media.js');
+const { native } = require('./lib/native.js');
 const { Worker, scripts } = require('./lib/worker.js');
 
 module.exports = {
@@ -20,6 +21,7 @@ module.exports = {
   attachAudioSink: media.attachAudioSink,
   createVideoSource: media.createVideoSource,
   createAudioSource: media.createAudioSource,
+  useFfmpegCodecs: () => native.useFfmpegCodecs(),
   createFakeVideoTrack: (options = {}) => media.videoTrack(options),
   createFakeAudioTrack: ({ hz = 440 } = {}) => media.audioTrack({}, hz),
 };

@@ -24,6 +24,7 @@ struct Capacity {
 struct PathOptions {
   std::vector<Capacity> capacity{{0, 3000}};
   Duration queue = Duration::millis(300);  ///< what the bottleneck's buffer holds at its rate
+  size_t queueBytes = 0;                   ///< the same, whatever its rate; 0 = by `queue`
   sim::LossModel loss{};
   Duration markAbove = Duration::infinite();  ///< L4S: packets that waited longer get CE
   sim::QueueDiscipline discipline = sim::QueueDiscipline::DropTail;
@@ -291,7 +292,9 @@ class Dumbbell {
     link.loss = path.loss;
     link.queue.rate = DataRate::bps(static_cast<int64_t>(kbps * 1000));
     link.queue.limitBytes =
-        static_cast<size_t>(std::max<int64_t>(3000, link.queue.rate.bytesIn(path.queue)));
+        path.queueBytes > 0
+            ? path.queueBytes
+            : static_cast<size_t>(std::max<int64_t>(3000, link.queue.rate.bytesIn(path.queue)));
     link.queue.markAbove = path.markAbove;
     link.queue.discipline = path.discipline;
     link.queue.ecn = path.ecn;

@@ -94,6 +94,8 @@ TEST_F(FacadeTest, CertificatesCanBeGivenAndReadBack) {
   Configuration expired;
   expired.certificates = {Certificate::generate(Duration::zero()).value()};
   expectError(PeerConnection::create(loop, expired), ErrorCode::InvalidAccess);
+  expired.certificates.insert(expired.certificates.begin(), Certificate::generate().value());
+  expectError(PeerConnection::create(loop, expired), ErrorCode::InvalidAccess);
 
   Configuration configuration;
   configuration.certificates = {read};
@@ -270,7 +272,7 @@ TEST_F(FacadeTest, CandidatesShowTheirParts) {
   EXPECT_EQ(parsed->foundation, "842163049");
   EXPECT_EQ(parsed->address, "192.0.2.7");
   EXPECT_EQ(parsed->port, 46154);
-  EXPECT_EQ(parsed->type, "srflx");
+  EXPECT_EQ(parsed->type, IceCandidateType::ServerReflexive);
   EXPECT_EQ(parsed->relatedAddress, "10.0.0.17");
   EXPECT_FALSE(IceCandidate{}.parse());
 }

@@ -91,6 +91,29 @@ TEST_F(Opus, FollowsTheTargetRate) {
   EXPECT_GT(bytes[1], bytes[0] * 2);
 }
 
+TEST_F(Opus, PacketsGetLongerAndShorterOnTheWay) {
+  auto enc = encoder();
+  auto dec = decoder();
+  ToneSource tone(700, 0.4, 48'000, 1);
+  EncodedAudioFrame packet;
+  std::vector<uint32_t> lengths;
+  std::vector<int16_t> heard;
+  uint32_t next = 0;
+  for (int i = 0; i < 60; ++i) {
+    if (i == 19) enc->setPacketTime(Duration::millis(60));  // within a packet
+    if (i == 40) enc->setPacketTime(Duration::millis(20));
+    if (!enc->encode(tone.next(Timestamp::millis(10 * i)), packet)) continue;
+    EXPECT_EQ(packet.rtpTimestamp, next);
+    next += packet.samples;
+    if (lengths.empty() || lengths.back() != packet.samples) lengths.push_back(packet.samples);
+    const auto samples = dec->decode(packet.data, out_);
+    ASSERT_EQ(samples, packet.samples);
+    for (size_t s = 0; s < *samples; ++s) heard.push_back(out_[s * dec->channels()]);
+  }
+  EXPECT_EQ(lengths, (std::vector<uint32_t>{960, 2880, 960}));
+  EXPECT_GT(tonePower(std::span(heard).subspan(4800), 700), 0.95);
+}
+
 TEST_F(Opus, RedundancyRecoversALostPacket) {
   AudioEncoderSettings settings;
   settings.bitrate = DataRate::kbps(24);

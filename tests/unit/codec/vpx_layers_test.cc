@@ -13,15 +13,19 @@ TEST(ScalabilityMode, NamesAreThoseOfWebrtcSvc) {
   EXPECT_EQ(parseScalabilityMode("L1T1"), (ScalabilityMode{1, 1, false}));
   EXPECT_EQ(parseScalabilityMode("L1T3"), (ScalabilityMode{1, 3, false}));
   EXPECT_EQ(parseScalabilityMode("L3T2_KEY"), (ScalabilityMode{3, 2, true}));
-  for (const char* name : {"", "L", "L4T1", "L1T4", "L0T1", "l1t1", "S2T1", "L2T1h", "L1T1_KEY",
-                           "L2T1_KEY_SHIFT", "L1T1 ", "TotalNonsense"}) {
+  EXPECT_EQ(parseScalabilityMode("S3T2"), (ScalabilityMode{3, 2, false, true, false}));
+  EXPECT_EQ(parseScalabilityMode("L2T1h"), (ScalabilityMode{2, 1, false, false, true}));
+  EXPECT_EQ(parseScalabilityMode("S2T3h"), (ScalabilityMode{2, 3, false, true, true}));
+  for (const char* name :
+       {"", "L", "S", "L4T1", "L1T4", "L0T1", "l1t1", "S1T1", "L1T1h", "L1T1_KEY", "S2T1_KEY",
+        "L2T1h_KEY", "L2T1_KEYh", "L2T1_KEY_SHIFT", "L1T1 ", "TotalNonsense"}) {
     EXPECT_FALSE(parseScalabilityMode(name)) << name;
   }
 }
 
 TEST(ScalabilityMode, BuiltinCodecsListOnlyKnownOnes) {
   for (const SdpVideoFormat& format : builtinVideoEncoders()->supportedFormats()) {
-    EXPECT_EQ(format.scalabilityModes.size(), format.name == "VP9" ? 15u : 3u);
+    EXPECT_EQ(format.scalabilityModes.size(), format.name == "VP9" ? 25u : 3u);
     for (const std::string& mode : format.scalabilityModes)
       EXPECT_TRUE(parseScalabilityMode(mode)) << mode;
   }
@@ -31,6 +35,8 @@ struct Case {
   int spatial;
   int temporal;
   bool keyOnly;
+  bool independent = false;
+  bool smallSteps = false;
 };
 
 class SpatialLayers : public ::testing::TestWithParam<Case> {
@@ -54,6 +60,8 @@ TEST_P(SpatialLayers, EachNumberOfLayersDecodes) {
   settings.spatialLayers = c.spatial;
   settings.temporalLayers = c.temporal;
   settings.keyOnly = c.keyOnly;
+  settings.independent = c.independent;
+  settings.smallSteps = c.smallSteps;
   settings.startBitrate = DataRate::kbps(600);
   settings.dropFrames = false;
   const SdpVideoFormat format{"VP9", {{"profile-id", "0"}}};
@@ -78,7 +86,8 @@ TEST_P(SpatialLayers, EachNumberOfLayersDecodes) {
       EXPECT_EQ(layer.temporalId, layers[0].temporalId);
       EXPECT_EQ(infoOf(layer).endOfPicture, top + 1 == c.spatial);
       EXPECT_EQ(infoOf(layer).interPicturePredicted, !key);
-      EXPECT_EQ(infoOf(layer).interLayerPredicted, top > 0 && (key || !c.keyOnly));
+      EXPECT_EQ(infoOf(layer).interLayerPredicted,
+                top > 0 && !c.independent && (key || !c.keyOnly));
       // With layers that build on each other only in key frames, the others are not needed.
       Bytes data;
       for (int i = c.keyOnly && !key ? top : 0; i <= top; ++i) {
@@ -98,13 +107,19 @@ TEST_P(SpatialLayers, EachNumberOfLayersDecodes) {
       }
     }
     EXPECT_EQ(layers.back().width, 320);
+    if (c.spatial == 2) {
+      EXPECT_EQ(layers.front().width, c.smallSteps ? 214 : 160);
+    }
   }
   EXPECT_EQ(temporal.size(), static_cast<size_t>(c.temporal));
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, SpatialLayers,
                          ::testing::Values(Case{2, 1, false}, Case{3, 3, false}, Case{3, 3, true},
-                                           Case{2, 2, true}));
+                                           Case{2, 2, true}, Case{2, 1, false, false, true},
+                                           Case{3, 3, false, false, true},
+                                           Case{2, 2, false, true, false},
+                                           Case{2, 3, false, true, true}));
 
 TEST(SpatialLayersTest, NoMoreThanTheCodecHas) {
   VideoEncoderSettings settings;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "parley/base/random.h"
 #include "parley/crypto/hmac.h"
 
 #include "support/alloc_guard.h"
@@ -57,9 +58,11 @@ TEST(AesGcm, SealsAndOpensThePublishedPackets) {
   AesGcm::Nonce nonce;
   const Bytes nonceBytes = fromHex("51753c6580c2726f20718414");
   std::copy(nonceBytes.begin(), nonceBytes.end(), nonce.begin());
-  for (const Row& row : rows) {
-    AesGcm seal(AesGcm::Use::Seal, fromHex(row.key));
-    AesGcm open(AesGcm::Use::Open, fromHex(row.key));
+  for (size_t i = 0; i < 4; ++i) {
+    const Row& row = rows[i / 2];
+    const auto engine = i % 2 == 0 ? AesGcm::Engine::Processor : AesGcm::Engine::OpenSsl;
+    AesGcm seal(AesGcm::Use::Seal, fromHex(row.key), engine);
+    AesGcm open(AesGcm::Use::Open, fromHex(row.key), engine);
     for (int round = 0; round < 3; ++round) {
       Bytes packet = plain;
       packet.resize(plain.size() + AesGcm::kTagSize);
@@ -74,6 +77,44 @@ TEST(AesGcm, SealsAndOpensThePublishedPackets) {
                              damaged.data() + plain.size()));
       EXPECT_TRUE(open.open(nonce, {header}, data, packet.data() + plain.size()));
       EXPECT_EQ(toBytes(data), plain);
+    }
+  }
+}
+
+// Every size up to that of the longest packet, and associated data of all sizes in parts of all
+// sizes: where blocks are full and where they are not.
+TEST(AesGcm, BothEnginesDoTheSame) {
+  SeededRandom random(7);
+  for (size_t size = 0; size < 1500; ++size) {
+    Bytes key(size % 3 == 0 ? 32 : 16);
+    Bytes plain(size);
+    Bytes header(random.below(80));
+    AesGcm::Nonce nonce;
+    random.fill(key);
+    random.fill(plain);
+    random.fill(header);
+    random.fill(nonce);
+    const size_t cut = header.empty() ? 0 : random.below(static_cast<uint32_t>(header.size()));
+    const auto associated = {ByteSpan(header).first(cut), ByteSpan(header).subspan(cut)};
+    Bytes sealed[2];
+    for (const auto engine : {AesGcm::Engine::Processor, AesGcm::Engine::OpenSsl}) {
+      Bytes& out = sealed[static_cast<size_t>(engine)];
+      out = plain;
+      out.resize(size + AesGcm::kTagSize);
+      AesGcm seal(AesGcm::Use::Seal, key, engine);
+      seal.seal(nonce, associated, MutableByteSpan(out).first(size), out.data() + size);
+    }
+    ASSERT_EQ(sealed[0], sealed[1]) << size;
+    for (const auto engine : {AesGcm::Engine::Processor, AesGcm::Engine::OpenSsl}) {
+      Bytes packet = sealed[0];
+      AesGcm open(AesGcm::Use::Open, key, engine);
+      const MutableByteSpan data = MutableByteSpan(packet).first(size);
+      ASSERT_TRUE(open.open(nonce, associated, data, packet.data() + size)) << size;
+      ASSERT_TRUE(std::equal(data.begin(), data.end(), plain.begin())) << size;
+      packet = sealed[0];
+      packet[random.below(static_cast<uint32_t>(packet.size()))] ^=
+          static_cast<uint8_t>(1 << size % 8);
+      ASSERT_FALSE(open.open(nonce, associated, data, packet.data() + size)) << size;
     }
   }
 }

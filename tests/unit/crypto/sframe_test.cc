@@ -169,5 +169,34 @@ TEST(Sframe, KeysCanBeTakenAway) {
   EXPECT_EQ(open(decryptor, seal(encryptor, "x")), "error: InvalidAccessError");
 }
 
+TEST(SframeEncryptor, AKeyThatComesBackGoesOnWithItsCount) {
+  SframeEncryptor encryptor(SframeSuite::Aes128GcmSha256_128);
+  SframeDecryptor decryptor(SframeSuite::Aes128GcmSha256_128);
+  const Bytes first = {1, 2, 3}, second = {4, 5, 6}, frame = {9};
+  for (const auto& [id, key] : {std::pair{1, first}, std::pair{2, second}})
+    ASSERT_TRUE(decryptor.addKey(static_cast<uint64_t>(id), key));
+  const auto countOfNext = [&] {
+    Bytes out, back;
+    EXPECT_TRUE(encryptor.encrypt(frame, {}, out));
+    EXPECT_TRUE(decryptor.decrypt(out, {}, back));
+    return decryptor.lastHeader().counter;
+  };
+  ASSERT_TRUE(encryptor.setKey(1, first));
+  EXPECT_EQ(countOfNext(), 0u);
+  ASSERT_TRUE(encryptor.setKey(1, first));
+  EXPECT_EQ(countOfNext(), 1u) << "set again";
+  ASSERT_TRUE(encryptor.setKey(2, second));
+  EXPECT_EQ(countOfNext(), 0u);
+  ASSERT_TRUE(encryptor.setKey(1, first));
+  EXPECT_EQ(countOfNext(), 2u) << "after another";
+  ASSERT_TRUE(encryptor.setKey(2, second, 10));
+  EXPECT_EQ(countOfNext(), 10u) << "further on is right";
+  ASSERT_TRUE(encryptor.setKey(1, first, UINT64_MAX));
+  EXPECT_EQ(countOfNext(), UINT64_MAX);
+  Bytes out;
+  ASSERT_TRUE(encryptor.setKey(1, first));
+  EXPECT_FALSE(encryptor.encrypt(frame, {}, out)) << "used up stays used up";
+}
+
 }  // namespace
 }  // namespace parley::crypto

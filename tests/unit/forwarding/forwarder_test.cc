@@ -291,6 +291,42 @@ TEST(Forwarder, HeadersAreThePeersOwn) {
   EXPECT_EQ(view->extension(1), std::nullopt);
 }
 
+TEST(Forwarder, WhoIsHeardInAMixStaysSo) {
+  ForwardingWorld world;
+  Forwarder forwarder(world.environment);
+  PublicationConfig sound = videoPublication("opus");
+  sound.kind = media::MediaKind::Audio;
+  sound.extensions.add(rtp::ExtensionKind::CsrcAudioLevel, 5);
+  sound.extensions.add(rtp::ExtensionKind::AbsCaptureTime, 6);
+  const PublicationId publication = forwarder.addPublication(sound);
+  SubscriptionConfig config = videoSubscription(5, "opus");
+  config.extensions.add(rtp::ExtensionKind::CsrcAudioLevel, 4);
+  config.extensions.add(rtp::ExtensionKind::AbsCaptureTime, 3);
+  ASSERT_TRUE(forwarder.subscribe(forwarder.addPeer(), publication, config, world.now));
+  PacketBuf packet = world.pool.allocate();
+  const uint32_t csrcs[] = {71, 72};
+  rtp::PacketWriter writer(packet, {111, true, 7, 960, 1}, csrcs);
+  rtp::CsrcAudioLevel::Value levels;
+  levels.push_back(20);
+  levels.push_back(90);
+  writer.add<rtp::CsrcAudioLevel>(sound.extensions, levels);
+  writer.add<rtp::AbsCaptureTime>(sound.extensions, {NtpTime{12345}, int64_t{0}});
+  writer.beginPayload()[0] = 0xaa;
+  writer.finish(1);
+  forwarder.handlePacket(publication, "", std::move(packet), world.now);
+  ForwardedPacket out;
+  ASSERT_TRUE(forwarder.pollPacket(out));
+  const auto view = rtp::PacketView::parse(out.data.span());
+  ASSERT_TRUE(view);
+  ASSERT_EQ(view->csrcCount(), 2u);
+  EXPECT_EQ(view->csrc(1), 72u);
+  EXPECT_EQ(rtp::getExtension<rtp::CsrcAudioLevel>(*view, config.extensions), levels);
+  EXPECT_EQ(rtp::getExtension<rtp::AbsCaptureTime>(*view, config.extensions),
+            (rtp::AbsCaptureTimeValue{NtpTime{12345}, {}}))
+      << "the publisher's clock is not ours";
+  EXPECT_EQ(toBytes(view->payload()), Bytes{0xaa});
+}
+
 TEST(Forwarder, AnotherPublicationUnderTheSameSsrcGoesOnCounting) {
   ForwardingWorld world;
   Forwarder forwarder(world.environment);
@@ -371,6 +407,64 @@ TEST(Forwarder, JunkAndTooManySourcesAreCounted) {
   EXPECT_EQ(room.forwarder.counters().unknownEncodings, 45u);
   room.forwarder.removePublication(room.publication);
   room.deliver();
+  EXPECT_EQ(room.world.pool.inUse(), 0u);
+}
+
+// So that what is made for one is out of the way before the next one's is made.
+TEST(Forwarder, WhatCameInARowGoesToOnePeerAfterTheOther) {
+  Simulcast room;
+  for (int i = 0; i < 3; ++i) room.addPeer(DataRate::kbps(4000));
+  room.run(Duration::seconds(3));
+  const size_t before = room.world.pool.inUse();
+  std::vector<PacketBuf> packets = room.senders[2].frame();
+  ASSERT_EQ(packets.size(), 6u);
+  for (PacketBuf& packet : packets)
+    room.forwarder.handlePacket(room.publication, "", std::move(packet), room.world.now);
+  EXPECT_EQ(room.world.pool.inUse(), before + 6) << "nothing is made before it is wanted";
+  std::set<SubscriptionId> served;
+  SubscriptionId of;
+  std::vector<media::PreparedPacket> out;
+  while (room.forwarder.pollPackets(of, out)) {
+    EXPECT_EQ(out.size(), 6u);
+    EXPECT_TRUE(served.insert(of).second);
+    EXPECT_EQ(room.world.pool.inUse(), before + 12);
+    for (size_t i = 1; i < out.size(); ++i)
+      EXPECT_EQ(loadU16(out[i].data.data() + 2),
+                static_cast<uint16_t>(loadU16(out[i - 1].data.data() + 2) + 1));
+    out.clear();
+  }
+  EXPECT_EQ(served.size(), 3u);
+}
+
+TEST(Forwarder, WhatHadArrivedWhenSomethingChangedIsNotTouchedByTheChange) {
+  Simulcast room;
+  auto& first = room.addPeer(DataRate::kbps(4000));
+  auto& second = room.addPeer(DataRate::kbps(4000));
+  room.run(Duration::seconds(3));
+  const auto give = [&] {
+    for (PacketBuf& packet : room.senders[2].frame())
+      room.forwarder.handlePacket(room.publication, "", std::move(packet), room.world.now);
+  };
+  give();
+  room.forwarder.setPaused(first.subscription, true, room.world.now);
+  room.forwarder.unsubscribe(second.subscription);
+  SubscriptionId of;
+  std::vector<media::PreparedPacket> out;
+  ASSERT_TRUE(room.forwarder.pollPackets(of, out));
+  EXPECT_EQ(of, first.subscription);
+  EXPECT_EQ(out.size(), 6u);
+  EXPECT_FALSE(room.forwarder.pollPackets(of, out));
+  give();
+  EXPECT_FALSE(room.forwarder.pollPackets(of, out));
+  // A new peer gets nothing that came before it.
+  room.forwarder.setPaused(first.subscription, false, room.world.now);
+  give();
+  const auto late = *room.forwarder.subscribe(room.forwarder.addPeer(), room.publication,
+                                              videoSubscription(99), room.world.now);
+  while (room.forwarder.pollPackets(of, out)) EXPECT_NE(of, late);
+  give();
+  room.forwarder.removePublication(room.publication);
+  EXPECT_FALSE(room.forwarder.pollPackets(of, out));
   EXPECT_EQ(room.world.pool.inUse(), 0u);
 }
 

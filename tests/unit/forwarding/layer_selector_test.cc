@@ -122,6 +122,8 @@ TEST(LayerSelector, DecodeTargetsAreLeftAtOnceAndEnteredAtASwitch) {
   s.structure.emplace();
   s.structure->targets.push_back({0, 0});
   s.structure->targets.push_back({0, 1});
+  s.structure->templates.push_back({0, 0, {I::Switch, I::Switch}});
+  s.structure->templates.push_back({0, 1, {I::NotPresent, I::Discardable}});
   const auto frame = [](uint8_t temporal, I base, I upper, bool key = false) {
     PacketLayers layers;
     layers.form = Form::Dependencies;
@@ -141,6 +143,67 @@ TEST(LayerSelector, DecodeTargetsAreLeftAtOnceAndEnteredAtASwitch) {
   EXPECT_FALSE(s.take(frame(1, I::NotPresent, I::Required)));
   EXPECT_TRUE(s.take(frame(0, I::Switch, I::Switch)));
   EXPECT_TRUE(s.take(frame(1, I::NotPresent, I::Discardable)));
+}
+
+TEST(LayerSelector, ALayerInSpaceIsEnteredWithAKeyFrameThoughItsFramesAreSwitches) {
+  Selector s;
+  s.structure.emplace();
+  s.structure->targets.push_back({0, 0});
+  s.structure->targets.push_back({1, 0});
+  s.structure->templates.push_back({0, 0, {I::Switch, I::Required}});
+  s.structure->templates.push_back({1, 0, {I::NotPresent, I::Switch}});
+  const auto picture = [&](bool key) {
+    PacketLayers layers;
+    layers.form = Form::Dependencies;
+    layers.keyFrame = key;
+    layers.targets = {I::Switch, key ? I::Switch : I::Required};
+    EXPECT_TRUE(s.take(layers));
+    layers.keyFrame = false;
+    layers.spatial = 1;
+    layers.targets = {I::NotPresent, I::Switch};
+    return s.take(layers, 0, true);
+  };
+  s.selector.setTarget(LayerChoice{0, 0, 0});
+  EXPECT_FALSE(picture(true));
+  s.selector.setTarget(LayerChoice{0, 1, 0});
+  EXPECT_FALSE(picture(false));
+  EXPECT_EQ(s.selector.wantsKeyFrame(), 0);
+  EXPECT_TRUE(picture(true));
+  EXPECT_EQ(s.selector.wantsKeyFrame(), std::nullopt);
+  s.selector.setTarget(LayerChoice{0, 0, 0});
+  EXPECT_FALSE(picture(false)) << "down at once";
+}
+
+// Where the upper layer refers to the lower one in key pictures alone, who gets it is not given the
+// lower one between, and could not go on with it.
+TEST(LayerSelector, ALowerLayerThatWasNotPartOfTheUpperOneIsEnteredWithAKeyFrame) {
+  Selector s;
+  s.structure.emplace();
+  s.structure->targets.push_back({0, 0});
+  s.structure->targets.push_back({1, 0});
+  s.structure->templates.push_back({0, 0, {I::Switch, I::Switch}});
+  s.structure->templates.push_back({0, 0, {I::Switch, I::NotPresent}});
+  s.structure->templates.push_back({1, 0, {I::NotPresent, I::Switch}});
+  const auto picture = [&](bool key) {
+    PacketLayers layers;
+    layers.form = Form::Dependencies;
+    layers.keyFrame = key;
+    layers.targets = {I::Switch, key ? I::Switch : I::NotPresent};
+    const bool lower = s.take(layers);
+    layers.keyFrame = false;
+    layers.spatial = 1;
+    layers.targets = {I::NotPresent, I::Switch};
+    return std::pair(lower, s.take(layers, 0, true));
+  };
+  s.selector.setTarget(LayerChoice{0, 1, 0});
+  EXPECT_EQ(picture(true), std::pair(true, true));
+  EXPECT_EQ(picture(false), std::pair(false, true));
+  s.selector.setTarget(LayerChoice{0, 0, 0});
+  EXPECT_EQ(picture(false), std::pair(false, true));
+  EXPECT_EQ(s.selector.wantsKeyFrame(), 0);
+  EXPECT_EQ(picture(true), std::pair(true, false));
+  EXPECT_EQ(picture(false), std::pair(true, false));
+  EXPECT_EQ(s.selector.wantsKeyFrame(), std::nullopt);
 }
 
 TEST(LayerSelector, APauseWantsAKeyFrame) {

@@ -207,6 +207,35 @@ TEST(AgentLivenessTest, RestartKeepsTheOldPathUntilTheNewOneIsNominated) {
   }
 }
 
+// A peer with slow answers may choose a pair that worked with the old credentials, and send there.
+TEST(AgentLivenessTest, RestartStillBelievesWhatWasProvenBefore) {
+  Connected pair(15, 2);
+  using Source = std::pair<SocketId, SocketAddress>;
+  const auto believed = [&] {
+    std::vector<Source> out;
+    for (const SocketId socket : {SocketId(1), SocketId(2)}) {
+      for (const char* text : {"10.0.0.1:1000", "10.1.0.1:1000", "10.2.0.1:1000"}) {
+        const SocketAddress from = *SocketAddress::parse(text);
+        if (pair.b->agent.isValidSource(socket, from)) out.emplace_back(socket, from);
+      }
+    }
+    return out;
+  };
+  const auto before = believed();
+  ASSERT_GE(before.size(), 2u);
+  pair.b->agent.restart(Credentials::generate(pair.b->random), pair.world.now);
+  EXPECT_EQ(believed(), before);
+  pair.a->agent.restart(Credentials::generate(pair.a->random), pair.world.now);
+  pair.world.introduce(*pair.a, *pair.b);
+  ASSERT_TRUE(pair.world.runUntil([&] { return pair.ready(); }, Duration::seconds(5)));
+  for (const Source& source : before) {
+    EXPECT_TRUE(pair.b->agent.isValidSource(source.first, source.second));
+  }
+  for (const SocketId socket : {SocketId(1), SocketId(2)})
+    pair.b->agent.removeSocket(socket, pair.world.now);
+  EXPECT_TRUE(believed().empty());
+}
+
 TEST(AgentLivenessTest, RestartRevivesAFailedAgent) {
   Connected pair(10);
   pair.world.pass = [](auto&&...) { return false; };

@@ -36,9 +36,31 @@ TEST(Browsers, TheirOffersAreAnswered) {
       {"chromium156-offer-data-only", {}, {}},
       {"chromium156-offer-always-negotiate-data", opus, {}},
       {"chromium156-offer-simulcast", {}, chromiumVideo},
+      {"chromium156-offer-max-bundle", opus, chromiumVideo},
+      {"chromium156-offer-max-compat", opus, chromiumVideo},
+      {"chromium156-offer-reoffer-ice-restart", opus, chromiumVideo},
+      {"chromium156-offer-cryptex-require", opus, chromiumVideo},
+      {"chromium156-offer-vp8-only", {}, {"VP8", "rtx"}},
+      {"chromium156-offer-vp9-only", {}, {"VP9"}},
+      {"chromium156-flag-DependencyDescriptor-offer", opus, chromiumVideo},
+      {"chromium156-flag-EncryptedRtpHeaderExtensions-offer", opus, chromiumVideo},
+      {"chromium156-flag-SNAP-SPED-PQC-offer", opus, chromiumVideo},
+      {"chromium156-flag-cryptexA-offer", opus, chromiumVideo},
+      {"chromium156-flag-trial-RFC8888-offer-offer", opus, chromiumVideo},
       {"firefox153-offer-audio-video-data", firefoxAudio, firefoxVideo},
       {"firefox153-offer-audio-video-data-gathered", firefoxAudio, firefoxVideo},
       {"firefox153-offer-simulcast", {}, firefoxVideo},
+      {"firefox153-offer-recvonly", firefoxAudio, firefoxVideo},
+      {"firefox153-offer-audio-only", firefoxAudio, {}},
+      {"firefox153-offer-data-only", {}, {}},
+      {"firefox153-offer-max-bundle", firefoxAudio, firefoxVideo},
+      {"firefox153-offer-max-compat", firefoxAudio, firefoxVideo},
+      {"firefox153-offer-reoffer-ice-restart", firefoxAudio, firefoxVideo},
+      {"firefox153-offer-vp8-only", {}, {"VP8", "rtx"}},
+      {"firefox153-offer-vp9-only", {}, {"VP9"}},
+      {"firefox153-reoffer-VP8-rtx", {}, {"VP8", "rtx"}},
+      {"firefox153-reoffer-VP9-rtx", {}, {"VP9", "rtx"}},
+      {"firefox153-reoffer-VP9", {}, {"VP9"}},
       {"firefox153-reoffer-vp9-refused-by-chromium156", firefoxAudio, {"VP9", "rtx"}},
       {"jsep-offer-A1", {"opus", "PCMU", "PCMA", "telephone-event"}, {"VP8", "H264", "rtx", "rtx"}},
   };
@@ -110,10 +132,14 @@ TEST(Browsers, ChromiumStreamsAndSourcesAreUnderstood) {
 
 TEST(Browsers, TheirAnswersToAnOfferOfTheSameShapeApply) {
   // The answers were given to other offers, so ours takes their mids and credentials do not matter.
-  for (const char* name : {"chromium156-answer-to-chromium156-audio-video-data-gathered",
-                           "chromium156-answer-to-firefox153-audio-video-data-gathered",
-                           "firefox153-answer-to-chromium156-audio-video-data-gathered",
-                           "firefox153-answer-to-firefox153-audio-video-data-gathered"}) {
+  for (const char* name :
+       {"chromium156-answer-to-chromium156-audio-video-data-gathered",
+        "chromium156-answer-to-firefox153-audio-video-data-gathered",
+        "chromium156-flag-EncryptedRtpHeaderExtensions-answer",
+        "chromium156-flag-SNAP-SPED-PQC-answer", "chromium156-flag-ScreamV2-answer",
+        "chromium156-flag-cryptexA-answer", "chromium156-flag-trial-RFC8888-offer-answer",
+        "firefox153-answer-to-chromium156-audio-video-data-gathered",
+        "firefox153-answer-to-firefox153-audio-video-data-gathered"}) {
     SCOPED_TRACE(name);
     Peer us("u");
     us.track(MediaKind::Audio);
@@ -125,14 +151,102 @@ TEST(Browsers, TheirAnswersToAnOfferOfTheSameShapeApply) {
     EXPECT_TRUE(us.last.data->enabled);
     for (size_t i = 0; i < 2; ++i) {
       const MediaSettings& m = us.at(i).negotiated.media;
-      EXPECT_TRUE(m.send && m.receive);
       const auto& theirs = us.state.currentRemote->sdp.media[i];
+      const sdp::Direction direction = us.state.currentRemote->sdp.directionOf(theirs);
+      EXPECT_EQ(m.send, sdp::receives(direction));
+      EXPECT_EQ(m.receive, sdp::sends(direction));
       EXPECT_TRUE(theirs.codec(m.sendCodecs[0].payloadType)) << "sending in the peer's numbers";
       EXPECT_TRUE(us.state.currentLocal->sdp.media[i].codec(m.receiveCodecs[0].payloadType));
     }
     EXPECT_FALSE(isNegotiationNeeded(us.state));
     const auto again = us.peek();
     EXPECT_EQ(again.media.size(), 3u);
+  }
+}
+
+/// What a browser that made `offer` offers next, with other credentials.
+sdp::SessionDescription restarted(sdp::SessionDescription offer) {
+  ++offer.origin.sessionVersion;
+  for (auto& section : offer.media) {
+    section.candidates.clear();
+    section.endOfCandidates = false;
+    if (section.transport.iceUfrag) section.transport.iceUfrag = "earlier1";
+    if (section.transport.icePwd) section.transport.icePwd = "earlier-password-of-22-characters";
+  }
+  return offer;
+}
+
+TEST(Browsers, TheirIceRestartsAreFollowed) {
+  for (const char* name :
+       {"chromium156-offer-reoffer-ice-restart", "firefox153-offer-reoffer-ice-restart"}) {
+    SCOPED_TRACE(name);
+    const auto offer = browser(name);
+    Peer us("u");
+    us.track(MediaKind::Audio);
+    us.track(MediaKind::Video);
+    ASSERT_TRUE(us.remote(SdpType::Offer, restarted(offer)));
+    const auto first = us.answer();
+    EXPECT_EQ(us.state.transport.remoteIce->ufrag, "earlier1");
+    us.freshIce();
+    ASSERT_TRUE(us.remote(SdpType::Offer, offer));
+    const auto second = us.answer();
+    EXPECT_TRUE(us.last.transport.remoteIceRestart);
+    EXPECT_EQ(us.state.transport.remoteIce->ufrag, offer.transportOf(offer.media[0]).iceUfrag);
+    EXPECT_NE(first.transportOf(first.media[0]).iceUfrag,
+              second.transportOf(second.media[0]).iceUfrag);
+    EXPECT_FALSE(us.last.transport.newDtlsAssociation) << "the association goes on";
+    EXPECT_EQ(us.state.signaling, SignalingState::Stable);
+  }
+}
+
+TEST(Browsers, SectionsThatTheyRecycleAreTakenAnew) {
+  for (const char* name :
+       {"chromium156-offer-audio-video-data", "firefox153-offer-audio-video-data"}) {
+    SCOPED_TRACE(name);
+    auto offer = browser(name);
+    Peer us("u");
+    us.track(MediaKind::Audio);
+    us.track(MediaKind::Video);
+    ASSERT_TRUE(us.remote(SdpType::Offer, offer));
+    us.answer();
+    const TransceiverId old = us.at(1).id;
+    // Its transceiver stops: port 0, out of the group.
+    const sdp::MediaDescription video = offer.media[1];
+    offer.media[1].port = 0;
+    std::erase(offer.groups[0].mids, *video.mid);
+    ASSERT_TRUE(us.remote(SdpType::Offer, offer));
+    EXPECT_TRUE(us.answer().media[1].isRejected());
+    EXPECT_EQ(us.state.find(old), nullptr);
+    // Another takes the place, under a mid of its own.
+    offer.media[1] = video;
+    offer.media[1].mid = "7";
+    offer.groups[0].mids.push_back("7");
+    ASSERT_TRUE(us.remote(SdpType::Offer, offer));
+    const auto answer = us.answer();
+    EXPECT_FALSE(answer.media[1].isRejected());
+    EXPECT_EQ(answer.media[1].mid, "7");
+    ASSERT_NE(us.state.findByIndex(1), nullptr);
+    EXPECT_NE(us.state.findByIndex(1)->id, old);
+    EXPECT_EQ(us.state.signaling, SignalingState::Stable);
+    // A section of ours comes behind it, under a number that was never in use.
+    us.track(MediaKind::Video);
+    us.add(MediaKind::Audio);
+    EXPECT_EQ(us.peek().media.back().mid, "8");
+  }
+}
+
+TEST(Browsers, CryptexThatTheyOfferIsAgreed) {
+  Peer us("u");
+  us.track(MediaKind::Audio);
+  us.track(MediaKind::Video);
+  us.caps.headerEncryption = HeaderEncryptionPolicy::Negotiate;
+  const auto offer = browser("chromium156-flag-cryptexA-offer");
+  ASSERT_TRUE(us.remote(SdpType::Offer, offer));
+  const auto answer = us.answer();
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_TRUE(offer.cryptexIn(offer.media[i]));
+    EXPECT_TRUE(answer.cryptexIn(answer.media[i]));
+    EXPECT_TRUE(us.at(i).negotiated.media.cryptex);
   }
 }
 

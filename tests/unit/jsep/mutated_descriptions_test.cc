@@ -1,7 +1,9 @@
 // Damaged descriptions against whole sessions: each is taken or refused, and a refusal changes
 // nothing.
 
+#include <algorithm>
 #include <memory>
+#include <string>
 
 #include "parley/jsep/session.h"
 
@@ -42,7 +44,14 @@ class MutatedDescriptions : public ::testing::Test {
     const SessionState before = to.state();
     const Result<void> taken = to.setRemoteDescription(type, text, kNow);
     if (taken) return true;
-    EXPECT_FALSE(taken.error().message.empty());
+    // Where nothing is wrong with the text there is no line.
+    if (taken.error().code != ErrorCode::InvalidState) {
+      const int line = taken.error().sdpLineNumber.value_or(0);
+      EXPECT_GE(line, 1) << taken.error().message;
+      EXPECT_LE(line, std::count(text.begin(), text.end(), '\n') + 1);
+      EXPECT_TRUE(taken.error().message.starts_with("line " + std::to_string(line) + ": "))
+          << taken.error().message;
+    }
     EXPECT_TRUE(to.state() == before) << "half applied: " << taken.error().message << "\n" << text;
     SessionEvent event;
     EXPECT_FALSE(to.pollEvent(event)) << "told of a refusal: " << taken.error().message;
@@ -76,6 +85,22 @@ TEST_F(MutatedDescriptions, OffersAreAnsweredOrLeaveNoTrace) {
     us.reset();
   }
   EXPECT_GT(answered, 0u);
+}
+
+TEST_F(MutatedDescriptions, WhatCannotBeWrittenIsNotApplied) {
+  SessionConfig config;
+  config.transport.certificate = transport::test::certificateOf(0);
+  config.capabilities = test::capabilities("a");
+  config.capabilities.audioCodecs.edit([](auto& codecs) { codecs.front().name = "x y"; });
+  Session us(environment, std::move(config), kNow);
+  ASSERT_TRUE(us.addTrack(MediaKind::Audio, "sound", {"s"}, kNow));
+  const SessionState before = us.state();
+  const Result<void> done = us.setLocalDescription({}, {}, kNow);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::Type);
+  EXPECT_TRUE(us.state() == before);
+  SessionEvent event;
+  EXPECT_FALSE(us.pollEvent(event));
 }
 
 TEST_F(MutatedDescriptions, AnswersApplyOrLeaveNoTrace) {

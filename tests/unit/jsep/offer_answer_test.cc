@@ -236,7 +236,32 @@ TEST(CreateAnswer, FeedbackIsTheIntersection) {
   offer.media[0].wildcardFeedback = {{"nack", "pli"}};
   ASSERT_TRUE(b.remote(SdpType::Offer, offer));
   EXPECT_EQ(b.peekAnswer().media[0].codecs[0].feedback,
-            (std::vector<sdp::RtcpFeedback>{{"ccm", "fir"}, {"nack", ""}, {"nack", "pli"}}));
+            (std::vector<sdp::RtcpFeedback>{
+                {"ccm", "fir"}, {"nack", ""}, {"nack", "pli"}, {"ack", "ccfb"}}));
+}
+
+// RFC 8888 section 6: one way of reporting. Ours is transport-cc where the peer knows it, on any
+// section.
+TEST(CreateAnswer, CongestionFeedbackIsTakenWhereThereIsNoTransportCc) {
+  for (const bool transportCc : {false, true}) {
+    Peer a("a"), b("b");
+    a.add(MediaKind::Video);
+    a.add(MediaKind::Video);
+    auto offer = a.peek();
+    for (size_t i = 0; i < 2; ++i) {
+      for (auto& codec : offer.media[i].codecs) {
+        if (codec.is("rtx")) continue;
+        std::erase_if(codec.feedback, [](const auto& f) { return f.type == "transport-cc"; });
+        codec.feedback.push_back({"ack", "ccfb"});
+      }
+    }
+    if (transportCc) offer.media[1].codecs[0].feedback.push_back({"transport-cc", ""});
+    ASSERT_TRUE(b.remote(SdpType::Offer, offer));
+    const auto answer = b.peekAnswer();
+    for (const auto& codec : answer.media[0].codecs) {
+      if (!codec.is("rtx")) EXPECT_EQ(codec.hasFeedback("ack", "ccfb"), !transportCc) << codec.name;
+    }
+  }
 }
 
 TEST(CreateAnswer, RejectsWhatItCannotDo) {

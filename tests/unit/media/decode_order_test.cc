@@ -42,7 +42,7 @@ AssembledFrame vp9(int64_t sequence, bool key, uint16_t pictureId,
   return f;
 }
 
-Verdict tryCommit(DecodeOrder& order, const AssembledFrame& f, bool adjacent = false) {
+Verdict tryCommit(DecodeOrder& order, AssembledFrame f, bool adjacent = false) {
   const Verdict v = order.check(f, adjacent);
   if (v == Verdict::Decodable) order.commit(f, adjacent);
   return v;

@@ -12,6 +12,7 @@
 #include "parley/media/rtp_session.h"
 
 #include "media/pacer.h"
+#include "media/tone_receiver.h"
 #include "unit/media/media_fixture.h"
 
 namespace parley::media {
@@ -181,6 +182,37 @@ class PacerContract final : public Contracted {
   std::deque<int64_t> left_;
 };
 
+/// Hears a key pressed once a second; now and then the end of it is lost.
+class ToneReceiverContract final : public Contracted {
+ public:
+  void work(int round, Timestamp now) override {
+    if (round % 10 > 2 || (round / 10 % 3 == 0 && round % 10 == 2)) return;
+    uint8_t bytes[rtp::TelephoneEvent::kSize];
+    ByteWriter writer(bytes);
+    const auto duration = static_cast<uint16_t>(800 * (round % 10));
+    rtp::TelephoneEvent{static_cast<uint8_t>(round / 10 % 12), round % 10 == 2, 10, duration}.write(
+        writer);
+    timestamp_ = 8000u * static_cast<uint32_t>(round / 10);
+    handle(bytes, now);
+  }
+  void handle(ByteSpan bytes, Timestamp now) override {
+    (void)tones_.receive(bytes, timestamp_, 8000, now);
+  }
+  bool pollDatagram(Bytes&) override { return false; }
+  bool pollEvent(std::string& out) override {
+    ToneEvent event;
+    if (!tones_.poll(event)) return false;
+    out = std::to_string(event.event) + (event.ended ? " ends" : " begins");
+    return true;
+  }
+  void advance(Timestamp now) override { tones_.advance(now); }
+  Timestamp nextDeadline() const override { return tones_.nextDeadline(); }
+
+ private:
+  ToneReceiver tones_;
+  uint32_t timestamp_ = 0;
+};
+
 template <class Machine>
 ContractedPair alone(uint64_t seed) {
   if constexpr (std::is_constructible_v<Machine, uint64_t>) {
@@ -193,7 +225,8 @@ ContractedPair alone(uint64_t seed) {
 // RTP without SRTP cannot tell a cut packet from a short one.
 PARLEY_MACHINES(Media, MachineCase{"RtpSession", pairOf<RtpSessionContract>(), true, false, true},
                 MachineCase{"ReceiveHub", alone<ReceiveHubContract>},
-                MachineCase{"Pacer", alone<PacerContract>});
+                MachineCase{"Pacer", alone<PacerContract>},
+                MachineCase{"ToneReceiver", alone<ToneReceiverContract>});
 
 }  // namespace
 }  // namespace parley::media

@@ -46,6 +46,33 @@ TEST_F(PacerTest, PassesWhatItWouldNotHold) {
   EXPECT_FALSE(pacer_.pass(PacketType::Video, 100, now_)) << "what a probe is made of";
 }
 
+TEST_F(PacerTest, AFullWindowHoldsBackAllButSound) {
+  pacer_.setWindow(5000);
+  pacer_.setInFlight(4999);
+  push(PacketType::Video);
+  EXPECT_EQ(drain(), 1000);
+  pacer_.setInFlight(5999);
+  for (int i = 0; i < 5; ++i) push(PacketType::Video);
+  push(PacketType::Retransmission);
+  push(PacketType::Audio, 100);
+  now_ += Duration::millis(100);
+  EXPECT_EQ(drain(), 100);
+  EXPECT_FALSE(pacer_.pass(PacketType::Video, 100, now_));
+  EXPECT_GT(pacer_.nextDeadline(), now_);
+  // Reports, which open the window, need arrivals: now and then one packet leaves.
+  int64_t sent = 0;
+  for (int i = 0; i < 5; ++i) {
+    now_ = pacer_.nextDeadline();
+    sent += drain();
+    ASSERT_GT(pacer_.nextDeadline(), now_);
+  }
+  EXPECT_EQ(sent, 5000);
+  EXPECT_EQ(now_, Timestamp::seconds(1) + DataRate::kbps(50).timeFor(5000));
+  pacer_.setInFlight(1000);
+  now_ += Duration::millis(10);
+  EXPECT_EQ(drain(), 1000);
+}
+
 TEST_F(PacerTest, SpreadsVideoAtTheRate) {
   for (int i = 0; i < 50; ++i) push(PacketType::Video);
   int64_t sent = 0;

@@ -180,6 +180,28 @@ TEST_F(ReceiveHubTest, SimulcastLayersAreToldApartByRid) {
   EXPECT_FALSE(statsOf(high.ssrc).rtxSsrc);
 }
 
+TEST_F(ReceiveHubTest, SimulcastLayersMayBeToldByTheirSources) {
+  ReceiveConfig config = videoConfig(1, "a");
+  config.sources = {{0x1111, 0x2222, true}, {0x3333, 0x4444, true}};
+  hub_->setReceiver(config);
+  Sender low, high;
+  high.ssrc = 0x3333;
+  high.rtxSsrc = 0x4444;
+  frameFrom(low);
+  frameFrom(high);
+  ASSERT_EQ(frames_.size(), 2u);
+  EXPECT_TRUE(frames_[0].isLayer && frames_[1].isLayer);
+  EXPECT_TRUE(frames_[0].rid.empty());
+  EXPECT_TRUE(statsOf(low.ssrc).isLayer);
+  // Early media come before the description that tells what they are, and a later one may take it
+  // back.
+  config.sources = {{0x1111, 0x2222, false}};
+  hub_->setReceiver(config);
+  frameFrom(low);
+  ASSERT_EQ(frames_.size(), 3u);
+  EXPECT_FALSE(frames_[2].isLayer);
+}
+
 TEST_F(ReceiveHubTest, RtxIsPairedByTheNumberAskedForIfNothingElseTells) {
   hub_->setReceiver(videoConfig(1, "a"));
   Sender one;

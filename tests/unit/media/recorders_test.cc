@@ -34,14 +34,14 @@ TEST(TwccRecorder, ReportsWithinAHundredMillisecondsAndCountsReports) {
   EXPECT_EQ(recorder.nextDeadline(), Timestamp::never());
   for (int i = 0; i < 3; ++i) recorder.handlePacket(static_cast<uint16_t>(i), 10, ms(i));
   EXPECT_TRUE(drain(recorder, ms(20)).empty());
-  EXPECT_LE(recorder.nextDeadline(), ms(100));
+  EXPECT_LE(recorder.nextDeadline(), ms(100)) << "the first report is early";
   auto reports = drain(recorder, ms(100));
   ASSERT_EQ(reports.size(), 1u);
   EXPECT_EQ(reports[0].feedbackCount, 0);
   EXPECT_EQ(reports[0].received.size(), 3u);
   EXPECT_EQ(recorder.nextDeadline(), Timestamp::never());
   recorder.handlePacket(3, 10, ms(150));
-  reports = drain(recorder, ms(250));
+  reports = drain(recorder, ms(650));
   ASSERT_EQ(reports.size(), 1u);
   EXPECT_EQ(reports[0].feedbackCount, 1);
 }
@@ -49,7 +49,9 @@ TEST(TwccRecorder, ReportsWithinAHundredMillisecondsAndCountsReports) {
 TEST(TwccRecorder, AHigherRateIsReportedSooner) {
   TwccRecorder slow;
   slow.handlePacket(0, 50, ms(0));
-  EXPECT_EQ(slow.nextDeadline(), ms(100));
+  drain(slow, ms(500));
+  slow.handlePacket(1, 50, ms(1000));
+  EXPECT_EQ(slow.nextDeadline(), ms(1500));
   TwccRecorder fast;
   for (int i = 0; i < 40; ++i) fast.handlePacket(static_cast<uint16_t>(i), 1200, ms(i));
   EXPECT_EQ(fast.nextDeadline(), ms(50));
@@ -105,7 +107,7 @@ TEST(TwccRecorder, AWildJumpStartsAnew) {
   recorder.handlePacket(32'000, 100, ms(110));
   recorder.handlePacket(64'000, 100, ms(111));
   size_t received = 0;
-  for (const auto& r : drain(recorder, ms(220))) received += r.received.size();
+  for (const auto& r : drain(recorder, ms(700))) received += r.received.size();
   EXPECT_EQ(received, 2u);
 }
 
@@ -131,9 +133,11 @@ TEST(TwccRecorder, NumbersThatJumpAboutMakeFewReports) {
   EXPECT_LE(reports, 20u * 16) << "twenty rounds in a second";
   EXPECT_LE(statuses, 1000u) << "what lies between was never sent";
   // Ordinary numbers are reported as ever.
+  now += Duration::seconds(1);
+  drain(recorder, now);
   for (int i = 0; i < 100; ++i) recorder.handlePacket(number++, 1000, now);
   size_t received = 0;
-  for (const auto& r : drain(recorder, now + Duration::millis(100))) received += r.received.size();
+  for (const auto& r : drain(recorder, now + Duration::millis(500))) received += r.received.size();
   EXPECT_EQ(received, 100u);
 }
 
@@ -164,11 +168,11 @@ std::vector<rtp::rtcp::CongestionFeedback> drain(CcfbRecorder& recorder, Timesta
 
 TEST(CcfbRecorder, ReportsGapsEcnAndAges) {
   CcfbRecorder recorder(4);
-  recorder.handlePacket(10, 65'534, Ecn::Ect1, ms(0));
-  recorder.handlePacket(10, 0, Ecn::Ect1, ms(10));
-  recorder.handlePacket(10, 0, Ecn::Ce, ms(11));
-  recorder.handlePacket(20, 5, Ecn::NotEct, ms(20));
-  EXPECT_EQ(recorder.nextDeadline(), ms(50));
+  recorder.handlePacket(10, 65'534, 100, Ecn::Ect1, ms(0));
+  recorder.handlePacket(10, 0, 100, Ecn::Ect1, ms(10));
+  recorder.handlePacket(10, 0, 100, Ecn::Ce, ms(11));
+  recorder.handlePacket(20, 5, 100, Ecn::NotEct, ms(20));
+  EXPECT_EQ(recorder.nextDeadline(), ms(25)) << "the first report is early";
   const auto reports = drain(recorder, ms(50));
   ASSERT_EQ(reports.size(), 1u);
   EXPECT_EQ(reports[0].reportTimestamp, 77u << 16);
@@ -186,8 +190,8 @@ TEST(CcfbRecorder, ReportsGapsEcnAndAges) {
 TEST(CcfbRecorder, SplitsOverPacketsAndLosesNothing) {
   CcfbRecorder recorder(8);
   for (int i = 0; i < 1000; ++i) {
-    recorder.handlePacket(static_cast<uint32_t>(i % 5), static_cast<uint16_t>(i / 5), Ecn::NotEct,
-                          ms(i / 50));
+    recorder.handlePacket(static_cast<uint32_t>(i % 5), static_cast<uint16_t>(i / 5), 100,
+                          Ecn::NotEct, ms(i / 50));
   }
   size_t received = 0;
   for (const auto& r : drain(recorder, ms(100), 200)) {
@@ -200,21 +204,21 @@ TEST(CcfbRecorder, SplitsOverPacketsAndLosesNothing) {
 TEST(CcfbRecorder, SourcesAndArrivalsAreBounded) {
   CcfbRecorder recorder(4);
   for (uint32_t i = 0; i < 10'000; ++i) {
-    recorder.handlePacket(i, static_cast<uint16_t>(i * 7), Ecn::NotEct, ms(1));
+    recorder.handlePacket(i, static_cast<uint16_t>(i * 7), 100, Ecn::NotEct, ms(1));
   }
   size_t streams = 0;
   for (const auto& r : drain(recorder, ms(100))) streams += r.streams.size();
   EXPECT_EQ(streams, 4u);
-  recorder.handlePacket(99, 1, Ecn::NotEct, ms(200));
-  EXPECT_EQ(drain(recorder, ms(300)).size(), 1u) << "an idle source made room";
+  recorder.handlePacket(99, 1, 100, Ecn::NotEct, ms(200));
+  EXPECT_EQ(drain(recorder, ms(700)).size(), 1u) << "an idle source made room";
 }
 
 TEST(CcfbRecorder, AHugeJumpIsNotSpelledOut) {
   CcfbRecorder recorder(4);
-  recorder.handlePacket(1, 0, Ecn::NotEct, ms(0));
+  recorder.handlePacket(1, 0, 100, Ecn::NotEct, ms(0));
   drain(recorder, ms(60));
-  recorder.handlePacket(1, 30'000, Ecn::NotEct, ms(70));
-  const auto reports = drain(recorder, ms(200));
+  recorder.handlePacket(1, 30'000, 100, Ecn::NotEct, ms(70));
+  const auto reports = drain(recorder, ms(600));
   ASSERT_EQ(reports.size(), 1u);
   EXPECT_EQ(reports[0].reports.size(), 1u);
 }
@@ -224,7 +228,7 @@ TEST(CcfbRecorder, NumbersThatJumpAboutMakeFewReports) {
   size_t bytes = 0;
   Timestamp now = ms(0);
   for (int i = 0; i < 200; ++i) {
-    recorder.handlePacket(1, static_cast<uint16_t>(i * 16'000), Ecn::NotEct, now);
+    recorder.handlePacket(1, static_cast<uint16_t>(i * 16'000), 100, Ecn::NotEct, now);
     now += Duration::millis(1);
     for (;;) {
       uint8_t buffer[1500];
@@ -236,6 +240,153 @@ TEST(CcfbRecorder, NumbersThatJumpAboutMakeFewReports) {
     EXPECT_FALSE(recorder.isDue(now));
   }
   EXPECT_LE(bytes, 200u * 40);
+}
+
+// Twenty seconds of a stream, each report taken when it is due.
+struct Reported {
+  size_t bytes = 0;
+  size_t count = 0;
+};
+Reported reportOf(CcfbRecorder& recorder, Duration interval, size_t size) {
+  Reported out;
+  uint16_t number = 0;
+  for (Timestamp now = ms(0); now < ms(20'000); now += interval) {
+    recorder.handlePacket(7, number++, size, Ecn::NotEct, now);
+    for (;;) {
+      uint8_t buffer[1500];
+      ByteWriter w(buffer);
+      const size_t wrote = recorder.write(w, 9, 1200, NtpTime{}, now);
+      if (wrote == 0) break;
+      out.bytes += wrote + 48;  // UDP, IP, SRTCP
+      ++out.count;
+    }
+  }
+  return out;
+}
+
+TEST(TwccRecorder, ReportsTakeFivePercentOfTheRate) {
+  TwccRecorder recorder;
+  size_t bytes = 0;
+  uint16_t number = 0;
+  for (Timestamp now = ms(0); now < ms(20'000); now += Duration::millis(20)) {
+    recorder.handlePacket(number++, 75, now);
+    uint8_t buffer[1500];
+    ByteWriter w(buffer);
+    if (recorder.write(w, 1, 2, 1200, now) > 0) bytes += w.size() + 48;
+  }
+  EXPECT_LT(static_cast<double>(bytes), 0.055 * 1000 * (75 + 28)) << "a call of sound, 30 kb/s";
+}
+
+TEST(CcfbRecorder, ReportsTakeFivePercentOfTheRate) {
+  struct Rate {
+    Duration interval;
+    size_t bytes;
+    double most;
+  };
+  for (const Rate rate :
+       {Rate{Duration::millis(20), 75, 0.055}, Rate{Duration::millis(8), 1000, 0.052},
+        Rate{Duration::millis(2), 1200, 0.052}}) {
+    CcfbRecorder recorder(4);
+    const auto reports = reportOf(recorder, rate.interval, rate.bytes);
+    const double seconds = 20;
+    const double media = static_cast<double>(rate.bytes + 28) * seconds / rate.interval.seconds();
+    EXPECT_LT(static_cast<double>(reports.bytes) / media, rate.most) << rate.bytes;
+    EXPECT_GE(reports.count, 2u * 20) << "nobody is blind for longer than half a second";
+    EXPECT_LE(reports.count, 40u * 20);
+  }
+}
+
+TEST(CcfbRecorder, APacketThatOvertookAReportIsReportedLate) {
+  CcfbRecorder recorder(4);
+  for (const uint16_t n : std::initializer_list<uint16_t>{10, 11, 13, 14})
+    recorder.handlePacket(1, n, 1200, Ecn::Ect1, ms(n));
+  auto reports = drain(recorder, ms(600));
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_FALSE(reports[0].reports[2].received);
+  recorder.handlePacket(1, 12, 1200, Ecn::Ect1, ms(601));
+  recorder.handlePacket(1, 15, 1200, Ecn::Ect1, ms(602));
+  reports = drain(recorder, ms(1200));
+  ASSERT_EQ(reports.size(), 1u);
+  ASSERT_EQ(reports[0].streams.size(), 1u) << "a source is named once";
+  EXPECT_EQ(reports[0].streams[0].beginSequence, 12);
+  ASSERT_EQ(reports[0].streams[0].count, 4u);
+  // RFC 8888 section 3.1: what was reported as received stays so in overlapping reports.
+  for (size_t i = 0; i < 4; ++i) EXPECT_TRUE(reports[0].reports[i].received) << i;
+  EXPECT_TRUE(drain(recorder, ms(2000)).empty());
+}
+
+TEST(CcfbRecorder, EveryPacketIsReportedThroughLossReorderingAndWrap) {
+  SeededRandom random(3);
+  CcfbRecorder recorder(4);
+  std::set<uint16_t> arrived;
+  std::set<uint16_t> reported;
+  std::vector<uint16_t> late;
+  uint16_t next = 65'000;
+  Timestamp now = ms(0);
+  const auto take = [&] {
+    for (const auto& r : drain(recorder, now)) {
+      for (const auto& stream : r.streams) {
+        for (size_t i = 0; i < stream.count; ++i) {
+          const auto n = static_cast<uint16_t>(stream.beginSequence + i);
+          const bool received = r.reports[stream.firstReport + i].received;
+          EXPECT_TRUE(received || !reported.count(n)) << "taken back: " << n;
+          if (received) reported.insert(n);
+        }
+      }
+    }
+  };
+  for (int i = 0; i < 3000; ++i) {
+    const uint16_t s = next++;
+    now += Duration::millis(2);
+    if (random.below(20) == 0) {
+      late.push_back(s);
+    } else if (random.below(20) != 0) {
+      recorder.handlePacket(5, s, 1000, Ecn::NotEct, now);
+      arrived.insert(s);
+    }
+    if (!late.empty() && random.below(10) == 0) {
+      recorder.handlePacket(5, late.back(), 1000, Ecn::NotEct, now);
+      arrived.insert(late.back());
+      late.pop_back();
+    }
+    if (recorder.isDue(now)) take();
+  }
+  now += Duration::seconds(1);
+  take();
+  EXPECT_EQ(reported, arrived);
+}
+
+TEST(CcfbRecorder, MoreSourcesThanFitAreReportedSooner) {
+  CcfbRecorder recorder(4);
+  std::set<uint32_t> told;
+  for (int round = 0; round < 200; ++round) {
+    for (uint32_t ssrc = 1; ssrc <= 7; ++ssrc) {
+      const Timestamp now = ms(round * 30 + static_cast<int>(ssrc));
+      recorder.handlePacket(ssrc, static_cast<uint16_t>(round), 1200, Ecn::NotEct, now);
+      if (!recorder.isDue(now)) continue;
+      for (const auto& r : drain(recorder, now)) {
+        for (const auto& stream : r.streams) told.insert(stream.ssrc);
+      }
+    }
+  }
+  EXPECT_EQ(told.size(), 7u);
+}
+
+// Packets so small that reports on them would cost more than they: turns are taken.
+TEST(CcfbRecorder, SourcesTakeTurnsWhereReportsWouldCostTooMuch) {
+  CcfbRecorder recorder(4);
+  std::set<uint32_t> told;
+  for (int round = 0; round < 400; ++round) {
+    for (uint32_t ssrc = 1; ssrc <= 7; ++ssrc) {
+      const Timestamp now = ms(round * 30 + static_cast<int>(ssrc));
+      recorder.handlePacket(ssrc, static_cast<uint16_t>(round), 13, Ecn::NotEct, now);
+      if (!recorder.isDue(now)) continue;
+      for (const auto& r : drain(recorder, now)) {
+        for (const auto& stream : r.streams) told.insert(stream.ssrc);
+      }
+    }
+  }
+  EXPECT_EQ(told.size(), 7u);
 }
 
 }  // namespace

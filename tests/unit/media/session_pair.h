@@ -32,8 +32,12 @@ class SessionPair {
     bool realCodec = false;
     bool rtx = true;
     bool transportFeedback = true;
+    bool rateReports = false;  ///< REMB
+    bool sendTimes = true;     ///< abs-send-time
     bool reducedSize = true;
     bool receiverReferenceTime = false;
+    bool synchronized = false;            ///< sound and picture are of one stream
+    bool congestionFeedback = false;      ///< RFC 8888 in place of the transport-wide
     std::optional<rtp::FecScheme> fec{};  ///< of video
     bool redundantSound = false;          ///< RED, and Opus in place of PCMU
     DataRate maxBitrate = DataRate::kbps(2000);
@@ -45,6 +49,9 @@ class SessionPair {
   Link backLink;  ///< from b to a
   /// Sees every packet that enters the link, before loss; false drops it.
   std::function<bool(bool fromA, const OutgoingPacket&)> filter;
+
+  /// Sees every event of a.
+  std::function<void(const RtpEvent&)> onEvent;
 
   explicit SessionPair(const Options& options)
       : options_(options),
@@ -59,9 +66,12 @@ class SessionPair {
     config.reducedSizeRtcp = options.reducedSize;
     config.receiverReferenceTime = options.receiverReferenceTime;
     config.arrivalFeedback = ArrivalFeedback::None;
+    config.peerReportsRfc8888 = options.congestionFeedback;
     a = std::make_unique<RtpSession>(environment_, config);
     config.cname = "cname-of-b";
+    config.peerReportsRfc8888 = false;
     if (options.transportFeedback) config.arrivalFeedback = ArrivalFeedback::TransportWide;
+    if (options.congestionFeedback) config.arrivalFeedback = ArrivalFeedback::Rfc8888;
     b = std::make_unique<RtpSession>(environment_, config);
   }
 
@@ -74,10 +84,10 @@ class SessionPair {
   SessionPair(const SessionPair&) = delete;
   SessionPair& operator=(const SessionPair&) = delete;
 
-  static rtp::ExtensionMap extensions(bool transportFeedback) {
+  static rtp::ExtensionMap extensions(bool transportFeedback, bool sendTimes = true) {
     rtp::ExtensionMap map;
     map.add(rtp::ExtensionKind::Mid, 1);
-    map.add(rtp::ExtensionKind::AbsSendTime, 2);
+    if (sendTimes) map.add(rtp::ExtensionKind::AbsSendTime, 2);
     if (transportFeedback) map.add(rtp::ExtensionKind::TransportSequenceNumber, 3);
     map.add(rtp::ExtensionKind::VideoOrientation, 4);
     map.add(rtp::ExtensionKind::AudioLevel, 5);
@@ -96,7 +106,7 @@ class SessionPair {
     }
     s.nack = true;
     s.maxBitrate = options_.maxBitrate;
-    s.extensions = extensions(options_.transportFeedback);
+    s.extensions = extensions(options_.transportFeedback, options_.sendTimes);
     if (options_.fec == rtp::FecScheme::Ulpfec) {
       s.fec = FecSendConfig{*options_.fec, 120, 0, 118, uint8_t{119}};
     } else if (options_.fec) {
@@ -121,6 +131,8 @@ class SessionPair {
           {49, draft ? "flexfec-03" : "flexfec", 90'000, 1, {}, false, false, false});
     }
     r.extensions = s.extensions;
+    r.reportsRate = options_.rateReports;
+    if (options_.synchronized) r.syncGroup = "s";
     b->setReceiver(r, now_);
     makeCodecs();
   }
@@ -154,6 +166,7 @@ class SessionPair {
     r.codecs.push_back({111, "opus", 48'000, 2, {}, false, false, false});
     r.codecs.push_back({63, "red", 48'000, 2, {}, false, false, false});
     r.extensions = s.extensions;
+    if (options_.synchronized) r.syncGroup = "s";
     b->setReceiver(r, now_);
     nextAudio_ = now_;
     if (options_.redundantSound) return;
@@ -298,6 +311,7 @@ class SessionPair {
   void takeEvents() {
     RtpEvent event;
     while (a->pollEvent(event)) {
+      if (onEvent) onEvent(event);
       if (std::get_if<KeyFrameRequested>(&event) != nullptr) {
         keyFrameWanted_ = true;
         ++keyFrameRequests;

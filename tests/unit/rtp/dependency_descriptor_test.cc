@@ -1,5 +1,7 @@
 #include "parley/rtp/extensions/dependency_descriptor.h"
 
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "parley/base/random.h"
@@ -88,6 +90,31 @@ TEST(DependencyDescriptor, AFrameMayHaveIndicationsOfItsOwn) {
   ASSERT_TRUE(DependencyDescriptor::parse(bits.bytes, structure, value));
   EXPECT_EQ(value.targets[1], I::Switch);
   EXPECT_EQ(value.activeTargets, 2u);
+}
+
+TEST(DependencyDescriptor, ReferencesAreTheTemplatesOrTheFramesOwn) {
+  using List = std::vector<uint16_t>;
+  std::optional<DependencyStructure> structure;
+  DependencyDescriptorValue value;
+  const auto diffs = [&] { return List(value.frameDiffs.begin(), value.frameDiffs.end()); };
+  ASSERT_TRUE(DependencyDescriptor::parse(keyFrame(7), structure, value));
+  EXPECT_EQ(diffs(), List{});
+  ASSERT_TRUE(DependencyDescriptor::parse(mandatory(true, true, 61, 8).bytes, *structure, value));
+  EXPECT_EQ(diffs(), List{2});
+  ASSERT_TRUE(DependencyDescriptor::parse(mandatory(true, true, 62, 9).bytes, *structure, value));
+  EXPECT_EQ(diffs(), List{1});
+  // frame_fdiffs(): 4, 8 and 12 bits wide.
+  Bits own = mandatory(true, true, 62, 9);
+  own.put(5, 0b00010).put(2, 1).put(4, 15).put(2, 2).put(8, 255).put(2, 3).put(12, 4095).put(2, 0);
+  ASSERT_TRUE(DependencyDescriptor::parse(own.bytes, *structure, value));
+  EXPECT_EQ(diffs(), (List{16, 256, 4096}));
+  Bits many = mandatory(true, true, 62, 9);
+  many.put(5, 0b00010);
+  for (int i = 0; i < 9; ++i) many.put(2, 1).put(4, 0);
+  many.put(2, 0);
+  EXPECT_FALSE(DependencyDescriptor::parse(many.bytes, *structure, value))
+      << "no codec has so many";
+  EXPECT_FALSE(DependencyDescriptor::parse(keyFrame(7), *structure, value)) << "brings its own";
 }
 
 TEST(DependencyDescriptor, WithoutAStructureThereIsNothingToRead) {

@@ -108,6 +108,27 @@ TEST(VideoTiming, ReadsBothLengths) {
   EXPECT_EQ(written<VideoTiming>(*v), "01000d00120012001700000000");
 }
 
+// draft-ietf-avtcore-corruption-detection, "Data layout details".
+TEST(CorruptionDetection, HasANumberAndSamples) {
+  const auto v = CorruptionDetection::parse(fromHex("85ff2401020a"));
+  ASSERT_TRUE(v);
+  EXPECT_TRUE(v->upperBits);
+  EXPECT_EQ(v->index, 5);
+  EXPECT_EQ(v->deviation, 255);
+  EXPECT_EQ(v->lumaError, 2);
+  EXPECT_EQ(v->chromaError, 4);
+  ASSERT_EQ(v->samples.size(), 3u);
+  EXPECT_EQ(v->samples[2], 10);
+  EXPECT_EQ(written<CorruptionDetection>(*v), "85ff2401020a");
+  const auto synchronizes = CorruptionDetection::parse(fromHex("7f"));
+  ASSERT_TRUE(synchronizes);
+  EXPECT_FALSE(synchronizes->upperBits);
+  EXPECT_EQ(synchronizes->index, 127);
+  EXPECT_EQ(written<CorruptionDetection>(*synchronizes), "7f");
+  EXPECT_EQ(CorruptionDetection::parse(Bytes(16))->samples.size(), 13u);
+  for (const size_t size : {0, 2, 3, 17}) EXPECT_FALSE(CorruptionDetection::parse(Bytes(size)));
+}
+
 TEST(ColorSpace, ReadsShortAndLongForm) {
   const auto v = ColorSpace::parse(fromHex("0101011f"));
   ASSERT_TRUE(v);

@@ -265,6 +265,15 @@ TEST(Tmmb, ReadsRequestsAndNotifications) {
   ASSERT_TRUE(parsed);
   EXPECT_TRUE(parsed->isRequest);
   EXPECT_EQ(parsed->entries[0], (TmmbEntry{7, DataRate::bps(4000), 40}));
+  // Written with the smallest exponent, and no more than 17 bits and 9 bits of the two.
+  Tmmb notice;
+  notice.isRequest = false;
+  notice.senderSsrc = 1;
+  notice.entries.push_back({7, DataRate::kbps(400), 40});
+  notice.entries.push_back({8, DataRate::infinite(), 0xffff});
+  EXPECT_EQ(written(notice), "84cd00060000000100000000000000070b0d402800000008bbffffff");
+  const Bytes again = fromHex(written(notice));
+  EXPECT_EQ(Tmmb::parse(only(again))->entries[0], notice.entries[0]);
   const Bytes empty = fromHex("84cd00020000000100000000");
   ASSERT_TRUE(Tmmb::parse(only(empty)));
   EXPECT_FALSE(Tmmb::parse(only(empty))->isRequest);

@@ -6,6 +6,7 @@
 #include "parley/rtp/extensions/audio_level.h"
 #include "parley/rtp/extensions/color_space.h"
 #include "parley/rtp/extensions/content_type.h"
+#include "parley/rtp/extensions/corruption_detection.h"
 #include "parley/rtp/extensions/csrc_audio_level.h"
 #include "parley/rtp/extensions/dependency_descriptor.h"
 #include "parley/rtp/extensions/playout_delay.h"

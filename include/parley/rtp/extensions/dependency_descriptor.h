@@ -23,16 +23,19 @@ enum class DecodeTargetIndication : uint8_t {
 };
 
 /// The part of the dependency descriptor that comes with key frames and stays in force: which
-/// layers there are and who needs what of them (AV1 RTP payload format, appendix A.8.2). Chains and
-/// frame differences are read over: who forwards has no use for them.
+/// layers there are and who needs what of them (AV1 RTP payload format, appendix A.8.2). Chains are
+/// read over: they tell early that a frame is missing, which the references tell in time.
 struct PARLEY_EXPORT DependencyStructure {
   static constexpr size_t kMaxTemplates = 64;
   static constexpr size_t kMaxTargets = 32;
+  /// A frame refers to seven others in AV1, and to fewer in any other codec.
+  static constexpr size_t kMaxDiffs = 8;
   using Indications = std::array<DecodeTargetIndication, kMaxTargets>;
   struct Template {
     uint8_t spatialId = 0;
     uint8_t temporalId = 0;
     Indications targets{};
+    InlineVector<uint8_t, kMaxDiffs> frameDiffs{};  ///< 1..16
   };
   struct Target {
     uint8_t spatialId = 0;  ///< the highest layers in it
@@ -56,6 +59,8 @@ struct PARLEY_EXPORT DependencyDescriptorValue {
   uint8_t temporalId = 0;
   DependencyStructure::Indications targets{};  ///< as many as the structure has targets
   std::optional<uint32_t> activeTargets{};     ///< bit n: target n is being sent
+  /// How far back the frames are that it refers to, in frame numbers; 1..4096.
+  InlineVector<uint16_t, DependencyStructure::kMaxDiffs> frameDiffs{};
 };
 
 /// Dependency descriptor (AV1 RTP payload format, appendix A), for any codec.
@@ -72,6 +77,9 @@ struct PARLEY_EXPORT DependencyDescriptor {
   /// Reads it under `structure`, or, if it brings one, reads that first and puts it there. False if
   /// it is malformed or there is no structure for it; `structure` is then unchanged.
   static bool parse(ByteSpan bytes, std::optional<DependencyStructure>& structure,
+                    DependencyDescriptorValue& out);
+  /// The same of one that brings none; false also if it does.
+  static bool parse(ByteSpan bytes, const DependencyStructure& structure,
                     DependencyDescriptorValue& out);
 };
 

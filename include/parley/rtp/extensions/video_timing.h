@@ -6,13 +6,16 @@
 #include <string_view>
 
 #include "parley/base/bytes.h"
+#include "parley/base/time.h"
 #include "parley/rtp/extension_map.h"
 
 namespace parley::rtp {
 
 /// Milliseconds after the frame's capture time.
 struct VideoTimingValue {
-  uint8_t flags = 0;  ///< 1: triggered by timer, 2: by size
+  static constexpr uint8_t kByTimer = 1;  ///< one in a while
+  static constexpr uint8_t kBySize = 2;   ///< much larger than others
+  uint8_t flags = 0;                      ///< why this frame tells
   uint16_t encodeStart = 0;
   uint16_t encodeFinish = 0;
   uint16_t packetized = 0;
@@ -29,6 +32,15 @@ struct VideoTiming {
   static constexpr std::string_view kUri =
       "http://www.webrtc.org/experiments/rtp-hdrext/video-timing";
   static constexpr size_t kMaxSize = 13;
+  /// A time as the fields have it: what lies outside of them is told as the nearest.
+  static constexpr uint16_t sinceCapture(Duration time) {
+    return static_cast<uint16_t>(time.millis() < 0        ? 0
+                                 : time.millis() > 0xffff ? 0xffff
+                                                          : time.millis());
+  }
+  /// Where the value has the time at which the packet left the pacer, in octets from the start.
+  static constexpr size_t kPacketizedAt = 5;
+  static constexpr size_t kLeftPacerAt = 7;
   static std::optional<Value> parse(ByteSpan bytes) {
     ByteReader r(bytes);
     Value v;

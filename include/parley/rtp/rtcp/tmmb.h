@@ -17,7 +17,7 @@ struct TmmbEntry {
   bool operator==(const TmmbEntry&) const = default;
 };
 
-/// Temporary Maximum Media Stream Bit Rate Request or Notification. Read only: we never ask for it.
+/// Temporary Maximum Media Stream Bit Rate Request or Notification.
 struct PARLEY_EXPORT Tmmb {
   static constexpr uint8_t kRequestFormat = 3;
   static constexpr uint8_t kNotificationFormat = 4;
@@ -28,6 +28,8 @@ struct PARLEY_EXPORT Tmmb {
   InlineVector<TmmbEntry, kMaxEntries> entries;
 
   static std::optional<Tmmb> parse(const Block& block);
+  size_t size() const { return 12 + entries.size() * 8; }
+  void write(ByteWriter& w) const;
 };
 
 }  // namespace parley::rtp::rtcp

@@ -45,7 +45,7 @@ std::optional<uint16_t> channelMaxRetransmits(const Context&, DataChannel channe
 bool channelNegotiated(const Context&, DataChannel channel) {
   return channel.negotiated();
 }
-DataChannelPriority channelPriority(const Context&, DataChannel channel) {
+PriorityType channelPriority(const Context&, DataChannel channel) {
   return channel.priority();
 }
 std::optional<uint16_t> channelId(const Context&, DataChannel channel) {

@@ -1,6 +1,10 @@
 // RTCPeerConnection, its transceivers and their senders and receivers. These are named by the
 // connection and the transceiver's number.
 
+#ifdef PARLEY_NODE_DEVICES
+#include "parley/devices/codecs.h"
+#endif
+
 #include "fields.h"
 
 namespace parley::binding {
@@ -27,8 +31,15 @@ void listen(Pc& pc, const JsFunction& emit) {
   SctpTransport(pc.core()).onStateChange([emit](SctpTransportState) { emit("sctp.statechange"); });
 }
 
+Configuration withCodecs([[maybe_unused]] const Context& context, Configuration configuration) {
+#ifdef PARLEY_NODE_DEVICES
+  if (context.instance.ffmpegCodecs) devices::useFfmpegCodecs(configuration);
+#endif
+  return configuration;
+}
+
 Result<Pc> pcCreate(const Context& context, Configuration configuration, JsFunction emit) {
-  Result<Pc> made = Pc::create(context.loop(), std::move(configuration));
+  Result<Pc> made = Pc::create(context.loop(), withCodecs(context, std::move(configuration)));
   if (made) listen(*made, emit);
   return made;
 }
@@ -145,6 +156,10 @@ RtpReceiver receiver(const Pc& pc, uint32_t id) {
   return {pc.core(), id};
 }
 
+/// Keeps what the library knows of the transceiver while it is held.
+RtpTransceiver transceiverHandle(const Context&, Pc pc, uint32_t id) {
+  return transceiver(pc, id);
+}
 std::optional<std::string> mid(const Context&, Pc pc, uint32_t id) {
   return transceiver(pc, id).mid();
 }
@@ -254,11 +269,18 @@ Result<void> setJitterBufferTarget(const Context&, Pc pc, uint32_t id,
                                    std::optional<double> value) {
   return receiver(pc, id).setJitterBufferTarget(value);
 }
-RtpCapabilities senderCapabilities(const Context&, MediaKind kind) {
-  return RtpSender::getCapabilities(kind);
+RtpCapabilities senderCapabilities(const Context& context, MediaKind kind) {
+  return RtpSender::getCapabilities(kind, withCodecs(context, {}));
 }
-RtpCapabilities receiverCapabilities(const Context&, MediaKind kind) {
-  return RtpReceiver::getCapabilities(kind);
+RtpCapabilities receiverCapabilities(const Context& context, MediaKind kind) {
+  return RtpReceiver::getCapabilities(kind, withCodecs(context, {}));
+}
+/// False: this build has none.
+bool useFfmpegCodecs(const Context& context) {
+#ifdef PARLEY_NODE_DEVICES
+  context.instance.ffmpegCodecs = true;
+#endif
+  return context.instance.ffmpegCodecs;
 }
 
 }  // namespace
@@ -286,6 +308,7 @@ void addConnectionFunctions(napi_env env, napi_value exports) {
   PARLEY_NODE_ADD(removeTrack);
   PARLEY_NODE_ADD(addTransceiver);
   PARLEY_NODE_ADD(transceivers);
+  PARLEY_NODE_ADD(transceiverHandle);
   PARLEY_NODE_ADD(mid);
   PARLEY_NODE_ADD(kind);
   PARLEY_NODE_ADD(direction);
@@ -318,6 +341,7 @@ void addConnectionFunctions(napi_env env, napi_value exports) {
   PARLEY_NODE_ADD(setJitterBufferTarget);
   PARLEY_NODE_ADD(senderCapabilities);
   PARLEY_NODE_ADD(receiverCapabilities);
+  PARLEY_NODE_ADD(useFfmpegCodecs);
 #undef PARLEY_NODE_ADD
 }
 

@@ -44,25 +44,6 @@ struct Names<RtcpMuxPolicy> {
   static const char* name(RtcpMuxPolicy) { return "require"; }
 };
 template <>
-struct Names<DataChannelPriority> {
-  static constexpr DataChannelPriority all[] = {
-      DataChannelPriority::VeryLow, DataChannelPriority::Low, DataChannelPriority::Medium,
-      DataChannelPriority::High};
-  static const char* name(DataChannelPriority priority) {
-    switch (priority) {
-      case DataChannelPriority::VeryLow:
-        return "very-low";
-      case DataChannelPriority::Low:
-        return "low";
-      case DataChannelPriority::Medium:
-        return "medium";
-      case DataChannelPriority::High:
-        return "high";
-    }
-    return "low";
-  }
-};
-template <>
 struct Names<TrackState> {
   static constexpr TrackState all[] = {TrackState::Live, TrackState::Ended};
   static const char* name(TrackState state) { return state == TrackState::Live ? "live" : "ended"; }
@@ -91,8 +72,14 @@ struct Names<MediaKind> {
 };
 PARLEY_NODE_ENUM(PriorityType, PriorityType::VeryLow, PriorityType::Low, PriorityType::Medium,
                  PriorityType::High);
+PARLEY_NODE_ENUM(IceProtocol, IceProtocol::Udp, IceProtocol::Tcp);
+PARLEY_NODE_ENUM(IceCandidateType, IceCandidateType::Host);
+PARLEY_NODE_ENUM(IceTcpCandidateType, IceTcpCandidateType::Active);
+PARLEY_NODE_ENUM(IceServerTransportProtocol, IceServerTransportProtocol::Udp,
+                 IceServerTransportProtocol::Tcp, IceServerTransportProtocol::Tls);
 PARLEY_NODE_ENUM(DegradationPreference, DegradationPreference::MaintainFramerate,
-                 DegradationPreference::MaintainResolution, DegradationPreference::Balanced);
+                 DegradationPreference::MaintainResolution, DegradationPreference::Balanced,
+                 DegradationPreference::MaintainFramerateAndResolution);
 PARLEY_NODE_ENUM(IceGatheringState, IceGatheringState::New);
 PARLEY_NODE_ENUM(IceConnectionState, IceConnectionState::New);
 PARLEY_NODE_ENUM(PeerConnectionState, PeerConnectionState::New);
@@ -107,6 +94,8 @@ template <>
 struct Js<PeerConnection> : Handle<PeerConnection> {};
 template <>
 struct Js<DataChannel> : Handle<DataChannel> {};
+template <>
+struct Js<RtpTransceiver> : Handle<RtpTransceiver> {};
 template <>
 struct Js<MediaStreamTrack> : Handle<MediaStreamTrack> {};
 template <>
@@ -267,6 +256,8 @@ PARLEY_NODE_DICTIONARY(RtpContributingSource) {
     v("source", s.source);
     v("audioLevel", s.audioLevel);
     v("rtpTimestamp", s.rtpTimestamp);
+    v("captureTimestamp", s.captureTimestampMs);
+    v("senderCaptureTimeOffset", s.senderCaptureTimeOffsetMs);
   }
 };
 PARLEY_NODE_DICTIONARY(TransceiverInit) {

@@ -30,6 +30,7 @@ namespace parley::binding {
 struct Instance {
   napi_env env = nullptr;
   std::unique_ptr<Driver> driver;
+  bool ffmpegCodecs = false;  ///< of connections made from now on
 };
 Instance& instanceOf(napi_env env);
 

@@ -83,7 +83,7 @@ void wake(const Context& context) {
 }
 
 napi_value init(napi_env env, napi_value exports) {
-  auto* instance = new Instance{env, nullptr};
+  auto* instance = new Instance{env, nullptr, false};
   napi_set_instance_data(
       env, instance, [](napi_env, void* data, void*) { delete static_cast<Instance*>(data); },
       nullptr);

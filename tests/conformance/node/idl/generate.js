@@ -16,7 +16,7 @@ const wanted = new Set(['RTCPeerConnection', 'RTCSessionDescription', 'RTCIceCan
   'MediaStream', 'MediaStreamTrack', 'MediaStreamTrackEvent', 'OverconstrainedError', 'MediaDevices', 'MediaDeviceInfo',
   'InputDeviceInfo', 'DeviceChangeEvent', 'RTCEncodedVideoFrame', 'RTCEncodedAudioFrame', 'RTCRtpScriptTransform',
   'RTCRtpScriptTransformer', 'RTCTransformEvent', 'KeyFrameRequestEvent', 'RTCRtpSFrameEncryptor', 'RTCRtpSFrameDecryptor',
-  'SFrameTransformErrorEvent', 'SFrameEncryptorStream', 'SFrameDecryptorStream']);
+  'SFrameTransformErrorEvent', 'SFrameEncryptorStream', 'SFrameDecryptorStream', 'SFrameTransform']);
 const skippedMembers = new Set();
 
 function readAll() {

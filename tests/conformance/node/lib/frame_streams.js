@@ -20,8 +20,9 @@ class FrameStreams {
         if (frame.owner !== this || frame.counter <= this.lastWritten) return;
         this.lastWritten = frame.counter;
         write(frame.counter, frame.data);
-        // The bytes have gone, as if transferred.
+        // The bytes have gone, as if transferred, and what was said about them.
         if (frame.data.byteLength > 0) structuredClone(frame.data, { transfer: [frame.data] });
+        frame.metadata = {};
       },
     });
   }

@@ -13,7 +13,7 @@ function present(value) {
   if (value === null || typeof value !== 'object' || value instanceof ArrayBuffer) return value;
   return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== null && v !== undefined).map(([k, v]) => [k, present(v)]));
 }
-const codec = ({ sdpFmtpLine, ...rest }) => present({ ...rest, sdpFmtpLine: sdpFmtpLine === '' ? null : sdpFmtpLine });
+const codec = present;
 
 const streamIds = (streams) => [...new Set(streams.map((stream) => rt.of(stream).id))];
 
@@ -21,6 +21,7 @@ class Transceiver {
   constructor(pc, id) {
     this.pc = pc;
     this.id = id;
+    this.handle = native.transceiverHandle(pc.native, id);
     this.sender = rt.create('RTCRtpSender', new Sender(pc, id));
     this.receiver = rt.create('RTCRtpReceiver', new Receiver(pc, id));
   }
@@ -55,6 +56,7 @@ class Sender {
   constructor(pc, id) {
     this.pc = pc;
     this.id = id;
+    this.handle = native.transceiverHandle(pc.native, id);
     this.dtmf = native.kind(pc.native, id) === 'audio' ? rt.create('RTCDTMFSender', new DtmfSender(pc, id)) : null;
   }
   get track() {
@@ -71,6 +73,7 @@ class Sender {
     this.pc.used();
     return operation((done) => native.setParameters(this.pc.native, this.id, parameters, options, done));
   }
+  async generateKeyFrame(rids = []) { native.generateKeyFrame(this.pc.native, this.id, rids); }
   setStreams(...streams) { native.setStreams(this.pc.native, this.id, streamIds(streams)); }
   getStats() {
     this.pc.used();
@@ -84,6 +87,7 @@ class Receiver {
   constructor(pc, id) {
     this.pc = pc;
     this.id = id;
+    this.handle = native.transceiverHandle(pc.native, id);
     this.track = wrapTrack(native.receiverTrack(pc.native, id));
   }
   get transport() { return transportOf(this); }

@@ -1,12 +1,13 @@
 'use strict';
 // RTCRtpScriptTransform, the SFrame transforms, and createEncodedStreams: what pages put between codec and packets.
+// SFrame as streams: sframe_streams.js.
 
-const { KeyObject } = require('node:crypto');
 const { MessageChannel } = require('node:worker_threads');
 const rt = require('./idl.js');
 const { native, deliver } = require('./native.js');
-const { metadataOf, kindOf } = require('./encoded_frames.js');
+const { metadataOf } = require('./encoded_frames.js');
 const { FrameStreams } = require('./frame_streams.js');
+const { keyText, keyBytes, SframeTransform } = require('./sframe_streams.js');
 
 // Frames that are out with a page, oldest first; those that it never writes back are forgotten.
 const maxOut = 1000;
@@ -88,7 +89,8 @@ class ScriptTransform {
     this.able('sender');
     const { pc, id, track } = this.state;
     const { encodings } = native.senderParameters(pc.native, id);
-    if (rid !== undefined && !encodings.some((encoding) => encoding.rid === rid)) refuse('NotFoundError', `there is no encoding '${rid}'`);
+    // A lone encoding keeps its rid, but its stream has none.
+    if (rid !== undefined && !(encodings.length > 1 && encodings.some((encoding) => encoding.rid === rid))) refuse('NotFoundError', `there is no encoding '${rid}'`);
     const direction = native.currentDirection(pc.native, id);
     if (!track || (direction !== 'sendrecv' && direction !== 'sendonly')) refuse('InvalidStateError', 'nothing is being sent');
     const first = rid ?? encodings[0]?.rid; // without a rid: of the first encoding
@@ -101,14 +103,6 @@ class ScriptTransform {
 }
 
 // --- SFrame --------------------------------------------------------------------------------------
-
-const most = (1n << 64n) - 1n;
-function keyText(keyId) {
-  const value = BigInt(keyId);
-  if (value < 0n || value > most) throw new RangeError('Not a 64 bits integer');
-  return String(value);
-}
-const keyBytes = (key) => new Uint8Array(KeyObject.from(key).export());
 
 class SframeEnd {
   constructor(encrypt, { cipherSuite }) {
@@ -142,54 +136,17 @@ class SframeDecryptor extends SframeEnd {
   async removeDecryptionKey(keyId) { native.sframeRemoveKey(this.native, keyText(keyId)); }
 }
 
-/// The same as a stream, of frames that come from elsewhere, or of plain bytes.
-class SframeStream {
-  constructor(wrapper, encrypt, { cipherSuite }) {
-    this.native = native.cipherCreate(encrypt, cipherSuite);
-    const stream = new TransformStream({ transform: (chunk, controller) => this.pass(wrapper, chunk, controller) });
-    this.readable = stream.readable;
-    this.writable = stream.writable;
-  }
-  pass(wrapper, chunk, controller) {
-    const frame = kindOf(chunk) ? rt.of(chunk) : null;
-    const view = ArrayBuffer.isView(chunk);
-    if (!frame && !view && !(chunk instanceof ArrayBuffer)) throw new TypeError('what is written is neither a frame nor bytes');
-    const bytes = view ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) : new Uint8Array(frame ? frame.data : chunk);
-    let out;
+SframeTransform.attaching = {
+  create: (encrypt, suite) => native.sframeCreate(encrypt, suite),
+  setKey: (end, keyId, key) => native.sframeSetKey(end, keyId, key),
+  attach(side, state, end) {
     try {
-      out = native.cipherRun(this.native, bytes);
+      native[`${side}Sframe`](state.pc.native, state.id, end);
     } catch (error) {
-      this.failed(wrapper, chunk, bytes, error);
-      return;
+      if (end) throw error; // else the transceiver has stopped
     }
-    const { buffer } = new Uint8Array(out);
-    if (frame) frame.data = buffer;
-    controller.enqueue(frame ? chunk : buffer);
-  }
-}
-
-class SframeEncryptorStream extends SframeStream {
-  constructor(wrapper, options) { super(wrapper, true, options); }
-  async setEncryptionKey(key, keyId) { native.cipherSetKey(this.native, keyText(keyId), keyBytes(key)); }
-  failed(wrapper, chunk, bytes, error) { throw error; }
-}
-
-const errorTypes = { SyntaxError: 'syntax', InvalidAccessError: 'keyID', OperationError: 'authentication' };
-
-class SframeDecryptorStream extends SframeStream {
-  constructor(wrapper, options) { super(wrapper, false, options); }
-  async addDecryptionKey(key, keyId) { native.cipherSetKey(this.native, keyText(keyId), keyBytes(key)); }
-  async removeDecryptionKey(keyId) { native.cipherRemoveKey(this.native, keyText(keyId)); }
-  // A frame that does not decrypt goes nowhere; the page hears of it.
-  failed(wrapper, chunk, bytes, { name }) {
-    const errorType = errorTypes[name] ?? 'syntax';
-    const id = errorType === 'keyID' ? native.sframeKeyId(bytes) : null;
-    const keyID = id === null ? null : BigInt(id) <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(id) : BigInt(id);
-    const event = new Event('error');
-    for (const [key, value] of Object.entries({ errorType, frame: chunk, keyID })) Object.defineProperty(event, key, { value });
-    wrapper.dispatchEvent(kindOf(chunk) ? new rt.interfaces.SFrameTransformErrorEvent('error', { errorType, frame: chunk, keyID }) : event);
-  }
-}
+  },
+};
 
 // --- on senders and receivers --------------------------------------------------------------------
 
@@ -220,7 +177,5 @@ function transformable(cls, side) {
 rt.implement('RTCRtpScriptTransform', ScriptTransform);
 rt.implement('RTCRtpSFrameEncryptor', SframeEncryptor);
 rt.implement('RTCRtpSFrameDecryptor', SframeDecryptor);
-rt.implement('SFrameEncryptorStream', SframeEncryptorStream);
-rt.implement('SFrameDecryptorStream', SframeDecryptorStream);
 
 module.exports = { transformable };

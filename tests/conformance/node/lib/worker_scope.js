@@ -10,9 +10,7 @@ const { interfaces, exposed } = require('../generated/interfaces.js')(rt);
 rt.interfaces = interfaces;
 const { pack, unpack } = require('./encoded_frames.js');
 const { FrameStreams } = require('./frame_streams.js');
-
-// They stand on the addon, which belongs to the main thread.
-const ofPages = new Set(['SFrameEncryptorStream', 'SFrameDecryptorStream']);
+require('./sframe_streams.js');
 
 class Transformer {
   constructor(port, options) {
@@ -68,7 +66,7 @@ class Transformer {
 /// Makes `scope` the global of a worker that hears from its page by `port`.
 function install(scope, port, { own = false } = {}) {
   for (const name of Object.keys(interfaces)) {
-    if (exposed[name].includes('DedicatedWorker') && !ofPages.has(name)) {
+    if (exposed[name].includes('DedicatedWorker')) {
       Object.defineProperty(scope, name, { value: interfaces[name], writable: true, configurable: true });
     }
   }

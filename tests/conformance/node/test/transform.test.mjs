@@ -189,3 +189,33 @@ test('SFrame streams encrypt and decrypt what a page brings', async () => {
   end.read().catch(() => {});
   await assert.rejects(out.write({}), TypeError);
 });
+
+test('a worker opens what its page has sealed', async () => {
+  const raw = new Uint8Array(16).fill(9);
+  const lock = new globals.SFrameEncryptorStream({ cipherSuite: 'AES_128_GCM_SHA256_128' });
+  await lock.setEncryptionKey(await webcrypto.subtle.importKey('raw', raw, 'HKDF', false, ['deriveBits', 'deriveKey']), 3);
+  lock.writable.getWriter().write(new Uint8Array([4, 5, 6]));
+  const { value: sealed } = await lock.readable.getReader().read();
+  const worker = new globals.Worker(new URL('./sframe_worker.js', import.meta.url));
+  workers.push(worker);
+  worker.postMessage({ raw, keyId: 3, sealed });
+  assert.deepEqual((await next(worker, 'message')).data, [4, 5, 6]);
+});
+
+test('what both SFrame streams were in one: at a sender it encrypts, at a receiver it decrypts', async () => {
+  const key = await webcrypto.subtle.importKey('raw', new Uint8Array(16).fill(7), 'HKDF', false, ['deriveBits', 'deriveKey']);
+  const lock = new globals.SFrameTransform();
+  const open = new globals.SFrameTransform({ role: 'decrypt' });
+  await lock.setEncryptionKey(key, 5);
+  await open.setEncryptionKey(key, 5);
+  const state = await call('video', lock, open);
+  await until(() => state.seen > 5);
+  assert.ok(lock.readable.locked && open.writable.locked);
+  assert.throws(() => { state.b.addTransceiver('video').receiver.transform = open; }, { name: 'InvalidStateError' });
+
+  const bytes = new globals.SFrameTransform({ role: 'decrypt' });
+  const into = bytes.writable.getWriter();
+  await bytes.setEncryptionKey(key);
+  await into.write(new ArrayBuffer(8));
+  assert.equal((await bytes.readable.getReader().read()).value.byteLength, 0);
+});

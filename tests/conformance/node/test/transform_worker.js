@@ -24,8 +24,9 @@ onrtctransform = async ({ transformer }) => {
       port.wants = false;
       postMessage({ side, frame, size: frame.data.byteLength });
     }
+    const ssrc = frame.getMetadata().synchronizationSource;
     await writer.write(frame);
-    if (frames === 20) port.postMessage({ frames, left: frame.data.byteLength, ssrc: frame.getMetadata().synchronizationSource });
+    if (frames === 20) port.postMessage({ frames, left: frame.data.byteLength, ssrc });
   }
 };
 postMessage('ready');
