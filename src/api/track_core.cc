@@ -190,6 +190,8 @@ void TrackCore::fireSourceEnded() {
 
 void TrackCore::fireEnded() {
   call(onEnded_);
+  // Nothing comes after this event: what a callback captured, often this very track, is let go.
+  (void)takeCallbacks();
 }
 
 void TrackCore::setMuted(bool muted) {

@@ -247,6 +247,22 @@ TEST_F(Senders, S9_3_ATrackIsMutedUntilMediaCome) {
   EXPECT_EQ(log.take(), (Lines{"ended"}));
 }
 
+TEST_F(Senders, S9_3_ATrackThatHasEndedLetsGoWhatItsCallbacksOwn) {
+  (void)a.addTrack(MediaStreamTrack::createAudio(pair.loopA(), createToneSource(440)), {"s"});
+  auto owned = std::make_shared<int>(0);
+  const std::weak_ptr<int> watched = owned;
+  b.onTrack([&](const TrackEvent& e) {
+    MediaStreamTrack track = e.track;
+    track.onUnmute([track, owned = std::exchange(owned, nullptr)] {});
+  });
+  connect();
+  EXPECT_FALSE(watched.expired());
+  ASSERT_TRUE(a.getTransceivers()[0].stop());
+  negotiate(a, b);
+  run();
+  EXPECT_TRUE(watched.expired()) << "the track owns itself";
+}
+
 TEST_F(Senders, S9_3_ATrackThatIsNotEnabledSendsSilence) {
   MediaStreamTrack track = MediaStreamTrack::createAudio(pair.loopA(), createToneSource(440, 0.5));
   (void)a.addTrack(track, {"s"});

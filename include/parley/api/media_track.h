@@ -156,7 +156,8 @@ class PARLEY_EXPORT MediaStreamTrack {
   void onMute(std::function<void()> callback);
   /// Remote tracks: media arrives.
   void onUnmute(std::function<void()> callback);
-  /// Its transceiver or its source has ended; not after stop() or PeerConnection::close().
+  /// Its transceiver or its source has ended; not after stop() or PeerConnection::close(). It is
+  /// the last event: after it the track drops all its callbacks and sinks.
   void onEnded(std::function<void()> callback);
   /// Encoded tracks, and those of packets: the receiver needs a key frame as the next one.
   void onKeyFrameNeeded(std::function<void()> callback);
