@@ -30,7 +30,7 @@ constexpr Duration kHoldQueue = Duration::millis(25);
 /// an overuse is found before much of a queue has grown. (With growth a and a threshold s of the
 /// delay's slope the queue is s^2 / 2a when it is noticed.)
 constexpr double kAdditiveBps = 100'000;
-constexpr double kMaxAdditiveShare = 0.12;
+constexpr double kMaxAdditiveShare = 0.2;
 /// Below this rate growth is a little faster and above it slower: cuts alone would take half a
 /// minute to make flows equal.
 constexpr double kTypicalBps = 1'500'000;
@@ -109,7 +109,7 @@ double AimdRateControl::additivePerSecond() const {
   const double most =
       std::max(kMinAdditiveBps, static_cast<double>(current_.bps()) * kMaxAdditiveShare);
   const double haste =
-      std::clamp(std::sqrt(kTypicalBps / static_cast<double>(current_.bps())), 0.6, 1.4);
+      std::clamp(std::pow(kTypicalBps / static_cast<double>(current_.bps()), 0.8), 0.5, 1.8);
   return std::min(kAdditiveBps * haste * patience, most);
 }
 

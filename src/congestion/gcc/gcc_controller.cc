@@ -29,6 +29,7 @@ constexpr double kLeastStalled = 0.05;
 /// So long without a report, and so many of their intervals, and the path stands still.
 constexpr Duration kReported = Duration::millis(250);
 constexpr double kReportedIntervals = 4;
+constexpr Duration kStallMemory = Duration::seconds(1);
 constexpr int64_t kMinWindow = 2 * 1500;
 constexpr int64_t kNoWindow = int64_t{1} << 40;
 constexpr Duration kNoQueue = Duration::millis(5);
@@ -42,6 +43,8 @@ constexpr double kDrainPacing = 1.1;
 constexpr Duration kProbeQueue = Duration::millis(15);
 /// So much in the pacer is a queue of our own making that is still on its way to the path.
 constexpr Duration kOwnBacklog = Duration::millis(200);
+/// Three frames.
+constexpr Duration kSmallBacklog = Duration::millis(100);
 constexpr DataRate kDataCeiling = DataRate::kbps(1'000'000);
 /// Data acknowledged longer ago says nothing about now.
 constexpr Duration kDataMemory = Duration::seconds(1);
@@ -404,15 +407,16 @@ bool GccController::backlogged() const {
 }
 
 /// A report now and then from a path that stands still is no reason to fill it: it moves again when
-/// what waits there is gone. What others keep there never goes.
+/// what waits there is gone, or when reports come steadily, and then what still waits is of others.
 void GccController::updateStall(Timestamp now) {
   if (!lastFeedback_) return;
   if (now - *lastFeedback_ > std::max(kReported, feedbackInterval_ * kReportedIntervals)) {
     stalled_ = true;
-  } else if (now == *lastFeedback_ && (foreign_.present(now) ||
-                                       (queue_.value() < kDrainedQueue && !backlogged()))) {
-    stalled_ = false;
+    silentAt_ = now;
+    return;
   }
+  const bool gone = now == *lastFeedback_ && queue_.value() < kDrainedQueue && !backlogged();
+  if (gone || now - silentAt_ > kStallMemory) stalled_ = false;
 }
 
 /// What may be in flight. While reports come the rates answer them.
@@ -449,7 +453,7 @@ void GccController::updateHolding() {
     holding_ = false;
   } else if (queue_.value() >= kDrainedQueue) {
     holding_ = true;
-  } else if (!backlogged()) {
+  } else if (pacerQueueBytes_ <= bandwidth().bytesIn(kSmallBacklog)) {
     holding_ = false;
   }
 }

@@ -95,6 +95,7 @@ class GccController final : public Controller {
   int64_t pacerQueueBytes_ = 0;  ///< what is held back here has not reached the path yet
   double pushback_ = 1;
   bool stalled_ = false;  ///< from a gap in the reports until what waits is gone
+  Timestamp silentAt_;    ///< the last time that reports stayed away
   bool holding_ = false;  ///< from a long queue until what waits here because of it is gone
   Duration feedbackInterval_ = Duration::millis(50);
   std::optional<Timestamp> lastFeedback_;
