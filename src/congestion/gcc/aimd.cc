@@ -142,6 +142,11 @@ DataRate AimdRateControl::decreased(DataRate throughput, Duration queue) {
   return std::min(lowered, current_);
 }
 
+/// What arrives before there is a measure of it: what a probe found, or half of what is sent.
+DataRate AimdRateControl::unmeasured() const {
+  return capacity_.known() ? std::min(current_, capacity_.estimate()) : current_ * 0.5;
+}
+
 DataRate AimdRateControl::update(BandwidthUse use, std::optional<DataRate> acked,
                                  bool applicationLimited, Duration queue, Timestamp now) {
   if (acked) latestThroughput_ = *acked;
@@ -167,7 +172,7 @@ DataRate AimdRateControl::update(BandwidthUse use, std::optional<DataRate> acked
     lastChange_ = now;
   } else if (state_ == State::Decrease) {
     const DataRate before = current_;
-    current_ = clamp(decreased(acked ? latestThroughput_ : current_ * 0.5, queue));
+    current_ = clamp(decreased(acked ? latestThroughput_ : unmeasured(), queue));
     // What arrives in a moment is noisy: the rate that was sent counts, unless far less arrived.
     const bool pathIsSlower = acked && latestThroughput_ < before * kNoise;
     const double share = contested_ ? kContestedReturn : kReturn;

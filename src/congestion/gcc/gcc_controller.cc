@@ -100,9 +100,10 @@ void GccController::restart(DataRate start) {
   rtt_ = baseRtt_ = Duration::millis(200);
   rttKnown_ = false;
   pushback_ = 1;
-  stalled_ = holding_ = false;
+  stalled_ = false;
+  // What waits was made for another path.
+  holding_ = true;
   bytesInFlight_ = 0;
-  pacerQueueBytes_ = 0;
   lastFeedback_.reset();
   firstUnansweredSent_.reset();
   lastSilenceDecrease_.reset();
