@@ -135,8 +135,7 @@ void addRouteChange(std::vector<Entry>& all) {
                    auto least = std::make_shared<double>(1e9);
                    c->onStep = [least, &f, net = &c->net] {
                      if (net->now() > 15.05 && net->now() < 23)
-                       *least =
-                           std::min(*least, f.sender->session().bandwidth().target.kbps());
+                       *least = std::min(*least, f.sender->session().bandwidth().target.kbps());
                    };
                    c->run(45, 5);
                    c->atLeast("least target", *least, 100, "kb/s");

@@ -31,9 +31,12 @@ constexpr Duration kHoldQueue = Duration::millis(25);
 /// delay's slope the queue is s^2 / 2a when it is noticed.)
 constexpr double kAdditiveBps = 100'000;
 constexpr double kMaxAdditiveShare = 0.2;
-/// Below this rate growth is a little faster and above it slower: cuts alone would take half a
-/// minute to make flows equal.
+/// Below this rate growth is faster and above it slower: cuts alone would take half a minute to
+/// make flows equal.
 constexpr double kTypicalBps = 1'500'000;
+constexpr double kHaste = 1.2;
+constexpr double kLeastHaste = 0.5;
+constexpr double kMostHaste = 1.8;
 /// Beside flows that fill the queue a rate may become small, and must find its way back.
 constexpr double kMinAdditiveBps = 25'000;
 
@@ -108,8 +111,8 @@ double AimdRateControl::additivePerSecond() const {
   const double patience = std::min(1.0, 0.4 / (rtt_.seconds() + 0.1));
   const double most =
       std::max(kMinAdditiveBps, static_cast<double>(current_.bps()) * kMaxAdditiveShare);
-  const double haste =
-      std::clamp(std::pow(kTypicalBps / static_cast<double>(current_.bps()), 0.8), 0.5, 1.8);
+  const double haste = std::clamp(
+      std::pow(kTypicalBps / static_cast<double>(current_.bps()), kHaste), kLeastHaste, kMostHaste);
   return std::min(kAdditiveBps * haste * patience, most);
 }
 
