@@ -20,6 +20,9 @@ class ForeignQueue {
   }
   /// With each report. `ownBacklog`: what we had queued before the cut still goes out.
   void update(Duration queue, bool lost, bool ownBacklog, Timestamp now) {
+    // A path that stood still had no chance to empty itself.
+    if (cutAt_ && now - updated_ > kStandstill) cutAt_ = now;
+    updated_ = now;
     if (queue <= kLong) {
       updateShort(queue, now);
       return;
@@ -64,11 +67,15 @@ class ForeignQueue {
     if (now - *shortSince_ > kGoneFor) until_ = Timestamp();
   }
 
+  /// Between two reports.
+  static constexpr Duration kStandstill = Duration::millis(600);
+
   std::optional<Timestamp> cutAt_;
   Duration longest_;  ///< since the cut
   std::optional<Timestamp> shortSince_;
   Timestamp since_;
   Timestamp until_;
+  Timestamp updated_;
 };
 
 }  // namespace parley::congestion

@@ -123,6 +123,28 @@ void addStall(std::vector<Entry>& all) {
                  }});
 }
 
+// A call that moves to a slower path: what it knew and what waits are of the former one.
+void addRouteChange(std::vector<Entry>& all) {
+  all.push_back({"route-change", [](const std::string& n) {
+                   Made c = std::make_unique<Case>(n, "another path, with a twentieth of the rate",
+                                                   steps({{0, 10'000}, {15, 500}}));
+                   auto& f = c->net.addMedia(c->flow("media"));
+                   c->net.at(15, [&f, net = &c->net] {
+                     f.sender->session().onRouteChange(net->world().now(), std::nullopt);
+                   });
+                   auto least = std::make_shared<double>(1e9);
+                   c->onStep = [least, &f, net = &c->net] {
+                     if (net->now() > 15.05 && net->now() < 23)
+                       *least = std::min(*least, f.sender->session().bandwidth().target.kbps());
+                   };
+                   c->run(45, 5);
+                   c->atLeast("least target", *least, 100, "kb/s");
+                   c->atMost("queue gone after", c->net.timeToShortQueue(f, 15, 100, 45), 4, "s");
+                   c->atMost("to 80 %", c->net.timeToRate(f, 17, 400, 45), 8, "s");
+                   return c;
+                 }});
+}
+
 /// The jitter of all cases of the RFC.
 constexpr Duration kJitter = Duration::millis(30);
 
@@ -320,6 +342,7 @@ int run(int argc, char** argv) {
   addGoals(all);
   addL4s(all);
   addStall(all);
+  addRouteChange(all);
   addRfc8867(all);
   addWireless(all);
   std::FILE* out = std::fopen(argv[1], "w");

@@ -35,7 +35,7 @@ TEST(PathChangeSim, TheEstimateOfTheOldPathDoesNotFloodTheNewOne) {
   camera.highest = DataRate::zero();
   pair.run(Duration::seconds(8));
   EXPECT_LT(camera.highest, DataRate::kbps(1000));
-  EXPECT_GT(camera.lowest, DataRate::kbps(50)) << "while what the first probes left drains";
+  EXPECT_GT(camera.lowest, DataRate::kbps(150)) << "while what the first probes left drains";
   EXPECT_GT(camera.target, DataRate::kbps(300)) << "it has drained";
 }
 

@@ -30,10 +30,13 @@ constexpr Duration kHoldQueue = Duration::millis(25);
 /// an overuse is found before much of a queue has grown. (With growth a and a threshold s of the
 /// delay's slope the queue is s^2 / 2a when it is noticed.)
 constexpr double kAdditiveBps = 100'000;
-constexpr double kMaxAdditiveShare = 0.12;
-/// Below this rate growth is a little faster and above it slower: cuts alone would take half a
-/// minute to make flows equal.
+constexpr double kMaxAdditiveShare = 0.2;
+/// Below this rate growth is faster and above it slower: cuts alone would take half a minute to
+/// make flows equal.
 constexpr double kTypicalBps = 1'500'000;
+constexpr double kHaste = 1.2;
+constexpr double kLeastHaste = 0.5;
+constexpr double kMostHaste = 1.8;
 /// Beside flows that fill the queue a rate may become small, and must find its way back.
 constexpr double kMinAdditiveBps = 25'000;
 
@@ -108,8 +111,8 @@ double AimdRateControl::additivePerSecond() const {
   const double patience = std::min(1.0, 0.4 / (rtt_.seconds() + 0.1));
   const double most =
       std::max(kMinAdditiveBps, static_cast<double>(current_.bps()) * kMaxAdditiveShare);
-  const double haste =
-      std::clamp(std::sqrt(kTypicalBps / static_cast<double>(current_.bps())), 0.6, 1.4);
+  const double haste = std::clamp(
+      std::pow(kTypicalBps / static_cast<double>(current_.bps()), kHaste), kLeastHaste, kMostHaste);
   return std::min(kAdditiveBps * haste * patience, most);
 }
 
@@ -142,6 +145,11 @@ DataRate AimdRateControl::decreased(DataRate throughput, Duration queue) {
   return std::min(lowered, current_);
 }
 
+/// What arrives before there is a measure of it: what a probe found, or half of what is sent.
+DataRate AimdRateControl::unmeasured() const {
+  return capacity_.known() ? std::min(current_, capacity_.estimate()) : current_ * 0.5;
+}
+
 DataRate AimdRateControl::update(BandwidthUse use, std::optional<DataRate> acked,
                                  bool applicationLimited, Duration queue, Timestamp now) {
   if (acked) latestThroughput_ = *acked;
@@ -167,7 +175,7 @@ DataRate AimdRateControl::update(BandwidthUse use, std::optional<DataRate> acked
     lastChange_ = now;
   } else if (state_ == State::Decrease) {
     const DataRate before = current_;
-    current_ = clamp(decreased(acked ? latestThroughput_ : current_ * 0.5, queue));
+    current_ = clamp(decreased(acked ? latestThroughput_ : unmeasured(), queue));
     // What arrives in a moment is noisy: the rate that was sent counts, unless far less arrived.
     const bool pathIsSlower = acked && latestThroughput_ < before * kNoise;
     const double share = contested_ ? kContestedReturn : kReturn;

@@ -56,6 +56,7 @@ class AimdRateControl {
   enum class State : uint8_t { Hold, Increase, Decrease };
   DataRate increased(DataRate throughput, bool applicationLimited, Timestamp now);
   DataRate decreased(DataRate throughput, Duration queue);
+  DataRate unmeasured() const;
   void finishDrain(Duration queue, Timestamp now);
   double additivePerSecond() const;
   DataRate clamp(DataRate rate) const;

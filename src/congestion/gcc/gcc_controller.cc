@@ -25,7 +25,11 @@ constexpr double kSilenceFactor = 0.8;
 /// How much may wait on the path beyond one round trip before the encoders are pushed back.
 constexpr Duration kQueueAllowance = Duration::millis(350);
 constexpr double kLeastReported = 0.45;
-constexpr Duration kReported = Duration::millis(500);
+constexpr double kLeastStalled = 0.05;
+/// So long without a report, and so many of their intervals, and the path stands still.
+constexpr Duration kReported = Duration::millis(250);
+constexpr double kReportedIntervals = 4;
+constexpr Duration kStallMemory = Duration::seconds(1);
 constexpr int64_t kMinWindow = 2 * 1500;
 constexpr int64_t kNoWindow = int64_t{1} << 40;
 constexpr Duration kNoQueue = Duration::millis(5);
@@ -39,6 +43,8 @@ constexpr double kDrainPacing = 1.1;
 constexpr Duration kProbeQueue = Duration::millis(15);
 /// So much in the pacer is a queue of our own making that is still on its way to the path.
 constexpr Duration kOwnBacklog = Duration::millis(200);
+/// Three frames.
+constexpr Duration kSmallBacklog = Duration::millis(100);
 constexpr DataRate kDataCeiling = DataRate::kbps(1'000'000);
 /// Data acknowledged longer ago says nothing about now.
 constexpr Duration kDataMemory = Duration::seconds(1);
@@ -91,11 +97,13 @@ void GccController::restart(DataRate start) {
   feedbackSeen_ = false;
   reportBased_ = start;
   remote_ = DataRate::infinite();
-  rtt_ = Duration::millis(200);
+  rtt_ = baseRtt_ = Duration::millis(200);
   rttKnown_ = false;
   pushback_ = 1;
+  stalled_ = false;
+  // What waits was made for another path.
+  holding_ = true;
   bytesInFlight_ = 0;
-  pacerQueueBytes_ = 0;
   lastFeedback_.reset();
   firstUnansweredSent_.reset();
   lastSilenceDecrease_.reset();
@@ -179,7 +187,10 @@ void GccController::measureRtt(const TransportFeedbackReport& report) {
     least = std::min(least, (report.time - p.sent.sendTime) - (lastReceive - p.receiveTime));
   }
   least = std::clamp(least, Duration::zero(), kLongestRtt);
+  // The queueing delay is that of the same packet.
+  const Duration base = std::max(Duration::zero(), least - queue_.value());
   rtt_ = rttKnown_ ? rtt_ * 0.8 + least * 0.2 : least;
+  baseRtt_ = rttKnown_ ? baseRtt_ * 0.8 + base * 0.2 : base;
   rttKnown_ = true;
 }
 
@@ -205,7 +216,7 @@ std::optional<DataRate> GccController::takeArrivals(const TransportFeedbackRepor
 /// whatever we do holding back is of no use: then only the trend counts.
 bool GccController::queueStands(bool lost, Timestamp now) {
   const Duration queue = queue_.value();
-  foreign_.update(queue, lost, pacerQueueBytes_ > bandwidth().bytesIn(kOwnBacklog), now);
+  foreign_.update(queue, lost, backlogged(), now);
   if (queue <= kLongQueue) {
     queueLongSince_.reset();
     return false;
@@ -250,6 +261,10 @@ ControlUpdate GccController::onTransportFeedback(const TransportFeedbackReport& 
   now_ = report.time;
   queue_.update(report.packets, report.time);
   feedbackSeen_ = true;
+  if (lastFeedback_) {
+    const Duration interval = std::min(report.time - *lastFeedback_, Duration::millis(250));
+    feedbackInterval_ = feedbackInterval_ * 0.9 + interval * 0.1;
+  }
   lastFeedback_ = report.time;
   bytesInFlight_ = report.bytesInFlight;
   if (bytesInFlight_ == 0) {
@@ -268,6 +283,8 @@ ControlUpdate GccController::onTransportFeedback(const TransportFeedbackReport& 
   loss_.update(report.packets, aimd_.estimate(), acknowledged());
   if (probe) probes_.onEstimate(*probe, true, report.time, out);
   if (queue_.value() < kProbeQueue) probes_.process(bandwidth(), report.time, out);
+  updateStall(report.time);
+  updateHolding();
   updatePushback(report.time);
   emit(out);
   return out;
@@ -379,21 +396,45 @@ ControlUpdate GccController::onProcess(const ProcessInterval& message) {
   pacerQueueBytes_ = message.pacerQueueBytes;
   onSilence(now);
   if (queue_.value() < kProbeQueue) probes_.process(bandwidth(), now, out);
+  updateStall(now);
+  updateHolding();
   updatePushback(now);
   emit(out);
   return out;
 }
 
+bool GccController::backlogged() const {
+  return pacerQueueBytes_ > bandwidth().bytesIn(kOwnBacklog);
+}
+
+/// A report now and then from a path that stands still is no reason to fill it: it moves again when
+/// what waits there is gone, or when reports come steadily, and then what still waits is of others.
+void GccController::updateStall(Timestamp now) {
+  if (!lastFeedback_) return;
+  if (now - *lastFeedback_ > std::max(kReported, feedbackInterval_ * kReportedIntervals)) {
+    stalled_ = true;
+    silentAt_ = now;
+    return;
+  }
+  const bool gone = now == *lastFeedback_ && queue_.value() < kDrainedQueue && !backlogged();
+  if (gone || now - silentAt_ > kStallMemory) stalled_ = false;
+}
+
+/// What may be in flight. While reports come the rates answer them.
+int64_t GccController::sendWindow() const {
+  if (!stalled_) return kNoWindow;
+  return std::max(kMinWindow, bandwidth().bytesIn(baseRtt_ + kDrainedQueue));
+}
+
 void GccController::updatePushback(Timestamp now) {
   if (!feedbackSeen_) return;
-  const int64_t window = std::max(kMinWindow, bandwidth().bytesIn(rtt_ + kQueueAllowance));
-  // While reports come the estimate itself answers the queue; pushing back hard is for when they
-  // stay away, and then what waits here is no sign of a full path.
-  const bool reported = lastFeedback_ && now - *lastFeedback_ < kReported;
-  const int64_t waiting = bytesInFlight_ + (reported ? pacerQueueBytes_ : 0);
-  const double fill = static_cast<double>(waiting) / static_cast<double>(window);
+  // What a path that stands still makes of the round trip is no room for more.
+  const Duration rtt = stalled_ ? baseRtt_ : rtt_;
+  const int64_t window = std::max(kMinWindow, bandwidth().bytesIn(rtt + kQueueAllowance));
+  const double fill =
+      static_cast<double>(bytesInFlight_ + pacerQueueBytes_) / static_cast<double>(window);
   if (fill > 1.5) {
-    pushback_ *= 0.9;
+    pushback_ *= stalled_ ? 0.7 : 0.9;
   } else if (fill > 1.0) {
     pushback_ *= 0.95;
   } else if (fill < 0.1) {
@@ -401,13 +442,25 @@ void GccController::updatePushback(Timestamp now) {
   } else {
     pushback_ = std::min(1.0, pushback_ * 1.05);
   }
-  pushback_ = std::max(pushback_, reported ? kLeastReported : 0.05);
+  // While reports come the estimate itself answers the queue.
+  pushback_ = std::max(pushback_, stalled_ ? kLeastStalled : kLeastReported);
 }
 
 /// What encoders made before they were told, and what is repeated, is better held back here than
-/// added to a queue that is to drain and may overflow.
+/// added to a queue that is to drain and may overflow. Let go at once when the queue is short, it
+/// would be the next queue.
+void GccController::updateHolding() {
+  if (foreign_.present(now_)) {
+    holding_ = false;
+  } else if (queue_.value() >= kDrainedQueue) {
+    holding_ = true;
+  } else if (pacerQueueBytes_ <= bandwidth().bytesIn(kSmallBacklog)) {
+    holding_ = false;
+  }
+}
+
 double GccController::pacingFactor() const {
-  if (foreign_.present(now_) || queue_.value() < kDrainedQueue) return streams_.pacingFactor;
+  if (!stalled_ && !holding_) return streams_.pacingFactor;
   return std::min(streams_.pacingFactor, kDrainPacing);
 }
 
@@ -439,10 +492,7 @@ void GccController::emit(ControlUpdate& out) {
     sentPacer_ = pacer;
     out.pacer = pacer;
   }
-  // A path that stands still is not to be filled; while reports come the rates answer them.
-  const bool silent = lastFeedback_ && now_ - *lastFeedback_ > kReported;
-  const Duration most = rtt_ + kQueueAllowance;
-  const int64_t window = silent ? std::max(kMinWindow, target.bandwidth.bytesIn(most)) : kNoWindow;
+  const int64_t window = sendWindow();
   if (feedbackSeen_ && sentWindow_ != window) {
     sentWindow_ = window;
     out.congestionWindow = window;

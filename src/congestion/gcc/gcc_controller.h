@@ -47,9 +47,13 @@ class GccController final : public Controller {
   void updateDelayBased(std::optional<DataRate> probe, bool lost, Timestamp now);
   bool queueStands(bool lost, Timestamp now);
   void onSilence(Timestamp now);
+  bool backlogged() const;
+  void updateStall(Timestamp now);
   void updatePushback(Timestamp now);
+  int64_t sendWindow() const;
   DataRate bandwidth() const;
   double pacingFactor() const;
+  void updateHolding();
   /// Adds what changed since the last answer.
   void emit(ControlUpdate& out);
 
@@ -85,10 +89,15 @@ class GccController final : public Controller {
   DataRate remote_ = DataRate::infinite();
 
   Duration rtt_ = Duration::millis(200);
+  Duration baseRtt_ = Duration::millis(200);  ///< without what packets wait on the path
   bool rttKnown_ = false;
   int64_t bytesInFlight_ = 0;
   int64_t pacerQueueBytes_ = 0;  ///< what is held back here has not reached the path yet
   double pushback_ = 1;
+  bool stalled_ = false;  ///< from a gap in the reports until what waits is gone
+  Timestamp silentAt_;    ///< the last time that reports stayed away
+  bool holding_ = false;  ///< from a long queue until what waits here because of it is gone
+  Duration feedbackInterval_ = Duration::millis(50);
   std::optional<Timestamp> lastFeedback_;
   std::optional<Timestamp> lastSent_;
   std::optional<Timestamp> firstUnansweredSent_;

@@ -48,6 +48,18 @@ TEST_F(Foreign, WhileOurOwnBacklogGoesOutNothingIsKnown) {
   EXPECT_TRUE(present());
 }
 
+// A report a second is what a path that stands still lets through.
+TEST_F(Foreign, APathThatStandsStillHasNoQueueOfOthers) {
+  queue_.onCut(Duration::millis(900), now_);
+  for (int i = 0; i < 5; ++i) {
+    now_ += Duration::millis(900);
+    stand(1000 + 900 * i, Duration::millis(100));
+  }
+  EXPECT_FALSE(present());
+  stand(4000, Duration::seconds(3));
+  EXPECT_TRUE(present()) << "it moves, and the queue stays";
+}
+
 TEST_F(Foreign, LossesOfAFullQueueProlongItAndThenItIsTestedAgain) {
   queue_.onCut(Duration::millis(280), now_);
   stand(280, Duration::seconds(3));
