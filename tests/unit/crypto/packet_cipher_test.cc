@@ -5,6 +5,7 @@
 #include "parley/base/random.h"
 #include "parley/crypto/hmac.h"
 
+#include "crypto/gcm_x86.h"
 #include "support/alloc_guard.h"
 #include "support/hex.h"
 
@@ -118,6 +119,46 @@ TEST(AesGcm, BothEnginesDoTheSame) {
     }
   }
 }
+
+#if defined(__x86_64__)
+
+// A processor that has the wide instructions has the narrow ones too, and nothing else would run
+// them there. Each against the other: AesGcm, which takes the widest, is compared with OpenSSL.
+TEST(GcmX86, EveryWidthDoesTheSameAndStaysInItsBytes) {
+  if (!GcmX86::isSupported(GcmX86::Width::Four)) GTEST_SKIP() << "no VAES and AVX-512 here";
+  SeededRandom random(8);
+  for (size_t size = 0; size < 1300; ++size) {
+    Bytes key(size % 2 == 0 ? 16 : 32);
+    Bytes header(random.below(40));
+    Bytes plain(size + 2 * GcmX86::kBlock);
+    AesGcm::Nonce nonce;
+    random.fill(key);
+    random.fill(header);
+    random.fill(plain);
+    random.fill(nonce);
+    const GcmX86 narrow(key, GcmX86::Width::One);
+    const GcmX86 wide(key, GcmX86::Width::Four);
+    Bytes ours = plain;
+    Bytes theirs = plain;
+    std::array<uint8_t, AesGcm::kTagSize> tag{};
+    std::array<uint8_t, AesGcm::kTagSize> same{};
+    const auto middle = [size](Bytes& of) {
+      return MutableByteSpan(of).subspan(GcmX86::kBlock, size);
+    };
+    narrow.seal(nonce, {header}, middle(ours), tag.data());
+    wide.seal(nonce, {header}, middle(theirs), same.data());
+    ASSERT_EQ(ours, theirs) << size;
+    ASSERT_EQ(tag, same) << size;
+    ASSERT_TRUE(wide.open(nonce, {header}, middle(ours), tag.data())) << size;
+    ASSERT_EQ(ours, plain) << size;
+    ASSERT_TRUE(narrow.open(nonce, {header}, middle(theirs), tag.data())) << size;
+    ASSERT_EQ(theirs, plain) << size;
+    tag[size % tag.size()] ^= 1;
+    ASSERT_FALSE(wide.open(nonce, {header}, middle(ours), tag.data())) << size;
+  }
+}
+
+#endif
 
 TEST(AesGcm, AnEmptyMessageHasATagToo) {
   const Bytes key(16);
