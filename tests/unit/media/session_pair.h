@@ -34,6 +34,7 @@ class SessionPair {
     bool transportFeedback = true;
     bool rateReports = false;  ///< REMB
     bool sendTimes = true;     ///< abs-send-time
+    bool sendOffsets = false;  ///< RFC 5450
     bool reducedSize = true;
     bool receiverReferenceTime = false;
     bool synchronized = false;            ///< sound and picture are of one stream
@@ -107,6 +108,7 @@ class SessionPair {
     s.nack = true;
     s.maxBitrate = options_.maxBitrate;
     s.extensions = extensions(options_.transportFeedback, options_.sendTimes);
+    if (options_.sendOffsets) s.extensions.add(rtp::ExtensionKind::TransmissionOffset, 6);
     if (options_.fec == rtp::FecScheme::Ulpfec) {
       s.fec = FecSendConfig{*options_.fec, 120, 0, 118, uint8_t{119}};
     } else if (options_.fec) {
