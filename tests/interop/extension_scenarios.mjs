@@ -85,7 +85,6 @@ function plausible(native, sdp) {
   assert(t.leftPacer < 3000, JSON.stringify(t));
   assert(agreed(video, URI.offset), 'transmission offsets');
   assert(agreed(video, URI.colorSpace), 'color-space');
-  return { sound, video };
 }
 
 /// Sound and pictures both ways, with every extension that both sides know.
@@ -98,15 +97,15 @@ async function extensions(a, b, context) {
   await sleep(3000);
   const told = await native.cmd('extensions');
   context.say('native was told', JSON.stringify(told));
-  const { video } = plausible(told, sdp);
-  const agreed = uri => video.negotiated.includes(uri);
+  plausible(told, sdp);
   const received = await inbound(native);
-  context.say('of corruption', JSON.stringify([received.corruptionMeasurements, received.totalCorruptionProbability]));
-  if (agreed(URI.corruption)) {
-    assert(received.corruptionMeasurements >= 2, `${received.corruptionMeasurements} measurements`);
-    const mean = received.totalCorruptionProbability / received.corruptionMeasurements;
-    assert(mean < 0.3, `corruption ${mean}`);
-  }
+  const sent = await inbound(browser);
+  const score = stats => (stats.totalCorruptionProbability ?? 0) / (stats.corruptionMeasurements || 1);
+  for (const [peer, stats] of [[native, received], [browser, sent]]) context.say(`${peer.name} measured corruption`, stats.corruptionMeasurements ?? 'never', score(stats));
+  // Chromium 156 offers samples encrypted (RFC 6904), and sends only such; but it does not decrypt those that it gets.
+  const encrypted = sdp.includes(`urn:ietf:params:rtp-hdrext:encrypt ${URI.corruption}`);
+  const measuring = encrypted ? received : sent;
+  assert(measuring.corruptionMeasurements >= 2 && score(measuring) < 0.2, `corruption ${score(measuring)}`);
 
   const heard = await heardInBrowser(browser);
   context.say('the browser tells', JSON.stringify(heard));
@@ -119,10 +118,7 @@ async function extensions(a, b, context) {
   assert(heard.some(h => h.captureTimestamp !== undefined), 'the browser was told no time of capture');
 
   // What we send makes the browser wait.
-  const before = await inbound(browser);
-  context.say('before', JSON.stringify(before.googTimingFrameInfo), before.corruptionMeasurements, before.totalCorruptionProbability);
-  if (agreed(URI.corruption)) assert(before.corruptionMeasurements >= 2 && before.totalCorruptionProbability / before.corruptionMeasurements < 0.3, 'corruption at the browser');
-  assert(before.googTimingFrameInfo, 'the browser was told no timing');
+  assert(sent.googTimingFrameInfo, 'the browser was told no timing');
   await native.cmd('setPlayoutDelay', { min: PLAYOUT_DELAY_MS, max: 2000 });
   await eventually('the browser holds pictures back', 15000, async () => {
     const from = await inbound(browser);
