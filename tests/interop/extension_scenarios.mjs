@@ -138,20 +138,44 @@ const described = (codec, mode, layers, size = {}) => async (a, b, context) => {
   const sdp = await call(a, b, [], video, false);
   await a.cmd('setSender', { kind: 'video', scalabilityMode: mode, maxBitrate: 1_200_000 });
   assert(sdp.includes(URI.dependencies), 'no dependency descriptor');
+  await eventually(`${a.name} sends ${mode}`, 20000, async () => {
+    const [sent] = (await a.cmd('stats', { types: ['outbound-rtp'] })).filter(s => s.kind === 'video');
+    return sent?.scalabilityMode === mode && sent.frameWidth === width ? null : `${sent?.scalabilityMode} ${sent?.frameWidth}`;
+  });
   const fps = await decodes(b, width, size.fps ?? 18);
-  const [sent] = (await a.cmd('stats', { types: ['outbound-rtp'] })).filter(s => s.kind === 'video');
-  assert.equal(sent.scalabilityMode, mode);
   context.say(`${b.name} decodes ${codec} ${mode} of ${a.name}: ${fps.toFixed(1)} fps`);
   if (b.name !== 'native') return;
   const [told] = await b.cmd('extensions');
   context.say('native was told', JSON.stringify(told));
-  assert.deepEqual(told.temporal, [...Array(layers).keys()]);
+  assert.deepEqual([...told.temporal].sort(), [...Array(layers).keys()]);
 };
 
+/// A receiver without feedback of arrivals, which says what it can take (REMB): the offerer goes by that.
+async function remb(a, b, context) {
+  const signaling = await start(a, b);
+  await a.cmd('addTrack', { kind: 'video', source: 'noise', width: 640, height: 360, fps: 15, direction: 'sendonly', codecs: ['VP8', 'rtx'] });
+  const { answer } = await signaling.negotiate(a);
+  assert(/goog-remb/.test(answer.sdp) && !/transport-cc|ccfb/.test(answer.sdp), `${b.name} reports otherwise`);
+  await connected(a, b);
+  const told = [];
+  await eventually(`${a.name} follows what ${b.name} allows`, 40000, async () => {
+    const [sent] = (await a.cmd('stats', { types: ['outbound-rtp'] })).filter(s => s.kind === 'video');
+    if (!sent?.parleyRemoteEstimateBps) return 'nothing was said';
+    const { parleyRemoteEstimateBps: allowed, parleyEstimateBps: estimate, targetBitrate } = sent;
+    assert(estimate <= allowed && targetBitrate <= allowed, `${estimate} and ${targetBitrate} of ${allowed} bit/s`);
+    if (told.at(-1)?.allowed !== allowed) told.push({ allowed, estimate });
+    // What it measured is no longer what it began with, and is what the sender goes by.
+    const bound = told.filter(t => t.estimate > 0.9 * t.allowed);
+    return told.length >= 4 && bound.length >= 2 ? null : JSON.stringify(told);
+  });
+  context.say(`${b.name} allows, ${a.name} estimates:`, told.map(t => `${Math.round(t.allowed / 1000)}/${Math.round(t.estimate / 1000)}`).join(' '));
+}
+
 export const extensionScenarios = {
+  remb,
   extensions,
   described_vp8: described('VP8', 'L1T3', 3),
-  described_vp9: described('VP9', 'L3T3_KEY', 3),
+  described_vp9: described('VP9', 'L3T3_KEY', 3, { width: 960, height: 540 }),
   described_av1: described('AV1', 'L1T3', 3),
   described_av1_layers: described('AV1', 'L2T2', 2, { width: 480, height: 270, fps: 12 }),
 };

@@ -57,6 +57,7 @@ class SessionPair {
   explicit SessionPair(const Options& options)
       : options_(options),
         random_(options.seed),
+        lossRandom_(98 + options.seed),
         environment_{
             random_, pool_, nullLog(), WallClock{Timestamp(), 1'700'000'000'000'000'000}, {}},
         pattern_(options.realCodec ? 160 : 16, options.realCodec ? 120 : 16) {
@@ -391,7 +392,7 @@ class SessionPair {
 
   Options options_;
   SeededRandom random_;
-  SeededRandom lossRandom_{99};
+  SeededRandom lossRandom_;
   PacketPool pool_;
   Environment environment_;
   Timestamp now_ = Timestamp::seconds(1000);
