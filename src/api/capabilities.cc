@@ -222,6 +222,7 @@ constexpr const char* kRid = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
 constexpr const char* kRepairedRid = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
 constexpr const char* kAudioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 constexpr const char* kAbsSendTime = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+constexpr const char* kTransmissionOffset = "urn:ietf:params:rtp-hdrext:toffset";
 constexpr const char* kTransportCc =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 constexpr const char* kOrientation = "urn:3gpp:video-orientation";
@@ -262,6 +263,14 @@ jsep::LocalCapabilities makeCapabilities(const Configuration& configuration) {
     capability.offered = false;
     return capability;
   };
+  // Nor does the peer get these without the application's leave. Transmission offsets tell nothing
+  // that abs-send-time does not, and all browsers offer both. Corruption detection shows samples of
+  // the picture outside of the payload: who looks on may put them together.
+  const auto onApplication = [](const char* uri) {
+    jsep::HeaderExtensionCapability capability{uri, 0};
+    capability.offered = capability.accepted = false;
+    return capability;
+  };
   out.audioExtensions = {{kAudioLevel, 1}, {kAbsSendTime, 2},          {kTransportCc, 3},
                          {kMid, 4},        onRequest(kCaptureTime, 9), onRequest(kCsrcLevel, 8)};
   out.videoExtensions = {{kOrientation, 13},
@@ -277,10 +286,8 @@ jsep::LocalCapabilities makeCapabilities(const Configuration& configuration) {
                          onRequest(kLayersAllocation, 7),
                          onRequest(kVideoTiming, 14),
                          onRequest(kColorSpace, 0),
-                         onRequest(kCorruption, 0)};
-  // Samples of the picture, outside of the payload: who looks on may put them together. No peer can
-  // have that without the application's leave.
-  out.videoExtensions.edit([](auto& extensions) { extensions.back().accepted = false; });
+                         onApplication(kTransmissionOffset),
+                         onApplication(kCorruption)};
   return out;
 }
 

@@ -126,6 +126,9 @@ class SenderStatsBuilder {
     m["parleyEstimateBps"] = bandwidth.estimate.bps();
     m["parleyAcknowledgedBps"] = bandwidth.estimator.acknowledged.bps();
     m["parleyQueueDelay"] = bandwidth.estimator.queueDelay.seconds();
+    if (!bandwidth.estimator.remote.isInfinite())
+      m["parleyRemoteEstimateBps"] = bandwidth.estimator.remote.bps();
+    if (stream.requestedLimit) m["parleyRequestedLimitBps"] = stream.requestedLimit->bps();
     if (stream.stopped) m["parleyStoppedBy"] = std::string(toString(*stream.stopped));
     context_.outbound.emplace(id, out.id);
     context_.report.add(std::move(out));

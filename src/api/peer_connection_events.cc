@@ -232,6 +232,7 @@ void PeerConnectionCore::onEstimate(const media::BandwidthStats& stats) {
   out.target = stats.target;
   out.delayBased = stats.estimator.delayBased;
   out.lossBased = stats.estimator.lossBased;
+  out.remote = stats.estimator.remote;
   out.acknowledged = stats.estimator.acknowledged;
   out.pacing = stats.pacing;
   out.lossFraction = stats.lossFraction;

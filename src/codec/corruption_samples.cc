@@ -16,6 +16,9 @@ constexpr uint32_t kLowBits = 0x7f;
 constexpr double kDeviationStep = 40.0 / 255;
 /// Samples of less weight have no effect worth their cost.
 constexpr double kLeastWeight = 0.2;
+/// But so many in each direction count at least, however small the blur: libwebrtc does so, and
+/// samples beside an edge would differ from its own without that.
+constexpr int kLeastReach = 3;
 constexpr Duration kInterval = Duration::seconds(1);
 /// The draft leaves it open how differences become a likelihood. Squares, so that one sample that
 /// is far off counts; halved, as the draft found to work; of the mean, because with 13 samples even
@@ -80,7 +83,7 @@ double blurredSample(const I420Buffer& picture, const SamplePoint& point, double
   if (!(deviation > 0)) return plane.data[row * plane.stride + column];
   const double variance = deviation * deviation;
   const int reach = std::max(
-      0, static_cast<int>(std::ceil(std::sqrt(-2 * std::log(kLeastWeight) * variance))) - 1);
+      kLeastReach, static_cast<int>(std::ceil(std::sqrt(-2 * std::log(kLeastWeight) * variance))) - 1);
   double sum = 0;
   double weights = 0;
   for (int y = std::max(0, row - reach); y <= std::min(plane.height - 1, row + reach); ++y) {

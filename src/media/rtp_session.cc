@@ -389,6 +389,9 @@ bool RtpSession::Impl::stamp(const SendStream& stream, PacketBuf& packet, Timest
   const rtp::ExtensionMap& map = stream.config().extensions;
   const MutableByteSpan bytes = packet.mutableSpan();
   rtp::setExtension<rtp::AbsSendTime>(bytes, map, rtp::AbsSendTime::fromTimestamp(now));
+  if (map.has(rtp::ExtensionKind::TransmissionOffset))
+    rtp::setExtension<rtp::TransmissionOffset>(
+        bytes, map, stream.transmissionOffset(loadU32(bytes.data() + 4), now));
   if (config_.peerReportsRfc8888) return true;
   return rtp::setExtension<rtp::TransportSequenceNumber>(bytes, map, adapter_.nextSequence());
 }

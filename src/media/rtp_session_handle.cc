@@ -117,7 +117,10 @@ bool RtpSession::pollAudio(AudioPlayoutUnit& out) {
   return impl_->hub().pollAudio(out);
 }
 void RtpSession::sendStats(std::vector<SendStreamStats>& out) const {
-  for (const auto& stream : impl_->streams()) out.push_back(stream->stats());
+  for (const auto& stream : impl_->streams()) {
+    out.push_back(stream->stats());
+    out.back().requestedLimit = stream->requestedLimit();
+  }
 }
 void RtpSession::receiveStats(std::vector<InboundStats>& out) const {
   impl_->hub().stats(out);

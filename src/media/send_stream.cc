@@ -147,6 +147,7 @@ rtp::PacketHeader SendStream::header(const PacketPlan& plan, uint16_t sequence) 
 void SendStream::addExtensions(rtp::PacketWriter& writer, const PacketPlan& plan) const {
   const rtp::ExtensionMap& map = config_.extensions;
   writer.reserve<rtp::AbsSendTime>(map);
+  writer.reserve<rtp::TransmissionOffset>(map);
   writer.reserve<rtp::TransportSequenceNumber>(map);
   // A layer of simulcast is named again on key frames: there a server begins to forward it.
   const bool namesLayer = !config_.rid.empty() && plan.video != nullptr && plan.video->keyFrame;

@@ -103,6 +103,7 @@ bool SendStream::buildFec(size_t index, const PacketPlan& plan, PacketBuf& out) 
   rtp::PacketWriter writer(out, h, std::span(&csrc, names ? 1 : 0), form_);
   const rtp::ExtensionMap& map = config_.extensions;
   writer.reserve<rtp::AbsSendTime>(map);
+  writer.reserve<rtp::TransmissionOffset>(map);
   writer.reserve<rtp::TransportSequenceNumber>(map);
   if (!acknowledged_ && !config_.mid.empty()) writer.add<rtp::Mid>(map, config_.mid);
   if (!acknowledged_ && !config_.rid.empty()) {

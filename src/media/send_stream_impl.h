@@ -125,6 +125,8 @@ class SendStream {
   /// What it may send at most: as configured, but not above what its receivers ask for; who asks
   /// for less than the least it can do gets that.
   DataRate mostAllowed() const;
+  /// What they ask for; nothing where none does.
+  std::optional<DataRate> requestedLimit() const;
   void cull(Timestamp now, Duration rtt) { history_.cull(now, rtt); }
   void setRetransmissionRate(DataRate rate) { retransmissionRate_ = rate; }
 
@@ -137,6 +139,8 @@ class SendStream {
   bool sentSince(Timestamp time) const { return lastSent_ && *lastSent_ >= time; }
   std::optional<Timestamp> lastSent() const { return lastSent_; }
   std::optional<SentPosition> position(Timestamp now) const;
+  /// How much later than its timestamp says a packet is sent, in ticks (RFC 5450).
+  int32_t transmissionOffset(uint32_t timestamp, Timestamp now) const;
   bool everSent() const { return lastSent_.has_value(); }
   rtp::rtcp::SenderReport senderReport(const WallClock& clock, Timestamp now) const;
   SendStreamStats& stats() { return stats_; }

@@ -154,6 +154,7 @@ bool SendStream::buildPadding(size_t bytes, PacketBuf& out, Timestamp now) {
   h.timestamp = lastTimestamp_;
   rtp::PacketWriter writer(out, h, {}, form_);
   writer.reserve<rtp::AbsSendTime>(config_.extensions);
+  writer.reserve<rtp::TransmissionOffset>(config_.extensions);
   writer.reserve<rtp::TransportSequenceNumber>(config_.extensions);
   if (!acknowledged_ && !config_.mid.empty()) writer.add<rtp::Mid>(config_.extensions, config_.mid);
   if (!acknowledged_ && !config_.rid.empty()) {
@@ -196,17 +197,21 @@ void SendStream::onSent(const PacketBuf& packet, PacketType type, Timestamp queu
   reportOctets_ += payload;
 }
 
-DataRate SendStream::mostAllowed() const {
+std::optional<DataRate> SendStream::requestedLimit() const {
   // Of packets that are as they were so far; first ones tell little.
   constexpr uint64_t kEnough = 20;
   const double usual = config_.kind == MediaKind::Video ? 1000 : 100;
   const double mean = stats_.packetsSent < kEnough ? usual
                                                    : static_cast<double>(stats_.bytesSent) /
                                                          static_cast<double>(stats_.packetsSent);
+  return limits_.limit(std::max(mean, 1.0));
+}
+
+DataRate SendStream::mostAllowed() const {
   // Each packet of sound may carry earlier ones again.
   const DataRate most =
       std::max(config_.minBitrate, config_.maxBitrate) * static_cast<double>(copiesOfSound() + 1);
-  const auto limit = limits_.limit(std::max(mean, 1.0));
+  const auto limit = requestedLimit();
   return limit ? std::clamp(*limit, config_.minBitrate, most) : most;
 }
 
@@ -349,6 +354,12 @@ void SendStream::onReportBlock(const rtp::rtcp::ReportBlock& block, std::optiona
 uint32_t SendStream::timestampAt(Timestamp now) const {
   const double ticks = (now - lastFrameTime_).seconds() * config_.clockRate;
   return lastTimestamp_ + static_cast<uint32_t>(static_cast<int64_t>(ticks));
+}
+
+// RFC 5450 section 2: the time of capture is that of the timestamp.
+int32_t SendStream::transmissionOffset(uint32_t timestamp, Timestamp now) const {
+  constexpr int32_t kMost = 0x7fffff;
+  return std::clamp(static_cast<int32_t>(timestampAt(now) - timestamp), -kMost, kMost);
 }
 
 std::optional<SentPosition> SendStream::position(Timestamp now) const {

@@ -21,13 +21,13 @@ def main():
     start = float(rows[0]["unix_ms"])
 
     def series(key):
-        return [((float(r["unix_ms"]) - start) / 1000, float(r[key])) for r in rows if r[key]]
+        return [((float(r["unix_ms"]) - start) / 1000, float(r[key])) for r in rows if r.get(key)]
 
     estimate = series("estimate_kbps")
     rates = svg_chart.Panel("kb/s", top=1.6 * max(y for _, y in estimate))
-    for key in ("estimate_kbps", "target_kbps", "acknowledged_kbps", "loss_based_kbps"):
+    for key in ("estimate_kbps", "target_kbps", "acknowledged_kbps", "loss_based_kbps", "remote_kbps"):
         if points := series(key):
-            rates.line(key.removesuffix("_kbps").replace("_", " "), points, dashed=key == "loss_based_kbps")
+            rates.line(key.removesuffix("_kbps").replace("_", " "), points, dashed=key in ("loss_based_kbps", "remote_kbps"))
     delays = svg_chart.Panel("ms")
     for key in ("queue_delay_ms", "round_trip_ms"):
         delays.line(key.removesuffix("_ms").replace("_", " "), series(key))

@@ -199,6 +199,21 @@ TEST_F(HeaderExtensions, Own_SamplesOfThePictureAreSentOnNobodyElsesWish) {
   EXPECT_EQ(inbound().members.count("corruptionMeasurements"), 0u);
 }
 
+// They would cost four bytes a packet and tell nothing that abs-send-time does not.
+TEST_F(HeaderExtensions, Own_TransmissionOffsetsAreAgreedToOnNobodyElsesWish) {
+  const std::string name = "urn:ietf:params:rtp-hdrext:toffset";
+  call(a, b, name, false);
+  EXPECT_EQ(agreed(a.getTransceivers()[0], name), TransceiverDirection::Stopped);
+}
+
+TEST_F(HeaderExtensions, Own_TransmissionOffsetsAreAgreedTo) {
+  const std::string name = "urn:ietf:params:rtp-hdrext:toffset";
+  call(a, b, name, true);
+  EXPECT_EQ(agreed(a.getTransceivers()[0], name), TransceiverDirection::SendRecv);
+  run(Duration::seconds(2));
+  EXPECT_GT(inbound().number("framesDecoded"), 20);
+}
+
 TEST_F(HeaderExtensions, Own_ATransformThatHidesThePictureHidesItsSamples) {
   const std::string name = std::string(kPrefix) + "corruption-detection";
   call(a, b, name, true);

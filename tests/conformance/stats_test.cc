@@ -279,6 +279,7 @@ TEST_F(StatsTest, Stats_CountersNeverFall) {
                                          "availableOutgoingBitrate",
                                          "packetsLost",
                                          "parleyEstimateBps",
+                                         "parleyRemoteEstimateBps",
                                          "parleyAcknowledgedBps",
                                          "parleyQueueDelay",
                                          "smoothedRoundTripTime",

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "parley/parley.h"
@@ -56,6 +57,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void dtmf(const Json& request);
   Json keys();
   void sframe(const Json& request);
+  void askForExtensions(const Json& request);
+  Json extensions() const;
+  void setPlayoutDelay(const Json& request);
 
   Json stats(const Json& request);
   Json selected();
@@ -64,6 +68,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Json sourceFrame(const Json& request);
 
  private:
+  struct Brought;
   struct Source {
     MediaStreamTrack track;
     std::shared_ptr<NumberedSource> video;
@@ -88,6 +93,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string incomingMode_ = "event";
   std::map<std::string, std::shared_ptr<MediaMeter>> meters_;  ///< by mid
   std::map<MediaKind, Source> sources_;
+  std::vector<std::pair<RtpTransceiver, std::shared_ptr<Brought>>> brought_;
   std::vector<TelephoneEvent> keys_;  ///< of the peer, as far as they have been let go
 };
 

@@ -145,4 +145,32 @@ const scalable = mode => async (a, b, context) => {
   context.measure({ received_video_fps: last });
 };
 
-export const layerScenarios = { simulcast, svc: scalable('L3T3'), svc_key: scalable('L3T3_KEY') };
+/// One call that goes through the modes, as an application does that changes its mind; no frame may be beyond decoding.
+async function modes(a, b, context) {
+  await create(a, {});
+  await create(b, {});
+  await a.cmd('addTrack', { ...SOURCE, sendEncodings: [{ scalabilityMode: 'L1T1' }], codecs: ['VP9', 'rtx'] });
+  const offer = await describe(a, 'createOffer');
+  await b.cmd('setRemote', { desc: offer });
+  await a.cmd('setRemote', { desc: await describe(b, 'createAnswer') });
+  await connected(a, b);
+  const shown = async () => (await b.cmd('media')).find(m => m.kind === 'video') ?? {};
+  for (const mode of ['L1T1', 'L1T2', 'L1T3', 'L2T1', 'L2T2', 'L2T3', 'L3T1', 'L3T2', 'L3T3', 'L2T2_KEY', 'L2T3_KEY', 'L3T3_KEY', 'L1T3']) {
+    await a.cmd('setSender', { kind: 'video', scalabilityMode: mode, maxBitrate: 1_500_000 });
+    let state;
+    await eventually(`${b.name} sees ${mode} of ${a.name} in full size at 20 fps and more`, 20000, async () => {
+      const before = (await shown()).frames ?? 0;
+      await sleep(1000);
+      const { width, frames } = await shown();
+      const [sent] = await rtp(a, 'outbound-rtp');
+      state = { width, fps: frames - before, mode: sent?.scalabilityMode };
+      return width === SOURCE.width && state.fps >= 20 && state.mode === mode ? null : JSON.stringify(state);
+    });
+    context.say(mode, JSON.stringify(state));
+  }
+  const [{ pliCount = 0, freezeCount = 0 }] = await rtp(b, 'inbound-rtp');
+  context.say(`${b.name} asked for ${pliCount} key frames, froze ${freezeCount} times`);
+  context.measure({ svc_key_frame_requests: pliCount, svc_freezes: freezeCount });
+}
+
+export const layerScenarios = { simulcast, svc: scalable('L3T3'), svc_key: scalable('L3T3_KEY'), svc_modes: modes };

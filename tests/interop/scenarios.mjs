@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import { fromBase64, fullRange, psnrDb } from './page/content.js';
 import { channelScenarios } from './channel_scenarios.mjs';
+import { extensionScenarios } from './extension_scenarios.mjs';
 import { layerScenarios } from './layer_scenarios.mjs';
 import { Signaling } from './peer.mjs';
 import { configurationWith, connected, eventually, sleep, start } from './steps.mjs';
@@ -508,4 +509,4 @@ async function sframe(a, b, context) {
   await mediaFlows([a, b], context);
 }
 
-export const scenarios = { rollback, recycle, replace, dtmf, keys, sframe, messages, media: media(undefined), vp8: media(['VP8', 'rtx']), vp9: media(['VP9', 'rtx']), h264: media(['H264', 'rtx'], { codecs: 'more' }), h265: media(['H265', 'rtx'], { codecs: 'more' }), av1: media(['AV1', 'rtx'], { codecs: 'more' }), encoded_h264: media(['H264', 'rtx'], { codecs: 'own' }), encoded_h265: media(['H265', 'rtx'], { codecs: 'own' }), encoded_av1: media(['AV1', 'rtx'], { codecs: 'own' }), g722, cryptex, apart: apart('balanced'), apart_compat: apart('max-compat'), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), restart_slowly: restart(true, 400), ...channelScenarios, ...layerScenarios };
+export const scenarios = { rollback, recycle, replace, dtmf, keys, sframe, messages, media: media(undefined), vp8: media(['VP8', 'rtx']), vp9: media(['VP9', 'rtx']), h264: media(['H264', 'rtx'], { codecs: 'more' }), h265: media(['H265', 'rtx'], { codecs: 'more' }), av1: media(['AV1', 'rtx'], { codecs: 'more' }), encoded_h264: media(['H264', 'rtx'], { codecs: 'own' }), encoded_h265: media(['H265', 'rtx'], { codecs: 'own' }), encoded_av1: media(['AV1', 'rtx'], { codecs: 'own' }), g722, cryptex, apart: apart('balanced'), apart_compat: apart('max-compat'), renegotiate, last_section: lastSection, restart: restart(false), restart_by_answerer: restart(true), restart_slowly: restart(true, 400), ...channelScenarios, ...layerScenarios, ...extensionScenarios };

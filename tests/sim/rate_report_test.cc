@@ -53,6 +53,8 @@ PARLEY_SIM_TEST(RateReportSim, ASenderFindsOneMegabitAndItsHalf) {
   EXPECT_NE(answer.sdp.find("goog-remb"), std::string::npos);
   EXPECT_EQ(answer.sdp.find("transport-cc"), std::string::npos);
   pair.a().setRemoteDescription(answer, [](Result<void> r) { EXPECT_TRUE(r); });
+  BandwidthEstimate told;
+  pair.a().onBandwidthEstimate([&](const BandwidthEstimate& estimate) { told = estimate; });
   pair.run(Duration::seconds(12));
 
   DataRate lowest = DataRate::infinite(), highest;
@@ -67,6 +69,18 @@ PARLEY_SIM_TEST(RateReportSim, ASenderFindsOneMegabitAndItsHalf) {
   EXPECT_LT(sum / 100, 1'000'000);
   EXPECT_GT(lowest, DataRate::kbps(250));
   EXPECT_LT(highest, DataRate::kbps(1500));
+  // What the peer allows can be seen.
+  EXPECT_GE(told.remote, told.estimate);
+  EXPECT_LT(told.remote, DataRate::kbps(2000));
+  EXPECT_TRUE(told.delayBased.isInfinite());
+  double stated = 0;
+  pair.a().getStats([&](Result<StatsReport> report) {
+    ASSERT_TRUE(report);
+    stated = report->ofType("outbound-rtp").at(0)->number("parleyRemoteEstimateBps");
+  });
+  pair.run(Duration::millis(1));
+  EXPECT_NEAR(stated / 1000, told.remote.kbps(), 200);
+  pair.a().onBandwidthEstimate({});
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ struct PARLEY_EXPORT BandwidthEstimate {
   DataRate target;                  ///< of it, what all encoders together may produce
   DataRate delayBased;              ///< the bound that follows from delays; infinite: none
   DataRate lossBased;               ///< the one that follows from losses; infinite: none
+  DataRate remote;                  ///< the one that the peer names (REMB); infinite: none
   DataRate acknowledged;            ///< what the peer has lately received
   DataRate pacing;                  ///< how quickly queued packets leave
   double lossFraction = 0;          ///< recent, 0 to 1

@@ -140,6 +140,7 @@ enum class DelaySignal : uint8_t { Normal, Underusing, Overusing };
 struct EstimatorState {
   DataRate delayBased = DataRate::infinite();  ///< infinite: no such bound
   DataRate lossBased = DataRate::infinite();
+  DataRate remote = DataRate::infinite();  ///< what the peer allows (REMB), where that counts
   DataRate acknowledged;  ///< what arrives at the peer; zero: not known
   DelaySignal signal = DelaySignal::Normal;
   Duration queueDelay;  ///< how much longer packets take than the quickest of late

@@ -153,6 +153,8 @@ struct SendStreamStats {
   uint32_t firCount = 0;
   Duration totalPacketSendDelay;  ///< time spent in the pacer
   DataRate targetBitrate;
+  /// What receivers ask it to stay below (TMMBR, RFC 5104 section 4.2), without their overhead.
+  std::optional<DataRate> requestedLimit;
   int frameWidth = 0;
   int frameHeight = 0;
   std::optional<RemoteInboundStats> remote;

@@ -365,7 +365,7 @@ EstimatorState GccController::state() const {
     state.lossBased = loss_.estimate();
   } else {
     state.lossBased = reportBased_;
-    state.delayBased = remote_;
+    state.remote = remote_;
   }
   state.acknowledged = acknowledged().value_or(DataRate::zero());
   state.signal = trendline_.state();

@@ -45,11 +45,14 @@ TEST(BlurredSample, IsAMeanByDistance) {
   EXPECT_NEAR(blurredSample(*picture, {2, 4, 4}, 2), 60, 1e-9);
   picture->mutableY()[8 * 16 + 8] = 200;
   EXPECT_DOUBLE_EQ(blurredSample(*picture, {0, 8, 8}, 0), 200);
-  // With deviation 1 the reach is ceil(1.794) - 1 = 1: nine samples.
-  const double near = std::exp(-0.5), far = std::exp(-1.0);
-  const double all = 1 + 4 * near + 4 * far;
+  // With deviation 1 weights fall below the bound at 1.8 samples, but three each way count.
+  double all = 0;
+  for (int y = -3; y <= 3; ++y)
+    for (int x = -3; x <= 3; ++x) all += std::exp(-0.5 * (x * x + y * y));
   EXPECT_NEAR(blurredSample(*picture, {0, 8, 8}, 1), 100 + 100 / all, 1e-9);
-  EXPECT_NEAR(blurredSample(*picture, {0, 8, 9}, 1), 100 + 100 * near / all, 1e-9);
+  EXPECT_NEAR(blurredSample(*picture, {0, 8, 9}, 1), 100 + 100 * std::exp(-0.5) / all, 1e-9);
+  EXPECT_NEAR(blurredSample(*picture, {0, 11, 5}, 1), 100 + 100 * std::exp(-9.0) / all, 1e-9);
+  EXPECT_DOUBLE_EQ(blurredSample(*picture, {0, 12, 8}, 1), 100) << "beyond its reach";
 }
 
 /// Pictures with edges, movement and grain: what cameras give.

@@ -124,7 +124,11 @@ class RateRequests : public testing::Test {
 
 TEST_F(RateRequests, AreFollowedAndAnswered) {
   ASSERT_GT(sentIn(Duration::seconds(3)), DataRate::kbps(1000));
+  EXPECT_FALSE(pair_.sent().requestedLimit);
   request(0x77, DataRate::kbps(400));
+  ASSERT_TRUE(pair_.sent().requestedLimit);
+  EXPECT_LT(*pair_.sent().requestedLimit, DataRate::kbps(400)) << "40 bytes a packet are not ours";
+  EXPECT_GT(*pair_.sent().requestedLimit, DataRate::kbps(370));
   pair_.run(Duration::millis(200));
   ASSERT_EQ(notices_.size(), 1u);
   ASSERT_EQ(notices_[0].entries.size(), 1u);
@@ -151,6 +155,7 @@ TEST_F(RateRequests, EndWithWhoeverMadeThem) {
   bye.ssrcs.push_back(0x77);
   bye.write(w);
   pair_.a->handleRtcp(w.written(), pair_.now());
+  EXPECT_FALSE(pair_.sent().requestedLimit);
   pair_.run(Duration::seconds(8));
   EXPECT_GT(pair_.target, DataRate::kbps(1000));
 }

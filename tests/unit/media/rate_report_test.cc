@@ -46,11 +46,15 @@ void watch(SessionPair& pair, Reports& reports) {
   };
 }
 
-class RateReports : public testing::TestWithParam<bool> {};
+/// How packets tell when they left.
+enum class Told { BySendTime, ByOffset, ByTimestampsAlone };
+
+class RateReports : public testing::TestWithParam<Told> {};
 
 TEST_P(RateReports, ASenderFollowsThemOverOneMegabit) {
   SessionPair::Options options = byRateReports();
-  options.sendTimes = GetParam();
+  options.sendTimes = GetParam() == Told::BySendTime;
+  options.sendOffsets = GetParam() == Told::ByOffset;
   SessionPair pair(options);
   Reports reports;
   watch(pair, reports);
@@ -67,9 +71,12 @@ TEST_P(RateReports, ASenderFollowsThemOverOneMegabit) {
   EXPECT_EQ(reports.ssrcs, std::vector<uint32_t>{pair.a->sendStream(pair.video)->ssrc});
   EXPECT_GE(reports.count, 25);
   EXPECT_LT(reports.count, 150);
+  EXPECT_NEAR(pair.a->bandwidth().estimator.remote.kbps(), reports.rates.back().kbps(), 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(WithAndWithoutSendTimes, RateReports, testing::Bool());
+INSTANTIATE_TEST_SUITE_P(Departures, RateReports,
+                         testing::Values(Told::BySendTime, Told::ByOffset,
+                                         Told::ByTimestampsAlone));
 
 TEST(RateReport, OnceASecondAndAtOnceWhenItFalls) {
   SessionPair pair(byRateReports());
@@ -101,6 +108,7 @@ TEST(RateReport, NoneWhereItWasNotAgreedOrArrivalsAreReported) {
     pair.connect();
     pair.run(Duration::seconds(3));
     EXPECT_EQ(reports.count, 0);
+    EXPECT_TRUE(pair.a->bandwidth().estimator.remote.isInfinite());
   }
 }
 

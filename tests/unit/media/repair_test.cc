@@ -1,5 +1,7 @@
 // Lost packets and what two sessions do about them together: NACK with RTX, FEC, RED.
 
+#include <tuple>
+
 #include <gtest/gtest.h>
 
 #include "unit/media/session_pair.h"
@@ -10,8 +12,9 @@ namespace {
 using Scheme = rtp::FecScheme;
 
 /// Runs of packets are lost, together this share of them.
-std::function<bool(bool, const OutgoingPacket&)> bursts(int length, double share) {
-  return [random = SeededRandom(5), left = 0, length, share](bool fromA,
+std::function<bool(bool, const OutgoingPacket&)> bursts(int length, double share,
+                                                        uint64_t seed = 5) {
+  return [random = SeededRandom(seed), left = 0, length, share](bool fromA,
                                                              const OutgoingPacket&) mutable {
     if (!fromA) return true;
     if (left == 0 && random.unit() < share / length) left = length;
@@ -50,19 +53,45 @@ double restoredShare(const Minute& minute) {
          static_cast<double>(minute.received.packetsLost);
 }
 
-SessionPair::Options with(std::optional<Scheme> fec) {
+SessionPair::Options with(std::optional<Scheme> fec, uint64_t seed = 1) {
   SessionPair::Options options;
   options.fec = fec;
+  options.seed = seed;
   return options;
 }
 
-TEST(Repair, RepetitionsAreEnoughAt100Ms) {
-  SessionPair random({});
+/// Whether what the receiver says is lost as well.
+class RepairSeeds : public testing::TestWithParam<std::tuple<uint64_t, bool>> {
+ protected:
+  uint64_t seed() const { return std::get<0>(GetParam()); }
+  double back(double loss) const { return std::get<1>(GetParam()) ? loss : 0; }
+};
+INSTANTIATE_TEST_SUITE_P(Ways, RepairSeeds,
+                         testing::Combine(testing::Range(uint64_t{1}, uint64_t{6}),
+                                          testing::Bool()));
+
+TEST_P(RepairSeeds, RepetitionsAreEnoughAt100Ms) {
+  SessionPair random(with(std::nullopt, seed()));
   random.link.loss = 0.05;
+  random.backLink.loss = back(0.05);
   EXPECT_LT(videoOver(random, Duration::millis(100)).undecodable, 0.01);
-  SessionPair runs({});
-  runs.filter = bursts(3, 0.05);
+  SessionPair runs(with(std::nullopt, seed()));
+  runs.filter = bursts(3, 0.05, seed());
+  runs.backLink.loss = back(0.05);
   EXPECT_LT(videoOver(runs, Duration::millis(100)).undecodable, 0.01);
+}
+
+TEST_P(RepairSeeds, FlexfecIsEnoughAt300Ms) {
+  for (const Scheme scheme : {Scheme::Flexfec03, Scheme::Flexfec}) {
+    SessionPair random(with(scheme, seed()));
+    random.link.loss = 0.05;
+    random.backLink.loss = back(0.05);
+    EXPECT_LT(videoOver(random, Duration::millis(300)).undecodable, 0.01);
+    SessionPair runs(with(scheme, seed()));
+    runs.filter = bursts(3, 0.05, seed());
+    runs.backLink.loss = back(0.05);
+    EXPECT_LT(videoOver(runs, Duration::millis(300)).undecodable, 0.01);
+  }
 }
 
 TEST(Repair, FecBringsBackMostOf5PercentAt300Ms) {
@@ -150,7 +179,7 @@ double missingSound(SessionPair& pair) {
 TEST(Repair, RedundantSoundSurvives20Percent) {
   SessionPair::Options options;
   options.redundantSound = true;
-  for (const uint64_t seed : {1u, 2u, 3u}) {
+  for (const uint64_t seed : {1u, 2u, 3u, 4u, 5u}) {
     options.seed = seed;
     SessionPair pair(options);
     pair.link.loss = 0.2;

@@ -1,5 +1,7 @@
 // Header extensions that tell of time, of who is heard and of how a picture should look.
 
+#include <map>
+
 #include <gtest/gtest.h>
 
 #include "parley/rtp/extensions/all.h"
@@ -89,6 +91,39 @@ TEST_F(SendExtensions, FiveFramesOfASecondTellTheirTimes) {
   }
   EXPECT_GE(told, 9);
   EXPECT_LE(told, 10);
+}
+
+// RFC 5450: of each packet its own, also of repetitions, which keep their timestamp.
+TEST(TransmissionOffsetSent, TellsWhenEachPacketLeft) {
+  SessionPair::Options options;
+  options.sendOffsets = true;
+  SessionPair pair(options);
+  pair.link.loss = 0.05;
+  pair.addVideo();
+  pair.connect();
+  rtp::ExtensionMap map;
+  map.add(rtp::ExtensionKind::TransmissionOffset, 6);
+  std::map<uint32_t, double> captured;  // by timestamp, in ms; the first packet leaves at once
+  int late = 0, repeated = 0, all = 0;
+  pair.filter = [&](bool fromA, const OutgoingPacket& packet) {
+    const auto view = rtp::PacketView::parse(packet.data.span());
+    if (!fromA || packet.isRtcp || !view) return true;
+    const auto offset = rtp::getExtension<rtp::TransmissionOffset>(*view, map);
+    EXPECT_TRUE(offset);
+    if (!offset || view->payload().empty()) return true;
+    const double now = static_cast<double>((pair.now() - Timestamp()).micros()) / 1000;
+    const double at = now - *offset / 90.0;
+    const auto [known, isNew] = captured.emplace(view->timestamp(), at);
+    EXPECT_NEAR(known->second, at, 0.05);
+    ++all;
+    late += *offset > 2 * 90;
+    repeated += view->payloadType() == 97 && !isNew;
+    return true;
+  };
+  pair.run(Duration::seconds(5));
+  EXPECT_GT(all, 300);
+  EXPECT_GT(late, 20) << "some wait for the pacer";
+  EXPECT_GT(repeated, 5);
 }
 
 TEST_F(SendExtensions, AFrameFarBeyondTheOthersTellsAsWell) {

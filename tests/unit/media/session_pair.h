@@ -34,6 +34,7 @@ class SessionPair {
     bool transportFeedback = true;
     bool rateReports = false;  ///< REMB
     bool sendTimes = true;     ///< abs-send-time
+    bool sendOffsets = false;  ///< RFC 5450
     bool reducedSize = true;
     bool receiverReferenceTime = false;
     bool synchronized = false;            ///< sound and picture are of one stream
@@ -56,6 +57,7 @@ class SessionPair {
   explicit SessionPair(const Options& options)
       : options_(options),
         random_(options.seed),
+        lossRandom_(98 + options.seed),
         environment_{
             random_, pool_, nullLog(), WallClock{Timestamp(), 1'700'000'000'000'000'000}, {}},
         pattern_(options.realCodec ? 160 : 16, options.realCodec ? 120 : 16) {
@@ -107,6 +109,7 @@ class SessionPair {
     s.nack = true;
     s.maxBitrate = options_.maxBitrate;
     s.extensions = extensions(options_.transportFeedback, options_.sendTimes);
+    if (options_.sendOffsets) s.extensions.add(rtp::ExtensionKind::TransmissionOffset, 6);
     if (options_.fec == rtp::FecScheme::Ulpfec) {
       s.fec = FecSendConfig{*options_.fec, 120, 0, 118, uint8_t{119}};
     } else if (options_.fec) {
@@ -389,7 +392,7 @@ class SessionPair {
 
   Options options_;
   SeededRandom random_;
-  SeededRandom lossRandom_{99};
+  SeededRandom lossRandom_;
   PacketPool pool_;
   Environment environment_;
   Timestamp now_ = Timestamp::seconds(1000);
