@@ -132,34 +132,48 @@ void PeerConnection::setLocalDescription(SessionDescription description, Complet
 void PeerConnection::setRemoteDescription(SessionDescription description, Completion<void> done) {
   const LoopCore::Lock lock(core()->loop());
   PeerConnectionCore* self = core().get();
-  const auto shared = std::make_shared<const SessionDescription>(std::move(description));
-  const auto apply = [self](Step& step, SdpType type, const std::string& sdp) {
-    return applyInStep(*self, step, [&](jsep::Session& session, Timestamp now) {
-      Result<void> applied = session.setRemoteDescription(type, sdp, now);
-      if (applied && type != SdpType::Rollback) self->forgetReturnedParameters();
-      return applied;
+  struct Given {
+    SessionDescription text;
+    std::optional<sdp::SessionDescription> read{};  // by an earlier step
+  };
+  const auto given = std::make_shared<Given>(Given{std::move(description)});
+  const auto rollBack = [self](Step& step) {
+    return applyInStep(*self, step, [](jsep::Session& session, Timestamp now) {
+      return session.setRemoteDescription(SdpType::Rollback, {}, now);
     });
   };
   self->chainSteps<void>(
       std::move(done),
-      [self, shared]() -> Result<void> {
-        if (shared->type != SdpType::Rollback) return ok();
-        return self->session()->tryRemoteDescription(shared->type, {});
+      [self, given]() -> Result<void> {
+        if (given->text.type != SdpType::Rollback) return ok();
+        return self->session()->checkRemoteRollback();
       },
-      [self, shared, apply]() -> std::function<void(Step&)> {
+      [self, given, rollBack]() -> std::function<void(Step&)> {
         // W3C 4.4.2: an offer that meets our own first rolls ours back, in a task of its own. One
         // that could not be applied then either is refused with nothing changed.
-        const bool glare = shared->type == SdpType::Offer &&
-                           self->session()->state().signaling == SignalingState::HaveLocalOffer;
-        if (!glare || !self->session()->tryRemoteDescription(shared->type, shared->sdp)) return {};
-        return [apply](Step& step) { (void)apply(step, SdpType::Rollback, {}); };
+        const jsep::Session& session = *self->session();
+        const bool glare = given->text.type == SdpType::Offer &&
+                           session.state().signaling == SignalingState::HaveLocalOffer;
+        if (!glare) return {};
+        Result<sdp::SessionDescription> offer =
+            session.readRemoteDescription(SdpType::Offer, given->text.sdp);
+        if (!offer || !session.tryRemoteDescription(SdpType::Offer, *offer)) return {};
+        given->read = *std::move(offer);
+        return [rollBack](Step& step) { (void)rollBack(step); };
       },
-      [self, shared, apply](Step& step) -> Result<void> {
-        if (Result<void> fits = self->session()->tryRemoteDescription(shared->type, shared->sdp);
-            !fits) {
-          return fits;
+      [self, given, rollBack](Step& step) -> Result<void> {
+        const SdpType type = given->text.type;
+        if (type == SdpType::Rollback) return rollBack(step);
+        if (!given->read) {
+          auto read = self->session()->readRemoteDescription(type, given->text.sdp);
+          if (!read) return fail(std::move(read).error());
+          given->read = *std::move(read);
         }
-        return apply(step, shared->type, shared->sdp);
+        return applyInStep(*self, step, [&](jsep::Session& session, Timestamp now) {
+          Result<void> applied = session.applyRemoteDescription(type, *given->read, now);
+          if (applied) self->forgetReturnedParameters();
+          return applied;
+        });
       });
   self->loop().wake();
 }
@@ -200,30 +214,42 @@ void PeerConnection::restartIce() {
   core()->afterCall(now);
 }
 
+namespace {
+
+/// Under the lock: the text is written by whoever asks first.
+std::optional<SessionDescription> written(const std::optional<jsep::DescriptionText>& description) {
+  const std::string* sdp = description ? description->sdp() : nullptr;
+  if (!sdp) return std::nullopt;
+  return SessionDescription{description->type(), *sdp};
+}
+
+}  // namespace
+
 std::optional<SessionDescription> PeerConnection::currentLocalDescription() const {
   const LoopCore::Lock lock(core()->loop());
-  return core()->visible.currentLocal;
+  return written(core()->visible.descriptions.currentLocal);
 }
 std::optional<SessionDescription> PeerConnection::pendingLocalDescription() const {
   const LoopCore::Lock lock(core()->loop());
-  return core()->visible.pendingLocal;
+  return written(core()->visible.descriptions.pendingLocal);
 }
 std::optional<SessionDescription> PeerConnection::localDescription() const {
   const LoopCore::Lock lock(core()->loop());
-  return core()->visible.pendingLocal ? core()->visible.pendingLocal : core()->visible.currentLocal;
+  const jsep::DescriptionsChanged& all = core()->visible.descriptions;
+  return written(all.pendingLocal ? all.pendingLocal : all.currentLocal);
 }
 std::optional<SessionDescription> PeerConnection::currentRemoteDescription() const {
   const LoopCore::Lock lock(core()->loop());
-  return core()->visible.currentRemote;
+  return written(core()->visible.descriptions.currentRemote);
 }
 std::optional<SessionDescription> PeerConnection::pendingRemoteDescription() const {
   const LoopCore::Lock lock(core()->loop());
-  return core()->visible.pendingRemote;
+  return written(core()->visible.descriptions.pendingRemote);
 }
 std::optional<SessionDescription> PeerConnection::remoteDescription() const {
   const LoopCore::Lock lock(core()->loop());
-  return core()->visible.pendingRemote ? core()->visible.pendingRemote
-                                       : core()->visible.currentRemote;
+  const jsep::DescriptionsChanged& all = core()->visible.descriptions;
+  return written(all.pendingRemote ? all.pendingRemote : all.currentRemote);
 }
 SignalingState PeerConnection::signalingState() const {
   const LoopCore::Lock lock(core()->loop());
@@ -253,8 +279,8 @@ Configuration PeerConnection::getConfiguration() const {
 Result<void> PeerConnection::setConfiguration(Configuration configuration) {
   const LoopCore::Lock lock(core()->loop());
   if (core()->closed()) return closedError();
-  const bool describing =
-      core()->visible.pendingLocal.has_value() || core()->visible.currentLocal.has_value();
+  const jsep::DescriptionsChanged& all = core()->visible.descriptions;
+  const bool describing = all.pendingLocal.has_value() || all.currentLocal.has_value();
   const Configuration& current = core()->configuration();
   Result<ice::GathererConfig> servers =
       api_internal::checkReconfiguration(current, configuration, describing);

@@ -67,7 +67,7 @@ struct VisibleState : VisibleTransport {  // its own members: of the first trans
   IceGatheringState gathering = IceGatheringState::New;
   IceConnectionState iceConnection = IceConnectionState::New;
   PeerConnectionState connection = PeerConnectionState::New;
-  std::optional<SessionDescription> currentLocal, pendingLocal, currentRemote, pendingRemote;
+  jsep::DescriptionsChanged descriptions;
 
   std::map<uint32_t, VisibleTransport> sides;  ///< by number
   bool hasSctp = false;
@@ -216,8 +216,8 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void addDataStats(StatsContext& context);
   /// Whether a description is applied, so that there are transports.
   bool hasDescription() const {
-    return visible.pendingLocal || visible.currentLocal || visible.pendingRemote ||
-           visible.currentRemote;
+    const jsep::DescriptionsChanged& all = visible.descriptions;
+    return all.pendingLocal || all.currentLocal || all.pendingRemote || all.currentRemote;
   }
   void getStats(const StatsSelector& selector, Completion<StatsReport> done);
   IceRole iceRole(uint32_t transport = 0);
@@ -252,7 +252,6 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void inOrNew(Step* step, std::function<void(Step&)> body);
   void onSenderStopped(const jsep::SenderStopped& event);
   void onEstimate(const media::BandwidthStats& stats);
-  void onDescriptions(const jsep::DescriptionsChanged& event);
   void onLocalCandidate(const jsep::LocalCandidate& event);
   void onIceState(const jsep::IceStateChanged& event);
   void onTransportEnded(uint32_t transport, Step* cause);

@@ -22,11 +22,6 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;
 
-std::optional<SessionDescription> toApi(const std::optional<jsep::DescriptionText>& text) {
-  if (!text) return std::nullopt;
-  return SessionDescription{text->type, text->sdp};
-}
-
 PARLEY_SAME_NUMBERS(IceGathererState, transport::GatheringState, New, Gathering, Complete);
 IceGathererState toApi(transport::GatheringState state) {
   return static_cast<IceGathererState>(state);
@@ -138,7 +133,7 @@ void PeerConnectionCore::onEvent(jsep::SessionEvent&& event, Step* step) {
             });
           },
           [&](jsep::DescriptionsChanged& e) {
-            inOrNew(step, [this, e](Step&) { onDescriptions(e); });
+            inOrNew(step, [this, e](Step&) { visible.descriptions = e; });
           },
           [&](jsep::LocalCandidate& e) { onLocalCandidate(e); },
           [&](jsep::GatheringStateChanged& e) { onGathering(e, step); },
@@ -249,13 +244,6 @@ void PeerConnectionCore::onEstimate(const media::BandwidthStats& stats) {
   });
 }
 
-void PeerConnectionCore::onDescriptions(const jsep::DescriptionsChanged& event) {
-  visible.currentLocal = toApi(event.currentLocal);
-  visible.pendingLocal = toApi(event.pendingLocal);
-  visible.currentRemote = toApi(event.currentRemote);
-  visible.pendingRemote = toApi(event.pendingRemote);
-}
-
 // W3C 5.6 "surface the candidate": it is in the descriptions and the transport's list when the
 // event fires.
 void PeerConnectionCore::onLocalCandidate(const jsep::LocalCandidate& event) {
@@ -265,7 +253,7 @@ void PeerConnectionCore::onLocalCandidate(const jsep::LocalCandidate& event) {
     candidate.relayProtocol = fromString<IceServerTransportProtocol>(*event.relayProtocol);
   queueStep([this, candidate, transport = event.transport,
              descriptions = event.descriptions](Step& step) {
-    onDescriptions(descriptions);
+    visible.descriptions = descriptions;
     VisibleTransport* of = shown(transport);
     if (of && !candidate.candidate.empty()) of->localCandidates.push_back(candidate);
     step.then([candidate](PeerConnectionCore& c) {
@@ -279,7 +267,7 @@ void PeerConnectionCore::onLocalCandidate(const jsep::LocalCandidate& event) {
 void PeerConnectionCore::onGathering(const jsep::GatheringStateChanged& event, Step* cause) {
   const auto body = [this, event](Step& step) {
     const IceGathererState state = toApi(event.state);
-    onDescriptions(event.descriptions);
+    visible.descriptions = event.descriptions;
     VisibleTransport* of = shown(event.transport);
     if (!of) return;
     const bool complete = state == IceGathererState::Complete;

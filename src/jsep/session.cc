@@ -156,15 +156,26 @@ Result<void> Session::checkLocalDescription(std::optional<SdpType> given,
   return ok();
 }
 
-Result<void> Session::tryRemoteDescription(SdpType type, const std::string& text) const {
+Result<void> Session::checkRemoteRollback() const {
   if (closed_) return closedError();
-  if (type == SdpType::Rollback)
-    return checkRollback(state_.signaling, SignalingState::HaveRemoteOffer);
-  if (Result<void> able = checkRemoteType(state_.signaling, type); !able) return able;
+  return checkRollback(state_.signaling, SignalingState::HaveRemoteOffer);
+}
+
+Result<sdp::SessionDescription> Session::readRemoteDescription(SdpType type,
+                                                               const std::string& text) const {
+  if (closed_) return closedError();
+  if (Result<void> able = checkRemoteType(state_.signaling, type); !able) return fail(able.error());
   Result<sdp::SessionDescription> description = sdp::parse(text);
-  if (!description) return fail(std::move(description).error());
-  if (Result<void> hidden = checkHeaderEncryption(*description); !hidden) return hidden;
-  Result<Delta> delta = applyRemote(state_, type, *description);
+  if (!description) return description;
+  if (Result<void> hidden = checkHeaderEncryption(*description); !hidden)
+    return fail(hidden.error());
+  return description;
+}
+
+Result<void> Session::tryRemoteDescription(SdpType type,
+                                           const sdp::SessionDescription& description) const {
+  if (closed_) return closedError();
+  Result<Delta> delta = applyRemote(state_, type, description);
   if (!delta) return fail(std::move(delta).error());
   return ok();
 }
@@ -209,10 +220,17 @@ Result<void> Session::setRemoteDescription(SdpType type, const std::string& text
   now = clock_.clamp(now);
   if (closed_) return closedError();
   if (type == SdpType::Rollback) return apply(jsep::rollback(state_), now);
-  Result<sdp::SessionDescription> description = sdp::parse(text);
+  Result<sdp::SessionDescription> description = readRemoteDescription(type, text);
   if (!description) return fail(std::move(description).error());
-  if (Result<void> hidden = checkHeaderEncryption(*description); !hidden) return hidden;
-  return settled(type, apply(applyRemote(state_, type, *description), now));
+  return applyRemoteDescription(type, *description, now);
+}
+
+Result<void> Session::applyRemoteDescription(SdpType type,
+                                             const sdp::SessionDescription& description,
+                                             Timestamp now) {
+  now = clock_.clamp(now);
+  if (closed_) return closedError();
+  return settled(type, apply(applyRemote(state_, type, description), now));
 }
 
 // webrtc-pc section 4.4.1.5: an answer uses up [[LastCreatedOffer]] and [[LastCreatedAnswer]]; a
@@ -230,6 +248,7 @@ Result<void> Session::apply(Result<Delta> result, Timestamp now) {
   if (!result) return fail(std::move(result).error());
   Delta delta = *std::move(result);
   state_ = std::move(delta.state);
+  forgetTexts();
   // Also layers that a remote offer proposed come without (RFC 8853).
   for (TransceiverState& transceiver : state_.transceivers) drawSsrcs(transceiver);
   // Before DTLS: who opened channels already need not notice on which transport they end up.
@@ -363,27 +382,24 @@ void Session::emitEvents(const SessionEvents& events, SignalingState signaling) 
   }
 }
 
-std::optional<DescriptionText> Session::textOf(const Boxed<TypedDescription>& description,
-                                               bool local) const {
-  if (!description) return std::nullopt;
-  sdp::SessionDescription copy = description->sdp;
-  const auto addCandidates = [&](const Lane& from) {
-    const auto& found = from.localCandidates;
-    const auto at = found.lines.empty() ? std::nullopt : state_.sectionOf(from.id, copy);
-    if (at) addLocalCandidates(copy, *at, found.lines, found.complete);
-  };
-  if (local) addCandidates(first_);
-  for (const auto& side : sides_) {
-    if (local && !side->ending) addCandidates(*side);
-  }
-  Result<std::string> text = sdp::write(copy);
-  if (!text) return std::nullopt;
-  return DescriptionText{description->type, *std::move(text)};
+void Session::forgetTexts() {
+  for (DescriptionTexts* of : {&currentLocal_, &pendingLocal_, &currentRemote_, &pendingRemote_})
+    of->reset();
 }
 
-DescriptionsChanged Session::descriptions() const {
-  return {textOf(state_.currentLocal, true), textOf(state_.pendingLocal, true),
-          textOf(state_.currentRemote, false), textOf(state_.pendingRemote, false)};
+DescriptionsChanged Session::descriptions() {
+  const auto local = [&](DescriptionTexts& texts, const Boxed<TypedDescription>& description) {
+    std::vector<SectionCandidatesView> found;
+    eachLane([&](const Lane& from) {
+      const auto& candidates = from.localCandidates;
+      if (!description || candidates.lines.empty() || from.ending) return;
+      if (const auto at = state_.sectionOf(from.id, description->sdp))
+        found.push_back({*at, candidates.lines, candidates.complete});
+    });
+    return texts.show(description, found);
+  };
+  return {local(currentLocal_, state_.currentLocal), local(pendingLocal_, state_.pendingLocal),
+          currentRemote_.show(state_.currentRemote), pendingRemote_.show(state_.pendingRemote)};
 }
 
 Result<void> Session::addIceCandidate(const std::string& text,

@@ -18,6 +18,7 @@
 #include "parley/base/units.h"
 #include "parley/jsep/capabilities.h"
 #include "parley/jsep/delta.h"
+#include "parley/jsep/description_text.h"
 #include "parley/jsep/lane.h"
 #include "parley/jsep/state.h"
 #include "parley/jsep/transceivers.h"
@@ -62,12 +63,6 @@ struct SenderTuning {
   std::vector<std::string> makes{};
   std::optional<rtp::PlayoutDelayValue> playoutDelay{};  ///< for the peer's jitter buffer
   bool operator==(const SenderTuning&) const = default;
-};
-
-/// A description as the application sees it.
-struct DescriptionText {
-  SdpType type = SdpType::Offer;
-  std::string sdp;
 };
 
 // What a session tells its owner, in the order in which the W3C specification fires the events.
@@ -226,6 +221,9 @@ class PARLEY_EXPORT Session {
   Result<void> setLocalDescription(std::optional<SdpType> type, const std::string& sdp,
                                    Timestamp now);
   Result<void> setRemoteDescription(SdpType type, const std::string& sdp, Timestamp now);
+  /// The same with what `readRemoteDescription` gave; not for a rollback.
+  Result<void> applyRemoteDescription(SdpType type, const sdp::SessionDescription& description,
+                                      Timestamp now);
   Result<void> addIceCandidate(const std::string& candidate, const std::optional<std::string>& mid,
                                std::optional<uint16_t> mLineIndex,
                                const std::optional<std::string>& ufrag, Timestamp now);
@@ -248,8 +246,12 @@ class PARLEY_EXPORT Session {
   /// InvalidState in a state that has no such step; InvalidModification for a text that is not the
   /// one that createOffer or createAnswer gave last (webrtc-pc section 4.4.2).
   Result<void> checkLocalDescription(std::optional<SdpType> type, const std::string& sdp) const;
-  /// Parses and tries a remote description without applying it.
-  Result<void> tryRemoteDescription(SdpType type, const std::string& sdp) const;
+  /// InvalidState unless there is a remote offer to roll back.
+  Result<void> checkRemoteRollback() const;
+  /// Reads a remote description; InvalidState in a state that takes none of this type.
+  Result<sdp::SessionDescription> readRemoteDescription(SdpType type, const std::string& sdp) const;
+  /// Tries what that gave, without applying it.
+  Result<void> tryRemoteDescription(SdpType type, const sdp::SessionDescription& description) const;
   /// InvalidState without a remote description; Operation for a section or ufrag unknown to it.
   Result<void> checkIceCandidate(const std::optional<std::string>& mid,
                                  std::optional<uint16_t> mLineIndex,
@@ -415,10 +417,9 @@ class PARLEY_EXPORT Session {
   bool pollSideEffect(Effect& out);
   void moveData(Lane& to, Timestamp now);
   void emitEvents(const SessionEvents& events, SignalingState signaling);
-  DescriptionsChanged descriptions() const;
+  DescriptionsChanged descriptions();
+  void forgetTexts();
   SdpType implicitType() const;
-  std::optional<DescriptionText> textOf(const Boxed<TypedDescription>& description,
-                                        bool local) const;
   void drawSsrcs(TransceiverState& transceiver);
   void refreshIce();
 
@@ -485,6 +486,10 @@ class PARLEY_EXPORT Session {
   bool pooling_ = false;                         ///< gathering for the first one is early
   std::vector<transport::TransportEvent> pool_;  ///< what that has found, to be told
   SessionState state_;
+  DescriptionTexts currentLocal_{true};
+  DescriptionTexts pendingLocal_{true};
+  DescriptionTexts currentRemote_{false};
+  DescriptionTexts pendingRemote_{false};
   bool closed_ = false;
   // W3C [[LastCreatedOffer]] and [[LastCreatedAnswer]]; empty again after an answer.
   std::string lastOffer_;
