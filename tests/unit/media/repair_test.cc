@@ -15,7 +15,7 @@ using Scheme = rtp::FecScheme;
 std::function<bool(bool, const OutgoingPacket&)> bursts(int length, double share,
                                                         uint64_t seed = 5) {
   return [random = SeededRandom(seed), left = 0, length, share](bool fromA,
-                                                             const OutgoingPacket&) mutable {
+                                                                const OutgoingPacket&) mutable {
     if (!fromA) return true;
     if (left == 0 && random.unit() < share / length) left = length;
     return left == 0 || left-- == 0;
