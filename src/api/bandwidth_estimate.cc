@@ -21,13 +21,15 @@ void appendRate(std::string& out, DataRate rate) {
 
 std::string_view BandwidthEstimate::csvHeader() {
   return "unix_ms,estimate_kbps,target_kbps,delay_based_kbps,loss_based_kbps,remote_kbps,"
-         "acknowledged_kbps,pacing_kbps,loss_ratio,round_trip_ms,queue_delay_ms,overuse,probes,application_limited";
+         "acknowledged_kbps,pacing_kbps,loss_ratio,round_trip_ms,queue_delay_ms,overuse,probes,"
+         "application_limited";
 }
 
 std::string BandwidthEstimate::csvRow() const {
   std::string row;
   append(row, "%.0f", unixMs);
-  for (const DataRate rate : {estimate, target, delayBased, lossBased, remote, acknowledged, pacing})
+  for (const DataRate rate :
+       {estimate, target, delayBased, lossBased, remote, acknowledged, pacing})
     appendRate(row, rate);
   append(row, ",%.4f", lossFraction);
   append(row, ",%.1f", roundTripTime.seconds() * 1000);

@@ -82,8 +82,9 @@ double blurredSample(const I420Buffer& picture, const SamplePoint& point, double
   const int column = std::clamp(point.column, 0, plane.width - 1);
   if (!(deviation > 0)) return plane.data[row * plane.stride + column];
   const double variance = deviation * deviation;
-  const int reach = std::max(
-      kLeastReach, static_cast<int>(std::ceil(std::sqrt(-2 * std::log(kLeastWeight) * variance))) - 1);
+  const int reach =
+      std::max(kLeastReach,
+               static_cast<int>(std::ceil(std::sqrt(-2 * std::log(kLeastWeight) * variance))) - 1);
   double sum = 0;
   double weights = 0;
   for (int y = std::max(0, row - reach); y <= std::min(plane.height - 1, row + reach); ++y) {

@@ -57,7 +57,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void dtmf(const Json& request);
   Json keys();
   void sframe(const Json& request);
-  void askForExtensions(const Json& request);
+  void askForExtensions();
   Json extensions() const;
   void setPlayoutDelay(const Json& request);
 

@@ -1,6 +1,5 @@
 // Header extensions: asks for all there are, and tells what came of them.
 
-#include <algorithm>
 #include <chrono>
 #include <set>
 
@@ -61,14 +60,11 @@ struct Connection::Brought {
   }
 };
 
-void Connection::askForExtensions(const Json& request) {
+void Connection::askForExtensions() {
   for (RtpTransceiver transceiver : pc_.getTransceivers()) {
     auto extensions = transceiver.getHeaderExtensionsToNegotiate();
-    const Json without = request.value("without", Json::array());
-    for (RtpHeaderExtensionCapability& extension : extensions) {
-      if (std::find(without.begin(), without.end(), extension.uri) == without.end())
-        extension.direction = TransceiverDirection::SendRecv;
-    }
+    for (RtpHeaderExtensionCapability& extension : extensions)
+      extension.direction = TransceiverDirection::SendRecv;
     need(transceiver.setHeaderExtensionsToNegotiate(extensions));
     const auto brought = std::make_shared<Brought>();
     brought_.emplace_back(transceiver, brought);

@@ -145,7 +145,7 @@ const scalable = mode => async (a, b, context) => {
   context.measure({ received_video_fps: last });
 };
 
-/// One call that goes through the modes, as an application does that changes its mind; no frame may be beyond decoding.
+/// One call that goes through the modes, as an application does that changes its mind.
 async function modes(a, b, context) {
   await create(a, {});
   await create(b, {});

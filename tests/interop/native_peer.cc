@@ -181,7 +181,7 @@ void NativePeer::addMediaCommands() {
   add("dtmf", [this](const Json& r) { connection(r)->dtmf(r); });
   add("keys", [this](const Json& r) { return connection(r)->keys(); });
   add("sframe", [this](const Json& r) { connection(r)->sframe(r); });
-  add("askForExtensions", [this](const Json& r) { connection(r)->askForExtensions(r); });
+  add("askForExtensions", [this](const Json& r) { connection(r)->askForExtensions(); });
   add("extensions", [this](const Json& r) { return connection(r)->extensions(); });
   add("setPlayoutDelay", [this](const Json& r) { connection(r)->setPlayoutDelay(r); });
   add("transceivers", [this](const Json& r) { return connection(r)->transceivers(); });

@@ -141,7 +141,7 @@ struct EstimatorState {
   DataRate delayBased = DataRate::infinite();  ///< infinite: no such bound
   DataRate lossBased = DataRate::infinite();
   DataRate remote = DataRate::infinite();  ///< what the peer allows (REMB), where that counts
-  DataRate acknowledged;  ///< what arrives at the peer; zero: not known
+  DataRate acknowledged;                   ///< what arrives at the peer; zero: not known
   DelaySignal signal = DelaySignal::Normal;
   Duration queueDelay;  ///< how much longer packets take than the quickest of late
   bool applicationLimited = false;
