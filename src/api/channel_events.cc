@@ -1,6 +1,7 @@
 // How the session's data-channel events and messages become steps of the facade.
 
 #include <utility>
+#include <variant>
 
 #include "api/peer_connection_core.h"
 #include "api/steps.h"
@@ -41,88 +42,95 @@ void PeerConnectionCore::onChannelEvent(const sctp::ChannelEvent& event) {
 }
 
 void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
+  std::visit([this](const auto& e) { onChannel(e); }, event);
+}
+
+void PeerConnectionCore::onChannel(const sctp::ChannelIncoming& event) {
   using Core = PeerConnectionCore;
-  if (const auto* transport = std::get_if<sctp::TransportChanged>(&event)) {
-    onSctp(*transport);
-    return;
-  }
-  if (const auto* e = std::get_if<sctp::ChannelIncoming>(&event)) {
-    const auto body = adoptChannel(e->id, e->init);
-    ++channelsOpened_;
-    // W3C 6.2 "announcing a data channel as open": datachannel fires first, then open, in one task.
-    queueChannelStep([body](Step& step) {
-      body->visibleState = DataChannelState::Open;
-      step.then(
-          [body](Core& c) { return bindCallback(c.callbacks.dataChannel, DataChannel(body)); });
-      fireOpen(step, body);
-    });
-    return;
-  }
-  if (const auto* opened = std::get_if<sctp::ChannelOpened>(&event)) {
-    const auto body = channel(opened->id);
-    if (!body) return;
-    ++channelsOpened_;
-    assignChannelIds();
-    queueChannelStep([body](Step& step) {
-      // W3C: not if it is closing or closed by now.
-      if (body->visibleState != DataChannelState::Connecting) return;
-      body->visibleState = DataChannelState::Open;
-      fireOpen(step, body);
-    });
-  } else if (const auto* closing = std::get_if<sctp::ChannelClosing>(&event)) {
-    const auto body = channel(closing->id);
-    if (!body) return;
-    body->closingSeen = true;
-    queueChannelStep([body](Step& step) {
-      if (body->visibleState == DataChannelState::Closing) return;
-      body->visibleState = DataChannelState::Closing;
-      step.then([body](Core&) { return bindCallback(body->onClosing); });
-    });
-  } else if (const auto* closed = std::get_if<sctp::ChannelClosed>(&event)) {
-    const auto body = channel(closed->id);
-    if (!body) return;
-    body->finalBufferedAmount = closed->bufferedAmount;
-    if (!body->closingSeen && !body->failure) {
-      // W3C 6.2: nobody has closed the channel, its transport is gone under it.
-      Error error{ErrorCode::Operation, "the peer has closed the connection"};
-      error.detail = ErrorDetail::SctpFailure;
-      body->failure = std::move(error);
-    }
-    channels_.erase(closed->id);
-    ++channelsClosed_;
-    // W3C 6.2: the state, then the error if there is one, then close, in one task.
-    queueChannelStep([body](Step& step) {
-      body->visibleState = DataChannelState::Closed;
-      step.then([body](Core&) -> Step::Call {
-        return body->failure ? bindCallback(body->onError, *body->failure) : Step::Call{};
-      });
-      step.then([body](Core& c) {
-        Step::Call call = bindCallback(body->onClose);
-        // Nothing comes after this event.
-        c.heldMessageBytes_ -= std::exchange(body->heldBytes, 0);
-        c.loop().bury(body->takeCallbacks());
-        return call;
-      });
-    });
-  } else if (const auto* failed = std::get_if<sctp::ChannelFailed>(&event)) {
-    const auto body = channel(failed->id);
-    if (!body) return;
-    Error error{ErrorCode::Operation, failed->reason};
-    error.detail = failed->causeCode ? ErrorDetail::SctpFailure : ErrorDetail::DataChannelFailure;
-    error.sctpCauseCode = failed->causeCode;
+  const auto body = adoptChannel(event.id, event.init);
+  ++channelsOpened_;
+  // W3C 6.2 "announcing a data channel as open": datachannel fires first, then open, in one task.
+  queueChannelStep([body](Step& step) {
+    body->visibleState = DataChannelState::Open;
+    step.then([body](Core& c) { return bindCallback(c.callbacks.dataChannel, DataChannel(body)); });
+    fireOpen(step, body);
+  });
+}
+
+void PeerConnectionCore::onChannel(const sctp::ChannelOpened& event) {
+  const auto body = channel(event.id);
+  if (!body) return;
+  ++channelsOpened_;
+  assignChannelIds();
+  queueChannelStep([body](Step& step) {
+    // W3C: not if it is closing or closed by now.
+    if (body->visibleState != DataChannelState::Connecting) return;
+    body->visibleState = DataChannelState::Open;
+    fireOpen(step, body);
+  });
+}
+
+void PeerConnectionCore::onChannel(const sctp::ChannelClosing& event) {
+  const auto body = channel(event.id);
+  if (!body) return;
+  body->closingSeen = true;
+  queueChannelStep([body](Step& step) {
+    if (body->visibleState == DataChannelState::Closing) return;
+    body->visibleState = DataChannelState::Closing;
+    step.then([body](PeerConnectionCore&) { return bindCallback(body->onClosing); });
+  });
+}
+
+void PeerConnectionCore::onChannel(const sctp::ChannelClosed& event) {
+  const auto body = channel(event.id);
+  if (!body) return;
+  body->finalBufferedAmount = event.bufferedAmount;
+  if (!body->closingSeen && !body->failure) {
+    // W3C 6.2: nobody has closed the channel, its transport is gone under it.
+    Error error{ErrorCode::Operation, "the peer has closed the connection"};
+    error.detail = ErrorDetail::SctpFailure;
     body->failure = std::move(error);
-  } else if (const auto* low = std::get_if<sctp::BufferedAmountLow>(&event)) {
-    const auto body = channel(low->id);
-    if (!body) return;
-    body->lowDue = false;
-    queueLow(body);
-  } else if (const auto* writable = std::get_if<sctp::ChannelWritable>(&event)) {
-    const auto body = channel(writable->id);
-    if (!body) return;
-    queueChannelStep([body](Step& step) {
-      step.then([body](Core&) { return bindCallback(body->onWritable); });
-    });
   }
+  channels_.erase(event.id);
+  ++channelsClosed_;
+  // W3C 6.2: the state, then the error if there is one, then close, in one task.
+  queueChannelStep([body](Step& step) {
+    body->visibleState = DataChannelState::Closed;
+    step.then([body](PeerConnectionCore&) -> Step::Call {
+      return body->failure ? bindCallback(body->onError, *body->failure) : Step::Call{};
+    });
+    step.then([body](PeerConnectionCore& c) {
+      Step::Call call = bindCallback(body->onClose);
+      // Nothing comes after this event.
+      c.heldMessageBytes_ -= std::exchange(body->heldBytes, 0);
+      c.loop().bury(body->takeCallbacks());
+      return call;
+    });
+  });
+}
+
+void PeerConnectionCore::onChannel(const sctp::ChannelFailed& event) {
+  const auto body = channel(event.id);
+  if (!body) return;
+  Error error{ErrorCode::Operation, event.reason};
+  error.detail = event.causeCode ? ErrorDetail::SctpFailure : ErrorDetail::DataChannelFailure;
+  error.sctpCauseCode = event.causeCode;
+  body->failure = std::move(error);
+}
+
+void PeerConnectionCore::onChannel(const sctp::BufferedAmountLow& event) {
+  const auto body = channel(event.id);
+  if (!body) return;
+  body->lowDue = false;
+  queueLow(body);
+}
+
+void PeerConnectionCore::onChannel(const sctp::ChannelWritable& event) {
+  const auto body = channel(event.id);
+  if (!body) return;
+  queueChannelStep([body](Step& step) {
+    step.then([body](PeerConnectionCore&) { return bindCallback(body->onWritable); });
+  });
 }
 
 void PeerConnectionCore::queueLow(const std::shared_ptr<DataChannelCore>& body) {

@@ -43,6 +43,7 @@ const jsep::TransceiverState* PeerConnectionCore::transceiver(uint32_t id) {
 }
 
 std::vector<uint32_t> PeerConnectionCore::transceiverIds() {
+  if (closed_) return lastSeen_.transceivers;
   std::vector<uint32_t> out;
   if (jsep::Session* session = this->session()) {
     for (const jsep::TransceiverState& t : session->state().transceivers) {
@@ -54,6 +55,7 @@ std::vector<uint32_t> PeerConnectionCore::transceiverIds() {
 
 // W3C 5.1: senders and receivers of transceivers that have stopped are not in the lists.
 std::vector<uint32_t> PeerConnectionCore::activeTransceiverIds() {
+  if (closed_) return lastSeen_.activeTransceivers;
   std::vector<uint32_t> out = transceiverIds();
   std::erase_if(out, [this](uint32_t id) {
     const jsep::TransceiverState* state = transceiver(id);

@@ -269,7 +269,7 @@ PeerConnectionState PeerConnection::connectionState() const {
 }
 std::optional<bool> PeerConnection::canTrickleIceCandidates() const {
   const LoopCore::Lock lock(core()->loop());
-  return core()->session() ? core()->session()->remoteTrickles() : std::nullopt;
+  return core()->remoteTrickles();
 }
 Configuration PeerConnection::getConfiguration() const {
   const LoopCore::Lock lock(core()->loop());
@@ -450,7 +450,7 @@ SctpTransport PeerConnection::sctp() const {
 
 uint64_t PeerConnection::maxMessageSize() const {
   const LoopCore::Lock lock(core()->loop());
-  return core()->session() ? core()->session()->maxMessageSize() : 0;
+  return core()->maxMessageSize();
 }
 
 void PeerConnection::getStats(const MediaStreamTrack& track, Completion<StatsReport> done) {

@@ -242,6 +242,7 @@ void PeerConnectionCore::close(Ending ending) {
   if (silent) loop_->bury([urgent = std::exchange(urgent_, {})] {});
   if (closed_) return;
   const Timestamp now = loop_->now();
+  if (ending != Ending::Abandoned) keepLastSeen();
   visible.signaling = SignalingState::Closed;
   visible.iceConnection = IceConnectionState::Closed;
   visible.connection = PeerConnectionState::Closed;

@@ -75,6 +75,20 @@ struct VisibleState : VisibleTransport {  // its own members: of the first trans
   std::optional<uint16_t> maxChannels;
 };
 
+/// What getters go on to show once the connection is closed, whether or not its session still says
+/// good-bye: closing it changes nothing but the slots that W3C 4.4.3 names.
+struct LastSeen {
+  struct Transport {
+    IceRole role = IceRole::Unknown;
+    std::optional<IceParameters> localParameters, remoteParameters;
+    std::vector<IceCandidate> remoteCandidates;
+  };
+  std::map<uint32_t, Transport> transports;  ///< by number
+  std::optional<bool> remoteTrickles;
+  uint64_t maxMessageSize = 0;
+  std::vector<uint32_t> transceivers, activeTransceivers;
+};
+
 /// The body behind all PeerConnection handles of one connection. Every member function is called
 /// with the loop's lock held unless it says otherwise; tasks run without it.
 ///
@@ -221,6 +235,10 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   }
   void getStats(const StatsSelector& selector, Completion<StatsReport> done);
   IceRole iceRole(uint32_t transport = 0);
+  /// What a transport's getters show beside its VisibleTransport; defaults for an unknown one.
+  LastSeen::Transport seen(uint32_t transport);
+  std::optional<bool> remoteTrickles();
+  uint64_t maxMessageSize();
   /// The section whose transport a section has for itself; nothing if it is the first one.
   std::optional<size_t> ownTransport(size_t section);
   /// Of a handle: the number of its transport; nothing if it has none (yet, or any more).
@@ -246,10 +264,17 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
 
  private:
   void runStep(const std::function<void(Step&)>& body);
+  /// Before the session closes.
+  void keepLastSeen();
   void fire(std::vector<Step::Pick> picks);
   /// `step` is the one that caused the event; null for what the network brought.
   void onEvent(jsep::SessionEvent&& event, Step* step);
   void inOrNew(Step* step, std::function<void(Step&)> body);
+  void onSignalingState(SignalingState state, Step* cause);
+  void onCandidateError(const IceCandidateError& error);
+  void onTransportAdded(uint32_t transport);
+  void onStreamTrack(const jsep::StreamTrackChanged& event, Step* cause);
+  void stopMedia(uint32_t transceiver);
   void onSenderStopped(const jsep::SenderStopped& event);
   void onEstimate(const media::BandwidthStats& stats);
   void onLocalCandidate(const jsep::LocalCandidate& event);
@@ -267,6 +292,15 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void muteTrack(uint32_t transceiver, bool muted, Step& step);
   void onChannelEvent(const sctp::ChannelEvent& event);
   void dispatchChannelEvent(const sctp::ChannelEvent& event);
+  static void onChannel(std::monostate) {}
+  void onChannel(const sctp::TransportChanged& event) { onSctp(event); }
+  void onChannel(const sctp::ChannelIncoming& event);
+  void onChannel(const sctp::ChannelOpened& event);
+  void onChannel(const sctp::ChannelClosing& event);
+  void onChannel(const sctp::ChannelClosed& event);
+  void onChannel(const sctp::ChannelFailed& event);
+  void onChannel(const sctp::BufferedAmountLow& event);
+  void onChannel(const sctp::ChannelWritable& event);
   void queueChannelStep(std::function<void(Step&)> body);
   void queueLow(const std::shared_ptr<DataChannelCore>& body);
   void assignChannelIds();
@@ -300,6 +334,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   std::deque<std::function<void()>> urgent_;
   jsep::OperationsChain operations_;
   StatsReport finalStats_;
+  LastSeen lastSeen_;
   bool negotiationNeeded_ = false;  ///< W3C [[NegotiationNeeded]]
   size_t queuedMessages_ = 0;
   size_t queuedMessageBytes_ = 0;

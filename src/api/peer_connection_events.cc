@@ -122,93 +122,101 @@ void PeerConnectionCore::inOrNew(Step* step, std::function<void(Step&)> body) {
 }
 
 void PeerConnectionCore::onEvent(jsep::SessionEvent&& event, Step* step) {
-  using Core = PeerConnectionCore;
-  std::visit(
-      Overloaded{
-          [](std::monostate) {},
-          [&](jsep::SignalingStateChanged& e) {
-            inOrNew(step, [this, s = e.state](Step& at) {
-              visible.signaling = s;
-              at.then([s](Core& c) { return bindCallback(c.callbacks.signalingState, s); });
-            });
-          },
-          [&](jsep::DescriptionsChanged& e) {
-            inOrNew(step, [this, e](Step&) { visible.descriptions = e; });
-          },
-          [&](jsep::LocalCandidate& e) { onLocalCandidate(e); },
-          [&](jsep::GatheringStateChanged& e) { onGathering(e, step); },
-          [&](jsep::LocalCandidateError& e) {
-            queueStep(
-                [error = IceCandidateError{e.address, e.port, e.url, e.code, e.text}](Step& at) {
-                  at.then([error](Core& c) {
-                    return bindCallback(c.callbacks.iceCandidateError, error);
-                  });
-                });
-          },
-          [&](jsep::IceStateChanged& e) { onIceState(e); },
-          [&](jsep::SelectedPairChanged& e) {
-            queueStep([this, id = e.transport](Step& at) { onSelectedPair(id, at); });
-          },
-          [&](jsep::DtlsStateChanged& e) { onDtls(e); },
-          [&](jsep::TransportAdded& e) {
-            const auto& sections = session()->state().transports.sections;
-            const auto first = std::find(sections.begin(), sections.end(), e.transport);
-            visible.sides[e.transport].section = static_cast<size_t>(first - sections.begin());
-          },
-          [&](jsep::TransportEnded& e) { onTransportEnded(e.transport, step); },
-          [&](jsep::TrackAdded& e) {
-            ensureReceiver(e.transceiver, e.kind);
-            inOrNew(step, [this, e](Step& at) { onTrackAdded(e, at); });
-          },
-          [&](jsep::TrackRemoved& e) {
-            inOrNew(step, [this, e](Step& at) { muteTrack(e.transceiver, true, at); });
-          },
-          [&](jsep::TrackUnmuted& e) {
-            // The specification unmutes in a task of its own, when packets come in.
-            queueStep([this, e](Step& at) { muteTrack(e.transceiver, false, at); });
-          },
-          [&](jsep::StreamTrackChanged& e) {
-            inOrNew(step, [e](Step& at) {
-              at.then([e](Core& c) {
-                StreamTrackEvent change{e.stream, MediaStreamTrack(c.receiverTrack(e.transceiver)),
-                                        e.added};
-                return bindCallback(c.callbacks.streamTrack, std::move(change));
-              });
-            });
-          },
-          [&](jsep::TransceiverStopped& e) {
-            loop_->media().stopSender(*this, e.transceiver);
-            loop_->media().stopReceiver(*this, e.transceiver);
-            endReceiverTrack(e.transceiver);
-          },
-          [&](jsep::TransceiversRemoved& e) {
-            for (uint32_t id : e.transceivers) {
-              loop_->media().stopSender(*this, id);
-              loop_->media().stopReceiver(*this, id);
-              endReceiverTrack(id);
-              // After what this step and those before it still tell of the transceiver.
-              queueStep([this, id](Step&) { forgetTransceiver(id); });
-            }
-          },
-          [&](jsep::SenderConfigured& e) {
-            loop_->media().configureSender(*this, e);
-            loop_->forwarding().senderConfigured(*this, e.transceiver);
-          },
-          [&](jsep::ReceiverConfigured& e) {
-            ensureReceiver(e.transceiver, e.kind);
-            loop_->media().configureReceiver(*this, e);
-            loop_->forwarding().receiverConfigured(*this, e.transceiver);
-          },
-          [&](jsep::KeyFrameRequested& e) {
-            if (!loop_->forwarding().requestKeyFrame(*this, e.transceiver))
-              loop_->media().requestKeyFrame(*this, e.transceiver, e.rid);
-          },
-          [&](jsep::TargetBitrate& e) { loop_->media().setTargetBitrate(*this, e); },
-          [&](jsep::EstimateChanged& e) { onEstimate(e.estimate); },
-          [&](jsep::ToneReceived& e) { onToneReceived(e.tone); },
-          [&](jsep::SenderStopped& e) { onSenderStopped(e); },
-      },
-      event);
+  std::visit(Overloaded{
+                 [](std::monostate) {},
+                 [&](jsep::SignalingStateChanged& e) { onSignalingState(e.state, step); },
+                 [&](jsep::DescriptionsChanged& e) {
+                   inOrNew(step, [this, e](Step&) { visible.descriptions = e; });
+                 },
+                 [&](jsep::LocalCandidate& e) { onLocalCandidate(e); },
+                 [&](jsep::GatheringStateChanged& e) { onGathering(e, step); },
+                 [&](jsep::LocalCandidateError& e) {
+                   onCandidateError({e.address, e.port, e.url, e.code, e.text});
+                 },
+                 [&](jsep::IceStateChanged& e) { onIceState(e); },
+                 [&](jsep::SelectedPairChanged& e) {
+                   queueStep([this, id = e.transport](Step& at) { onSelectedPair(id, at); });
+                 },
+                 [&](jsep::DtlsStateChanged& e) { onDtls(e); },
+                 [&](jsep::TransportAdded& e) { onTransportAdded(e.transport); },
+                 [&](jsep::TransportEnded& e) { onTransportEnded(e.transport, step); },
+                 [&](jsep::TrackAdded& e) {
+                   ensureReceiver(e.transceiver, e.kind);
+                   inOrNew(step, [this, e](Step& at) { onTrackAdded(e, at); });
+                 },
+                 [&](jsep::TrackRemoved& e) {
+                   inOrNew(step, [this, e](Step& at) { muteTrack(e.transceiver, true, at); });
+                 },
+                 [&](jsep::TrackUnmuted& e) {
+                   // The specification unmutes in a task of its own, when packets come in.
+                   queueStep([this, e](Step& at) { muteTrack(e.transceiver, false, at); });
+                 },
+                 [&](jsep::StreamTrackChanged& e) { onStreamTrack(e, step); },
+                 [&](jsep::TransceiverStopped& e) { stopMedia(e.transceiver); },
+                 [&](jsep::TransceiversRemoved& e) {
+                   for (uint32_t id : e.transceivers) {
+                     stopMedia(id);
+                     // After what this step and those before it still tell of the transceiver.
+                     queueStep([this, id](Step&) { forgetTransceiver(id); });
+                   }
+                 },
+                 [&](jsep::SenderConfigured& e) {
+                   loop_->media().configureSender(*this, e);
+                   loop_->forwarding().senderConfigured(*this, e.transceiver);
+                 },
+                 [&](jsep::ReceiverConfigured& e) {
+                   ensureReceiver(e.transceiver, e.kind);
+                   loop_->media().configureReceiver(*this, e);
+                   loop_->forwarding().receiverConfigured(*this, e.transceiver);
+                 },
+                 [&](jsep::KeyFrameRequested& e) {
+                   if (!loop_->forwarding().requestKeyFrame(*this, e.transceiver))
+                     loop_->media().requestKeyFrame(*this, e.transceiver, e.rid);
+                 },
+                 [&](jsep::TargetBitrate& e) { loop_->media().setTargetBitrate(*this, e); },
+                 [&](jsep::EstimateChanged& e) { onEstimate(e.estimate); },
+                 [&](jsep::ToneReceived& e) { onToneReceived(e.tone); },
+                 [&](jsep::SenderStopped& e) { onSenderStopped(e); },
+             },
+             event);
+}
+
+void PeerConnectionCore::onSignalingState(SignalingState state, Step* cause) {
+  inOrNew(cause, [this, state](Step& step) {
+    visible.signaling = state;
+    step.then(
+        [state](PeerConnectionCore& c) { return bindCallback(c.callbacks.signalingState, state); });
+  });
+}
+
+void PeerConnectionCore::onCandidateError(const IceCandidateError& error) {
+  queueStep([error](Step& step) {
+    step.then([error](PeerConnectionCore& c) {
+      return bindCallback(c.callbacks.iceCandidateError, error);
+    });
+  });
+}
+
+void PeerConnectionCore::onTransportAdded(uint32_t transport) {
+  const auto& sections = session()->state().transports.sections;
+  const auto first = std::find(sections.begin(), sections.end(), transport);
+  visible.sides[transport].section = static_cast<size_t>(first - sections.begin());
+}
+
+void PeerConnectionCore::onStreamTrack(const jsep::StreamTrackChanged& event, Step* cause) {
+  inOrNew(cause, [event](Step& step) {
+    step.then([event](PeerConnectionCore& c) {
+      StreamTrackEvent change{event.stream, MediaStreamTrack(c.receiverTrack(event.transceiver)),
+                              event.added};
+      return bindCallback(c.callbacks.streamTrack, std::move(change));
+    });
+  });
+}
+
+void PeerConnectionCore::stopMedia(uint32_t transceiver) {
+  loop_->media().stopSender(*this, transceiver);
+  loop_->media().stopReceiver(*this, transceiver);
+  endReceiverTrack(transceiver);
 }
 
 void PeerConnectionCore::onSenderStopped(const jsep::SenderStopped& event) {

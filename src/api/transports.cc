@@ -76,23 +76,80 @@ VisibleTransport* shownOf(PeerConnectionCore& core, std::optional<size_t> ownOf)
 using api_internal::shownOf;
 using api_internal::VisibleTransport;
 
-IceRole IceTransport::role() const {
-  const LoopCore::Lock lock(core_->loop());
-  return core_->iceRole(core_->transportNumber(ownOf_).value_or(0));
-}
+namespace api_internal {
+namespace {
 
-IceRole api_internal::PeerConnectionCore::iceRole(uint32_t transport) {
-  jsep::Session* session = this->session();
-  // Known once a description has been applied (W3C 5.6: "unknown" before).
-  if (!session || !hasDescription()) return IceRole::Unknown;
-  const auto controlling = session->state().transportState(transport).iceControlling;
-  const transport::PeerTransport* of = session->transport(transport);
+IceRole roleOf(const jsep::Session& session, uint32_t number, const VisibleState& visible) {
+  const auto controlling = session.state().transportState(number).iceControlling;
+  const transport::PeerTransport* of = session.transport(number);
   if (!controlling || !of) {
     // RFC 8445 section 6.1.1: the offerer is controlling.
     return visible.signaling == SignalingState::HaveRemoteOffer ? IceRole::Controlled
                                                                 : IceRole::Controlling;
   }
   return of->iceRole() == ice::Role::Controlling ? IceRole::Controlling : IceRole::Controlled;
+}
+
+std::optional<IceParameters> toParameters(const std::optional<jsep::IceCredentials>& credentials) {
+  if (!credentials) return std::nullopt;
+  return IceParameters{credentials->ufrag, credentials->pwd};
+}
+
+}  // namespace
+
+IceRole PeerConnectionCore::iceRole(uint32_t number) {
+  if (closed_) return seen(number).role;
+  // Known once a description has been applied (W3C 5.6: "unknown" before).
+  return session() && hasDescription() ? roleOf(*session(), number, visible) : IceRole::Unknown;
+}
+
+LastSeen::Transport PeerConnectionCore::seen(uint32_t number) {
+  if (closed_) {
+    const auto last = lastSeen_.transports.find(number);
+    return last == lastSeen_.transports.end() ? LastSeen::Transport{} : last->second;
+  }
+  LastSeen::Transport out;
+  const jsep::Session* session = this->session();
+  if (!session) return out;
+  out.role = iceRole(number);
+  out.localParameters = toParameters(session->state().transportState(number).localIce);
+  out.remoteParameters = toParameters(session->remoteIceParameters(number));
+  const transport::PeerTransport* of = session->transport(number);
+  if (!of) return out;
+  for (const ice::Candidate& candidate : of->agent().remoteCandidates()) {
+    // W3C 5.6: not those that the checks themselves discovered.
+    if (candidate.type == ice::CandidateType::PeerReflexive) continue;
+    out.remoteCandidates.push_back(
+        toApi(candidate, session->transportMid(number), session->transportIndex(number)));
+  }
+  return out;
+}
+
+std::optional<bool> PeerConnectionCore::remoteTrickles() {
+  if (closed_) return lastSeen_.remoteTrickles;
+  return session() ? session()->remoteTrickles() : std::nullopt;
+}
+
+uint64_t PeerConnectionCore::maxMessageSize() {
+  if (closed_) return lastSeen_.maxMessageSize;
+  return session() ? session()->maxMessageSize() : 0;
+}
+
+void PeerConnectionCore::keepLastSeen() {
+  const jsep::Session* session = this->session();
+  if (!session) return;
+  for (const uint32_t number : session->transports()) lastSeen_.transports[number] = seen(number);
+  lastSeen_.remoteTrickles = remoteTrickles();
+  lastSeen_.maxMessageSize = maxMessageSize();
+  lastSeen_.transceivers = transceiverIds();
+  lastSeen_.activeTransceivers = activeTransceiverIds();
+}
+
+}  // namespace api_internal
+
+IceRole IceTransport::role() const {
+  const LoopCore::Lock lock(core_->loop());
+  return core_->iceRole(core_->transportNumber(ownOf_).value_or(0));
 }
 
 IceTransportState IceTransport::state() const {
@@ -113,19 +170,8 @@ std::vector<IceCandidate> IceTransport::getLocalCandidates() const {
 
 std::vector<IceCandidate> IceTransport::getRemoteCandidates() const {
   const LoopCore::Lock lock(core_->loop());
-  std::vector<IceCandidate> out;
-  const auto id = core_->transportNumber(ownOf_);
-  jsep::Session* session = core_->session();
-  const transport::PeerTransport* of =
-      session && id && !core_->closed() ? session->transport(*id) : nullptr;
-  if (!of) return out;
-  for (const ice::Candidate& candidate : of->agent().remoteCandidates()) {
-    // W3C 5.6: not those that the checks themselves discovered.
-    if (candidate.type == ice::CandidateType::PeerReflexive) continue;
-    out.push_back(
-        api_internal::toApi(candidate, session->transportMid(*id), session->transportIndex(*id)));
-  }
-  return out;
+  const auto number = core_->transportNumber(ownOf_);
+  return number ? core_->seen(*number).remoteCandidates : std::vector<IceCandidate>{};
 }
 
 std::optional<IceCandidatePair> IceTransport::getSelectedCandidatePair() const {
@@ -191,27 +237,15 @@ Result<void> IceTransport::onPair(const IceCandidatePair* wanted, bool remove) {
   return ok();
 }
 
-namespace {
-
-std::optional<IceParameters> toParameters(const std::optional<jsep::IceCredentials>& credentials) {
-  if (!credentials) return std::nullopt;
-  return IceParameters{credentials->ufrag, credentials->pwd};
-}
-
-}  // namespace
-
 std::optional<IceParameters> IceTransport::getLocalParameters() const {
   const LoopCore::Lock lock(core_->loop());
-  jsep::Session* session = core_->session();
-  const uint32_t number = core_->transportNumber(ownOf_).value_or(0);
-  return session ? toParameters(session->state().transportState(number).localIce) : std::nullopt;
+  return core_->seen(core_->transportNumber(ownOf_).value_or(0)).localParameters;
 }
 
 std::optional<IceParameters> IceTransport::getRemoteParameters() const {
   const LoopCore::Lock lock(core_->loop());
   const auto number = core_->transportNumber(ownOf_);
-  jsep::Session* session = core_->session();
-  return session && number ? toParameters(session->remoteIceParameters(*number)) : std::nullopt;
+  return number ? core_->seen(*number).remoteParameters : std::nullopt;
 }
 
 DtlsTransportState DtlsTransport::state() const {
@@ -239,8 +273,7 @@ SctpTransportState SctpTransport::state() const {
 
 std::optional<uint64_t> SctpTransport::maxMessageSize() const {
   const LoopCore::Lock lock(core_->loop());
-  jsep::Session* session = core_->session();
-  const uint64_t size = session ? session->maxMessageSize() : 0;
+  const uint64_t size = core_->maxMessageSize();
   return size == 0 ? std::nullopt : std::optional(size);
 }
 std::optional<uint16_t> SctpTransport::maxChannels() const {

@@ -11,6 +11,41 @@ class Transports : public Peers {
   IceTransport ice() { return dtls().iceTransport(); }
 };
 
+/// All that getters of a closed connection still show.
+Lines lastSeen(const PeerConnection& pc, const SctpTransport& sctp) {
+  const IceTransport ice = sctp.transport().iceTransport();
+  const auto parameters = [](const std::optional<IceParameters>& p) {
+    return p ? p->usernameFragment + " " + p->password : "none";
+  };
+  Lines out{toString(ice.role()), parameters(ice.getLocalParameters()),
+            parameters(ice.getRemoteParameters())};
+  for (const IceCandidate& candidate : ice.getRemoteCandidates())
+    out.push_back(candidate.candidate);
+  out.push_back(std::to_string(sctp.maxMessageSize().value_or(0)));
+  out.push_back(std::to_string(pc.maxMessageSize()));
+  out.push_back(pc.canTrickleIceCandidates().value_or(false) ? "trickles" : "does not");
+  for (const RtpTransceiver& t : pc.getTransceivers()) out.push_back(t.mid().value_or("none"));
+  out.push_back(std::to_string(pc.getSenders().size() + pc.getReceivers().size()));
+  out.push_back(pc.localDescription()->sdp + pc.remoteDescription()->sdp);
+  return out;
+}
+
+TEST_F(Transports, S4_4_2_WhatCloseDoesNotNameStaysAsItWas) {
+  ASSERT_TRUE(a.addTransceiver(MediaKind::Audio));
+  ASSERT_TRUE(a.createDataChannel("chat"));
+  connect();
+  ASSERT_TRUE(runUntil([&] { return a.sctp().state() == SctpTransportState::Connected; }));
+  const SctpTransport sctp = a.sctp();
+  const Lines before = lastSeen(a, sctp);
+  EXPECT_EQ(before[0], "controlling");
+  EXPECT_NE(before[2], "none");
+  a.close();
+  EXPECT_EQ(lastSeen(a, sctp), before);
+  // Not even once good-bye has been said and the machines behind are gone.
+  run(Duration::seconds(300));
+  EXPECT_EQ(lastSeen(a, sctp), before);
+}
+
 TEST_F(Transports, S4_8_1_TheLineIsTakenApart) {
   IceCandidate candidate;
   candidate.candidate =
