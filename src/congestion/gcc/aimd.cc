@@ -38,7 +38,7 @@ constexpr double kHaste = 1.2;
 constexpr double kLeastHaste = 0.5;
 constexpr double kMostHaste = 1.8;
 /// Beside flows that fill the queue a rate may become small, and must find its way back.
-constexpr double kMinAdditiveBps = 25'000;
+constexpr double kMinAdditiveBps = 50'000;
 
 }  // namespace
 

@@ -285,7 +285,7 @@ ControlUpdate GccController::onTransportFeedback(const TransportFeedbackReport& 
   if (queue_.value() < kProbeQueue) probes_.process(bandwidth(), report.time, out);
   updateStall(report.time);
   updateHolding();
-  updatePushback(report.time);
+  updatePushback();
   emit(out);
   return out;
 }
@@ -398,7 +398,7 @@ ControlUpdate GccController::onProcess(const ProcessInterval& message) {
   if (queue_.value() < kProbeQueue) probes_.process(bandwidth(), now, out);
   updateStall(now);
   updateHolding();
-  updatePushback(now);
+  updatePushback();
   emit(out);
   return out;
 }
@@ -426,7 +426,7 @@ int64_t GccController::sendWindow() const {
   return std::max(kMinWindow, bandwidth().bytesIn(baseRtt_ + kDrainedQueue));
 }
 
-void GccController::updatePushback(Timestamp now) {
+void GccController::updatePushback() {
   if (!feedbackSeen_) return;
   // What a path that stands still makes of the round trip is no room for more.
   const Duration rtt = stalled_ ? baseRtt_ : rtt_;

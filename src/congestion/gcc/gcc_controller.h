@@ -49,7 +49,7 @@ class GccController final : public Controller {
   void onSilence(Timestamp now);
   bool backlogged() const;
   void updateStall(Timestamp now);
-  void updatePushback(Timestamp now);
+  void updatePushback();
   int64_t sendWindow() const;
   DataRate bandwidth() const;
   double pacingFactor() const;
