@@ -42,7 +42,7 @@ void PeerConnectionCore::onChannelEvent(const sctp::ChannelEvent& event) {
 }
 
 void PeerConnectionCore::dispatchChannelEvent(const sctp::ChannelEvent& event) {
-  std::visit([this](const auto& e) { onChannel(e); }, event);
+  std::visit([this](const auto& e) { this->onChannel(e); }, event);
 }
 
 void PeerConnectionCore::onChannel(const sctp::ChannelIncoming& event) {
