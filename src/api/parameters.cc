@@ -38,18 +38,21 @@ std::vector<RtpHeaderExtensionParameters> toApi(
 }  // namespace
 
 const jsep::TransceiverState* PeerConnectionCore::transceiver(uint32_t id) {
+  if (closed_) {
+    const auto& last = lastSeen_.transceivers;
+    const auto it =
+        std::find_if(last.begin(), last.end(), [id](const auto& t) { return t.id.value == id; });
+    return it == last.end() ? nullptr : &*it;
+  }
   jsep::Session* session = this->session();
   return session ? session->transceiver(id) : nullptr;
 }
 
 std::vector<uint32_t> PeerConnectionCore::transceiverIds() {
-  if (closed_) return lastSeen_.transceivers;
+  const jsep::Session* session = closed_ ? nullptr : this->session();
+  const auto& all = session ? session->state().transceivers : lastSeen_.transceivers;
   std::vector<uint32_t> out;
-  if (jsep::Session* session = this->session()) {
-    for (const jsep::TransceiverState& t : session->state().transceivers) {
-      out.push_back(t.id.value);
-    }
-  }
+  for (const jsep::TransceiverState& t : all) out.push_back(t.id.value);
   return out;
 }
 
@@ -224,7 +227,11 @@ RtpSendParameters PeerConnectionCore::sendParameters(
     out.rtcp.reducedSize = state->negotiated.media.rtcpReducedSize;
   }
   out.degradationPreference = slots->degradation;
-  if (session()) out.rtcp.cname = session()->state().cname;
+  if (closed_) {
+    out.rtcp.cname = lastSeen_.cname;
+  } else if (session()) {
+    out.rtcp.cname = session()->state().cname;
+  }
   slots->lastParameters = out;
   if (turns) {
     queueTask([self = shared_from_this(), slots, transaction = out.transactionId] {
@@ -329,6 +336,14 @@ void PeerConnectionCore::setSendParameters(const std::shared_ptr<TransceiverSlot
     finish<void>(step, done, ok());
   });
   loop_->wake();
+}
+
+const std::vector<jsep::HeaderExtensionCapability>& PeerConnectionCore::headerExtensions(
+    MediaKind kind) {
+  if (closed_ || !session())
+    return kind == MediaKind::Audio ? lastSeen_.audioExtensions : lastSeen_.videoExtensions;
+  const jsep::LocalCapabilities& capabilities = session()->capabilities();
+  return kind == MediaKind::Audio ? capabilities.audioExtensions : capabilities.videoExtensions;
 }
 
 RtpReceiveParameters PeerConnectionCore::receiveParameters(uint32_t id) {

@@ -86,7 +86,10 @@ struct LastSeen {
   std::map<uint32_t, Transport> transports;  ///< by number
   std::optional<bool> remoteTrickles;
   uint64_t maxMessageSize = 0;
-  std::vector<uint32_t> transceivers, activeTransceivers;
+  std::vector<uint32_t> activeTransceivers;
+  std::vector<jsep::TransceiverState> transceivers;
+  std::vector<jsep::HeaderExtensionCapability> audioExtensions, videoExtensions;
+  std::string cname;
 };
 
 /// The body behind all PeerConnection handles of one connection. Every member function is called
@@ -239,6 +242,8 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   LastSeen::Transport seen(uint32_t transport);
   std::optional<bool> remoteTrickles();
   uint64_t maxMessageSize();
+  /// Those that can be negotiated.
+  const std::vector<jsep::HeaderExtensionCapability>& headerExtensions(MediaKind kind);
   /// The section whose transport a section has for itself; nothing if it is the first one.
   std::optional<size_t> ownTransport(size_t section);
   /// Of a handle: the number of its transport; nothing if it has none (yet, or any more).

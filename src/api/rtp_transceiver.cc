@@ -441,22 +441,11 @@ Result<void> RtpTransceiver::setCodecPreferences(std::vector<RtpCodec> codecs) {
   return result;
 }
 
-namespace {
-
-const std::vector<jsep::HeaderExtensionCapability>& extensionsOf(PeerConnectionCore& core,
-                                                                 MediaKind kind) {
-  const jsep::LocalCapabilities& capabilities = core.session()->capabilities();
-  return kind == MediaKind::Audio ? capabilities.audioExtensions : capabilities.videoExtensions;
-}
-
-}  // namespace
-
 std::vector<RtpHeaderExtensionCapability> RtpTransceiver::getHeaderExtensionsToNegotiate() const {
   const LoopCore::Lock lock(core_->loop());
   std::vector<RtpHeaderExtensionCapability> out;
-  if (!core_->session()) return out;
   const jsep::TransceiverState* state = core_->transceiver(transceiver_);
-  for (const auto& capability : extensionsOf(*core_, slots_->kind)) {
+  for (const auto& capability : core_->headerExtensions(slots_->kind)) {
     RtpHeaderExtensionCapability entry = api_internal::fromCapability(capability);
     if (state) {
       for (const jsep::HeaderExtensionChoice& choice : state->headerExtensions) {
@@ -505,17 +494,15 @@ Result<void> RtpTransceiver::setHeaderExtensionsToNegotiate(
 
 bool RtpTransceiver::rtpHeaderEncryptionNegotiated() const {
   const LoopCore::Lock lock(core_->loop());
-  const jsep::TransceiverState* state =
-      core_->session() ? core_->transceiver(transceiver_) : nullptr;
+  const jsep::TransceiverState* state = core_->transceiver(transceiver_);
   return state && state->negotiated.currentDirection && state->negotiated.media.cryptex;
 }
 
 std::vector<RtpHeaderExtensionCapability> RtpTransceiver::getNegotiatedHeaderExtensions() const {
   const LoopCore::Lock lock(core_->loop());
   std::vector<RtpHeaderExtensionCapability> out;
-  if (!core_->session()) return out;
   const jsep::TransceiverState* state = core_->transceiver(transceiver_);
-  for (const auto& capability : extensionsOf(*core_, slots_->kind)) {
+  for (const auto& capability : core_->headerExtensions(slots_->kind)) {
     RtpHeaderExtensionCapability entry{capability.uri, TransceiverDirection::Stopped};
     if (state && state->negotiated.currentDirection) {
       for (const jsep::NegotiatedExtension& extension : state->negotiated.media.extensions) {

@@ -141,8 +141,11 @@ void PeerConnectionCore::keepLastSeen() {
   for (const uint32_t number : session->transports()) lastSeen_.transports[number] = seen(number);
   lastSeen_.remoteTrickles = remoteTrickles();
   lastSeen_.maxMessageSize = maxMessageSize();
-  lastSeen_.transceivers = transceiverIds();
   lastSeen_.activeTransceivers = activeTransceiverIds();
+  lastSeen_.transceivers = session->state().transceivers;
+  lastSeen_.audioExtensions = session->capabilities().audioExtensions;
+  lastSeen_.videoExtensions = session->capabilities().videoExtensions;
+  lastSeen_.cname = session->state().cname;
 }
 
 }  // namespace api_internal

@@ -24,7 +24,26 @@ Lines lastSeen(const PeerConnection& pc, const SctpTransport& sctp) {
   out.push_back(std::to_string(sctp.maxMessageSize().value_or(0)));
   out.push_back(std::to_string(pc.maxMessageSize()));
   out.push_back(pc.canTrickleIceCandidates().value_or(false) ? "trickles" : "does not");
-  for (const RtpTransceiver& t : pc.getTransceivers()) out.push_back(t.mid().value_or("none"));
+  for (const RtpTransceiver& t : pc.getTransceivers()) {
+    out.push_back(t.mid().value_or("none"));
+    const RtpSendParameters sent = t.sender().getParameters();
+    const RtpReceiveParameters received = t.receiver().getParameters();
+    out.push_back(sent.rtcp.cname.value_or("none") + (sent.rtcp.reducedSize ? " reduced " : " ") +
+                  std::to_string(sent.encodings.size()));
+    for (const auto* codecs : {&sent.codecs, &received.codecs}) {
+      for (const RtpCodecParameters& codec : *codecs)
+        out.push_back(codec.mimeType + std::to_string(codec.payloadType));
+    }
+    for (const auto* extensions : {&sent.headerExtensions, &received.headerExtensions}) {
+      for (const RtpHeaderExtensionParameters& extension : *extensions)
+        out.push_back(extension.uri + std::to_string(extension.id));
+    }
+    for (const auto& list :
+         {t.getHeaderExtensionsToNegotiate(), t.getNegotiatedHeaderExtensions()}) {
+      for (const RtpHeaderExtensionCapability& extension : list)
+        out.push_back(extension.uri + " " + toString(extension.direction));
+    }
+  }
   out.push_back(std::to_string(pc.getSenders().size() + pc.getReceivers().size()));
   out.push_back(pc.localDescription()->sdp + pc.remoteDescription()->sdp);
   return out;
@@ -39,6 +58,7 @@ TEST_F(Transports, S4_4_2_WhatCloseDoesNotNameStaysAsItWas) {
   const Lines before = lastSeen(a, sctp);
   EXPECT_EQ(before[0], "controlling");
   EXPECT_NE(before[2], "none");
+  EXPECT_GT(before.size(), 20u) << "codecs and header extensions";
   a.close();
   EXPECT_EQ(lastSeen(a, sctp), before);
   // Not even once good-bye has been said and the machines behind are gone.
