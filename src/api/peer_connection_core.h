@@ -375,7 +375,7 @@ void PeerConnectionCore::chainSteps(Completion<T> done, std::function<Result<voi
       return;
     }
     if (const std::function<void(Step&)> before = first ? first() : nullptr) queueStep(before);
-    queueStep([this, done, apply](Step& step) {
+    queueStep([done, apply](Step& step) {
       Result<T> result = apply(step);
       step.then([done, result = std::move(result)](PeerConnectionCore& c) {
         // The specification's chain reacts to the settled promise before the app does.

@@ -19,8 +19,6 @@ constexpr Duration kByeHold = Duration::seconds(2);
 constexpr Duration kSyncInterval = Duration::seconds(1);
 // Even when others have taken nearly all buffers, a session may put a few packets in order.
 constexpr size_t kAlwaysHeld = 32;
-// RTX and FEC have SSRCs of their own.
-constexpr size_t kNumbersPerSource = 3;
 
 }  // namespace
 

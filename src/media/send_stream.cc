@@ -47,8 +47,8 @@ SendStream::SendStream(const Environment& environment, SendStreamId id, SendStre
   pictureId_ = random16(random) & kPictureIdMask;
   tl0PicIdx_ = static_cast<uint8_t>(random.u32());
   stats_.id = id;
-  const SendStreamConfig given = config_;
-  update(given);
+  const SendStreamConfig whole = config_;
+  update(whole);
 }
 
 // The sequence leaves room below the wrap, so that a receiver that joins at packet one sees no wrap

@@ -79,15 +79,15 @@ async function run() {
   const seen = new Set();
   player.stdout.on('data', data => {
     bytes += data.length;
-    for (let i = 0; i < data.length; i += 257) seen.add(data[i]);
+    for (const shade of data) seen.add(shade);
   });
   const ended = new Promise(done => player.on('close', done));
   await Promise.race([ended, sleep(25000)]);
   const frames = bytes / (64 * 36);
   say('FFmpeg decodes', frames, 'frames with', seen.size, 'shades');
   check('the camera comes out', frames > 40, frames);
-  // Chromium's camera is a green plane with a clock.
-  check('with a picture in it', seen.size > 3, seen.size);
+  // Chromium's camera is a plane of one shade with a clock in it, whose edges have some thirty.
+  check('with a picture in it', seen.size > 10, seen.size);
   measured('rtp_bridge', { in_fps: fps, out_frames_count: frames });
 }
 

@@ -31,7 +31,8 @@ struct TlsPair {
   }
   /// Carries what waits; true if anything did.
   bool step() {
-    const bool moved = carry(client, server) | carry(server, client);
+    const bool there = carry(client, server);
+    const bool moved = carry(server, client) || there;
     PacketBuf data;
     while (server.pollData(data)) serverGot += asText(data.span());
     while (client.pollData(data)) clientGot += asText(data.span());
