@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "parley/base/bytes.h"
@@ -33,13 +34,20 @@ class PARLEY_EXPORT PacketBuf {
   static constexpr size_t kMaxPayload = kSlotSize - kHeadroom - kTailroom;
 
   PacketBuf() = default;
-  PacketBuf(PacketBuf&& other) noexcept { swap(other); }
+  PacketBuf(PacketBuf&& other) noexcept
+      : pool_(std::exchange(other.pool_, nullptr)),
+        slot_(std::exchange(other.slot_, nullptr)),
+        begin_(std::exchange(other.begin_, 0)),
+        size_(std::exchange(other.size_, 0)) {}
   PacketBuf& operator=(PacketBuf&& other) noexcept {
     PacketBuf moved(std::move(other));
     swap(moved);
     return *this;
   }
-  ~PacketBuf() { reset(); }
+  // Handles that were moved from are by far the most.
+  ~PacketBuf() {
+    if (slot_) reset();
+  }
 
   explicit operator bool() const { return slot_ != nullptr; }
   uint8_t* data() { return slot_ + begin_; }

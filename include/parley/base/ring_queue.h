@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -26,9 +27,9 @@ class RingQueue {
   T pop() {
     PARLEY_CHECK(size_ > 0);
     T value = std::move(slots_[head_]);
-    slots_[head_] = T{};
-    head_ = place(1);
-    --size_;
+    if constexpr (!std::is_trivially_destructible_v<T>) slots_[head_] = T{};
+    // An empty one begins anew, where the memory is near: most hold one or two at a time.
+    head_ = --size_ == 0 ? 0 : place(1);
     return value;
   }
   T& front() {
