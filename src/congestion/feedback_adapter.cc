@@ -12,10 +12,22 @@ constexpr size_t kMaxCapacity = 16'384;
 constexpr Duration kMaxAge = Duration::seconds(10);
 constexpr Duration kReferenceUnit = Duration::millis(64);
 constexpr Duration kDeltaUnit = Duration::micros(250);
-/// How far back of what was settled a report may still bring news: packets that came late.
-constexpr int64_t kReorderWindow = 512;
+/// How far back of what was settled a report may still bring news: packets that came late, reports
+/// that overtook each other. What is named again and again costs a walk over no more than this.
+constexpr int64_t kReorderWindow = 2048;
+/// The same for reports by RTP numbers, where the walk is one for each stream.
+constexpr int64_t kRtpReorderWindow = 512;
+/// No clock of a peer strays so far from ours in the life of a call: it jumped, or lies.
+constexpr Duration kMostStray = Duration::seconds(3600);
 /// RFC 8888 section 3.1: from here on the arrival time is not told.
 constexpr uint16_t kNoOffset = 0x1ffe;
+
+/// The peer's clock went on by `step`. Differences of arrival times are all that is read of it: it
+/// may begin anew anywhere.
+void moveOn(Timestamp& base, Duration step, Timestamp now) {
+  base += step;
+  if (base - now > kMostStray || now - base > kMostStray) base = now;
+}
 
 }  // namespace
 
@@ -55,7 +67,7 @@ Timestamp FeedbackAdapter::referenceToTime(uint32_t referenceTime, Timestamp now
     // 24-bit modular difference, sign extended.
     const uint32_t diff = (referenceTime - *lastReference_) & 0xffffff;
     const int64_t signedDiff = diff >= 0x800000 ? static_cast<int64_t>(diff) - 0x1000000 : diff;
-    referenceBase_ += kReferenceUnit * signedDiff;
+    moveOn(referenceBase_, kReferenceUnit * signedDiff, now);
   }
   lastReference_ = referenceTime;
   return referenceBase_;
@@ -79,7 +91,8 @@ std::optional<TransportFeedbackReport> FeedbackAdapter::onFeedback(const Feedbac
   const int64_t lastSent = next_ - 1;
   const int64_t base =
       lastSent - static_cast<uint16_t>(static_cast<uint16_t>(lastSent) - feedback.baseSequence);
-  const int64_t oldest = std::max<int64_t>(1, next_ - static_cast<int64_t>(ring_.size()));
+  const int64_t oldest =
+      std::max({int64_t{1}, next_ - static_cast<int64_t>(ring_.size()), settled_ - kReorderWindow});
   const int64_t begin = std::max(base, oldest);
   const int64_t end = std::min(base + feedback.statusCount, next_);
   results_.clear();
@@ -122,12 +135,13 @@ std::optional<TransportFeedbackReport> FeedbackAdapter::onRtpFeedback(
   } else {
     // 1/65536 s, modulo 2^32, sign extended.
     const auto diff = static_cast<int32_t>(reportTime - *lastReportTime_);
-    reportBase_ += Duration::nanos(static_cast<int64_t>(diff) * 1'000'000'000 / 65'536);
+    const int64_t nanos = static_cast<int64_t>(diff) * 1'000'000'000 / 65'536;
+    moveOn(reportBase_, Duration::nanos(nanos), now);
   }
   lastReportTime_ = reportTime;
   results_.clear();
-  const int64_t oldest =
-      std::max({int64_t{1}, next_ - static_cast<int64_t>(ring_.size()), settled_ - kReorderWindow});
+  const int64_t oldest = std::max(
+      {int64_t{1}, next_ - static_cast<int64_t>(ring_.size()), settled_ - kRtpReorderWindow});
   int64_t newest = 0;
   for (const RtpArrivals& stream : streams) {
     for (int64_t sequence = oldest; sequence < next_; ++sequence) {

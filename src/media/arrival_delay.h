@@ -6,6 +6,8 @@
 
 #include "parley/base/time.h"
 
+#include "base/ticks.h"
+
 namespace parley::media {
 
 /// Learns from arrivals how a source's RTP clock lies on the local one, and how late its packets or
@@ -31,10 +33,7 @@ class ArrivalDelay {
   Duration quantile(double share) const;
 
  private:
-  Timestamp toMedia(int64_t rtp) const {
-    return Timestamp::nanos(rtp / clockRate_ * 1'000'000'000 +
-                            rtp % clockRate_ * 1'000'000'000 / clockRate_);
-  }
+  Timestamp toMedia(int64_t rtp) const { return ticksToTime(rtp, clockRate_); }
   int64_t clockRate_;
   std::array<Duration, kWindow> offsets_{};
   size_t count_ = 0;

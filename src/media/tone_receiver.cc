@@ -5,6 +5,8 @@
 
 #include "parley/base/seq_num.h"
 
+#include "base/ticks.h"
+
 namespace parley::media {
 namespace {
 
@@ -36,7 +38,8 @@ void ToneReceiver::take(const rtp::TelephoneEvent& event, uint32_t timestamp, ui
         event.event == current_->event.event && timestamp - current_->segment == kFullSegment;
     if (goesOn) {
       current_->segment = timestamp;
-      current_->before += kFullSegment;
+      // What is longer than can be told needs no more counting.
+      if (current_->event.duration < kLongest) current_->before += kFullSegment;
     } else {
       end(now);
     }
@@ -67,7 +70,7 @@ void ToneReceiver::begin(const rtp::TelephoneEvent& event, uint32_t timestamp, T
 
 void ToneReceiver::lengthen(uint16_t ticks, uint32_t clockRate) {
   const int64_t total = current_->before + ticks;
-  const Duration length = Duration::nanos(total * 1'000'000'000 / clockRate);
+  const Duration length = ticksToTime(total, clockRate) - Timestamp();
   current_->event.duration =
       std::clamp(std::max(current_->event.duration, length), Duration::zero(), kLongest);
   if (current_->event.duration == kLongest) tellEnd();

@@ -5,6 +5,7 @@
 
 #include "parley/base/seq_num.h"
 
+#include "base/ticks.h"
 #include "congestion/foreign_queue.h"
 #include "congestion/gcc/acked_bitrate.h"
 #include "congestion/gcc/aimd.h"
@@ -32,11 +33,6 @@ constexpr Duration kLongQueueTime = Duration::millis(200);
 constexpr unsigned kAbsSendTimeFraction = 18;
 constexpr unsigned kAbsSendTimeUnused = 8;  ///< of 32 bits
 
-Timestamp timeOf(int64_t ticks, int64_t rate) {
-  return Timestamp() + Duration::seconds(ticks / rate) +
-         Duration::nanos(ticks % rate * 1'000'000'000 / rate);
-}
-
 }  // namespace
 
 /// The delay of packets whose send times are of one clock.
@@ -55,14 +51,15 @@ class DelayTrack {
     if (!ssrc_) {
       // Aligned to 32 bits the 24 wrap by themselves.
       const int64_t ticks = clock_.unwrap(*packet.absSendTime << kAbsSendTimeUnused);
-      addSent(timeOf(ticks, int64_t{1} << (kAbsSendTimeFraction + kAbsSendTimeUnused)), packet);
+      addSent(ticksToTime(ticks, int64_t{1} << (kAbsSendTimeFraction + kAbsSendTimeUnused)),
+              packet);
       return;
     }
     const std::optional<int64_t> newest = clock_.last();
     const int64_t ticks = clock_.unwrap(*packet.rtpTimestamp);
     // A frame is sent over some time, which its timestamp does not tell: its first packet counts.
     if (!packet.transmissionOffset && newest && ticks <= *newest) return;
-    addSent(timeOf(ticks + packet.transmissionOffset.value_or(0), packet.clockRate), packet);
+    addSent(ticksToTime(ticks + packet.transmissionOffset.value_or(0), packet.clockRate), packet);
   }
 
   /// The end of an interval: the quickest packet of it tells how long the queue is.

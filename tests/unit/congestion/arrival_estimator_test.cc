@@ -159,6 +159,22 @@ TEST(ArrivalEstimator, AfterAPauseItBeginsAnew) {
   EXPECT_FALSE(estimator.rate());
 }
 
+TEST(ArrivalEstimator, RtpTimestampsThatRunAwayEndSomewhere) {
+  ArrivalEstimator estimator;
+  ArrivedPacket packet;
+  packet.arrival = Timestamp::seconds(1);
+  packet.size = 1000;
+  packet.clockRate = 8000;
+  packet.rtpTimestamp = 0;
+  for (int i = 0; i < 50'000; ++i) {
+    packet.arrival += Duration::millis(1);
+    *packet.rtpTimestamp += 0x7fffffff;
+    estimator.onPacket(packet);
+  }
+  ASSERT_TRUE(estimator.rate());
+  EXPECT_GE(*estimator.rate(), DataRate::kbps(30));
+}
+
 TEST(ArrivalEstimator, NonsenseStaysWithinItsBounds) {
   SeededRandom random(3);
   ArrivalEstimator estimator;

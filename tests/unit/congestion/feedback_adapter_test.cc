@@ -86,6 +86,24 @@ TEST_F(Adapter, ReferenceTimeWraps) {
   EXPECT_EQ(second - first, Duration::millis(128));
 }
 
+TEST_F(Adapter, B39AClockThatRunsAwayStaysWithinAnHourOfOurs) {
+  uint32_t reference = 0;
+  for (uint16_t i = 1; i < 20'000; ++i) {
+    send(1);
+    const auto report = feed(i, 1, {{i, 0}}, reference += 0x7fffff);
+    ASSERT_TRUE(report);
+    ASSERT_LE(report->packets[0].receiveTime - now_, Duration::seconds(3600));
+    ASSERT_GE(report->packets[0].receiveTime - now_, Duration::seconds(-3600));
+  }
+}
+
+TEST_F(Adapter, WhatWasSettledLongAgoIsNotLookedAtAgain) {
+  send(10'000);
+  feed(5'000, 5'001, {{5'000, 0}, {10'000, 1}});
+  EXPECT_FALSE(feed(1, 100, {{1, 0}, {100, 1}}));
+  EXPECT_TRUE(feed(9'000, 10, {{9'000, 0}})) << "a report that was overtaken";
+}
+
 TEST_F(Adapter, UnreportedPacketsLeaveTheBooksInTheEnd) {
   send(200'000);
   EXPECT_LE(adapter_.bytesInFlight(), 16'384 * 100);
@@ -154,6 +172,17 @@ TEST_F(RtpAdapter, TheReportTimeWraps) {
       feed(1, 1, {{true, false, 0}}, 0xffffffff - 32'767)->packets[0].receiveTime;
   const Timestamp second = feed(1, 2, {{true, false, 0}}, 32'768)->packets[0].receiveTime;
   EXPECT_EQ(second - first, Duration::seconds(1));
+}
+
+TEST_F(RtpAdapter, B39AClockThatRunsAwayStaysWithinAnHourOfOurs) {
+  uint32_t time = 0;
+  for (int i = 1; i < 300'000; ++i) {
+    const auto sequence = static_cast<uint16_t>(i);
+    send(1, sequence);
+    const auto report = feed(1, sequence, {{true, false, 0}}, time += 0x7fffffff);
+    ASSERT_TRUE(report);
+    ASSERT_LE(report->packets[0].receiveTime - now_, Duration::seconds(3600));
+  }
 }
 
 }  // namespace

@@ -158,6 +158,12 @@ TEST_F(Tones, B45ALyingToneEndsAfterSixSeconds) {
   EXPECT_EQ(events[1].duration, Duration::seconds(6));
 }
 
+TEST_F(Tones, B45AToneOfSegmentsWithoutEndIsNotCountedWithoutEnd) {
+  uint32_t timestamp = 1000;
+  for (int i = 0; i < 200'000; ++i, timestamp += 0xffff) packet(6, 0xffff, false, timestamp);
+  EXPECT_EQ(take().size(), 2u);
+}
+
 TEST_F(Tones, B45AFloodOfTonesIsBoundedAndEachThatBeganEnds) {
   for (uint32_t i = 0; i < 10'000; ++i)
     packet(static_cast<uint8_t>(i), 80, i % 3 == 0, 1000 + 100 * i);
