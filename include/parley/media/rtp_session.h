@@ -25,6 +25,7 @@
 
 namespace parley::media {
 
+/// What a session starts with, and follows after renegotiation (RtpSession::reconfigure).
 struct RtpSessionConfig {
   std::string cname;                  ///< RFC 7022; one per PeerConnection
   congestion::RateConstraints rates;  ///< `time` is not used
