@@ -73,7 +73,7 @@ class PARLEY_EXPORT Speaker {
   virtual void play(MediaStreamTrack track) = 0;
   /// Plays sound that the app hands on itself, as one more voice.
   virtual void push(const codec::AudioFrame& frame) = 0;
-  /// 0 silent .. 1 as it came.
+  /// 0 silent .. 1 as it came; anything else counts as the nearer of the two. 1 at first.
   virtual void setVolume(double volume) = 0;
   virtual SpeakerStats stats() const = 0;
 };
