@@ -49,13 +49,16 @@ struct EncodedFrame {
 
 /// Looks at a frame between encoder and packets, or between packets and decoder, and may change its
 /// bytes; false drops it. Called on the media workers' threads, one frame at a time for each sender
-/// or receiver: be quick. What forwards and assembles packets reads the start of a frame (VP8: 10
-/// bytes of a key frame, 3 of others; Opus: 1 or 2), so leave it as it is. The bytes of H.264 must
-/// stay an Annex B stream.
+/// or receiver: be quick. Frames that the app itself has compressed come within its `push`. Media
+/// that goes or comes as packets (MediaStreamTrack::createRtp, RtpReceiver::setPacketSink,
+/// Forwarder) is never shown, nor changed. What forwards and assembles packets reads the start of a
+/// frame (VP8: 10 bytes of a key frame, 3 of others; Opus: 1 or 2), so leave it as it is. The bytes
+/// of H.264 must stay an Annex B stream.
 using FrameTransform = std::function<bool(EncodedFrame&)>;
 
 /// Gives the bytes of one frame back, from any thread, once; then the frame goes on. One that is
-/// destroyed without having been called has dropped its frame.
+/// destroyed without having been called has dropped its frame, which is then missing: no key frame
+/// is asked for (RtpSender::generateKeyFrame, RtpReceiver::requestKeyFrame), no sound concealed.
 using FrameWriter = std::function<void(Bytes)>;
 
 /// As FrameTransform, for an app that answers later and elsewhere: it is handed the frame and how
@@ -84,7 +87,8 @@ using FrameReader = std::function<void(EncodedFrame, FrameWriter)>;
 ///
 /// The start of each frame stays in clear (see FrameTransform) but is authenticated. For VP8, VP9
 /// and sound; pictures in H.264, H.265 and AV1, which are packetized along their structure, are
-/// dropped in both directions rather than sent in clear. Any thread.
+/// dropped in both directions rather than sent in clear. WARNING: tracks of packets
+/// (MediaStreamTrack::createRtp) and what a Forwarder sends pass by it as they are. Any thread.
 class PARLEY_EXPORT SframeTransform {
  public:
   /// Sending, or receiving.

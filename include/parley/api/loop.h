@@ -100,8 +100,9 @@ class PARLEY_EXPORT Loop : public std::enable_shared_from_this<Loop> {
   Result<void> startThread();
   /// Runs the loop on the calling thread until `stop()`. InvalidState if it runs already.
   Result<void> run();
-  /// Ends `run()` or the loop's thread. From the loop's own thread it only asks; from another it
-  /// waits.
+  /// Ends `run()` or the loop's thread after what runs just now. It waits for a thread that
+  /// `startThread` made, unless called on it; `run()` returns soon. Where neither
+  /// is under way, the next one ends at once. Any thread.
   void stop();
   /// An epoll descriptor that is readable whenever `process()` has work. Poll it together with
   /// `nextDeadline()`.

@@ -109,7 +109,7 @@ class PARLEY_EXPORT MediaStreamTrack {
   bool enabled() const;
   /// See `enabled`; from the next frame on.
   void setEnabled(bool enabled);
-  /// Remote tracks only: no media arrives at present. True at first.
+  /// Remote tracks only, where it is true at first: no media arrives at present.
   bool muted() const;
   /// Ended for good: by stop(), or when its transceiver or connection ends.
   TrackState readyState() const;

@@ -320,8 +320,10 @@ class PARLEY_EXPORT RtpReceiver {
   Result<void> setJitterBufferTarget(std::optional<double> milliseconds);
   /// inbound-rtp of this receiver and what it refers to (webrtc-pc section 8.5).
   void getStats(std::function<void(Result<StatsReport>)> done) const;
-  /// Runs on each compressed frame before it is decoded; an empty function removes it. A dropped
-  /// packet of sound is concealed; after a dropped picture the next key frame is awaited.
+  /// Runs on each compressed frame before it is decoded (webrtc-encoded-transform); an empty
+  /// function removes it. A dropped packet of sound is concealed; after a dropped picture a key
+  /// frame is asked for and awaited. A packet of sound that may repair the one lost before it is
+  /// shown for that as well.
   /// InvalidState once stopped or closed.
   Result<void> setTransform(FrameTransform transform);
   /// Decrypts what is received. Errors as RtpSender::setTransform; Type for one that encrypts.

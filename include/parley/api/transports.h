@@ -132,7 +132,8 @@ class PARLEY_EXPORT IceTransport {
   void onStateChange(std::function<void(IceTransportState)> callback);
   /// Before PeerConnection::onIceGatheringStateChange.
   void onGatheringStateChange(std::function<void(IceGathererState)> callback);
-  /// getSelectedCandidatePair() shows another one. Before onStateChange of the same step.
+  /// getSelectedCandidatePair() shows another one. Before onStateChange where both tell of one
+  /// step.
   void onSelectedCandidatePairChange(std::function<void()> callback);
 
   // For the library's own objects.

@@ -79,7 +79,7 @@ class PARLEY_EXPORT AudioDecoder {
   virtual void reset() = 0;
 };
 
-/// Creates encoders and keeps nothing. Thread rule: any thread, one at a time.
+/// Creates encoders and keeps nothing. Thread rule: any thread, several at a time.
 class PARLEY_EXPORT AudioEncoderFactory {
  public:
   virtual ~AudioEncoderFactory() = default;

@@ -118,7 +118,7 @@ class PARLEY_EXPORT VideoDecoder {
 };
 
 /// Creates encoders and keeps nothing. Implement it to plug in a hardware encoder. Thread rule: any
-/// thread, one at a time.
+/// thread, several at a time.
 class PARLEY_EXPORT VideoEncoderFactory {
  public:
   virtual ~VideoEncoderFactory() = default;
@@ -129,7 +129,7 @@ class PARLEY_EXPORT VideoEncoderFactory {
       const SdpVideoFormat& format, const VideoEncoderSettings& settings) const = 0;
 };
 
-/// The same for decoders; likewise any thread, one at a time.
+/// The same for decoders.
 class PARLEY_EXPORT VideoDecoderFactory {
  public:
   virtual ~VideoDecoderFactory() = default;
