@@ -15,12 +15,14 @@
 
 namespace parley::devices {
 
+/// How a window opens.
 struct WindowOptions {
   std::string title = "Parley";
   int width = 0;  ///< 0: as large as the first picture
   int height = 0;
 };
 
+/// What a window has shown so far.
 struct WindowStats {
   uint64_t framesShown = 0;
   uint64_t framesDropped = 0;  ///< replaced by a newer one before they were due
@@ -56,6 +58,7 @@ class PARLEY_EXPORT Window {
   virtual WindowStats stats() const = 0;
 };
 
+/// What a loudspeaker has played so far.
 struct SpeakerStats {
   uint64_t framesPlayed = 0;   ///< pieces of 10 ms that reached the sound card
   uint64_t framesDropped = 0;  ///< too early or too many
