@@ -33,8 +33,9 @@ class PARLEY_EXPORT Certificate {
  public:
   /// RTCPeerConnection.generateCertificate (webrtc-pc section 4.9.1), but at once, on the caller's
   /// thread. Makes a key (ECDSA: under a millisecond; RSA: some hundred) and a certificate for it.
-  /// `validFor`: not below zero (Range otherwise); more than a year counts as a year (W3C 4.9.1). A
-  /// certificate that has expired cannot be used. Operation if OpenSSL fails.
+  /// `validFor` (RTCCertificateExpiration): not below zero (Range otherwise); more than a year
+  /// counts as a year (W3C 4.9.1). A certificate that has expired cannot be used. Operation if
+  /// OpenSSL fails.
   static Result<Certificate> generate(Duration validFor = Duration::seconds(30 * 86400),
                                       CertificateKey key = CertificateKey::EcdsaP256);
   /// Reads what `toPem` wrote, or any PEM text with one certificate and its unencrypted private

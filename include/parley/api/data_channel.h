@@ -62,7 +62,8 @@ struct DataMessage {
 };
 
 /// RTCDataChannel (webrtc-pc section 6.2): a handle; copies refer to the same channel. The channel
-/// lives as long as its connection, with or without handles. Thread rules: those of its Loop.
+/// lives as long as its connection, with or without handles. (It has no binaryType: bytes are
+/// bytes.) Thread rules: those of its Loop.
 class PARLEY_EXPORT DataChannel {
  public:
   /// An empty handle; every method but `operator bool` and comparison CHECK-fails.
@@ -131,7 +132,7 @@ class PARLEY_EXPORT DataChannel {
   void onOpen(std::function<void()> callback);
   /// A message, or a part of one (setPartSize), in the order that the channel keeps.
   void onMessage(std::function<void(const DataMessage&)> callback);
-  /// The buffered amount has fallen from above the threshold to it or below.
+  /// bufferedamountlow: the buffered amount has fallen from above the threshold to it or below.
   void onBufferedAmountLow(std::function<void()> callback);
   /// The buffer was too full for a `send`, `sendPart` or `canSend`, and is half empty now. The
   /// bound is the connection's (Limits::maxBufferedAmount), shared by its channels.

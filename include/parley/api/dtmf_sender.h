@@ -39,8 +39,8 @@ class PARLEY_EXPORT DtmfSender {
                           Duration interToneGap = Duration::millis(70));
   /// What has not been played yet; empty once closed.
   std::string toneBuffer() const;
-  /// RTCDTMFToneChangeEvent (section 7.4): called when a tone begins, with it, and when the last
-  /// has ended, with an empty text. An empty function removes it.
+  /// tonechange (RTCDTMFToneChangeEvent, section 7.4): called when a tone begins, with it, and when
+  /// the last has ended, with an empty text. An empty function removes it.
   void onToneChange(std::function<void(const std::string& tone)> callback);
 
   // For the library's own objects.

@@ -18,8 +18,10 @@
 
 namespace parley {
 
-/// RTCEncodedVideoFrame and RTCEncodedAudioFrame (webrtc-encoded-transform): a compressed picture,
-/// or a packet of sound. All but `data` is there to be read; changes to it change nothing.
+/// RTCEncodedVideoFrame and RTCEncodedAudioFrame (webrtc-encoded-transform), with the members of
+/// RTCEncodedVideoFrameMetadata and RTCEncodedAudioFrameMetadata that a native application has a
+/// use for: a compressed picture, or a packet of sound. All but `data` is there to be read; changes
+/// to it change nothing.
 struct EncodedFrame {
   Bytes data;                 ///< what an encoder made and a decoder takes; may be changed
   media::MediaKind kind{};    ///< whether it is sound or a picture
@@ -62,8 +64,8 @@ using FrameTransform = std::function<bool(EncodedFrame&)>;
 using FrameWriter = std::function<void(Bytes)>;
 
 /// As FrameTransform, for an app that answers later and elsewhere: it is handed the frame and how
-/// to write it back (webrtc-encoded-transform, `readable` and `writable`). Frames that are written
-/// in another order than they were read go on in that order.
+/// to write it back (webrtc-encoded-transform, `readable` and `writable` of RTCRtpScriptTransform).
+/// Frames that are written in another order than they were read go on in that order.
 using FrameReader = std::function<void(EncodedFrame, FrameWriter)>;
 
 /// Encrypts or decrypts frames end to end by SFrame (RFC 9605), through servers that cannot read

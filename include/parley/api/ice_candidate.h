@@ -21,9 +21,9 @@ enum class IceServerTransportProtocol { Udp, Tcp, Tls };
 /// The W3C spelling: "tls".
 PARLEY_EXPORT const char* toString(IceServerTransportProtocol protocol);
 
-/// RTCIceCandidate (webrtc-pc section 4.8.1): the candidate-attribute without "a=", and where it
-/// belongs. An empty `candidate` says that no more candidates follow for the ICE generation of
-/// `usernameFragment`.
+/// RTCIceCandidate and RTCIceCandidateInit (webrtc-pc section 4.8.1): the candidate-attribute
+/// without "a=", and where it belongs. An empty `candidate` says that no more candidates follow for
+/// the ICE generation of `usernameFragment`.
 struct PARLEY_EXPORT IceCandidate {
   std::string candidate;                        ///< RFC 8839 section 5.1
   std::optional<std::string> sdpMid;            ///< a=mid of the section that it is for

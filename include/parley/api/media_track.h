@@ -159,11 +159,11 @@ class PARLEY_EXPORT MediaStreamTrack {
 
   // Callbacks, on the loop's thread; an empty function removes one.
 
-  /// Remote tracks: the peer does not send any more.
+  /// mute, of remote tracks: the peer does not send any more.
   void onMute(std::function<void()> callback);
-  /// Remote tracks: media arrives.
+  /// unmute, of remote tracks: media arrives.
   void onUnmute(std::function<void()> callback);
-  /// Its transceiver or its source has ended; not after stop() or PeerConnection::close(). It is
+  /// ended: its transceiver or its source has; not after stop() or PeerConnection::close(). It is
   /// the last event: after it the track drops all its callbacks and sinks.
   void onEnded(std::function<void()> callback);
   /// Encoded tracks, and those of packets: the receiver needs a key frame as the next one.

@@ -79,7 +79,8 @@ struct TrackEvent {
   RtpTransceiver transceiver;        ///< whose receiver it is
 };
 
-/// addtrack and removetrack of a remote MediaStream (webrtc-pc section 4.4.1.5): the track has
+/// addtrack and removetrack (MediaStreamTrackEvent) of a remote MediaStream (webrtc-pc
+/// section 4.4.1.5): the track has
 /// joined or left the remote stream with this id. Comes after signalingstatechange and mute, before
 /// `track`.
 struct StreamTrackEvent {
@@ -137,7 +138,8 @@ class PARLEY_EXPORT PeerConnection {
   /// applies nothing. InvalidState unless stable or have-local-offer.
   void createOffer(Completion<SessionDescription> done) { createOffer({}, std::move(done)); }
   void createOffer(OfferOptions options, Completion<SessionDescription> done);
-  /// Makes an answer to the offer that was set last. InvalidState unless have-remote-offer or
+  /// Makes an answer to the offer that was set last, and keeps it for setLocalDescription; it
+  /// applies nothing. (RTCAnswerOptions has no members.) InvalidState unless have-remote-offer or
   /// have-local-pranswer.
   void createAnswer(Completion<SessionDescription> done);
   /// Without a description: makes the offer or answer that the state asks for, and applies it.
@@ -273,26 +275,29 @@ class PARLEY_EXPORT PeerConnection {
   // Callbacks (webrtc-pc sections 4.4.2 and 5.1), each after the getters show what it tells. An
   // empty function removes one; setting one on a closed connection does nothing.
 
-  /// An offer is needed for what has changed; once, until an offer has been made (section 4.7.3).
+  /// negotiationneeded: an offer is needed for what has changed; once, until an offer has been made
+  /// (section 4.7.3).
   void onNegotiationNeeded(std::function<void()> callback);
-  /// Candidates to signal; one with an empty `candidate` marks the end of a generation; nullopt
-  /// says that gathering is complete.
+  /// icecandidate (RTCPeerConnectionIceEvent): candidates to signal; one with an empty `candidate`
+  /// marks the end of a generation; nullopt says that gathering is complete.
   void onIceCandidate(std::function<void(const std::optional<IceCandidate>&)> callback);
-  /// A server could not be used; gathering goes on with the others.
+  /// icecandidateerror: a server could not be used; gathering goes on with the others.
   void onIceCandidateError(std::function<void(const IceCandidateError&)> callback);
-  /// A description has been applied or rolled back. Before onTrack of the same step.
+  /// signalingstatechange: a description has been applied or rolled back. Before onTrack of the
+  /// same step.
   void onSignalingStateChange(std::function<void(SignalingState)> callback);
-  /// After the transport's own onGatheringStateChange.
+  /// icegatheringstatechange. After the transport's own onGatheringStateChange.
   void onIceGatheringStateChange(std::function<void(IceGatheringState)> callback);
-  /// After the transport's own onStateChange.
+  /// iceconnectionstatechange. After the transport's own onStateChange.
   void onIceConnectionStateChange(std::function<void(IceConnectionState)> callback);
-  /// After onIceConnectionStateChange of the same step.
+  /// connectionstatechange. After onIceConnectionStateChange of the same step.
   void onConnectionStateChange(std::function<void(PeerConnectionState)> callback);
-  /// The peer sends, or has begun to send again, on a transceiver.
+  /// track: the peer sends, or has begun to send again, on a transceiver.
   void onTrack(std::function<void(const TrackEvent&)> callback);
   /// See StreamTrackEvent; RemoteStreams makes streams of it.
   void onStreamTrackChange(std::function<void(const StreamTrackEvent&)> callback);
-  /// The peer has opened a channel; its onOpen follows in the same step (webrtc-pc section 6.3).
+  /// datachannel (RTCDataChannelEvent, webrtc-pc section 6.3): the peer has opened a channel; its
+  /// onOpen follows in the same step.
   void onDataChannel(std::function<void(DataChannel)> callback);
   /// Beyond the W3C, while media is sent: what may be sent is estimated anew. At most every 50 ms.
   void onBandwidthEstimate(std::function<void(const BandwidthEstimate&)> callback);

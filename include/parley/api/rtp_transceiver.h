@@ -109,8 +109,8 @@ struct ResolutionRestriction {
   bool operator==(const ResolutionRestriction&) const = default;
 };
 
-/// RTCRtpEncodingParameters (webrtc-pc section 5.2), of one layer of simulcast or of all that is
-/// sent.
+/// RTCRtpEncodingParameters and RTCRtpCodingParameters (webrtc-pc section 5.2), of one layer of
+/// simulcast or of all that is sent.
 struct RtpEncodingParameters {
   /// The name of the layer (RFC 8851), 1 to 16 letters and digits. Fixed once it is made.
   std::optional<std::string> rid{};
@@ -140,8 +140,8 @@ struct RtpEncodingParameters {
   bool operator==(const RtpEncodingParameters&) const = default;
 };
 
-/// RTCRtpSendParameters (webrtc-pc section 5.2). What setParameters may change are `encodings` and
-/// `degradationPreference`; the rest says what is negotiated.
+/// RTCRtpSendParameters and RTCRtpParameters (webrtc-pc section 5.2). What setParameters may change
+/// are `encodings` and `degradationPreference`; the rest says what is negotiated.
 struct RtpSendParameters {
   std::string transactionId;                     ///< names the getParameters that these are from
   std::vector<RtpEncodingParameters> encodings;  ///< as many, and in the order, as they were made

@@ -130,10 +130,10 @@ class PARLEY_EXPORT IceTransport {
 
   /// Before the connection's own events of the same step.
   void onStateChange(std::function<void(IceTransportState)> callback);
-  /// Before PeerConnection::onIceGatheringStateChange.
+  /// gatheringstatechange. Before PeerConnection::onIceGatheringStateChange.
   void onGatheringStateChange(std::function<void(IceGathererState)> callback);
-  /// getSelectedCandidatePair() shows another one. Before onStateChange where both tell of one
-  /// step.
+  /// selectedcandidatepairchange: getSelectedCandidatePair() shows another one. Before
+  /// onStateChange where both tell of one step.
   void onSelectedCandidatePairChange(std::function<void()> callback);
 
   // For the library's own objects.

@@ -49,7 +49,8 @@ enum class ErrorDetail : int {
 /// The W3C spelling: "sdp-syntax-error".
 PARLEY_EXPORT const char* toString(ErrorDetail detail);
 
-/// What went wrong and what to do about it. `message` is one sentence for a developer.
+/// What went wrong and what to do about it: a DOMException, or an RTCError (webrtc-pc section 11.1)
+/// if it has a `detail`. `message` is one sentence for a developer.
 struct Error {
   ErrorCode code = ErrorCode::Operation;
   std::string message;
