@@ -59,7 +59,8 @@ class PARLEY_EXPORT MediaStream {
 };
 
 /// The streams of the peer (webrtc-pc section 4.4.1.5 "process the addition of a remote track"):
-/// follows a connection's onStreamTrackChange, which it takes for itself. In onTrack the streams
+/// follows a connection's onStreamTrackChange, which it takes for itself and removes at its end. In
+/// onTrack the streams
 /// that the event names are there and hold the track. Any thread, but it is made and destroyed
 /// where the connection's Loop may be called.
 class PARLEY_EXPORT RemoteStreams {

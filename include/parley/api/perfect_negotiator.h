@@ -20,9 +20,9 @@ struct NegotiationMessage {
 /// does is to carry messages, in order and without loss, and to change the connection as it likes.
 ///
 /// Takes the connection's onNegotiationNeeded and onIceCandidate for itself; they fall silent with
-/// it. A description that is being made or applied then is still sent, or its failure told; to be
-/// sure that neither happens, destroy it after PeerConnection::closeAndDrain(). Thread rules: those
-/// of the connection's Loop.
+/// it, whoever has set them since: end one before the next is made. A description that is being
+/// made or applied then is still sent, or its failure told; to be sure that neither happens,
+/// destroy it after PeerConnection::closeAndDrain(). Thread rules: those of the connection's Loop.
 class PARLEY_EXPORT PerfectNegotiator {
  public:
   /// `polite`: true at one end, false at the other. `send` is called as callbacks are, on the

@@ -58,7 +58,8 @@ class PARLEY_EXPORT CaptureDevice {
   virtual double fps() const = 0;  ///< as the device claims
 
   /// A new track that the device feeds for as long as the device lives. Several are possible, also
-  /// on different loops. The track does not keep the device open.
+  /// on different loops. The track does not keep the device open; of one that has ended it has,
+  /// too.
   virtual MediaStreamTrack createTrack(const std::shared_ptr<Loop>& loop) = 0;
 
   /// What the device delivers, besides the tracks: for a picture of oneself, or a level meter.
