@@ -31,7 +31,7 @@ struct PARLEY_EXPORT IceCandidate {
   std::optional<std::string> usernameFragment;  ///< of its ICE generation; nothing: the newest
 
   // Of candidates that this end has gathered only.
-  /// How a relayed one reaches its TURN server.
+  /// How a relayed one reaches its TURN server; Udp also for DTLS, which the W3C does not name.
   std::optional<IceServerTransportProtocol> relayProtocol{};
   /// The STUN or TURN server that it was learnt from.
   std::optional<std::string> url{};
