@@ -1,6 +1,7 @@
 #pragma once
 
-// The facade: everything an application needs for calls and data channels.
+// The facade: everything an application needs for calls and data channels. By themselves stand
+// api/awaitable.h, for coroutines, and api/forwarder.h, for servers that pass media on.
 
 #include "parley/api/bandwidth_estimate.h"
 #include "parley/api/certificate.h"

@@ -434,13 +434,13 @@ void PeerConnectionCore::onDtls(const jsep::DtlsStateChanged& change) {
   });
 }
 
-// The RTCSctpTransport is there from the answer on that accepts its section, and gone with one that
-// rejects it.
+// The RTCSctpTransport is there from the first description on that has its section, and gone with
+// an answer that rejects it.
 void PeerConnectionCore::syncSctp() {
   jsep::Session* session = this->session();
   if (!session) return;
   const jsep::DataState& data = session->state().data;
-  // From the first description on that has its section, until one rejects it (W3C 4.4.1.5).
+  // W3C 4.4.1.5.
   const bool offered = data.mLineIndex && session->state().signaling != SignalingState::Stable;
   const bool wanted = data.settings.has_value() || offered;
   if (wanted && !visible.hasSctp) visible.sctp = SctpTransportState::Connecting;

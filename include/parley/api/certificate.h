@@ -22,7 +22,10 @@ struct DtlsFingerprint {
 
 /// What `Certificate::generate` makes: the two that every implementation has (RFC 8827
 /// section 6.5).
-enum class CertificateKey { EcdsaP256, Rsa2048 };
+enum class CertificateKey {
+  EcdsaP256,  ///< ECDSA on the curve P-256
+  Rsa2048     ///< RSASSA-PKCS1-v1_5 with 2048 bits
+};
 
 /// RTCCertificate (webrtc-pc section 4.9.2): a key pair and the self-signed certificate that DTLS
 /// presents. A value; copies share the key. Any thread.
@@ -30,8 +33,9 @@ class PARLEY_EXPORT Certificate {
  public:
   /// RTCPeerConnection.generateCertificate (webrtc-pc section 4.9.1), but at once, on the caller's
   /// thread. Makes a key (ECDSA: under a millisecond; RSA: some hundred) and a certificate for it.
-  /// `validFor`: not below zero (Range otherwise); more than a year counts as a year (W3C 4.9.1). A
-  /// certificate that has expired cannot be used.
+  /// `validFor` (RTCCertificateExpiration): not below zero (Range otherwise); more than a year
+  /// counts as a year (W3C 4.9.1). A certificate that has expired cannot be used. Operation if
+  /// OpenSSL fails.
   static Result<Certificate> generate(Duration validFor = Duration::seconds(30 * 86400),
                                       CertificateKey key = CertificateKey::EcdsaP256);
   /// Reads what `toPem` wrote, or any PEM text with one certificate and its unencrypted private

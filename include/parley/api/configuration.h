@@ -23,7 +23,8 @@ namespace parley {
 /// (RFC 7065). `stuns:` URLs are refused with NotSupported.
 struct IceServer {
   std::vector<std::string> urls;  ///< at least one
-  /// For turn: and turns:, which need both, if only empty ones.
+  /// For turn: and turns:, which need both, if only empty ones. At most 508 bytes (RFC 8489 section
+  /// 14.3).
   std::optional<std::string> username{};
   std::optional<std::string> credential{};  ///< the password
   /// Beyond the W3C, for turns: alone. False: any certificate will do, for tests.
@@ -37,7 +38,11 @@ using Proxy = turn::Proxy;
 
 /// RTCIceTransportPolicy (webrtc-pc section 4.2.3), and NoHost: whatever servers show, but no
 /// address of the machine's own.
-enum class IceTransportPolicy { All, Relay, NoHost };
+enum class IceTransportPolicy {
+  All,    ///< any candidate
+  Relay,  ///< only what TURN servers relay: the peer learns no address of this end
+  NoHost  ///< reflexive and relayed ones; not in the W3C's list
+};
 /// Which TCP candidates (RFC 6544) are gathered beside those of UDP, which are always better. They
 /// are for peers between which UDP is blocked: one of the two must be reachable.
 enum class TcpCandidates {
@@ -101,7 +106,8 @@ struct Configuration {
   /// the first transport, so that 1 is as good as any. A change of servers or policy before that
   /// gathers anew.
   uint8_t iceCandidatePoolSize = 0;
-  /// Empty: an ECDSA P-256 certificate of the connection's own, valid for 30 days.
+  /// The first is used; the fingerprints of all are told to the peer. Empty: an ECDSA P-256
+  /// certificate of the connection's own, valid for 30 days.
   std::vector<Certificate> certificates;
 
   // Beyond the W3C.
@@ -155,12 +161,13 @@ struct Configuration {
   /// servers, which an offer could otherwise make knock at the doors of their own network.
   bool denyPrivateAddresses = false;
   /// Be a lite agent (RFC 8445 section 2.5), which only answers checks: for servers whose address
-  /// everybody reaches. Only host candidates, so no `iceServers`; the peer must be a full agent.
+  /// everybody reaches. Only host candidates, so no `iceServers` (InvalidAccess); the peer must be
+  /// a full agent.
   bool iceLite = false;
   /// User fragment and password (RFC 8839 section 5.4) of the first generation, for servers that
-  /// hand out descriptions before they make the connection (Loop::onUnknownUfrag). Empty: random
-  /// ones. A restart takes random ones always. Who knows the password can pass for the peer until
-  /// DTLS; do not use one twice.
+  /// hand out descriptions before they make the connection (Loop::onUnknownUfrag): 4 to 256 and 22
+  /// to 256 letters, digits, + and /. Empty: random ones. A restart takes random ones always. Who
+  /// knows the password can pass for the peer until DTLS; do not use one twice.
   std::string iceUfrag{};
   std::string icePassword{};     ///< see iceUfrag; both are given, or none
   std::optional<Proxy> proxy{};  ///< to TURN servers by TCP and TLS; nothing else goes through it
@@ -184,7 +191,7 @@ struct Configuration {
   /// Each is an inbound stream of its own; a transform sees them all (EncodedFrame::rid), sinks get
   /// the largest that arrives. Off: the peer sends one, as to a browser.
   bool receiveSimulcast = false;
-  /// Bounds and start of the bandwidth estimate for everything sent.
+  /// Bounds and start of the bandwidth estimate for everything sent; they rise in this order.
   DataRate minBitrate = DataRate::kbps(30);
   DataRate startBitrate = DataRate::kbps(300);                            ///< see minBitrate
   DataRate maxBitrate = DataRate::kbps(8000);                             ///< see minBitrate

@@ -19,7 +19,12 @@ class DataChannelCore;
 }
 
 /// RTCDataChannelState (webrtc-pc section 6.2).
-enum class DataChannelState { Connecting, Open, Closing, Closed };
+enum class DataChannelState {
+  Connecting,  ///< the association does not stand yet
+  Open,        ///< messages can be sent
+  Closing,     ///< one end has closed it; what is queued still leaves
+  Closed       ///< for good
+};
 /// The W3C spelling: "connecting".
 PARLEY_EXPORT const char* toString(DataChannelState state);
 
@@ -43,7 +48,7 @@ struct DataChannelInit {
 
 /// A message as received. `data` is valid during the callback only.
 struct DataMessage {
-  ByteSpan data;        ///< its bytes; UTF-8 if it is text
+  ByteSpan data;        ///< its bytes; of a text whatever the peer calls UTF-8, unchecked
   bool isText = false;  ///< sent as text
   /// Only after DataChannel::setPartSize: which parts of its message these are. A whole message is
   /// both the first and the last.
@@ -57,7 +62,8 @@ struct DataMessage {
 };
 
 /// RTCDataChannel (webrtc-pc section 6.2): a handle; copies refer to the same channel. The channel
-/// lives as long as its connection, with or without handles. Thread rules: those of its Loop.
+/// lives as long as its connection, with or without handles. (It has no binaryType: bytes are
+/// bytes.) Thread rules: those of its Loop.
 class PARLEY_EXPORT DataChannel {
  public:
   /// An empty handle; every method but `operator bool` and comparison CHECK-fails.
@@ -80,10 +86,10 @@ class PARLEY_EXPORT DataChannel {
   /// Closing at once after close(), Closed when the peer has closed it too, or with the connection.
   DataChannelState readyState() const;
 
-  /// Queues a text (UTF-8) or binary message; 0 bytes are a message too.
-  /// InvalidState unless open; Type above the peer's largest message
-  /// (SctpTransport.maxMessageSize); Operation when `bufferedAmount()` is at its bound: wait for
-  /// `onBufferedAmountLow`.
+  /// Queues a text (UTF-8, which is not checked) or binary message; 0 bytes are a message too.
+  /// InvalidState unless open, and while a message of `beginMessage` is unfinished; Type above the
+  /// largest message (SctpTransport.maxMessageSize); Operation when what the connection's channels
+  /// have queued together is at its bound (Limits::maxBufferedAmount): wait for `onWritable`.
   Result<void> send(std::string_view text);
   Result<void> send(ByteSpan binary);
   /// As `send`, for callers to whom the overloads are ambiguous.
@@ -119,13 +125,14 @@ class PARLEY_EXPORT DataChannel {
   void setBufferedAmountLowThreshold(uint64_t bytes);
 
   // Callbacks; an empty function removes one. An opening and up to 256 messages that came before
-  // their callback was set are kept and delivered then.
+  // their callback was set are kept and delivered then, as long as the connection is open; those of
+  // all its channels within Limits::maxKeptDataBytes, further ones are dropped.
 
   /// It can be sent on.
   void onOpen(std::function<void()> callback);
   /// A message, or a part of one (setPartSize), in the order that the channel keeps.
   void onMessage(std::function<void(const DataMessage&)> callback);
-  /// The buffered amount has fallen from above the threshold to it or below.
+  /// bufferedamountlow: the buffered amount has fallen from above the threshold to it or below.
   void onBufferedAmountLow(std::function<void()> callback);
   /// The buffer was too full for a `send`, `sendPart` or `canSend`, and is half empty now. The
   /// bound is the connection's (Limits::maxBufferedAmount), shared by its channels.
@@ -135,7 +142,8 @@ class PARLEY_EXPORT DataChannel {
   /// It is closed. Nothing comes after this.
   void onClose(std::function<void()> callback);
   /// Why it closes, right before onClose, when it was not on purpose (RTCErrorEvent, webrtc-pc
-  /// section 11.2): `detail` is DataChannelFailure or SctpFailure, the latter with the cause code.
+  /// section 11.2): `detail` is DataChannelFailure or SctpFailure, the latter with the cause code
+  /// if the peer gave one.
   void onError(std::function<void(const Error&)> callback);
 
   // For the library's own objects.

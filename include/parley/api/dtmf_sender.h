@@ -28,18 +28,19 @@ class PARLEY_EXPORT DtmfSender {
   explicit operator bool() const { return core_ != nullptr; }
   bool operator==(const DtmfSender&) const = default;
 
-  /// Connected, sending, and telephone-event negotiated (section 7.3).
+  /// canInsertDTMF (section 7.3): connected, sending, its encoding active, and telephone-event
+  /// negotiated.
   bool canInsertDtmf() const;
-  /// Plays 0-9, A-D, # and *, one after the other; a comma waits two seconds. Replaces what has not
-  /// been played yet; an empty text ends it. `duration` of each is clamped to 40..6000 ms, the gap
-  /// between two to at least 30 ms. InvalidState unless canInsertDtmf(); InvalidCharacter for any
-  /// other character.
+  /// Plays 0-9, A-D (also a-d), # and *, one after the other; a comma waits two seconds. Replaces
+  /// what has not been played yet; an empty text ends it. `duration` of each is clamped to 40..6000
+  /// ms, the gap between two to 30..6000 ms. InvalidState unless canInsertDtmf(); InvalidCharacter
+  /// for any other character.
   Result<void> insertDtmf(std::string_view tones, Duration duration = Duration::millis(100),
                           Duration interToneGap = Duration::millis(70));
-  /// What has not been played yet.
+  /// What has not been played yet; empty once closed.
   std::string toneBuffer() const;
-  /// RTCDTMFToneChangeEvent (section 7.4): called when a tone begins, with it, and when the last
-  /// has ended, with an empty text.
+  /// tonechange (RTCDTMFToneChangeEvent, section 7.4): called when a tone begins, with it, and when
+  /// the last has ended, with an empty text. An empty function removes it.
   void onToneChange(std::function<void(const std::string& tone)> callback);
 
   // For the library's own objects.

@@ -18,8 +18,10 @@
 
 namespace parley {
 
-/// RTCEncodedVideoFrame and RTCEncodedAudioFrame (webrtc-encoded-transform): a compressed picture,
-/// or a packet of sound. All but `data` is there to be read; changes to it change nothing.
+/// RTCEncodedVideoFrame and RTCEncodedAudioFrame (webrtc-encoded-transform), with the members of
+/// RTCEncodedVideoFrameMetadata and RTCEncodedAudioFrameMetadata that a native application has a
+/// use for: a compressed picture, or a packet of sound. All but `data` is there to be read; changes
+/// to it change nothing.
 struct EncodedFrame {
   Bytes data;                 ///< what an encoder made and a decoder takes; may be changed
   media::MediaKind kind{};    ///< whether it is sound or a picture
@@ -49,18 +51,21 @@ struct EncodedFrame {
 
 /// Looks at a frame between encoder and packets, or between packets and decoder, and may change its
 /// bytes; false drops it. Called on the media workers' threads, one frame at a time for each sender
-/// or receiver: be quick. What forwards and assembles packets reads the start of a frame (VP8: 10
-/// bytes of a key frame, 3 of others; Opus: 1 or 2), so leave it as it is. The bytes of H.264 must
-/// stay an Annex B stream.
+/// or receiver: be quick. Frames that the app itself has compressed come within its `push`. Media
+/// that goes or comes as packets (MediaStreamTrack::createRtp, RtpReceiver::setPacketSink,
+/// Forwarder) is never shown, nor changed. What forwards and assembles packets reads the start of a
+/// frame (VP8: 10 bytes of a key frame, 3 of others; Opus: 1 or 2), so leave it as it is. The bytes
+/// of H.264 must stay an Annex B stream.
 using FrameTransform = std::function<bool(EncodedFrame&)>;
 
 /// Gives the bytes of one frame back, from any thread, once; then the frame goes on. One that is
-/// destroyed without having been called has dropped its frame.
+/// destroyed without having been called has dropped its frame, which is then missing: no key frame
+/// is asked for (RtpSender::generateKeyFrame, RtpReceiver::requestKeyFrame), no sound concealed.
 using FrameWriter = std::function<void(Bytes)>;
 
 /// As FrameTransform, for an app that answers later and elsewhere: it is handed the frame and how
-/// to write it back (webrtc-encoded-transform, `readable` and `writable`). Frames that are written
-/// in another order than they were read go on in that order.
+/// to write it back (webrtc-encoded-transform, `readable` and `writable` of RTCRtpScriptTransform).
+/// Frames that are written in another order than they were read go on in that order.
 using FrameReader = std::function<void(EncodedFrame, FrameWriter)>;
 
 /// Encrypts or decrypts frames end to end by SFrame (RFC 9605), through servers that cannot read
@@ -84,7 +89,8 @@ using FrameReader = std::function<void(EncodedFrame, FrameWriter)>;
 ///
 /// The start of each frame stays in clear (see FrameTransform) but is authenticated. For VP8, VP9
 /// and sound; pictures in H.264, H.265 and AV1, which are packetized along their structure, are
-/// dropped in both directions rather than sent in clear. Any thread.
+/// dropped in both directions rather than sent in clear. WARNING: tracks of packets
+/// (MediaStreamTrack::createRtp) and what a Forwarder sends pass by it as they are. Any thread.
 class PARLEY_EXPORT SframeTransform {
  public:
   /// Sending, or receiving.

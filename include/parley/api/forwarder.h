@@ -33,20 +33,22 @@ using SubscriptionId = forwarding::SubscriptionId;
 ///
 ///     Forwarder room(loop);
 ///     publisher.onTrack([&](const TrackEvent& e) { id = *room.publish(e.receiver); });
-///     auto transceiver = viewer.addTransceiver(MediaKind::Video, {.direction = SendOnly});
-///     room.subscribe(id, transceiver.sender());
+///     TransceiverInit init{.direction = TransceiverDirection::SendOnly};
+///     RtpTransceiver transceiver = viewer.addTransceiver(MediaKind::Video, init).value();
+///     auto subscription = room.subscribe(id, transceiver.sender());
 ///
 /// A handle; the room lives on while something is published or subscribed in it. Thread rules:
 /// those of its Loop. For many peers give the loop Threading::Unlocked.
 class PARLEY_EXPORT Forwarder {
  public:
-  /// An empty room.
+  /// An empty room. No handle that is given to it may be empty.
   explicit Forwarder(const std::shared_ptr<Loop>& loop);
 
   /// From now on what the receiver gets is forwarded: its track stays silent. InvalidState if it is
   /// published already or has a packet sink, or its connection is closed or on another loop.
   Result<PublicationId> publish(const RtpReceiver& receiver);
-  /// The receiver's track plays again.
+  /// The receiver's track plays again, and the subscriptions of the publication end. A publication
+  /// ends with its connection as well.
   void unpublish(PublicationId id);
   /// From now on the sender sends the publication, once both have negotiated its codec; it needs no
   /// track. InvalidState if it is subscribed already, or its connection is closed or on another
@@ -54,16 +56,18 @@ class PARLEY_EXPORT Forwarder {
   Result<SubscriptionId> subscribe(PublicationId publication, const RtpSender& sender);
   /// The sender is free again. Nothing happens for an unknown id, here and below.
   void unsubscribe(SubscriptionId id);
-  /// Nothing is sent while paused; a key frame is asked for when it goes on.
+  /// Nothing is sent while paused; a key frame is asked for when it goes on. Not paused at first.
   void setPaused(SubscriptionId id, bool paused);
-  /// The height of the window that shows it, in pixels: no larger encoding is sent than needed.
+  /// The height of the window that shows it, in pixels: no encoding is sent whose shorter side is
+  /// longer, but the smallest if all are. Nothing, as at first: no limit.
   void setMaxHeight(SubscriptionId id, std::optional<uint32_t> height);
 
   /// All that one connection is sent from here together, whatever its path carries; nothing: no
   /// limit. Without effect on a connection that is subscribed to nothing.
   void setMaxBitrate(const PeerConnection& subscriber, std::optional<DataRate> rate);
 
-  /// Somebody else speaks. On the loop's thread, as is the next.
+  /// Somebody else speaks; nothing: nobody has yet. On the loop's thread, as is the next; an empty
+  /// function removes one.
   void onDominantSpeaker(std::function<void(std::optional<PublicationId>)> callback);
   /// What a subscription gets; nothing: it is paused.
   void onLayersChanged(

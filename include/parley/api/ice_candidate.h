@@ -21,9 +21,9 @@ enum class IceServerTransportProtocol { Udp, Tcp, Tls };
 /// The W3C spelling: "tls".
 PARLEY_EXPORT const char* toString(IceServerTransportProtocol protocol);
 
-/// RTCIceCandidate (webrtc-pc section 4.8.1): the candidate-attribute without "a=", and where it
-/// belongs. An empty `candidate` says that no more candidates follow for the ICE generation of
-/// `usernameFragment`.
+/// RTCIceCandidate and RTCIceCandidateInit (webrtc-pc section 4.8.1): the candidate-attribute
+/// without "a=", and where it belongs. An empty `candidate` says that no more candidates follow for
+/// the ICE generation of `usernameFragment`.
 struct PARLEY_EXPORT IceCandidate {
   std::string candidate;                        ///< RFC 8839 section 5.1
   std::optional<std::string> sdpMid;            ///< a=mid of the section that it is for
@@ -31,7 +31,7 @@ struct PARLEY_EXPORT IceCandidate {
   std::optional<std::string> usernameFragment;  ///< of its ICE generation; nothing: the newest
 
   // Of candidates that this end has gathered only.
-  /// How a relayed one reaches its TURN server.
+  /// How a relayed one reaches its TURN server; Udp also for DTLS, which the W3C does not name.
   std::optional<IceServerTransportProtocol> relayProtocol{};
   /// The STUN or TURN server that it was learnt from.
   std::optional<std::string> url{};

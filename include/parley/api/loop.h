@@ -98,10 +98,11 @@ class PARLEY_EXPORT Loop : public std::enable_shared_from_this<Loop> {
   /// Runs the loop on a new thread until `stop()` or until the last reference to it is gone.
   /// InvalidState if it runs already.
   Result<void> startThread();
-  /// Runs the loop on the calling thread until `stop()`.
+  /// Runs the loop on the calling thread until `stop()`. InvalidState if it runs already.
   Result<void> run();
-  /// Ends `run()` or the loop's thread. From the loop's own thread it only asks; from another it
-  /// waits.
+  /// Ends `run()` or the loop's thread after what runs just now. It waits for a thread that
+  /// `startThread` made, unless called on it; `run()` returns soon. Where neither
+  /// is under way, the next one ends at once. Any thread.
   void stop();
   /// An epoll descriptor that is readable whenever `process()` has work. Poll it together with
   /// `nextDeadline()`.
@@ -113,7 +114,8 @@ class PARLEY_EXPORT Loop : public std::enable_shared_from_this<Loop> {
   /// The loop's clock.
   Timestamp now() const;
 
-  /// Runs `fn` on the loop's thread with no lock held. Any thread, also from callbacks.
+  /// Runs `fn` on the loop's thread (or through `executor`), with no lock held, in the order of the
+  /// calls. Any thread, also from callbacks; it never runs within this call.
   void post(std::function<void()> fn);
   /// Delivers at once what calls that were refused the moment they were made have to say (W3C:
   /// "return a promise rejected with"); `process()` and `run()` do so too, ahead of everything
@@ -129,7 +131,8 @@ class PARLEY_EXPORT Loop : public std::enable_shared_from_this<Loop> {
   /// three ways of running set it themselves; an embedder using `driven()` sets its own.
   void setWaker(std::function<void()> waker);
 
-  /// Connections that are open, or still say good-bye to their peer. Any thread.
+  /// Connections that are open, or still say good-bye to their peer. Who may ask: see Threading,
+  /// here and below.
   size_t connectionCount() const;
 
   /// Those of LoopOptions::udpPorts that are open, with the port that was got for 0.
@@ -139,7 +142,7 @@ class PARLEY_EXPORT Loop : public std::enable_shared_from_this<Loop> {
   /// Called for a check on a shared port for which no connection exists: a server that gave
   /// `localUfrag` out in a description (Configuration::iceUfrag) may make the connection now; the
   /// peer repeats its check. Anybody can cause this call. Checks repeat, so it may come several
-  /// times; at most 256 wait, further ones are dropped.
+  /// times; at most 256 wait, further ones are dropped. An empty function removes it.
   void onUnknownUfrag(std::function<void(const UnknownUfrag&)> callback);
 
   /// For the library's own objects.

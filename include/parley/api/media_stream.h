@@ -12,8 +12,9 @@
 
 namespace parley {
 
-/// MediaStream (mediacapture-streams section 4.2): tracks that belong together, by name. A handle.
-/// Any thread. To send one: `pc.addTrack(track, {stream.id()})`.
+/// MediaStream (mediacapture-streams section 4.2): tracks that belong together, by name. A handle;
+/// copies refer to the same stream. Any thread, but `clone` follows the Loop of its tracks. To send
+/// one: `pc.addTrack(track, {stream.id()})`.
 class PARLEY_EXPORT MediaStream {
  public:
   /// An empty handle: nothing but `operator bool` and comparison may be called.
@@ -27,7 +28,7 @@ class PARLEY_EXPORT MediaStream {
 
   /// Unique; of a stream of the peer the one that its msid names.
   const std::string& id() const;
-  /// Whether any of its tracks has not ended.
+  /// Whether any of its tracks has not ended; false without tracks.
   bool active() const;
   /// In the order in which they were added.
   std::vector<MediaStreamTrack> getTracks() const;
@@ -44,9 +45,10 @@ class PARLEY_EXPORT MediaStream {
   /// With clones of its tracks and another id.
   MediaStream clone() const;
 
-  /// The peer has added or removed a track (RemoteStreams); on the loop's thread.
+  /// The peer has added a track (RemoteStreams); on the loop's thread, when getTracks() shows it.
+  /// An empty function removes it.
   void onAddTrack(std::function<void(const MediaStreamTrack&)> callback);
-  /// As onAddTrack.
+  /// The peer has removed a track; as onAddTrack.
   void onRemoveTrack(std::function<void(const MediaStreamTrack&)> callback);
 
  private:
@@ -57,8 +59,10 @@ class PARLEY_EXPORT MediaStream {
 };
 
 /// The streams of the peer (webrtc-pc section 4.4.1.5 "process the addition of a remote track"):
-/// follows a connection's onStreamTrackChange, which it takes for itself. In onTrack the streams
-/// that the event names are there and hold the track. Any thread.
+/// follows a connection's onStreamTrackChange, which it takes for itself and removes at its end. In
+/// onTrack the streams
+/// that the event names are there and hold the track. Any thread, but it is made and destroyed
+/// where the connection's Loop may be called.
 class PARLEY_EXPORT RemoteStreams {
  public:
   /// Follows the connection from now on.

@@ -25,7 +25,10 @@ class TrackCore;
 using MediaKind = media::MediaKind;
 
 /// MediaStreamTrackState (mediacapture-streams section 4.3.3).
-enum class TrackState { Live, Ended };
+enum class TrackState {
+  Live,  ///< its source may deliver, now or later
+  Ended  ///< never again
+};
 
 /// Makes pictures on the loop's own time: `next` is called once per frame interval. The library's
 /// generated sources and clip players are of this kind; a camera pushes instead
@@ -47,10 +50,11 @@ class PARLEY_EXPORT AudioSource {
   virtual codec::AudioFrame next(Timestamp capture) = 0;
 };
 
-/// A moving test pattern with a frame counter (codec::TestPattern).
+/// A moving test pattern with a frame counter (codec::TestPattern). Both sides are 1 to 16384
+/// pixels, `fps` is above 0.
 PARLEY_EXPORT std::shared_ptr<VideoSource> createTestPatternSource(int width, int height,
                                                                    double fps = 30);
-/// A pure tone.
+/// A pure tone, mono at 48 kHz; `amplitude` from 0 to 1, full scale.
 PARLEY_EXPORT std::shared_ptr<AudioSource> createToneSource(double frequencyHz,
                                                             double amplitude = 0.5);
 /// Noise with the rhythm of speech; never digital silence.
@@ -68,7 +72,7 @@ class PARLEY_EXPORT MediaStreamTrack {
   explicit operator bool() const { return core_ != nullptr; }
   bool operator==(const MediaStreamTrack&) const = default;
 
-  /// A track that the app pushes frames into.
+  /// A track that the app pushes frames into. `loop` is not null, here and below.
   static MediaStreamTrack createVideo(const std::shared_ptr<Loop>& loop);
   /// The same for sound.
   static MediaStreamTrack createAudio(const std::shared_ptr<Loop>& loop);
@@ -100,11 +104,12 @@ class PARLEY_EXPORT MediaStreamTrack {
   MediaKind kind() const;
   /// Unique. A receiver's track has one of this end's, which is not in the descriptions.
   const std::string& id() const;
-  /// A track that is not enabled sends black pictures or silence and delivers nothing.
+  /// A track that is not enabled sends black pictures or silence, or nothing if it is of compressed
+  /// frames or of packets, and delivers nothing to its sinks. True at first.
   bool enabled() const;
   /// See `enabled`; from the next frame on.
   void setEnabled(bool enabled);
-  /// Remote tracks only: no media arrives at present.
+  /// Remote tracks only, where it is true at first: no media arrives at present.
   bool muted() const;
   /// Ended for good: by stop(), or when its transceiver or connection ends.
   TrackState readyState() const;
@@ -136,10 +141,12 @@ class PARLEY_EXPORT MediaStreamTrack {
   /// The same with payloads, which are numbered as they come.
   Result<void> push(const RtpPayload& payload);
 
-  /// Receives every frame of the track; an empty function removes it. Pictures and sound come on
-  /// media workers' threads, one each for all tracks of the loop (the loop's thread with
-  /// MediaThreads::Inline): hand them on, do not linger. Sound comes in 10 ms pieces at its playout
-  /// time. After PeerConnection::close() no sink starts; closeAndDrain() waits for running ones.
+  /// Receives every frame of the track; an empty function removes it. Those of a remote track come
+  /// on media workers' threads, one each for pictures and sound of all tracks of the loop (the
+  /// loop's thread with MediaThreads::Inline): hand them on, do not linger. Sound comes in 10 ms
+  /// pieces at its playout time. After PeerConnection::close() no such sink starts; closeAndDrain()
+  /// waits for running ones. Those of a local track come as they are made: within `push`, or on the
+  /// loop's thread from its source.
   void setVideoSink(std::function<void(const codec::VideoFrame&)> sink);
   /// As setVideoSink.
   void setAudioSink(std::function<void(const codec::AudioFrame&)> sink);
@@ -152,11 +159,11 @@ class PARLEY_EXPORT MediaStreamTrack {
 
   // Callbacks, on the loop's thread; an empty function removes one.
 
-  /// Remote tracks: the peer does not send any more.
+  /// mute, of remote tracks: the peer does not send any more.
   void onMute(std::function<void()> callback);
-  /// Remote tracks: media arrives.
+  /// unmute, of remote tracks: media arrives.
   void onUnmute(std::function<void()> callback);
-  /// Its transceiver or its source has ended; not after stop() or PeerConnection::close(). It is
+  /// ended: its transceiver or its source has; not after stop() or PeerConnection::close(). It is
   /// the last event: after it the track drops all its callbacks and sinks.
   void onEnded(std::function<void()> callback);
   /// Encoded tracks, and those of packets: the receiver needs a key frame as the next one.

@@ -20,10 +20,13 @@ struct NegotiationMessage {
 /// does is to carry messages, in order and without loss, and to change the connection as it likes.
 ///
 /// Takes the connection's onNegotiationNeeded and onIceCandidate for itself; they fall silent with
-/// it. Thread rules: those of the connection's Loop.
+/// it, whoever has set them since: end one before the next is made. A description that is being
+/// made or applied then is still sent, or its failure told; to be sure that neither happens,
+/// destroy it after PeerConnection::closeAndDrain(). Thread rules: those of the connection's Loop.
 class PARLEY_EXPORT PerfectNegotiator {
  public:
-  /// `polite`: true at one end, false at the other. `send` is called on the loop's thread.
+  /// `polite`: true at one end, false at the other. `send` is called as callbacks are, on the
+  /// loop's thread.
   PerfectNegotiator(PeerConnection pc, bool polite,
                     std::function<void(const NegotiationMessage&)> send);
   /// Lets go of the connection, which stays as it is.
@@ -33,8 +36,9 @@ class PARLEY_EXPORT PerfectNegotiator {
 
   /// What the other end has sent.
   void receive(NegotiationMessage message);
-  /// A description or a candidate could not be applied. Not called for candidates of an offer that
-  /// is ignored, nor for those that come when a later description has replaced theirs.
+  /// A description or a candidate could not be applied, with the error of the call that failed. Not
+  /// called for candidates of an offer that is ignored, nor for those that come when a later
+  /// description has replaced theirs. On the loop's thread; an empty function removes it.
   void onError(std::function<void(const Error&)> callback);
 
  private:

@@ -23,7 +23,7 @@ struct RtpTrackInit {
   media::MediaKind kind = media::MediaKind::Video;  ///< of the track
   /// Encoding name of SDP, "H264": a sender of the track sends the first agreed codec of that name,
   /// and nothing if there is none. Configuration::encodedVideoFormats agrees on codecs that the
-  /// library has no encoder for.
+  /// library has no encoder for. Not empty.
   std::string codec;
   /// Of those packets; others are refused. Nothing: all are taken for it.
   std::optional<uint8_t> payloadType{};

@@ -67,8 +67,9 @@ struct RtpHeaderExtensionCapability {
 struct RtpCapabilities {
   std::vector<RtpCodec> codecs;  ///< best first; rtx, red, FEC and telephone-event among them
   std::vector<RtpHeaderExtensionCapability> headerExtensions;  ///< with their default direction
-  /// Of a sender: what RtpEncodingParameters::scalabilityMode may be with which codec. "L2T3_KEY"
-  /// is two sizes, three frame rates, the larger size built on the smaller one in key frames only.
+  /// scalabilityModes (webrtc-svc) of a sender's codecs: what
+  /// RtpEncodingParameters::scalabilityMode may be with which. "L2T3_KEY" is two sizes, three frame
+  /// rates, the larger size built on the smaller one in key frames only.
   struct Scalability {
     std::string mimeType;            ///< of the codec
     std::vector<std::string> modes;  ///< spelled as in webrtc-svc
@@ -108,8 +109,8 @@ struct ResolutionRestriction {
   bool operator==(const ResolutionRestriction&) const = default;
 };
 
-/// RTCRtpEncodingParameters (webrtc-pc section 5.2), of one layer of simulcast or of all that is
-/// sent.
+/// RTCRtpEncodingParameters and RTCRtpCodingParameters (webrtc-pc section 5.2), of one layer of
+/// simulcast or of all that is sent.
 struct RtpEncodingParameters {
   /// The name of the layer (RFC 8851), 1 to 16 letters and digits. Fixed once it is made.
   std::optional<std::string> rid{};
@@ -118,7 +119,8 @@ struct RtpEncodingParameters {
   std::optional<RtpCodec> codec{};
   /// At most, without headers; nothing: what the network carries.
   std::optional<DataRate> maxBitrate{};
-  std::optional<double> maxFramerate{};  ///< pictures per second, video only
+  /// Pictures per second at most, not below 0; video only. Nothing: as many as come.
+  std::optional<double> maxFramerate{};
   /// By what width and height are divided, at least 1. Video only, where it always has a value: 1
   /// for the last of several layers, twice that for each before it.
   std::optional<double> scaleResolutionDownBy{};
@@ -138,8 +140,8 @@ struct RtpEncodingParameters {
   bool operator==(const RtpEncodingParameters&) const = default;
 };
 
-/// RTCRtpSendParameters (webrtc-pc section 5.2). What setParameters may change are `encodings` and
-/// `degradationPreference`; the rest says what is negotiated.
+/// RTCRtpSendParameters and RTCRtpParameters (webrtc-pc section 5.2). What setParameters may change
+/// are `encodings` and `degradationPreference`; the rest says what is negotiated.
 struct RtpSendParameters {
   std::string transactionId;                     ///< names the getParameters that these are from
   std::vector<RtpEncodingParameters> encodings;  ///< as many, and in the order, as they were made
@@ -186,7 +188,8 @@ struct PlayoutDelay {
 struct TransceiverInit {
   TransceiverDirection direction = TransceiverDirection::SendRecv;  ///< any but Stopped
   std::vector<std::string> streams;  ///< ids of those that the sender's track belongs to
-  /// Several: layers of simulcast, each with a rid, at most three. Empty: one, with defaults.
+  /// Several: layers of simulcast, at most three, further ones are left out; each with a rid, or
+  /// none ("0", "1", "2" then). Of sound the first one alone counts. Empty: one, with defaults.
   std::vector<RtpEncodingParameters> sendEncodings;
   /// Beyond the W3C: the layers of simulcast that our offers ask the peer to send (RFC 8853,
   /// a=simulcast:recv), as servers do; their rids, at most three, for video that is received. The
@@ -209,7 +212,8 @@ struct SetParameterOptions {
 };
 
 /// RTCRtpSender (webrtc-pc section 5.2): a handle. Valid after its transceiver has stopped and
-/// after the connection has closed. Thread rules: those of the Loop.
+/// after the connection has closed: getters go on to show what was. Thread rules: those of the
+/// Loop.
 class PARLEY_EXPORT RtpSender {
  public:
   /// An empty handle: nothing but `operator bool` and comparison may be called.
@@ -221,17 +225,20 @@ class PARLEY_EXPORT RtpSender {
   /// What it sends; empty if nothing.
   MediaStreamTrack track() const;
   /// Swaps the track without renegotiation; an empty one stops sending. Waits its turn in the
-  /// operations chain. Type for another kind; InvalidState once stopped or closed.
+  /// operations chain (webrtc-pc section 4.4.1.2). Type for another kind; InvalidState once stopped
+  /// or closed. `done` is called as a Completion.
   void replaceTrack(MediaStreamTrack track, std::function<void(Result<void>)> done);
   /// Calls in one turn of the loop's thread give the same parameters, with the same transaction id;
   /// they can be used for `setParameters` in that turn only (webrtc-pc section 5.2). Callers on
   /// other threads than the one that runs the loop may use them until they ask again.
   RtpSendParameters getParameters() const;
+  /// Takes effect with `done`, which is called as a Completion, without negotiation.
   /// InvalidState if the transceiver has stopped or the parameters are not of this turn;
-  /// InvalidModification if anything but the changeable part of `encodings` differs, or a codec is
-  /// not negotiated; Range for scaleResolutionDownBy < 1 or maxFramerate < 0; Operation for a
-  /// scalabilityMode that no codec in question has.
-  /// `options` may ask for key frames; InvalidModification unless it names all encodings or none.
+  /// InvalidModification if anything differs but degradationPreference and members of `encodings`
+  /// other than rid, if a codec is not negotiated, or if scaleResolutionDownTo is 0 or given to
+  /// some active encodings only; Range for scaleResolutionDownBy < 1 or maxFramerate < 0; Operation
+  /// for a scalabilityMode that no codec in question has. `options` may ask for key frames;
+  /// InvalidModification unless it names all encodings or none.
   void setParameters(RtpSendParameters parameters, std::function<void(Result<void>)> done,
                      const SetParameterOptions& options = {});
   /// Ids of the streams that the track belongs to, doubled ones once; told to the peer with the
@@ -256,18 +263,18 @@ class PARLEY_EXPORT RtpSender {
   /// plaintexts away (SframeTransform::setKey); NotSupported where a codec is negotiated that it
   /// cannot treat.
   Result<void> setTransform(const SframeTransform& transform);
-  /// The same for an app that takes its time; replaces the former one, as that replaces this.
+  /// As setTransform(FrameTransform), for an app that takes its time; each replaces the other.
   Result<void> setReader(FrameReader reader);
   /// The next picture will be a key frame: of the encodings with these rids, or of all.
-  /// InvalidState once stopped or closed, and for audio; NotFound for a rid that the sender does
-  /// not have.
+  /// (webrtc-encoded-transform.) InvalidState once stopped or closed, and for audio; NotFound for a
+  /// rid that the sender does not have, which is any if it has one encoding.
   Result<void> generateKeyFrame(const std::vector<std::string>& rids = {});
   /// Beyond the W3C: tells the peer's jitter buffer what to keep to, where the header extension
   /// playout-delay is agreed (video; libwebrtc takes it). Nothing: no more wish is told; what the
   /// peer has learnt holds. In steps of 10 ms. Range unless 0 <= min <= max <= 40.95 s;
   /// InvalidState once stopped or closed, and for audio.
   Result<void> setPlayoutDelay(std::optional<PlayoutDelay> delay);
-  /// outbound-rtp of this sender and what it refers to (webrtc-pc section 8.3).
+  /// outbound-rtp of this sender and what it refers to (webrtc-pc section 8.5).
   void getStats(std::function<void(Result<StatsReport>)> done) const;
 
   // For the library's own objects, with the loop's lock held.
@@ -311,17 +318,21 @@ class PARLEY_EXPORT RtpReceiver {
   std::optional<double> jitterBufferTarget() const;
   /// Range outside 0 to 4000.
   Result<void> setJitterBufferTarget(std::optional<double> milliseconds);
-  /// inbound-rtp of this receiver and what it refers to (webrtc-pc section 8.3).
+  /// inbound-rtp of this receiver and what it refers to (webrtc-pc section 8.5).
   void getStats(std::function<void(Result<StatsReport>)> done) const;
-  /// Runs on each compressed frame before it is decoded; an empty function removes it. A dropped
-  /// packet of sound is concealed; after a dropped picture the next key frame is awaited.
+  /// Runs on each compressed frame before it is decoded (webrtc-encoded-transform); an empty
+  /// function removes it. A dropped packet of sound is concealed; after a dropped picture a key
+  /// frame is asked for and awaited. A packet of sound that may repair the one lost before it is
+  /// shown for that as well.
   /// InvalidState once stopped or closed.
   Result<void> setTransform(FrameTransform transform);
   /// Decrypts what is received. Errors as RtpSender::setTransform; Type for one that encrypts.
   Result<void> setTransform(const SframeTransform& transform);
   /// As RtpSender::setReader.
   Result<void> setReader(FrameReader reader);
-  /// Asks the peer for a key frame (PLI); at most one per 300 ms leaves.
+  /// Asks the peer for a key frame (PLI, or FIR where that alone is agreed). At most one request
+  /// leaves per 300 ms and a round trip, a second at most; senders answer no more. Nothing happens
+  /// once closed.
   void requestKeyFrame();
   /// Called when a key of the peer's telephone is pressed, and when it is let go (RFC 4733): once
   /// each, however many packets say so, and 200 ms after the last of them where the end is lost. An
@@ -370,7 +381,8 @@ class PARLEY_EXPORT RtpTransceiver {
   TransceiverDirection direction() const;
   /// InvalidState once stopped or closed; Type for `Stopped`.
   Result<void> setDirection(TransceiverDirection direction);
-  /// What was negotiated last; nothing before the first negotiation.
+  /// What was negotiated last; nothing before the first negotiation. Stopped once stopped for good
+  /// or closed.
   std::optional<TransceiverDirection> currentDirection() const;
   /// Whether it has stopped for good: by a negotiation, or with the connection. (After stop() only
   /// `direction` says so until then.)
@@ -384,8 +396,9 @@ class PARLEY_EXPORT RtpTransceiver {
   Result<void> setCodecPreferences(std::vector<RtpCodec> codecs);
   /// Header extensions that the next offer or answer may negotiate (webrtc-extensions).
   std::vector<RtpHeaderExtensionCapability> getHeaderExtensionsToNegotiate() const;
-  /// Type for an empty URI; InvalidModification unless it is the same list with other directions,
-  /// or if bundled media cannot do without one that stops; InvalidState once stopped or closed.
+  /// Type for an empty URI; InvalidModification unless it is the same list, in its order, with
+  /// other directions, and for a mid extension (RFC 9143) that is not SendRecv: bundled media needs
+  /// it; InvalidState once closed. Of no effect once stopped.
   Result<void> setHeaderExtensionsToNegotiate(
       const std::vector<RtpHeaderExtensionCapability>& extensions);
   /// Whether it was agreed that header extensions and contributing sources are encrypted with the

@@ -21,7 +21,8 @@ class PARLEY_EXPORT StatsDump {
   /// The next report; ask for one about every second. Only numbers, texts and truth values are
   /// kept. Beyond `kMaxSamples` reports the oldest half goes.
   void add(const StatsReport& report);
-  /// An entry of the event list, e.g. "signalingstatechange", "stable".
+  /// An entry of the event list, e.g. "signalingstatechange", "stable"; `unixMs`: milliseconds
+  /// since 1970. Bounded as the reports are.
   void addEvent(double unixMs, std::string type, std::string value);
   /// The dump as it is so far.
   std::string toJson() const;

@@ -25,7 +25,7 @@ struct PARLEY_EXPORT Stats {
   double timestampMs = 0;                                  ///< milliseconds since 1970
   std::map<std::string, StatsValue, std::less<>> members;  ///< by their W3C names
 
-  /// Numbers as double; 0 if absent or not a number.
+  /// Numbers as double, true as 1; 0 if absent or neither.
   double number(std::string_view member) const;
   /// Empty if absent or not a text.
   std::string text(std::string_view member) const;
@@ -36,7 +36,7 @@ struct PARLEY_EXPORT Stats {
 /// RTCStatsReport (webrtc-pc section 8.3): a value. Any thread.
 class PARLEY_EXPORT StatsReport {
  public:
-  /// Takes in one more object; its id must be new.
+  /// Takes in one more object. Its id must be new: `find` gives the first of equal ones.
   void add(Stats stats) { all_.push_back(std::move(stats)); }
   /// All objects, each behind those that were added before it.
   const std::vector<Stats>& all() const { return all_; }

@@ -19,19 +19,48 @@ class PeerConnectionCore;
 }
 
 /// RTCIceTransportState (webrtc-pc section 5.6).
-enum class IceTransportState { New, Checking, Connected, Completed, Disconnected, Failed, Closed };
+enum class IceTransportState {
+  New,           ///< it gathers, or waits for the peer's candidates
+  Checking,      ///< pairs are checked, none works yet
+  Connected,     ///< a pair works, others are still checked or may come
+  Completed,     ///< all that there is has been checked, and a pair works
+  Disconnected,  ///< nothing is heard on the pair (Configuration::disconnectedAfter)
+  Failed,        ///< no pair works, or none any more (Configuration::failedAfter)
+  Closed         ///< it answers no checks any more
+};
 /// RTCIceGathererState (webrtc-pc section 5.6).
-enum class IceGathererState { New, Gathering, Complete };
+enum class IceGathererState {
+  New,        ///< has not begun
+  Gathering,  ///< candidates are being found
+  Complete    ///< all of this generation have been told
+};
 /// RTCIceRole (webrtc-pc section 5.6): the controlling end chooses the pair.
-enum class IceRole { Unknown, Controlling, Controlled };
-/// RTCIceComponent (webrtc-pc section 5.6).
-enum class IceComponent { Rtp, Rtcp };
+enum class IceRole {
+  Unknown,      ///< before the first description
+  Controlling,  ///< this end does
+  Controlled    ///< the peer does
+};
+/// RTCIceComponent (webrtc-pc section 5.6): what a transport carries.
+enum class IceComponent {
+  Rtp,  ///< everything, RTCP too
+  Rtcp  ///< RTCP alone, which no transport here does
+};
 /// RTCDtlsTransportState (webrtc-pc section 5.5).
-enum class DtlsTransportState { New, Connecting, Connected, Closed, Failed };
+enum class DtlsTransportState {
+  New,         ///< the handshake has not begun
+  Connecting,  ///< it is under way
+  Connected,   ///< it is done, and the peer's certificate is the one described
+  Closed,      ///< by one of the ends
+  Failed       ///< see DtlsTransport::onError
+};
 /// RTCSctpTransportState (webrtc-pc section 6.1).
-enum class SctpTransportState { Connecting, Connected, Closed };
+enum class SctpTransportState {
+  Connecting,  ///< the association is being made
+  Connected,   ///< channels can open
+  Closed       ///< it has ended, by whomever and for whatever reason
+};
 
-/// The W3C spelling: "controlling".
+/// The W3C spelling: "checking", "controlling", "rtp".
 PARLEY_EXPORT const char* toString(IceTransportState state);
 PARLEY_EXPORT const char* toString(IceGathererState state);
 PARLEY_EXPORT const char* toString(IceRole role);
@@ -86,7 +115,7 @@ class PARLEY_EXPORT IceTransport {
   std::vector<IceCandidatePair> getCandidatePairs() const;
   /// Sends over this pair as long as it works, whatever is better; the controlling side has the
   /// other follow. No pair: the best again. The choice ends with its pair, or with an ICE restart.
-  /// InvalidAccess: no such pair. InvalidState: closed.
+  /// InvalidAccess: no such pair. InvalidState: closed, or not set up yet.
   Result<void> selectCandidatePair(const std::optional<IceCandidatePair>& pair);
   /// Gives the pair up until an ICE restart: it is not checked any more, and nothing is taken that
   /// comes over it. Errors as above.
@@ -96,13 +125,15 @@ class PARLEY_EXPORT IceTransport {
   /// Nothing before setRemoteDescription.
   std::optional<IceParameters> getRemoteParameters() const;
 
-  // Callbacks; an empty function removes one. All handles of a transport share them.
+  // Callbacks; an empty function removes one. All handles of a transport share them. None comes
+  // after PeerConnection::close().
 
   /// Before the connection's own events of the same step.
   void onStateChange(std::function<void(IceTransportState)> callback);
-  /// Before PeerConnection::onIceGatheringStateChange.
+  /// gatheringstatechange. Before PeerConnection::onIceGatheringStateChange.
   void onGatheringStateChange(std::function<void(IceGathererState)> callback);
-  /// See getSelectedCandidatePair.
+  /// selectedcandidatepairchange: getSelectedCandidatePair() shows another one. Before
+  /// onStateChange where both tell of one step.
   void onSelectedCandidatePairChange(std::function<void()> callback);
 
   // For the library's own objects.
@@ -134,10 +165,11 @@ class PARLEY_EXPORT DtlsTransport {
   /// Connected once the handshake is done and the peer's certificate has one of the fingerprints
   /// that its description names.
   DtlsTransportState state() const;
-  /// The peer's certificate chain, each in DER; empty until connected.
+  /// The peer's certificate in DER, without others that it may have sent; empty until connected.
   std::vector<Bytes> getRemoteCertificates() const;
 
-  // Callbacks; an empty function removes one. All handles of a transport share them.
+  // Callbacks; an empty function removes one. All handles of a transport share them. None comes
+  // after PeerConnection::close().
 
   /// Before the connection's own events of the same step.
   void onStateChange(std::function<void(DtlsTransportState)> callback);
@@ -168,10 +200,11 @@ class PARLEY_EXPORT SctpTransport {
   DtlsTransport transport() const;
   /// Connected once channels can open.
   SctpTransportState state() const;
-  /// The largest message that DataChannel::send takes, in bytes; nothing = any size (W3C: positive
-  /// infinity).
+  /// The largest message that DataChannel::send takes, in bytes: what the peer allows (RFC 8841
+  /// section 6), at most what fits the send buffer (Limits::maxBufferedAmount). Nothing until data
+  /// channels are negotiated.
   std::optional<uint64_t> maxMessageSize() const;
-  /// Channels that can be open at once; nothing until connected.
+  /// Channels that can be open at once, those of both ends together; nothing until connected.
   std::optional<uint16_t> maxChannels() const;
 
   /// An empty function removes it. Closed is told after PeerConnection::close() too.

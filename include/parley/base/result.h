@@ -35,21 +35,22 @@ enum class ErrorCode : int {
 /// The W3C name, e.g. "InvalidStateError".
 PARLEY_EXPORT const char* toString(ErrorCode code);
 
-/// RTCErrorDetailType.
+/// RTCErrorDetailType (webrtc-pc section 11.1).
 enum class ErrorDetail : int {
-  DataChannelFailure,
-  DtlsFailure,
-  FingerprintFailure,
-  SctpFailure,
-  SdpSyntaxError,
-  HardwareEncoderNotAvailable,
-  HardwareEncoderError,
+  DataChannelFailure,           ///< a data channel has failed
+  DtlsFailure,                  ///< the handshake has, or a fatal alert came or went
+  FingerprintFailure,           ///< the peer's certificate is not the one that it described
+  SctpFailure,                  ///< the association has failed or was aborted
+  SdpSyntaxError,               ///< a description does not parse: see Error::sdpLineNumber
+  HardwareEncoderNotAvailable,  ///< for completeness: nothing here reports it
+  HardwareEncoderError,         ///< likewise
 };
 
 /// The W3C spelling: "sdp-syntax-error".
 PARLEY_EXPORT const char* toString(ErrorDetail detail);
 
-/// What went wrong and what to do about it. `message` is one sentence for a developer.
+/// What went wrong and what to do about it: a DOMException, or an RTCError (webrtc-pc section 11.1)
+/// if it has a `detail`. `message` is one sentence for a developer.
 struct Error {
   ErrorCode code = ErrorCode::Operation;
   std::string message;
@@ -57,9 +58,9 @@ struct Error {
   /// Set where the W3C specification has an RTCError (webrtc-pc section 11), whose name is always
   /// "OperationError", in place of a plain exception named after `code`.
   std::optional<ErrorDetail> detail{};
-  std::optional<uint16_t> sctpCauseCode{};  ///< RFC 9260 section 3.3.10
-  std::optional<uint32_t> receivedAlert{};  ///< TLS AlertDescription
-  std::optional<uint32_t> sentAlert{};
+  std::optional<uint16_t> sctpCauseCode{};  ///< RFC 9260 section 3.3.10, with SctpFailure
+  std::optional<uint32_t> receivedAlert{};  ///< TLS AlertDescription of the peer's fatal alert
+  std::optional<uint32_t> sentAlert{};      ///< of ours
 };
 
 template <class T>

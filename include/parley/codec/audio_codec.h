@@ -26,6 +26,7 @@ struct SdpAudioFormat {
   const std::string* parameter(std::string_view key) const;
 };
 
+/// What an encoder starts with.
 struct AudioEncoderSettings {
   size_t channels = 1;
   DataRate bitrate = DataRate::kbps(32);
@@ -37,6 +38,7 @@ struct AudioEncoderSettings {
   int complexity = 5;  ///< 0..10
 };
 
+/// Compresses the sound of one sender; it belongs to one thread at a time, as decoders do.
 class PARLEY_EXPORT AudioEncoder {
  public:
   virtual ~AudioEncoder() = default;
@@ -77,18 +79,25 @@ class PARLEY_EXPORT AudioDecoder {
   virtual void reset() = 0;
 };
 
+/// Creates encoders and keeps nothing. Thread rule: any thread, several at a time.
 class PARLEY_EXPORT AudioEncoderFactory {
  public:
   virtual ~AudioEncoderFactory() = default;
+  /// In order of preference.
   virtual std::vector<SdpAudioFormat> supportedFormats() const = 0;
+  /// Errors: NotSupported for a format that is not in the list, Range for impossible settings,
+  /// Operation if the codec refuses.
   virtual Result<std::unique_ptr<AudioEncoder>> create(
       const SdpAudioFormat& format, const AudioEncoderSettings& settings) const = 0;
 };
 
+/// The same for decoders.
 class PARLEY_EXPORT AudioDecoderFactory {
  public:
   virtual ~AudioDecoderFactory() = default;
+  /// In order of preference.
   virtual std::vector<SdpAudioFormat> supportedFormats() const = 0;
+  /// Errors: NotSupported for a format that is not in the list, Operation if the codec refuses.
   virtual Result<std::unique_ptr<AudioDecoder>> create(const SdpAudioFormat& format) const = 0;
 };
 

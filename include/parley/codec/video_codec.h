@@ -18,6 +18,7 @@
 
 namespace parley::codec {
 
+/// The parameters of a=fmtp, in their order.
 using FormatParameters = std::vector<std::pair<std::string, std::string>>;
 
 /// A video format as SDP names it.
@@ -44,6 +45,7 @@ struct ScalabilityMode {
 /// "L2T3_KEY" and the like; nothing for names that stand for something else.
 PARLEY_EXPORT std::optional<ScalabilityMode> parseScalabilityMode(std::string_view name);
 
+/// What an encoder starts with (VideoEncoder::configure).
 struct VideoEncoderSettings {
   int width = 0;  ///< of the first frame; later frames may differ
   int height = 0;
@@ -63,23 +65,29 @@ struct VideoEncoderSettings {
   int speed = 0;           ///< 0 = the codec's own choice for real time; larger is faster
 };
 
+/// Compresses the pictures of one encoding.
 class PARLEY_EXPORT VideoEncoder {
  public:
   virtual ~VideoEncoder() = default;
-  /// Starts anew with these settings; the next frame is a key frame. Errors: Range for impossible
-  /// settings, Operation if the codec refuses.
+  /// Starts anew with these settings; the next frame is a key frame. Errors: Range or
+  /// NotSupported for impossible settings and layers that it cannot make, Operation if the codec
+  /// refuses.
   virtual Result<void> configure(const VideoEncoderSettings& settings) = 0;
-  /// Compresses one picture. A picture of another size restarts the encoder at that size. The
-  /// result comes through poll(); a dropped picture yields none.
+  /// Compresses one picture, as a key frame if `keyFrame`. A picture of another size restarts the
+  /// encoder at that size. The result comes through poll(); a dropped picture yields none. Errors:
+  /// Type without a picture, Range for a size that it cannot do, ResourceExhausted if earlier
+  /// results wait to be polled, Operation if the codec fails.
   virtual Result<void> encode(const VideoFrame& frame, bool keyFrame) = 0;
   /// Takes the oldest result; false if there is none. `out.data` keeps its capacity.
   virtual bool poll(EncodedVideoFrame& out) = 0;
+  /// What to aim at from the next picture on; `framerate` is how many come per second.
   virtual void setRates(DataRate target, double framerate) = 0;
   virtual std::string_view implementationName() const = 0;
   /// Whether hardware does it (webrtc-stats powerEfficientEncoder).
   virtual bool powerEfficient() const { return false; }
 };
 
+/// What became of a compressed picture.
 enum class DecodeStatus : uint8_t {
   Ok,            ///< a picture came out
   NoOutput,      ///< accepted, but nothing to show
@@ -87,12 +95,14 @@ enum class DecodeStatus : uint8_t {
   Error,         ///< broken or beyond the limits: ask for a key frame
 };
 
+/// What a decoder starts with.
 struct VideoDecoderSettings {
   int maxWidth = 4096;   ///< larger pictures are refused before any memory is taken for them
   int maxHeight = 2304;  ///< (either way round)
   int threads = 1;
 };
 
+/// Makes pictures of what one stream brings.
 class PARLEY_EXPORT VideoDecoder {
  public:
   virtual ~VideoDecoder() = default;
@@ -108,7 +118,7 @@ class PARLEY_EXPORT VideoDecoder {
 };
 
 /// Creates encoders and keeps nothing. Implement it to plug in a hardware encoder. Thread rule: any
-/// thread, one at a time.
+/// thread, several at a time.
 class PARLEY_EXPORT VideoEncoderFactory {
  public:
   virtual ~VideoEncoderFactory() = default;
@@ -119,6 +129,7 @@ class PARLEY_EXPORT VideoEncoderFactory {
       const SdpVideoFormat& format, const VideoEncoderSettings& settings) const = 0;
 };
 
+/// The same for decoders.
 class PARLEY_EXPORT VideoDecoderFactory {
  public:
   virtual ~VideoDecoderFactory() = default;

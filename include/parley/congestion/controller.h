@@ -43,6 +43,7 @@ struct PacketResult {
   bool received() const { return !receiveTime.isNever(); }
 };
 
+/// One report of arrivals (transport-wide feedback or RFC 8888), matched with what was sent.
 struct TransportFeedbackReport {
   Timestamp time;  ///< when the report arrived
   std::span<const PacketResult>
@@ -50,6 +51,7 @@ struct TransportFeedbackReport {
   int64_t bytesInFlight = 0;  ///< not yet covered by any report
 };
 
+/// As reports of RTCP have shown it (RFC 3550 section 6.4.1).
 struct RoundTripTimeReport {
   Timestamp time;
   Duration rtt;
@@ -76,11 +78,13 @@ struct RemoteBitrateReport {
   DataRate rate;
 };
 
+/// Time has passed (Controller::nextDeadline).
 struct ProcessInterval {
   Timestamp time;
   int64_t pacerQueueBytes = 0;
 };
 
+/// The bounds that the application and the peer set.
 struct RateConstraints {
   Timestamp time;
   DataRate min = DataRate::kbps(30);
@@ -95,6 +99,7 @@ struct RouteChange {
   RateConstraints constraints;
 };
 
+/// Whether packets can leave at all.
 struct NetworkAvailability {
   Timestamp time;
   bool available = false;
@@ -119,6 +124,7 @@ struct ProbeCluster {
   int64_t minBytes() const { return rate.bytesIn(duration); }
 };
 
+/// What the encoders may produce, and what it is derived from.
 struct TargetRate {
   DataRate target;          ///< for all encoders together
   DataRate bandwidth;       ///< the estimate before back-pressure from unacknowledged data
@@ -127,9 +133,10 @@ struct TargetRate {
   bool operator==(const TargetRate&) const = default;
 };
 
+/// How quickly packets leave.
 struct PacerRates {
-  DataRate pacing;
-  DataRate padding;
+  DataRate pacing;   ///< of what waits
+  DataRate padding;  ///< sent where nothing waits; zero: none
   bool operator==(const PacerRates&) const = default;
 };
 
@@ -165,6 +172,7 @@ struct ControlUpdate {
   }
 };
 
+/// Decides how fast one transport sends. Thread-compatible; no method calls back.
 class PARLEY_EXPORT Controller {
  public:
   virtual ~Controller() = default;

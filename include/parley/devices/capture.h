@@ -12,6 +12,7 @@
 
 namespace parley::devices {
 
+/// Which camera, and how it is opened.
 struct CameraOptions {
   std::string device = "/dev/video0";  ///< Video4Linux2
   int width = 640;                     ///< wishes; the camera gives what it can
@@ -19,12 +20,14 @@ struct CameraOptions {
   double fps = 30;
 };
 
+/// Which microphone.
 struct MicrophoneOptions {
   /// "pulse" or "alsa"; empty: whichever opens first, in that order.
   std::string system;
-  std::string device = "default";
+  std::string device = "default";  ///< as that system names it
 };
 
+/// What of which screen.
 struct ScreenOptions {
   std::string display;  ///< X11, e.g. ":0.0"; empty: $DISPLAY
   int x = 0;            ///< upper left corner of what is shown
@@ -35,6 +38,7 @@ struct ScreenOptions {
   bool showPointer = true;
 };
 
+/// What a device has delivered since it was opened.
 struct CaptureStats {
   uint64_t videoFrames = 0;
   uint64_t audioFrames = 0;  ///< pieces of 10 ms
@@ -54,7 +58,8 @@ class PARLEY_EXPORT CaptureDevice {
   virtual double fps() const = 0;  ///< as the device claims
 
   /// A new track that the device feeds for as long as the device lives. Several are possible, also
-  /// on different loops. The track does not keep the device open.
+  /// on different loops. The track does not keep the device open; of one that has ended it has,
+  /// too.
   virtual MediaStreamTrack createTrack(const std::shared_ptr<Loop>& loop) = 0;
 
   /// What the device delivers, besides the tracks: for a picture of oneself, or a level meter.
@@ -69,9 +74,10 @@ class PARLEY_EXPORT CaptureDevice {
   virtual CaptureStats stats() const = 0;
 };
 
-/// Errors of the three: NotFound if there is no such device, InvalidAccess if this user may not
-/// open it, NotSupported if this FFmpeg lacks the input, Operation for everything else, each with a
-/// sentence that names the device.
+/// Errors of the three: Range for a size or a rate that is not above zero (of the screen a size
+/// below zero), NotFound if there is no such device, InvalidAccess if this user may not open it,
+/// NotSupported if this FFmpeg lacks the input, Operation for everything else, each with a sentence
+/// that names the device.
 PARLEY_EXPORT Result<std::shared_ptr<CaptureDevice>> openCamera(const CameraOptions& options = {});
 PARLEY_EXPORT Result<std::shared_ptr<CaptureDevice>> openMicrophone(
     const MicrophoneOptions& options = {});

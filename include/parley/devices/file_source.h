@@ -16,6 +16,7 @@
 
 namespace parley::devices {
 
+/// How a clip is played.
 struct MediaFileOptions {
   /// Begin again at the end; otherwise the sources give nothing (pictures) or silence (sound) then.
   bool loop = true;

@@ -15,12 +15,14 @@
 
 namespace parley::devices {
 
+/// How a window opens.
 struct WindowOptions {
   std::string title = "Parley";
   int width = 0;  ///< 0: as large as the first picture
   int height = 0;
 };
 
+/// What a window has shown so far.
 struct WindowStats {
   uint64_t framesShown = 0;
   uint64_t framesDropped = 0;  ///< replaced by a newer one before they were due
@@ -56,6 +58,7 @@ class PARLEY_EXPORT Window {
   virtual WindowStats stats() const = 0;
 };
 
+/// What a loudspeaker has played so far.
 struct SpeakerStats {
   uint64_t framesPlayed = 0;   ///< pieces of 10 ms that reached the sound card
   uint64_t framesDropped = 0;  ///< too early or too many
@@ -73,7 +76,7 @@ class PARLEY_EXPORT Speaker {
   virtual void play(MediaStreamTrack track) = 0;
   /// Plays sound that the app hands on itself, as one more voice.
   virtual void push(const codec::AudioFrame& frame) = 0;
-  /// 0 silent .. 1 as it came.
+  /// 0 silent .. 1 as it came; anything else counts as the nearer of the two. 1 at first.
   virtual void setVolume(double volume) = 0;
   virtual SpeakerStats stats() const = 0;
 };

@@ -11,6 +11,7 @@
 
 namespace parley::devices {
 
+/// How a file is written.
 struct RecorderOptions {
   /// Of the Opus that received sound is compressed to.
   DataRate audioBitrate = DataRate::kbps(64);
@@ -23,6 +24,7 @@ struct RecorderOptions {
   bool writeInline = false;
 };
 
+/// What has become of the frames so far.
 struct RecorderStats {
   uint64_t videoFrames = 0;  ///< written
   uint64_t keyFrames = 0;    ///< of them
@@ -43,8 +45,8 @@ struct RecorderStats {
 /// Thread rule: any thread, any method. Disk and encoder work happens on a thread of the recorder.
 class PARLEY_EXPORT Recorder {
  public:
-  /// The file is created at once. Type for another file name extension; NotFound or Operation if it
-  /// cannot be written; NotSupported if this FFmpeg cannot write Matroska or Opus.
+  /// The file is created at once. Type for another file name extension or videoCodec; NotFound or
+  /// Operation if it cannot be written; NotSupported if this FFmpeg cannot write Matroska or Opus.
   static Result<std::unique_ptr<Recorder>> create(const std::string& path,
                                                   RecorderOptions options = {});
   virtual ~Recorder() = default;

@@ -32,9 +32,11 @@
 
 namespace parley::endpoint {
 
+/// Names a session of an endpoint; a number that is given again comes with another generation.
 using SessionId = StrongId<struct SessionIdTag>;
 struct WaitingStream;
 
+/// What an endpoint is made with; fixed from then on.
 struct EndpointConfig {
   Limits limits{};
   size_t maxPacketSlots = 65536;  ///< bound of the packet pool, 2 KiB each

@@ -33,6 +33,7 @@ struct LayerChoice {
   bool operator==(const LayerChoice&) const = default;
 };
 
+/// What a publication brings.
 struct PublicationConfig {
   media::MediaKind kind = media::MediaKind::Video;
   struct Codec {
@@ -46,6 +47,7 @@ struct PublicationConfig {
   rtp::ExtensionMap extensions;
 };
 
+/// How one peer takes a publication.
 struct SubscriptionConfig {
   /// Packets of other codecs are left out.
   std::string codec;
@@ -84,18 +86,20 @@ struct LayersChanged {
 };
 using ForwarderEvent = std::variant<std::monostate, DominantSpeakerChanged, LayersChanged>;
 
+/// What arrives of one encoding.
 struct EncodingStats {
-  uint32_t ssrc = 0;
-  std::string rid;
-  uint16_t width = 0;
-  uint16_t height = 0;
-  DataRate rate;       ///< all layers together, over the last second
-  bool alive = false;  ///< packets came lately
+  uint32_t ssrc = 0;    ///< of the publisher's
+  std::string rid;      ///< empty unless the publisher names it so
+  uint16_t width = 0;   ///< of its pictures; 0: not known
+  uint16_t height = 0;  ///< likewise
+  DataRate rate;        ///< all layers together, over the last second
+  bool alive = false;   ///< packets came lately
 };
 
+/// What one subscription gets. Counts only grow.
 struct SubscriptionStats {
-  std::optional<LayerChoice> target;
-  std::optional<LayerChoice> current;
+  std::optional<LayerChoice> target;   ///< what it is to get; nothing: it is paused
+  std::optional<LayerChoice> current;  ///< what it gets at present
   uint64_t packetsForwarded = 0;
   uint64_t bytesForwarded = 0;
   uint64_t packetsRepeated = 0;
@@ -103,6 +107,7 @@ struct SubscriptionStats {
   uint64_t switches = 0;          ///< of encodings
 };
 
+/// Packets and requests that came to nothing, since the forwarder was made.
 struct ForwarderCounters {
   uint64_t malformedPackets = 0;
   uint64_t badDescriptors = 0;      ///< dependency descriptors: malformed, or without a structure

@@ -23,7 +23,7 @@ PARLEY_EXPORT Result<Delta> applyRemote(const SessionState& state, SdpType type,
 
 /// Back to the last stable state (RFC 9429 section 4.1.10.2): sections and mids given by the
 /// pending offer are taken back, and transceivers that a remote offer made go away unless addTrack
-/// has used them. InvalidState unless an offer is pending.
+/// has used them. InvalidState unless in have-local-offer or have-remote-offer.
 PARLEY_EXPORT Result<Delta> rollback(const SessionState& state);
 
 }  // namespace parley::jsep

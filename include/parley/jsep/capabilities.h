@@ -17,8 +17,9 @@ enum class HeaderEncryptionPolicy : uint8_t {
   Require,    ///< descriptions of media without it are refused, and so are packets
 };
 
+/// One header extension, and what becomes of it unless the application says otherwise.
 struct HeaderExtensionCapability {
-  std::string uri;
+  std::string uri;           ///< says which
   uint16_t preferredId = 0;  ///< 0: no preference
   sdp::Direction direction = sdp::Direction::SendRecv;
   bool offered = true;  ///< false: only on request of the application

@@ -53,6 +53,8 @@ struct ExtensionName {
   bool operator==(const ExtensionName&) const = default;
 };
 
+/// The header extensions of an offered section: the capabilities that are offered, as `choices` has
+/// them where it names them, under ids from `memory`, which learns new ones.
 PARLEY_EXPORT std::vector<sdp::Extmap> offerExtensions(
     const std::vector<HeaderExtensionCapability>& capabilities,
     const std::vector<HeaderExtensionChoice>& choices, ExtensionMemory& memory);

@@ -8,6 +8,7 @@
 
 namespace parley::jsep {
 
+/// What the peer's description says of its ICE agent.
 struct RemoteIce {
   IceCredentials credentials{};
   bool lite = false;
@@ -43,12 +44,14 @@ struct SideTransportChange {
   bool operator==(const SideTransportChange&) const = default;
 };
 
+/// A transceiver is to send and receive as these settings say from now on.
 struct MediaSectionChange {
   TransceiverId transceiver{};
   MediaSettings settings{};
   bool operator==(const MediaSectionChange&) const = default;
 };
 
+/// What changes for data channels.
 struct DataChange {
   bool enabled = false;
   DataSettings settings{};
@@ -56,12 +59,14 @@ struct DataChange {
   bool operator==(const DataChange&) const = default;
 };
 
+/// The track of a transceiver's receiver, in a stream of the peer's.
 struct StreamTrack {
   std::string stream;
   TransceiverId transceiver{};
   bool operator==(const StreamTrack&) const = default;
 };
 
+/// A `track` event (RTCTrackEvent).
 struct TrackEvent {
   TransceiverId transceiver{};
   std::vector<std::string> streams{};

@@ -7,6 +7,7 @@
 
 namespace parley::jsep {
 
+/// RTCOfferOptions (webrtc-pc section 4.2.6).
 struct OfferOptions {
   bool iceRestart = false;
 };
@@ -20,8 +21,9 @@ PARLEY_EXPORT Result<sdp::SessionDescription> createOffer(const SessionState& st
                                                           const LocalCapabilities& capabilities,
                                                           const OfferOptions& options = {});
 
-/// Whether the signaling state has room for an offer, or asks for an answer: InvalidState if not.
+/// InvalidState unless the signaling state has room for an offer: stable or have-local-offer.
 PARLEY_EXPORT Result<void> checkOfferState(const SessionState& state);
+/// InvalidState unless it asks for an answer: have-remote-offer or have-local-pranswer.
 PARLEY_EXPORT Result<void> checkAnswerState(const SessionState& state);
 
 /// An answer to the pending remote offer (RFC 9429 section 5.3.1). Sections are rejected that we

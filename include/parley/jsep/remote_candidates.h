@@ -18,6 +18,7 @@ struct RemoteCandidate {
   std::optional<std::string> ufrag{};
 };
 
+/// What to do with a candidate that has been taken.
 struct AcceptedCandidate {
   bool useNow = false;                 ///< give it to ICE: its generation is in force
   std::vector<uint32_t> transports{};  ///< of these
@@ -26,7 +27,8 @@ struct AcceptedCandidate {
 /// addIceCandidate() (webrtc-pc section 4.4.2): makes the candidate part of the remote
 /// description(s) of `state`, which an error leaves as it was. InvalidState without a remote
 /// description; Operation if the section does not exist or the ufrag belongs to no generation; Type
-/// if a candidate names neither mid nor index. Candidates for sections that ride on another's
+/// if a candidate names neither mid nor index; an end of candidates without them is for every
+/// section. Candidates for sections that ride on another's
 /// transport are accepted and ignored. At most 64 are kept per section; more are ignored.
 PARLEY_EXPORT Result<AcceptedCandidate> addRemoteCandidate(SessionState& state,
                                                            const RemoteCandidate& candidate);

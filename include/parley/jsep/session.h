@@ -27,12 +27,13 @@
 #include "parley/media/rtp_session.h"
 #include "parley/transport/peer_transport.h"
 
-// jsep: offer and answer, transceivers, and the coordinator that applies what was negotiated to one
+// jsep: offer and answer, transceivers, and the coordinator that applies what was negotiated to the
 // transports and their RTP sessions. May use sdp, transport and media; knows no sockets and no
 // callbacks.
 
 namespace parley::jsep {
 
+/// What a session is made with.
 struct SessionConfig {
   transport::TransportConfig transport;
   /// Of certificates that the user has beside the one in use (RFC 8122 section 5).
@@ -73,6 +74,7 @@ struct SignalingStateChanged {
 struct DescriptionsChanged {
   std::optional<DescriptionText> currentLocal, pendingLocal, currentRemote, pendingRemote;
 };
+/// A candidate of this end, as a=candidate has it, and where it belongs.
 struct LocalCandidate {
   std::string candidate;
   std::string mid;
@@ -95,6 +97,7 @@ struct GatheringStateChanged {
   DescriptionsChanged descriptions;
   uint32_t transport = 0;
 };
+/// A server that could not be used (RTCPeerConnectionIceErrorEvent).
 struct LocalCandidateError {
   std::optional<std::string> address;
   std::optional<uint16_t> port;
@@ -121,11 +124,13 @@ struct TransportAdded {
 struct TransportEnded {
   uint32_t transport = 0;
 };
+/// The peer sends on this transceiver: the `track` event.
 struct TrackAdded {
   uint32_t transceiver = 0;
   MediaKind kind{};
   std::vector<std::string> streams;
 };
+/// It sends no more: the receiver's track falls silent.
 struct TrackRemoved {
   uint32_t transceiver = 0;
 };
@@ -135,10 +140,12 @@ struct StreamTrackChanged {
   uint32_t transceiver = 0;
   bool added = false;
 };
+/// Negotiation has stopped it, from whichever end.
 struct TransceiverStopped {
   uint32_t transceiver = 0;
 };
-/// Rolled back: these never were.
+/// No longer there: the offer that made them was rolled back, or their section was rejected after
+/// they had stopped.
 struct TransceiversRemoved {
   std::vector<uint32_t> transceivers;
 };
@@ -159,16 +166,19 @@ struct SenderConfigured {
   MediaKind kind{};
   std::vector<Encoding> encodings;  ///< all that the sender has
 };
+/// What a receiver is to be ready for from now on.
 struct ReceiverConfigured {
   uint32_t transceiver = 0;
   MediaKind kind{};
   std::vector<sdp::CodecParams> codecs;
   bool active = false;
 };
+/// The peer cannot go on without a key frame of this encoding; without a rid: of the only one.
 struct KeyFrameRequested {
   uint32_t transceiver = 0;
   std::string rid;
 };
+/// What the encoder of this encoding is to produce from now on; zero is a pause.
 struct TargetBitrate {
   uint32_t transceiver = 0;
   DataRate rate;
@@ -213,7 +223,7 @@ class PARLEY_EXPORT Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Negotiation.
+  // Negotiation. InvalidState once closed; other errors as of PeerConnection's methods.
   Result<std::string> createOffer(bool iceRestart, Timestamp now);
   Result<std::string> createAnswer(Timestamp now);
   /// Without a type: whatever the state asks for. With an empty text: what createOffer or
@@ -227,6 +237,7 @@ class PARLEY_EXPORT Session {
   Result<void> addIceCandidate(const std::string& candidate, const std::optional<std::string>& mid,
                                std::optional<uint16_t> mLineIndex,
                                const std::optional<std::string>& ufrag, Timestamp now);
+  /// The next offer has new credentials.
   void restartIce(Timestamp now);
   /// See ice::Agent.
   bool selectPair(uint32_t transport, uint32_t pair, Timestamp now);
@@ -237,6 +248,7 @@ class PARLEY_EXPORT Session {
   /// local description. What is found is told once there is one. Nothing happens if there is one
   /// already.
   void gatherEarly(Timestamp now);
+  /// RTCPeerConnection.canTrickleIceCandidates.
   std::optional<bool> remoteTrickles() const;
   /// "Check if negotiation is needed" (webrtc-pc section 4.7.3). When to ask, and when to fire the
   /// event, is up to whoever runs the operations chain.
@@ -341,6 +353,7 @@ class PARLEY_EXPORT Session {
   sctp::DataChannels* dataChannels() {
     return closed_ ? nullptr : &dataLane_->transport.dataChannels();
   }
+  /// The largest message that can be sent, bytes; 0 until data channels are negotiated.
   uint64_t maxMessageSize() const;
   bool pollMessage(sctp::ChannelMessage& out);
 

@@ -19,18 +19,23 @@
 /// None of them touches a transport: that is left to whoever commits the Delta.
 namespace parley::jsep {
 
-/// RTCSignalingState.
+/// RTCSignalingState (webrtc-pc section 4.3.1).
 enum class SignalingState : uint8_t {
-  Stable,
-  HaveLocalOffer,
-  HaveRemoteOffer,
-  HaveLocalPranswer,
-  HaveRemotePranswer,
-  Closed,
+  Stable,              ///< nothing is being negotiated
+  HaveLocalOffer,      ///< ours is out, the answer has not come
+  HaveRemoteOffer,     ///< the peer's is here, not answered yet
+  HaveLocalPranswer,   ///< answered provisionally
+  HaveRemotePranswer,  ///< the peer has, to ours
+  Closed,              ///< the connection is closed
 };
 
-/// RTCSdpType.
-enum class SdpType : uint8_t { Offer, Pranswer, Answer, Rollback };
+/// RTCSdpType (webrtc-pc section 4.6.1).
+enum class SdpType : uint8_t {
+  Offer,     ///< what this end would like to send and receive
+  Pranswer,  ///< a provisional answer, which others may follow
+  Answer,    ///< what of the offer holds from now on
+  Rollback   ///< takes the pending offer back
+};
 
 /// Who sends the ClientHello (RFC 8842): a=setup:active is the client.
 enum class DtlsRole : uint8_t { Client, Server };
@@ -39,6 +44,7 @@ enum class DtlsRole : uint8_t { Client, Server };
 PARLEY_EXPORT const char* toString(SignalingState state);
 /// The W3C spelling: "pranswer".
 PARLEY_EXPORT const char* toString(SdpType type);
+/// The other way round; nothing for any other text.
 PARLEY_EXPORT std::optional<SdpType> parseSdpType(std::string_view text);
 
 /// RTCBundlePolicy (RFC 9429 section 4.1.1), as far as it matters here.
@@ -52,12 +58,14 @@ enum class BundlePolicy : uint8_t {
   MaxBundle,
 };
 
+/// a=ice-ufrag and a=ice-pwd (RFC 8839 section 5.4).
 struct IceCredentials {
   std::string ufrag;
   std::string pwd;
   bool operator==(const IceCredentials&) const = default;
 };
 
+/// A description, and what it is.
 struct TypedDescription {
   SdpType type = SdpType::Offer;
   sdp::SessionDescription sdp{};
@@ -67,6 +75,7 @@ struct TypedDescription {
 /// The most layers of simulcast that a sender may have; what is proposed beyond them is left out.
 inline constexpr size_t kMaxSimulcastLayers = 3;
 
+/// Names a transceiver within its session; never given twice.
 using TransceiverId = StrongId<struct TransceiverTag>;
 
 /// One layer that a sender may send. SSRCs are 0 until whoever commits the Delta has drawn them;
@@ -79,6 +88,7 @@ struct Encoding {
   bool operator==(const Encoding&) const = default;
 };
 
+/// What the application sends by one transceiver.
 struct SenderState {
   std::string trackId{};               ///< second word of a=msid; fixed for the sender's life
   std::vector<std::string> streams{};  ///< associated MediaStream ids
@@ -98,11 +108,12 @@ struct ReceiverState {
   bool operator==(const ReceiverState&) const = default;
 };
 
+/// One header extension that both ends agreed on.
 struct NegotiatedExtension {
-  uint16_t id = 0;
-  std::string uri;
-  bool send = false;
-  bool receive = false;
+  uint16_t id = 0;         ///< in RTP packets (RFC 8285)
+  std::string uri;         ///< says which
+  bool send = false;       ///< from here
+  bool receive = false;    ///< to here
   bool encrypted = false;  ///< RFC 6904
   bool operator==(const NegotiatedExtension&) const = default;
 };
@@ -149,6 +160,7 @@ struct HeaderExtensionChoice {
   bool operator==(const HeaderExtensionChoice&) const = default;
 };
 
+/// All that is remembered of one transceiver.
 struct TransceiverState {
   TransceiverId id{};
   sdp::MediaKind kind = sdp::MediaKind::Audio;  ///< Audio or Video
@@ -180,6 +192,7 @@ struct DataSettings {
   bool operator==(const DataSettings&) const = default;
 };
 
+/// The section for data channels, if there is to be one.
 struct DataState {
   bool wanted = false;  ///< the application has made a data channel, or wants the section anyway
   std::optional<std::string> mid{};

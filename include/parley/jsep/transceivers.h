@@ -10,6 +10,7 @@
 
 namespace parley::jsep {
 
+/// What a transceiver is made with; see the facade's TransceiverInit.
 struct TransceiverInit {
   sdp::Direction direction = sdp::Direction::SendRecv;
   std::string trackId{};
@@ -29,6 +30,7 @@ PARLEY_EXPORT Result<std::vector<std::string>> streamIds(std::vector<std::string
 PARLEY_EXPORT TransceiverId addTransceiver(SessionState& state, sdp::MediaKind kind,
                                            const TransceiverInit& init);
 
+/// What addTrack() did.
 struct AddedTrack {
   TransceiverId transceiver{};
   bool reused = false;  ///< an idle sender took the track (webrtc-pc section 5.1, addTrack step 6)
@@ -40,11 +42,11 @@ PARLEY_EXPORT AddedTrack addTrack(SessionState& state, sdp::MediaKind kind,
                                   const std::vector<std::string>& streams,
                                   const Encoding& encoding = {});
 
-/// removeTrack(): the sender loses its track, and the direction its sending half. InvalidState if
-/// stopped; no effect if stopping or without track.
+/// removeTrack(): the sender loses its track, and the direction its sending half. InvalidAccess for
+/// an unknown one; no effect if stopping, stopped or without track.
 PARLEY_EXPORT Result<void> removeTrack(SessionState& state, TransceiverId id);
 
-/// transceiver.direction = ... InvalidState if stopping.
+/// transceiver.direction = ... InvalidState if unknown, stopping or stopped.
 PARLEY_EXPORT Result<void> setDirection(SessionState& state, TransceiverId id,
                                         sdp::Direction direction);
 
@@ -52,7 +54,8 @@ PARLEY_EXPORT Result<void> setDirection(SessionState& state, TransceiverId id,
 PARLEY_EXPORT void stopTransceiver(SessionState& state, TransceiverId id);
 
 /// transceiver.setCodecPreferences(). InvalidModification if a codec is not among the capabilities
-/// or only rtx, red and FEC are left; duplicates are dropped; an empty list restores the default.
+/// or only rtx, red and FEC are left, InvalidState for an unknown transceiver; duplicates are
+/// dropped; an empty list restores the default.
 PARLEY_EXPORT Result<void> setCodecPreferences(SessionState& state,
                                                const LocalCapabilities& capabilities,
                                                TransceiverId id,

@@ -92,7 +92,7 @@ struct ReceivedPacket {
   std::string rid;  ///< simulcast only
   PacketBuf data;
   Timestamp arrival;
-  bool recovered = false;  ///< came as a retransmission
+  bool recovered = false;  ///< came as a retransmission, or was put together from FEC
 };
 
 /// A complete encoded picture, in decodable order.

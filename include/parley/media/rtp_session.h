@@ -25,6 +25,7 @@
 
 namespace parley::media {
 
+/// What a session starts with, and follows after renegotiation (RtpSession::reconfigure).
 struct RtpSessionConfig {
   std::string cname;                  ///< RFC 7022; one per PeerConnection
   congestion::RateConstraints rates;  ///< `time` is not used
@@ -119,7 +120,8 @@ class PARLEY_EXPORT RtpSession {
   /// Errors: NotSupported if no payload format has the codec's name, InvalidAccess if an SSRC is in
   /// use, ResourceExhausted beyond 256 streams.
   Result<SendStreamId> addSendStream(const SendStreamConfig& config, Timestamp now);
-  /// Keeps the SSRCs. Errors: NotFound, NotSupported.
+  /// Keeps the SSRCs. Errors: NotFound, NotSupported as above, InvalidModification for another
+  /// kind.
   Result<void> updateSendStream(SendStreamId id, const SendStreamConfig& config, Timestamp now);
   /// Forgets the stream and says BYE for it, if it ever sent.
   void removeSendStream(SendStreamId id, Timestamp now);

@@ -11,9 +11,21 @@
 
 namespace parley::sdp {
 
+/// Between the two ends, whatever leads to a relay.
 enum class CandidateTransport : uint8_t { Udp, Tcp };
-enum class CandidateType : uint8_t { Host, ServerReflexive, PeerReflexive, Relay };
-enum class TcpCandidateType : uint8_t { Active, Passive, SimultaneousOpen };
+/// How a candidate was found (RFC 8445 section 5.1.1).
+enum class CandidateType : uint8_t {
+  Host,             ///< an address of the machine
+  ServerReflexive,  ///< what a STUN or TURN server sees of it
+  PeerReflexive,    ///< what the peer sees of it
+  Relay             ///< an address of a TURN server
+};
+/// Who opens the connection (RFC 6544 section 4.5).
+enum class TcpCandidateType : uint8_t {
+  Active,           ///< this end, from any port
+  Passive,          ///< the other end
+  SimultaneousOpen  ///< both at once
+};
 
 /// "udp", "tcp".
 PARLEY_EXPORT const char* toString(CandidateTransport transport);
@@ -47,6 +59,7 @@ struct PARLEY_EXPORT CandidateLine {
   /// whatever else a peer adds.
   std::vector<Extension> extensions{};
 
+  /// The value of the first extension with this name.
   std::optional<std::string_view> extension(std::string_view name) const;
   /// The generation that the candidate belongs to, if the line says.
   std::optional<std::string_view> ufrag() const { return extension("ufrag"); }

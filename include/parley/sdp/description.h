@@ -31,8 +31,11 @@ struct Bounds {
       64;  ///< msids, groups, fingerprints, options, attributes of an SSRC
 };
 
+/// The m= token, as far as it means something here.
 enum class MediaKind : uint8_t { Audio, Video, Application, Other };
+/// a=sendrecv and so on (RFC 8866 section 6.7), seen from the end that describes.
 enum class Direction : uint8_t { SendRecv, SendOnly, RecvOnly, Inactive };
+/// a=setup (RFC 8842 section 5.1).
 enum class SetupRole : uint8_t { Active, Passive, ActPass, HoldConn };
 
 /// "audio", "video", "application", "".
@@ -129,6 +132,7 @@ struct Msid {
 struct PARLEY_EXPORT SsrcDescription {
   uint32_t ssrc = 0;
   std::vector<Attribute> attributes{};
+  /// The value of the first one with this name, e.g. "cname".
   std::optional<std::string_view> attribute(std::string_view name) const;
   bool operator==(const SsrcDescription&) const = default;
 };
@@ -237,6 +241,7 @@ struct PARLEY_EXPORT MediaDescription {
   /// Port 0 says "rejected", except beside bundle-only, where it says "only as part of the bundle"
   /// (RFC 9143 section 6).
   bool isRejected() const { return port == 0 && !bundleOnly; }
+  /// Null if there is none; here and below.
   const CodecParams* codec(uint8_t payloadType) const;
   CodecParams* codec(uint8_t payloadType);
   const SsrcDescription* ssrc(uint32_t ssrc) const;

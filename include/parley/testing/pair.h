@@ -15,8 +15,9 @@
 
 namespace parley::testing {
 
+/// What a Pair is made of.
 struct PairOptions {
-  uint64_t seed = 1;
+  uint64_t seed = 1;  ///< of all that is random: the same gives the same run
   /// Both directions of the path between the two; `aToB` is used for both unless `bToA` is set.
   sim::LinkConfig aToB{};
   std::optional<sim::LinkConfig> bToA{};
@@ -35,7 +36,7 @@ struct PairOptions {
 ///     testing::Pair pair;
 ///     DataChannel chat = pair.a().createDataChannel("chat").value();
 ///     ASSERT_TRUE(pair.connect());
-///     chat.send("hello");
+///     (void)chat.send("hello");
 ///     pair.run(Duration::seconds(1));
 class PARLEY_EXPORT Pair {
  public:
@@ -59,7 +60,7 @@ class PARLEY_EXPORT Pair {
   /// One round of offer and answer, offered by `a` (or by `b`). Candidates trickle both ways from
   /// construction on. Errors of any step end up in `errors()`.
   void negotiate(bool offerFromB = false);
-  /// negotiate() and run until both sides are connected.
+  /// negotiate() and run until both sides are connected; false if they are not within `limit`.
   bool connect(Duration limit = Duration::seconds(30));
   void run(Duration duration) { world_.run(duration); }
   bool runUntil(const std::function<bool()>& done, Duration limit) {

@@ -17,6 +17,7 @@
 
 namespace parley::transport {
 
+/// What a Timeline remembers; `detail` and `value` are those of its entry.
 enum class Milestone : uint8_t {
   GatheringStarted,
   CandidateFound,  ///< detail: CandidateKind
@@ -105,7 +106,6 @@ struct ServerProblem {
   bool operator==(const ServerProblem&) const = default;
 };
 
-/// What is known about a connection. Durations are ages at the time of asking.
 /// Media that a circuit breaker has stopped (RFC 8083).
 struct StoppedStream {
   std::string mid;
@@ -113,6 +113,7 @@ struct StoppedStream {
   std::string reason;  ///< "media-timeout", "rtcp-timeout", "congestion"
 };
 
+/// What is known about a connection. Durations are ages at the time of asking.
 struct DiagnosisFacts {
   bool closed = false;
   bool gathering = false;  ///< it has begun
@@ -156,6 +157,7 @@ struct DiagnosisFacts {
   std::vector<StoppedStream> stoppedStreams;
 };
 
+/// The one reason, for programs: what each means in a case is in Verdict::text.
 enum class VerdictCode : uint8_t {
   NotStarted,
   Connecting,
@@ -184,6 +186,7 @@ enum class VerdictCode : uint8_t {
 };
 PARLEY_EXPORT const char* toString(VerdictCode code);  ///< "udp-blocked"
 
+/// Why a connection works or does not.
 struct Verdict {
   VerdictCode code = VerdictCode::NotStarted;
   std::string text;  ///< one line
@@ -193,6 +196,7 @@ struct Verdict {
 /// The one reason that explains the facts best. Pure.
 PARLEY_EXPORT Verdict judge(const DiagnosisFacts& facts);
 
+/// What PeerConnection::diagnose() answers.
 struct Diagnosis {
   /// With `others` that of the connection as a whole: see judgeTogether.
   Verdict verdict;
