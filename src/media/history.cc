@@ -67,6 +67,7 @@ void SendHistory::cull(Timestamp now, Duration rtt) {
 
 void SendHistory::clear() {
   for (Entry& entry : ring_) drop(entry);
+  newest_ = oldest_ = -1;
 }
 
 }  // namespace parley::media

@@ -31,6 +31,7 @@ class SendHistory {
   /// Forgets packets older than max(1 s, 3 RTT), so that their buffers go back to the pool.
   void cull(Timestamp now, Duration rtt);
   size_t size() const { return count_; }
+  /// Numbers may begin anywhere again.
   void clear();
 
  private:

@@ -70,6 +70,7 @@ void SendStream::begin(uint32_t ssrc, uint32_t rtxSsrc, uint32_t fecSsrc) {
   blockStart_.reset();
   limits_.clear();
   history_.clear();
+  secondCopies_.clear();
   drawNumbers();
   newestSequence_.reset();
   lastSent_.reset();
@@ -78,6 +79,8 @@ void SendStream::begin(uint32_t ssrc, uint32_t rtxSsrc, uint32_t fecSsrc) {
   // The new source has to say whose it is, and what there is to say of its frames.
   acknowledged_ = false;
   lastCaptureTimeSent_.reset();
+  playoutDelayFrom_.reset();
+  playoutDelayKnown_ = false;
   layersTold_.reset();
   awaitingKeyFrame_ = config_.kind == MediaKind::Video && !config_.takesPackets;
   // RFC 3550 section 6.4.1: "The count SHOULD be reset if the sender changes its SSRC identifier."

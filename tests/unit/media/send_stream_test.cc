@@ -214,6 +214,22 @@ TEST_F(Sending, ANackStormIsLimitedToAShareOfTheRate) {
   EXPECT_GT(bytes, 20'000u);
 }
 
+TEST_F(Sending, AnotherSourceRepeatsItsOwnPackets) {
+  open();
+  stream_->sendVideo(frame(5000, true), pacer_, now_);
+  stream_->remember(100'000, std::move(drain()[0]), now_);  // numbers have wrapped since
+  stream_->begin(1000, 1001, 1002);
+  stream_->sendVideo(frame(5000, true), pacer_, now_);
+  std::vector<uint16_t> numbers;
+  for (const auto& p : drain()) numbers.push_back(view(p).sequenceNumber());
+  ASSERT_EQ(numbers.size(), 5u);
+  stream_->onNack(numbers, pacer_, Duration::millis(40), now_);
+  EXPECT_EQ(drain().size(), 5u);
+  EXPECT_EQ(pool_.inUse(), 5u);
+  stream_->cull(now_ + Duration::seconds(10), Duration::millis(40));
+  EXPECT_EQ(pool_.inUse(), 0u);
+}
+
 TEST_F(Sending, KeyFrameRequestsAreRareAndFirNumbersCount) {
   open();
   EXPECT_TRUE(stream_->onKeyFrameRequest(false, 0, now_));
