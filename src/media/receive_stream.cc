@@ -193,6 +193,8 @@ void ReceiveStream::pushKeyFrameRequest() {
   if (pli_) {
     ++counters_.pliCount;
   } else {
+    // A command of its own each time (RFC 5104 section 4.3.1.1): by now the sender had the time to
+    // obey the last one. Should its key frame be lost, it would ignore the same number.
     request.firSequence = firSequence_++;
     ++counters_.firCount;
   }

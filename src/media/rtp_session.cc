@@ -297,9 +297,8 @@ void RtpSession::Impl::decoderLostState(ReceiverId id, Timestamp now) {
   settle(now);
 }
 
-void RtpSession::Impl::raiseKeyFrameRequest(SendStream& stream, bool fir, uint8_t firSequence,
-                                            Timestamp now) {
-  if (stream.onKeyFrameRequest(fir, firSequence, now)) events_.push(KeyFrameRequested{stream.id()});
+void RtpSession::Impl::wantKeyFrame(SendStream& stream, Timestamp now) {
+  if (stream.wantKeyFrame(now)) events_.push(KeyFrameRequested{stream.id()});
 }
 
 // --- RTP out

@@ -56,7 +56,7 @@ void RtpSession::Impl::startAgain(SendStream& stream, Timestamp now) {
   stream.breaker().restart();
   stream.skipToKeyFrame();
   events_.push(SendStreamStopped{stream.id(), std::nullopt});
-  raiseKeyFrameRequest(stream, false, 0, now);
+  wantKeyFrame(stream, now);
   describeStreams(now);
 }
 

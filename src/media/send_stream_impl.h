@@ -118,7 +118,10 @@ class SendStream {
   size_t copiesOfSound() const { return config_.red ? copies_ : 0; }
 
   /// True if the application should make a key frame now.
-  bool onKeyFrameRequest(bool fir, uint8_t firSequence, Timestamp now);
+  bool onPli(Timestamp now);
+  bool onFir(uint8_t sequence, Timestamp now);
+  /// The same, where it is not the peer who asks.
+  bool wantKeyFrame(Timestamp now);
   void onReportBlock(const rtp::rtcp::ReportBlock& block, std::optional<Duration> rtt,
                      Timestamp now);
   RateLimits& limits() { return limits_; }

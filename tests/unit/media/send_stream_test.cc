@@ -232,13 +232,22 @@ TEST_F(Sending, AnotherSourceRepeatsItsOwnPackets) {
 
 TEST_F(Sending, KeyFrameRequestsAreRareAndFirNumbersCount) {
   open();
-  EXPECT_TRUE(stream_->onKeyFrameRequest(false, 0, now_));
-  EXPECT_FALSE(stream_->onKeyFrameRequest(false, 0, now_ + Duration::millis(200)));
-  EXPECT_TRUE(stream_->onKeyFrameRequest(true, 5, now_ + Duration::millis(400)));
-  EXPECT_FALSE(stream_->onKeyFrameRequest(true, 5, now_ + Duration::seconds(2)));
-  EXPECT_TRUE(stream_->onKeyFrameRequest(true, 6, now_ + Duration::seconds(2)));
-  EXPECT_EQ(stream_->stats().pliCount, 2u);
-  EXPECT_EQ(stream_->stats().firCount, 2u);
+  EXPECT_TRUE(stream_->onPli(now_));
+  EXPECT_FALSE(stream_->onPli(now_ + Duration::millis(200)));
+  EXPECT_TRUE(stream_->onFir(5, now_ + Duration::millis(400)));
+  EXPECT_FALSE(stream_->onFir(5, now_ + Duration::seconds(2)));
+  EXPECT_TRUE(stream_->onFir(6, now_ + Duration::seconds(2)));
+  EXPECT_TRUE(stream_->wantKeyFrame(now_ + Duration::seconds(3)));
+  EXPECT_EQ(stream_->stats().pliCount, 2u) << "those that came";
+  EXPECT_EQ(stream_->stats().firCount, 3u);
+}
+
+TEST_F(Sending, AFirThatCameTooSoonIsObeyedWhenItIsRepeated) {
+  open();
+  EXPECT_TRUE(stream_->onPli(now_));  // its key frame is lost
+  EXPECT_FALSE(stream_->onFir(5, now_ + Duration::millis(200)));
+  EXPECT_TRUE(stream_->onFir(5, now_ + Duration::millis(400)));
+  EXPECT_FALSE(stream_->onFir(5, now_ + Duration::millis(800)));
 }
 
 TEST_F(Sending, AfterADroppedFrameOnlyAKeyFrameIsTaken) {
