@@ -79,6 +79,7 @@ class VideoJitterBuffer {
   Timestamp releaseTime(const FrameAssembler& assembler, size_t position) const;
   /// Whether all layers that were sent of the picture are there.
   bool isWhole(const FrameAssembler& assembler, size_t position) const;
+  bool isOfNewTimeBase(const AssembledFrame& frame) const;
   void noteArrival(const AssembledFrame& frame, Timestamp now);
   void updateDelay(int64_t rtp, Timestamp arrival, Timestamp now);
   void drop(size_t position);

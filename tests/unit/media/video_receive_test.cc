@@ -275,6 +275,17 @@ TEST_F(VideoReceiveTest, ATimestampJumpDoesNotHoldFramesBack) {
   EXPECT_EQ(frames_.size(), 20u);
 }
 
+TEST_F(VideoReceiveTest, NorDoesAJumpOfSeconds) {
+  for (int i = 0; i < 100; ++i) play(i == 0);
+  for (const uint32_t seconds : {3u, 10u, 20u}) {
+    sender_.timestamp += 90'000u * seconds;
+    const size_t before = frames_.size();
+    for (int i = 0; i < 10; ++i) play(false);
+    run(Duration::millis(100));
+    EXPECT_EQ(frames_.size(), before + 10) << seconds;
+  }
+}
+
 TEST_F(VideoReceiveTest, ARestartedSenderIsFollowed) {
   for (int i = 0; i < 10; ++i) play(i == 0);
   sender_.sequence = static_cast<uint16_t>(sender_.sequence - 20'000);
