@@ -358,13 +358,13 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
   captureTimeDue_ = config_.extensions.has(rtp::ExtensionKind::AbsCaptureTime) &&
                     (frame.keyFrame || !lastCaptureTimeSent_ ||
                      now - *lastCaptureTimeSent_ >= kCaptureTimeInterval);
-  const auto refuse = [&] {
+  const auto refuse = [&](Accepted why) {
     ++stats_.framesDropped;
     awaitingKeyFrame_ = true;  // what follows would refer to a picture that the peer never gets
-    return Accepted::NoRoom;
+    return why;
   };
   PacketBuf packet = environment_.pool.allocate();
-  if (!packet) return refuse();
+  if (!packet) return refuse(Accepted::NoRoom);
   prepareLayers(plan, now);
   prepareTiming(frame);
   plan.first = plan.last = true;
@@ -375,15 +375,15 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
                           (protecting ? protectionOverhead() : 0);
   if (overhead + 64 > maxPacketSize_) return Accepted::Unfit;
   const size_t count = packetizer_->begin(frame.data, describe(frame), maxPacketSize_ - overhead);
-  if (count == 0) return Accepted::Unfit;
-  if (count > pacer.room(PacketType::Video)) return refuse();
+  if (count == 0) return refuse(Accepted::Unfit);
+  if (count > pacer.room(PacketType::Video)) return refuse(Accepted::NoRoom);
   const bool endOfPicture = frame.endsPicture();
   if (config_.playoutDelay && !playoutDelayFrom_ &&
       config_.extensions.has(rtp::ExtensionKind::PlayoutDelay))
     playoutDelayFrom_ = nextSequence_;
   for (size_t i = 0; i < count; ++i) {
     if (i > 0) packet = environment_.pool.allocate();
-    if (!packet) return refuse();
+    if (!packet) return refuse(Accepted::NoRoom);
     plan.first = i == 0;
     plan.last = i + 1 == count;
     plan.marker = plan.last && endOfPicture;

@@ -260,6 +260,26 @@ TEST_F(Sending, AfterADroppedFrameOnlyAKeyFrameIsTaken) {
   EXPECT_EQ(stream_->stats().framesDropped, 2u);
 }
 
+TEST_F(Sending, AFrameThatCannotBeCutIsMissedByThoseBehindIt) {
+  config_.codec = "H264";
+  open();
+  const auto h264 = [this](size_t size, bool key) {
+    auto f = frame(size, key);
+    std::fill(f.data.begin(), f.data.end(), uint8_t{0x77});
+    storeU32(f.data.data(), 1);  // a start code
+    f.data[4] = key ? 0x65 : 0x41;
+    return f;
+  };
+  EXPECT_EQ(stream_->sendVideo(h264(500, true), pacer_, now_), SendStream::Accepted::Yes);
+  // Packetization mode 0 knows no fragments.
+  EXPECT_EQ(stream_->sendVideo(h264(5000, false), pacer_, now_), SendStream::Accepted::Unfit);
+  EXPECT_EQ(stream_->sendVideo(h264(500, false), pacer_, now_),
+            SendStream::Accepted::AwaitingKeyFrame);
+  EXPECT_EQ(stream_->sendVideo(h264(500, true), pacer_, now_), SendStream::Accepted::Yes);
+  EXPECT_EQ(stream_->stats().framesDropped, 2u);
+  EXPECT_EQ(drain().size(), 2u);
+}
+
 TEST_F(Sending, MidAndRidEndWhenThePeerReports) {
   config_.rid = "q";
   open();
