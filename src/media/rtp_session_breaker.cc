@@ -32,8 +32,7 @@ void RtpSession::Impl::judge(SendStream& stream, std::optional<CircuitBreakerRea
   if (!reason || !config_.circuitBreaker || stream.stopped()) return;
   PARLEY_LOG(environment_.log, Warning, "media", "source %u stops: %s", stream.config().ssrc,
              toString(*reason));
-  stream.setStopped(reason);
-  pacer_.removeStream(stream.id().value);
+  stream.stop(*reason, pacer_);
   events_.push(SendStreamStopped{stream.id(), reason});
   describeStreams(now);
 }
@@ -52,9 +51,7 @@ Timestamp RtpSession::Impl::breakerDeadline() const {
 
 void RtpSession::Impl::startAgain(SendStream& stream, Timestamp now) {
   if (!stream.stopped()) return;
-  stream.setStopped(std::nullopt);
-  stream.breaker().restart();
-  stream.skipToKeyFrame();
+  stream.startAgain();
   events_.push(SendStreamStopped{stream.id(), std::nullopt});
   wantKeyFrame(stream, now);
   describeStreams(now);

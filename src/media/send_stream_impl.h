@@ -136,7 +136,10 @@ class SendStream {
   CircuitBreaker& breaker() { return breaker_; }
   const CircuitBreaker& breaker() const { return breaker_; }
   std::optional<CircuitBreakerReason> stopped() const { return stats_.stopped; }
-  void setStopped(std::optional<CircuitBreakerReason> reason) { stats_.stopped = reason; }
+  /// Sends nothing more, not even what waits.
+  void stop(CircuitBreakerReason reason, Pacer& pacer);
+  /// Goes on, with a key frame.
+  void startAgain();
 
   // --- reports out
   bool sentSince(Timestamp time) const { return lastSent_ && *lastSent_ >= time; }

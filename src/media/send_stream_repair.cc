@@ -335,6 +335,18 @@ bool SendStream::wantKeyFrame(Timestamp now) {
   return true;
 }
 
+void SendStream::stop(CircuitBreakerReason reason, Pacer& pacer) {
+  stats_.stopped = reason;
+  pacer.removeStream(id_.value);
+  history_.forgetQueued();
+}
+
+void SendStream::startAgain() {
+  stats_.stopped.reset();
+  breaker_.restart();
+  skipToKeyFrame();
+}
+
 void SendStream::onReportBlock(const rtp::rtcp::ReportBlock& block, std::optional<Duration> rtt,
                                Timestamp now) {
   acknowledged_ = true;

@@ -197,6 +197,22 @@ TEST_F(Sending, WithoutRtxThePacketItselfIsRepeated) {
   EXPECT_TRUE(std::ranges::equal(repeated[0].span(), original[0].span()));
 }
 
+TEST_F(Sending, WhatWasToBeRepeatedWhenTheStreamStoppedIsRepeatedLater) {
+  open();
+  stream_->sendVideo(frame(5000, true), pacer_, now_);
+  std::vector<uint16_t> numbers;
+  for (const auto& p : drain()) numbers.push_back(view(p).sequenceNumber());
+  stream_->onNack(numbers, pacer_, Duration::millis(40), now_);
+  stream_->stop(CircuitBreakerReason::RtcpTimeout, pacer_);
+  EXPECT_TRUE(stream_->stopped());
+  EXPECT_TRUE(drain().empty());
+  stream_->startAgain();
+  EXPECT_FALSE(stream_->stopped());
+  now_ += Duration::millis(100);
+  stream_->onNack(numbers, pacer_, Duration::millis(40), now_);
+  EXPECT_EQ(drain().size(), 5u);
+}
+
 TEST_F(Sending, ANackStormIsLimitedToAShareOfTheRate) {
   open();
   stream_->setRetransmissionRate(DataRate::kbps(400));
