@@ -66,7 +66,7 @@ void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
     sequences_.reset();
     timestamps_.reset();
     nack_.reset();
-    statistics_ = ReceptionStatistics{};
+    statistics_.restart();
     suspectSequence_.reset();
     capture_.reset();
     restart();

@@ -298,6 +298,19 @@ TEST_F(VideoReceiveTest, ARestartedSenderIsFollowed) {
   EXPECT_GE(frames_.size(), 20u);
 }
 
+TEST_F(VideoReceiveTest, LossesStayCountedWhenTheSenderRestarts) {
+  play(true);
+  sender_.vp8(false, 1);
+  play(true);
+  EXPECT_EQ(statsOf(0x1111).packetsLost, 1);
+  sender_.sequence = static_cast<uint16_t>(sender_.sequence - 20'000);
+  for (int i = 0; i < 5; ++i) play(i == 0);
+  EXPECT_EQ(statsOf(0x1111).packetsLost, 1);
+  sender_.vp8(false, 1);
+  play(true);
+  EXPECT_EQ(statsOf(0x1111).packetsLost, 2);
+}
+
 TEST_F(VideoReceiveTest, AStrayOldNumberCountsForNothing) {
   for (int i = 0; i < 10; ++i) play(i == 0);
   Sender stray = {};
