@@ -5,6 +5,7 @@
 #include "parley/base/text.h"
 #include "parley/rtp/extensions/all.h"
 
+#include "media/draw_ssrc.h"
 #include "media/send_stream_impl.h"
 
 namespace parley::media {
@@ -16,19 +17,12 @@ constexpr Duration kCaptureTimeInterval = Duration::seconds(1);
 constexpr Duration kLayersInterval = Duration::seconds(2);
 /// RFC 7741 and RFC 9628: 15 bits.
 constexpr uint16_t kPictureIdMask = 0x7fff;
-constexpr size_t kOneByteMax = 16;
 /// As libwebrtc does it: five frames in a second, and those far beyond the others.
 constexpr Duration kTimingInterval = Duration::millis(200);
 constexpr double kTimingSize = 5;
 
 uint16_t random16(Random& random) {
   return static_cast<uint16_t>(random.u32());
-}
-
-uint32_t drawSsrc(Random& random) {
-  for (;;) {
-    if (const uint32_t ssrc = random.u32(); ssrc != 0) return ssrc;
-  }
 }
 
 }  // namespace
@@ -373,7 +367,7 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
   const size_t overhead = headerSizeFor(packet, plan) +
                           (config_.rtxSsrc ? kOriginalSequenceSize : 0) +
                           (protecting ? protectionOverhead() : 0);
-  if (overhead + 64 > maxPacketSize_) return Accepted::Unfit;
+  if (overhead + 64 > maxPacketSize_) return refuse(Accepted::Unfit);
   const size_t count = packetizer_->begin(frame.data, describe(frame), maxPacketSize_ - overhead);
   if (count == 0) return refuse(Accepted::Unfit);
   if (count > pacer.room(PacketType::Video)) return refuse(Accepted::NoRoom);

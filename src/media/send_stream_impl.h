@@ -170,6 +170,8 @@ class SendStream {
     const codec::EncodedAudioFrame* audio = nullptr;
     Timestamp now;
   };
+  /// So much an element of the one-byte form holds (RFC 8285 section 4.2).
+  static constexpr size_t kOneByteMax = 16;
   rtp::PacketHeader header(const PacketPlan& plan, uint16_t sequence) const;
   void addExtensions(rtp::PacketWriter& writer, const PacketPlan& plan) const;
   void addLayers(rtp::PacketWriter& writer, const PacketPlan& plan) const;
