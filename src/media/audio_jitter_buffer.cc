@@ -245,7 +245,8 @@ void AudioJitterBuffer::concealGap(AudioPlayoutUnit& out) {
     out.payload.assign(next.payload.begin(), next.payload.end());
     out.payloadType = next.payloadType;
   } else {
-    conceal(out, AudioPlayoutUnit::Kind::Conceal, std::min(gap, inDtx_ ? frame20() : lastSamples_));
+    conceal(out, AudioPlayoutUnit::Kind::Conceal,
+            std::min(gap, inDtx_ ? frame20() : concealmentUnit()));
   }
   cursor_ += out.samples;
 }
@@ -266,7 +267,7 @@ bool AudioJitterBuffer::concealUnderrun(AudioPlayoutUnit& out) {
     return false;
   }
   // The cursor stays: the packet may only be late, and then it is still played.
-  conceal(out, AudioPlayoutUnit::Kind::Conceal, lastSamples_);
+  conceal(out, AudioPlayoutUnit::Kind::Conceal, concealmentUnit());
   underrun_ += out.samples;
   return true;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -88,6 +89,9 @@ class AudioJitterBuffer {
   void stretch(AudioPlayoutUnit& out);
   int64_t buffered() const;
   int64_t frame20() const { return clockRate_ / 50; }
+  /// What is invented at a time: as much as a packet holds, but whoever sends one sample in each
+  /// must not make us tick with the sampling clock.
+  int64_t concealmentUnit() const { return std::max(lastSamples_, frame20() / 4); }
 
   int64_t clockRate_;
   ArrivalDelay delay_;

@@ -29,11 +29,6 @@ uint32_t durationOf(const ReceiveCodec& codec, ByteSpan payload) {
   return codec.clockRate / 50;
 }
 
-int64_t nanosOf(NtpTime ntp) {
-  return static_cast<int64_t>(ntp.seconds()) * 1'000'000'000 +
-         static_cast<int64_t>((static_cast<uint64_t>(ntp.fraction()) * 1'000'000'000) >> 32);
-}
-
 bool isTone(const ReceiveCodec& codec) {
   return equalsIgnoreCase(codec.name, "telephone-event");
 }
@@ -197,9 +192,9 @@ Timestamp AudioReceiveStream::nextDeadline() const {
 
 std::optional<Duration> AudioReceiveStream::captureToPlayout() const {
   if (!lastRtp_ || buffer_.isLearning()) return std::nullopt;
-  const auto ntp = captureTimeOf(static_cast<uint32_t>(*lastRtp_));
-  if (!ntp) return std::nullopt;
-  return buffer_.idealPlayout(*lastRtp_) - Timestamp::nanos(nanosOf(*ntp));
+  const auto capture = captureBySender(static_cast<uint32_t>(*lastRtp_));
+  if (!capture) return std::nullopt;
+  return buffer_.idealPlayout(*lastRtp_) - *capture;
 }
 
 }  // namespace parley::media

@@ -10,8 +10,7 @@ namespace parley::media {
 namespace {
 // What is older does not help: receivers have had to go on without it.
 constexpr Duration kRepairLimit = Duration::seconds(1);
-// Packets are kept for FEC for so long after the last that came of it, and after any packet.
-constexpr Duration kFecMemory = Duration::seconds(10);
+// Nor are packets kept for FEC when no other has come for so long.
 constexpr Duration kSilence = Duration::seconds(3);
 }  // namespace
 

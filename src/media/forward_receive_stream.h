@@ -17,7 +17,6 @@ class ForwardReceiveStream final : public ReceiveStream {
 
   bool handsOnPackets() const override { return true; }
   bool pollPacket(ReceivedPacket& out);
-  bool hasPackets() const { return !ready_.empty(); }
   void advance(Timestamp now) override;
   Timestamp nextDeadline() const override;
   void setRtt(Duration rtt) override;

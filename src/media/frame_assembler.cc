@@ -120,7 +120,7 @@ bool FrameAssembler::startsFrame(const Slot& slot) const {
   if (!slot.implicitStarts) return slot.frameStart;
   // H.264, H.265 and AV1 do not mark the first packet: it is the one behind another picture's last.
   if (const Slot* before = find(slot.sequence - 1)) {
-    return before->state != State::Packet || before->marker || before->rtp != slot.rtp;
+    return before->state != State::Packet || before->marker || !before->canShareFrame(slot);
   }
   // With the packet before it missing (or none yet), only an access unit delimiter, a parameter set
   // or the like is a safe start.
@@ -132,7 +132,7 @@ void FrameAssembler::findFrames(int64_t sequence) {
   if (const Slot* before = find(sequence - 1)) {
     const Slot* slot = find(sequence);
     if (slot && before->state == State::Packet && before->continuous && !before->marker &&
-        before->rtp != slot->rtp) {
+        !before->canShareFrame(*slot)) {
       markComplete(sequence - 1);
     }
   }
@@ -143,30 +143,31 @@ void FrameAssembler::findFrames(int64_t sequence) {
     if (s != sequence && slot->continuous) return;
     const Slot* before = find(s - 1);
     slot->continuous = startsFrame(*slot) || (before && before->state == State::Packet &&
-                                              before->continuous && before->rtp == slot->rtp);
+                                              before->continuous && before->canShareFrame(*slot));
     if (!slot->continuous) return;
     const Slot* after = find(s + 1);
-    const bool timestampChanges = after && after->state == State::Packet && after->rtp != slot->rtp;
-    if (slot->marker || timestampChanges) markComplete(s);
+    const bool otherFollows =
+        after && after->state == State::Packet && !after->canShareFrame(*slot);
+    if (slot->marker || otherFollows) markComplete(s);
   }
 }
 
 void FrameAssembler::markComplete(int64_t last) {
   int64_t first = last;
-  const int64_t rtp = find(last)->rtp;
+  const Slot& end = *find(last);
   for (const Slot* s = find(first); !startsFrame(*s); --first) {
     s = find(first - 1);
     // `continuous` is what was known once: since then packets may have made room for newer ones,
     // and in H.264 what looked like a start may have got a packet before it.
-    if (!s || s->state != State::Packet || s->rtp != rtp) {
+    if (!s || s->state != State::Packet || !s->canShareFrame(end)) {
       find(last)->continuous = false;
       return;
     }
   }
   // H.264 pictures of several packets: parameter sets in front all look like starts, so go back to
-  // where the timestamp changes.
+  // where another frame ends.
   for (const Slot* s = find(first - 1);
-       s && s->state == State::Packet && s->rtp == rtp && s->continuous && !s->marker;
+       s && s->state == State::Packet && s->canShareFrame(end) && s->continuous && !s->marker;
        s = find(first - 1)) {
     --first;
   }

@@ -89,6 +89,12 @@ class FrameAssembler {
     ByteSpan payload;
     ByteSpan dependencies;
     PacketBuf buffer;
+
+    /// A frame is of one codec: what another depacketizer cut is none of its packets, even with
+    /// its timestamp.
+    bool canShareFrame(const Slot& other) const {
+      return rtp == other.rtp && depacketizer == other.depacketizer;
+    }
   };
   struct Range {
     int64_t first;

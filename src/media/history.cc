@@ -65,8 +65,13 @@ void SendHistory::cull(Timestamp now, Duration rtt) {
   }
 }
 
+void SendHistory::forgetQueued() {
+  for (Entry& entry : ring_) entry.queued = false;
+}
+
 void SendHistory::clear() {
   for (Entry& entry : ring_) drop(entry);
+  newest_ = oldest_ = -1;
 }
 
 }  // namespace parley::media

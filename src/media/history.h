@@ -30,7 +30,10 @@ class SendHistory {
   Entry* newest() { return find(newest_); }
   /// Forgets packets older than max(1 s, 3 RTT), so that their buffers go back to the pool.
   void cull(Timestamp now, Duration rtt);
+  /// No repetition waits in the pacer any more.
+  void forgetQueued();
   size_t size() const { return count_; }
+  /// Numbers may begin anywhere again.
   void clear();
 
  private:

@@ -13,7 +13,6 @@ class KeyFrameRequester {
   void setRtt(Duration rtt) { rtt_ = rtt; }
   void want() { wanted_ = true; }
   void satisfied() { wanted_ = false; }
-  bool isWanted() const { return wanted_; }
 
   /// True if a request is to be sent now; counts it as sent.
   bool take(Timestamp now) {

@@ -187,9 +187,11 @@ void Pacer::removeStream(uint32_t stream) {
 
 Timestamp Pacer::nextDeadline() const {
   if (rates_.pacing.isZero()) return Timestamp::never();
-  // A report opens the window; what waits for it needs no time.
-  if (windowFull())
-    return mediaWaits() ? std::max(drained_, nextDespiteWindow()) : Timestamp::never();
+  if (windowFull()) {
+    // A report opens the window; what waits for it needs no time.
+    if (!mediaWaits()) return Timestamp::never();
+    return std::max(probeActive_ ? probes_.front().next() : drained_, nextDespiteWindow());
+  }
   if (probeActive_ && (mediaWaits() || paddingPossible_)) return probes_.front().next();
   if (mediaWaits()) return drained_;
   if (!rates_.padding.isZero() && paddingPossible_ && lastMedia_) return paddingDrained_;

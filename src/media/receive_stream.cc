@@ -19,8 +19,6 @@ namespace {
 constexpr int64_t kMaxMisorder = 3000;
 // Beyond this a report and a frame are not of the same clock.
 constexpr double kMaxReportSeconds = 3600;
-// After so long without FEC packets are not kept for it any more.
-constexpr Duration kFecMemory = Duration::seconds(10);
 // A lost packet that FEC may bring back is asked for a little later: FEC comes behind the frame,
 // or, on a long path, behind several.
 constexpr Duration kMinFecPatience = Duration::millis(20);
@@ -66,7 +64,7 @@ void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
     sequences_.reset();
     timestamps_.reset();
     nack_.reset();
-    statistics_ = ReceptionStatistics{};
+    statistics_.restart();
     suspectSequence_.reset();
     capture_.reset();
     restart();
@@ -106,9 +104,16 @@ void ReceiveStream::handlePacket(PacketBuf packet, const rtp::PacketView& view,
   receive(std::move(packet), view, config, codec, sequence, rtp, arrival, now);
 }
 
+std::optional<Timestamp> ReceiveStream::captureBySender(uint32_t rtpTimestamp) const {
+  const auto ntp = statistics_.ntpOf(rtpTimestamp);
+  if (!ntp) return std::nullopt;
+  const uint64_t nanos = (uint64_t{ntp->fraction()} * 1'000'000'000) >> 32;
+  return Timestamp::seconds(ntp->seconds()) + Duration::nanos(static_cast<int64_t>(nanos));
+}
+
 ReceiveStream::Captured ReceiveStream::capturedAt(uint32_t rtpTimestamp) const {
   Captured out;
-  const std::optional<NtpTime> bySender = captureTimeOf(rtpTimestamp);
+  const std::optional<NtpTime> bySender = statistics_.ntpOf(rtpTimestamp);
   out.time = bySender;
   if (capture_) {
     if (const auto time = carriedOn(capture_->value.captureTime, capture_->rtp, rtpTimestamp,
@@ -193,6 +198,8 @@ void ReceiveStream::pushKeyFrameRequest() {
   if (pli_) {
     ++counters_.pliCount;
   } else {
+    // A command of its own each time (RFC 5104 section 4.3.1.1): by now the sender had the time to
+    // obey the last one. Should its key frame be lost, it would ignore the same number.
     request.firSequence = firSequence_++;
     ++counters_.firCount;
   }

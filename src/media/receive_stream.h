@@ -129,6 +129,8 @@ class ReceiveStream {
   void clearFec() {
     if (fec_) fec_->clear();
   }
+  /// After so long without FEC packets are not kept for it any more.
+  static constexpr Duration kFecMemory = Duration::seconds(10);
   size_t heldForFec() const { return fec_ ? fec_->held() : 0; }
   Timestamp lastFec() const { return fec_ ? fec_->lastFec() : Timestamp::never(); }
   Duration rtt() const { return rtt_; }
@@ -140,9 +142,8 @@ class ReceiveStream {
   Timestamp nackDeadline() const {
     return feedback_.full() || !nackEnabled_ ? Timestamp::never() : nack_.nextDeadline();
   }
-  std::optional<NtpTime> captureTimeOf(uint32_t rtpTimestamp) const {
-    return statistics_.ntpOf(rtpTimestamp);
-  }
+  /// By the sender's clock, as its reports tell. Only differences mean anything.
+  std::optional<Timestamp> captureBySender(uint32_t rtpTimestamp) const;
   struct Captured {
     std::optional<NtpTime> time;
     std::optional<int64_t> clockOffset;  ///< see ReceivedFrame::captureClockOffset

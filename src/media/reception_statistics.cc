@@ -49,6 +49,13 @@ void ReceptionStatistics::handleSenderReport(const rtp::rtcp::SenderReport& repo
   lastSrArrival_ = now;
 }
 
+void ReceptionStatistics::restart() {
+  ReceptionStatistics fresh;
+  fresh.lostBefore_ = packetsLost();
+  fresh.reports_ = reports_;
+  *this = fresh;
+}
+
 rtp::rtcp::ReportBlock ReceptionStatistics::makeReport(uint32_t ssrc, Timestamp now) {
   rtp::rtcp::ReportBlock out;
   out.ssrc = ssrc;

@@ -18,12 +18,15 @@ class ReceptionStatistics {
   /// `sequence` is unwrapped.
   void handlePacket(int64_t sequence, uint32_t rtpTimestamp, uint32_t clockRate, Timestamp now);
   void handleSenderReport(const rtp::rtcp::SenderReport& report, Timestamp now);
+  /// The sender began anew: nothing is known of it any more, but what was counted stays counted.
+  void restart();
 
   /// Starts the next interval for the fraction lost.
   rtp::rtcp::ReportBlock makeReport(uint32_t ssrc, Timestamp now);
   bool heardSinceReport() const { return received_ != receivedAtReport_; }
 
-  int64_t packetsLost() const { return first_ ? expected() - received_ : 0; }
+  /// By all that it ever sent; a report block tells those since the last restart.
+  int64_t packetsLost() const { return lostBefore_ + (first_ ? expected() - received_ : 0); }
   double jitterSeconds() const { return clockRate_ ? jitter_ / clockRate_ : 0; }
   uint64_t reportsReceived() const { return reports_; }
   const std::optional<rtp::rtcp::SenderReport>& lastSenderReport() const { return lastSr_; }
@@ -44,6 +47,7 @@ class ReceptionStatistics {
   double jitter_ = 0;  // RTP ticks
   std::optional<uint32_t> lastRtp_;
   Timestamp lastArrival_;
+  int64_t lostBefore_ = 0;  // the last restart
   uint64_t reports_ = 0;
   std::optional<rtp::rtcp::SenderReport> lastSr_;
   Timestamp lastSrArrival_;

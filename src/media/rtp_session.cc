@@ -7,6 +7,7 @@
 #include "parley/congestion/gcc.h"
 #include "parley/rtp/extensions/all.h"
 
+#include "media/draw_ssrc.h"
 #include "media/rtp_session_impl.h"
 
 namespace parley::media {
@@ -19,12 +20,6 @@ constexpr Duration kEstimateInterval = Duration::millis(50);
 constexpr double kDataShare = 0.1;
 /// After this without media the path belongs to data alone.
 constexpr Duration kMediaMemory = Duration::seconds(2);
-
-uint32_t drawSsrc(Random& random) {
-  for (;;) {
-    if (const uint32_t ssrc = random.u32(); ssrc != 0) return ssrc;
-  }
-}
 
 std::unique_ptr<congestion::Controller> makeController(const RtpSessionConfig& config) {
   return config.controllers != nullptr ? config.controllers->create(config.rates)
@@ -297,9 +292,8 @@ void RtpSession::Impl::decoderLostState(ReceiverId id, Timestamp now) {
   settle(now);
 }
 
-void RtpSession::Impl::raiseKeyFrameRequest(SendStream& stream, bool fir, uint8_t firSequence,
-                                            Timestamp now) {
-  if (stream.onKeyFrameRequest(fir, firSequence, now)) events_.push(KeyFrameRequested{stream.id()});
+void RtpSession::Impl::wantKeyFrame(SendStream& stream, Timestamp now) {
+  if (stream.wantKeyFrame(now)) events_.push(KeyFrameRequested{stream.id()});
 }
 
 // --- RTP out

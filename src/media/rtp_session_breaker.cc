@@ -32,8 +32,7 @@ void RtpSession::Impl::judge(SendStream& stream, std::optional<CircuitBreakerRea
   if (!reason || !config_.circuitBreaker || stream.stopped()) return;
   PARLEY_LOG(environment_.log, Warning, "media", "source %u stops: %s", stream.config().ssrc,
              toString(*reason));
-  stream.setStopped(reason);
-  pacer_.removeStream(stream.id().value);
+  stream.stop(*reason, pacer_);
   events_.push(SendStreamStopped{stream.id(), reason});
   describeStreams(now);
 }
@@ -52,11 +51,9 @@ Timestamp RtpSession::Impl::breakerDeadline() const {
 
 void RtpSession::Impl::startAgain(SendStream& stream, Timestamp now) {
   if (!stream.stopped()) return;
-  stream.setStopped(std::nullopt);
-  stream.breaker().restart();
-  stream.skipToKeyFrame();
+  stream.startAgain();
   events_.push(SendStreamStopped{stream.id(), std::nullopt});
-  raiseKeyFrameRequest(stream, false, 0, now);
+  wantKeyFrame(stream, now);
   describeStreams(now);
 }
 

@@ -84,7 +84,8 @@ class RtpSession::Impl {
   void updateReporting(Timestamp now);
   bool receivesVideo() const;
   Result<void> refuse(SendStream& stream, SendStream::Accepted accepted, Timestamp now);
-  void raiseKeyFrameRequest(SendStream& stream, bool fir, uint8_t firSequence, Timestamp now);
+  /// For a reason of our own, about which the peer has said nothing.
+  void wantKeyFrame(SendStream& stream, Timestamp now);
   // RTP out
   void pump(Timestamp now);
   void release(PacedPacket packet, int32_t probeId, Timestamp now);

@@ -182,14 +182,15 @@ void RtpSession::Impl::handlePayloadFeedback(const rtcp::Block& block, Timestamp
   if (block.count == rtcp::Pli::kFormat) {
     const auto pli = rtcp::Pli::parse(block);
     if (!pli) return;
-    if (SendStream* stream = findBySsrc(pli->mediaSsrc))
-      raiseKeyFrameRequest(*stream, false, 0, now);
+    SendStream* const stream = findBySsrc(pli->mediaSsrc);
+    if (stream != nullptr && stream->onPli(now)) events_.push(KeyFrameRequested{stream->id()});
   } else if (block.count == rtcp::Fir::kFormat) {
     const auto fir = rtcp::Fir::parse(block);
     if (!fir) return;
     for (const auto& entry : fir->entries) {
-      if (SendStream* stream = findBySsrc(entry.ssrc))
-        raiseKeyFrameRequest(*stream, true, entry.sequence, now);
+      SendStream* const stream = findBySsrc(entry.ssrc);
+      if (stream != nullptr && stream->onFir(entry.sequence, now))
+        events_.push(KeyFrameRequested{stream->id()});
     }
   } else if (block.count == rtcp::Remb::kFormat) {
     if (const auto remb = rtcp::Remb::parse(block))

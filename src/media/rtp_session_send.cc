@@ -34,7 +34,7 @@ Result<void> RtpSession::Impl::refuse(SendStream& stream, SendStream::Accepted a
     case SendStream::Accepted::AwaitingKeyFrame:
       break;
   }
-  raiseKeyFrameRequest(stream, false, 0, now);
+  wantKeyFrame(stream, now);
   return fail(ErrorCode::ResourceExhausted, "the frame was dropped: send a key frame next");
 }
 
@@ -105,7 +105,7 @@ Result<void> RtpSession::Impl::sendForeign(SendStreamId id, const ForeignPacket&
     case SendStream::Foreign::NoRoom:
       break;
   }
-  raiseKeyFrameRequest(*stream, false, 0, now);
+  wantKeyFrame(*stream, now);
   return fail(ErrorCode::ResourceExhausted, "the packet was dropped: too much is waiting");
 }
 

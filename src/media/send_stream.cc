@@ -5,6 +5,7 @@
 #include "parley/base/text.h"
 #include "parley/rtp/extensions/all.h"
 
+#include "media/draw_ssrc.h"
 #include "media/send_stream_impl.h"
 
 namespace parley::media {
@@ -16,19 +17,12 @@ constexpr Duration kCaptureTimeInterval = Duration::seconds(1);
 constexpr Duration kLayersInterval = Duration::seconds(2);
 /// RFC 7741 and RFC 9628: 15 bits.
 constexpr uint16_t kPictureIdMask = 0x7fff;
-constexpr size_t kOneByteMax = 16;
 /// As libwebrtc does it: five frames in a second, and those far beyond the others.
 constexpr Duration kTimingInterval = Duration::millis(200);
 constexpr double kTimingSize = 5;
 
 uint16_t random16(Random& random) {
   return static_cast<uint16_t>(random.u32());
-}
-
-uint32_t drawSsrc(Random& random) {
-  for (;;) {
-    if (const uint32_t ssrc = random.u32(); ssrc != 0) return ssrc;
-  }
 }
 
 }  // namespace
@@ -70,6 +64,7 @@ void SendStream::begin(uint32_t ssrc, uint32_t rtxSsrc, uint32_t fecSsrc) {
   blockStart_.reset();
   limits_.clear();
   history_.clear();
+  secondCopies_.clear();
   drawNumbers();
   newestSequence_.reset();
   lastSent_.reset();
@@ -78,6 +73,8 @@ void SendStream::begin(uint32_t ssrc, uint32_t rtxSsrc, uint32_t fecSsrc) {
   // The new source has to say whose it is, and what there is to say of its frames.
   acknowledged_ = false;
   lastCaptureTimeSent_.reset();
+  playoutDelayFrom_.reset();
+  playoutDelayKnown_ = false;
   layersTold_.reset();
   awaitingKeyFrame_ = config_.kind == MediaKind::Video && !config_.takesPackets;
   // RFC 3550 section 6.4.1: "The count SHOULD be reset if the sender changes its SSRC identifier."
@@ -355,13 +352,13 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
   captureTimeDue_ = config_.extensions.has(rtp::ExtensionKind::AbsCaptureTime) &&
                     (frame.keyFrame || !lastCaptureTimeSent_ ||
                      now - *lastCaptureTimeSent_ >= kCaptureTimeInterval);
-  const auto refuse = [&] {
+  const auto refuse = [&](Accepted why) {
     ++stats_.framesDropped;
     awaitingKeyFrame_ = true;  // what follows would refer to a picture that the peer never gets
-    return Accepted::NoRoom;
+    return why;
   };
   PacketBuf packet = environment_.pool.allocate();
-  if (!packet) return refuse();
+  if (!packet) return refuse(Accepted::NoRoom);
   prepareLayers(plan, now);
   prepareTiming(frame);
   plan.first = plan.last = true;
@@ -370,17 +367,17 @@ SendStream::Accepted SendStream::sendVideo(const codec::EncodedVideoFrame& frame
   const size_t overhead = headerSizeFor(packet, plan) +
                           (config_.rtxSsrc ? kOriginalSequenceSize : 0) +
                           (protecting ? protectionOverhead() : 0);
-  if (overhead + 64 > maxPacketSize_) return Accepted::Unfit;
+  if (overhead + 64 > maxPacketSize_) return refuse(Accepted::Unfit);
   const size_t count = packetizer_->begin(frame.data, describe(frame), maxPacketSize_ - overhead);
-  if (count == 0) return Accepted::Unfit;
-  if (count > pacer.room(PacketType::Video)) return refuse();
+  if (count == 0) return refuse(Accepted::Unfit);
+  if (count > pacer.room(PacketType::Video)) return refuse(Accepted::NoRoom);
   const bool endOfPicture = frame.endsPicture();
   if (config_.playoutDelay && !playoutDelayFrom_ &&
       config_.extensions.has(rtp::ExtensionKind::PlayoutDelay))
     playoutDelayFrom_ = nextSequence_;
   for (size_t i = 0; i < count; ++i) {
     if (i > 0) packet = environment_.pool.allocate();
-    if (!packet) return refuse();
+    if (!packet) return refuse(Accepted::NoRoom);
     plan.first = i == 0;
     plan.last = i + 1 == count;
     plan.marker = plan.last && endOfPicture;

@@ -13,7 +13,6 @@ namespace {
 /// With the trailer of SRTP, UDP, IPv6 and a TURN channel's header it is just below what Ethernet
 /// carries. Cameras and encoders fill their packets to there, and nobody can cut those anew.
 constexpr size_t kMaxPacket = 1430;
-constexpr size_t kOneByteMax = 16;
 
 /// What tells about the content. The rest is of the way it takes, and the stream's own.
 constexpr rtp::ExtensionKind kContent[] = {

@@ -118,7 +118,10 @@ class SendStream {
   size_t copiesOfSound() const { return config_.red ? copies_ : 0; }
 
   /// True if the application should make a key frame now.
-  bool onKeyFrameRequest(bool fir, uint8_t firSequence, Timestamp now);
+  bool onPli(Timestamp now);
+  bool onFir(uint8_t sequence, Timestamp now);
+  /// The same, where it is not the peer who asks.
+  bool wantKeyFrame(Timestamp now);
   void onReportBlock(const rtp::rtcp::ReportBlock& block, std::optional<Duration> rtt,
                      Timestamp now);
   RateLimits& limits() { return limits_; }
@@ -133,7 +136,10 @@ class SendStream {
   CircuitBreaker& breaker() { return breaker_; }
   const CircuitBreaker& breaker() const { return breaker_; }
   std::optional<CircuitBreakerReason> stopped() const { return stats_.stopped; }
-  void setStopped(std::optional<CircuitBreakerReason> reason) { stats_.stopped = reason; }
+  /// Sends nothing more, not even what waits.
+  void stop(CircuitBreakerReason reason, Pacer& pacer);
+  /// Goes on, with a key frame.
+  void startAgain();
 
   // --- reports out
   bool sentSince(Timestamp time) const { return lastSent_ && *lastSent_ >= time; }
@@ -164,6 +170,8 @@ class SendStream {
     const codec::EncodedAudioFrame* audio = nullptr;
     Timestamp now;
   };
+  /// So much an element of the one-byte form holds (RFC 8285 section 4.2).
+  static constexpr size_t kOneByteMax = 16;
   rtp::PacketHeader header(const PacketPlan& plan, uint16_t sequence) const;
   void addExtensions(rtp::PacketWriter& writer, const PacketPlan& plan) const;
   void addLayers(rtp::PacketWriter& writer, const PacketPlan& plan) const;

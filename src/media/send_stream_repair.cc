@@ -313,19 +313,38 @@ void SendStream::sendSecondCopies(Pacer& pacer, Timestamp now) {
   }
 }
 
-bool SendStream::onKeyFrameRequest(bool fir, uint8_t firSequence, Timestamp now) {
-  if (fir) {
-    // RFC 5104 section 4.3.1.2: the same number is the same request again.
-    if (lastFirSequence_ == firSequence) return false;
-    lastFirSequence_ = firSequence;
-    ++stats_.firCount;
-  } else {
-    ++stats_.pliCount;
-  }
+bool SendStream::onPli(Timestamp now) {
+  ++stats_.pliCount;
+  return wantKeyFrame(now);
+}
+
+// RFC 5104 section 4.3.1.1: "A repetition SHALL NOT increase the sequence number." So the number is
+// done with once it was obeyed: one that came too soon behind another key frame may be about the
+// loss of that one, and only its repetitions say so.
+bool SendStream::onFir(uint8_t sequence, Timestamp now) {
+  ++stats_.firCount;
+  if (lastFirSequence_ == sequence || !wantKeyFrame(now)) return false;
+  lastFirSequence_ = sequence;
+  return true;
+}
+
+bool SendStream::wantKeyFrame(Timestamp now) {
   if (config_.kind != MediaKind::Video) return false;
   if (lastKeyFrameEvent_ && now - *lastKeyFrameEvent_ < kKeyFrameInterval) return false;
   lastKeyFrameEvent_ = now;
   return true;
+}
+
+void SendStream::stop(CircuitBreakerReason reason, Pacer& pacer) {
+  stats_.stopped = reason;
+  pacer.removeStream(id_.value);
+  history_.forgetQueued();
+}
+
+void SendStream::startAgain() {
+  stats_.stopped.reset();
+  breaker_.restart();
+  skipToKeyFrame();
 }
 
 void SendStream::onReportBlock(const rtp::rtcp::ReportBlock& block, std::optional<Duration> rtt,

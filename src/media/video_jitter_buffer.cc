@@ -10,8 +10,10 @@ namespace {
 
 constexpr double kQuantile = 0.95;
 constexpr Duration kMaxDelay = Duration::seconds(10);
-// A timestamp that jumps so far is a new time base.
+// A timestamp that jumps so far is a new time base, as is one so far ahead of all arrivals: no
+// path gets seconds shorter from one frame to the next.
 constexpr int64_t kMaxJumpSeconds = 30;
+constexpr Duration kMaxEarliness = Duration::seconds(2);
 // How fast the playout delay comes down: a tenth of real time is hardly visible.
 constexpr double kShrinkRate = 0.1;
 
@@ -34,9 +36,9 @@ bool VideoJitterBuffer::insert(const FrameAssembler& assembler, Timestamp now) {
     return true;
   }
   bool fits = true;
-  if (lastRtp_ && std::abs(scratch_.rtp - *lastRtp_) > kMaxJumpSeconds * clockRate_) {
+  if (isOfNewTimeBase(scratch_)) {
     delay_.reset();
-    offset_ = Duration::zero();
+    unfinished_.reset();
   }
   lastRtp_ = scratch_.rtp;
   if (sorted_.size() == maxFrames_ || bytes_ + scratch_.data.size() > maxBytes_) {
@@ -64,6 +66,11 @@ bool VideoJitterBuffer::insert(const FrameAssembler& assembler, Timestamp now) {
     }
   }
   return fits;
+}
+
+bool VideoJitterBuffer::isOfNewTimeBase(const AssembledFrame& frame) const {
+  if (lastRtp_ && std::abs(frame.rtp - *lastRtp_) > kMaxJumpSeconds * clockRate_) return true;
+  return !delay_.isEmpty() && delay_.idealArrival(frame.rtp) - frame.lastArrival > kMaxEarliness;
 }
 
 // A picture has come when its last layer has. Where a server took that out without moving the

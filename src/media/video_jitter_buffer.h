@@ -53,12 +53,9 @@ class VideoJitterBuffer {
   void setPlayoutLimits(Duration min, Duration max);
 
   bool needsKeyFrame() const { return order_.needsKeyFrame(); }
-  std::optional<int64_t> lastDecodedSequence() const { return order_.lastSequence(); }
   bool isEmpty() const { return sorted_.empty(); }
   size_t bytes() const { return bytes_; }
   size_t framesDropped() const { return dropped_; }
-  /// What playout currently adds to the undelayed arrival.
-  Duration currentDelay() const { return offset_; }
   Duration targetDelay() const { return targetDelay_; }
   Duration jitterDelay() const { return jitterDelay_; }
   /// When a frame would be shown if it were not for the sync delay.
@@ -79,6 +76,7 @@ class VideoJitterBuffer {
   Timestamp releaseTime(const FrameAssembler& assembler, size_t position) const;
   /// Whether all layers that were sent of the picture are there.
   bool isWhole(const FrameAssembler& assembler, size_t position) const;
+  bool isOfNewTimeBase(const AssembledFrame& frame) const;
   void noteArrival(const AssembledFrame& frame, Timestamp now);
   void updateDelay(int64_t rtp, Timestamp arrival, Timestamp now);
   void drop(size_t position);

@@ -24,11 +24,6 @@ constexpr Duration kAliveLimit = Duration::seconds(2);
 constexpr Duration kRepetitionMargin = Duration::millis(50);
 constexpr Duration kLayerReorderLimit = Duration::millis(20);
 
-int64_t nanosOf(NtpTime ntp) {
-  return static_cast<int64_t>(ntp.seconds()) * 1'000'000'000 +
-         static_cast<int64_t>((static_cast<uint64_t>(ntp.fraction()) * 1'000'000'000) >> 32);
-}
-
 }  // namespace
 
 VideoReceiveStream::VideoReceiveStream(const Environment& environment, const ReceiveConfig& config,
@@ -300,9 +295,9 @@ Timestamp VideoReceiveStream::nextDeadline() const {
 
 std::optional<Duration> VideoReceiveStream::captureToPlayout() const {
   if (!lastRtp_ || buffer_.isLearning()) return std::nullopt;
-  const auto ntp = captureTimeOf(static_cast<uint32_t>(*lastRtp_));
-  if (!ntp) return std::nullopt;
-  return buffer_.idealPlayout(*lastRtp_) - Timestamp::nanos(nanosOf(*ntp));
+  const auto capture = captureBySender(static_cast<uint32_t>(*lastRtp_));
+  if (!capture) return std::nullopt;
+  return buffer_.idealPlayout(*lastRtp_) - *capture;
 }
 
 void VideoReceiveStream::fillKindStats(InboundStats& out) const {

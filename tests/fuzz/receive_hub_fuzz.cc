@@ -57,7 +57,10 @@ class Burst {
  public:
   explicit Burst(size_t most) : left_(most) {}
 
-  void send(ReceiveHub& hub, PacketPool& pool, ByteSpan bytes, ByteReader& in, Timestamp& now) {
+  /// With `mixed` every other packet is of another codec, whatever frame it belongs to.
+  void send(ReceiveHub& hub, PacketPool& pool, ByteSpan bytes, ByteReader& in, bool mixed,
+            Timestamp& now) {
+    constexpr uint8_t kAv1 = 45;
     const size_t count = std::min(left_, size_t{1} << in.u8() % 13);
     const auto sequenceStep = static_cast<int16_t>(in.u8() < 0x80 ? 1 : in.u16());
     const uint32_t timestampStep = in.u8() < 0x80 ? 0 : in.u32();
@@ -73,6 +76,7 @@ class Burst {
       if (how & 1) storeU32(p + 8, loadU32(p + 8) + n % 64);
       if (how & 2) p[1] ^= static_cast<uint8_t>(n << 7);
       if ((how & 4) && i + 1 == count) p[1] ^= 0x80;
+      if (mixed && i % 2 != 0) p[1] = static_cast<uint8_t>((p[1] & 0x80) | kAv1);
       if (how & 8) now += Duration::micros(500);
       if (how & 16) hub.advance(now);
       const auto view = rtp::PacketView::parse(packet.span());
@@ -154,7 +158,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         break;
       case 9: {
         const ByteSpan bytes = in.bytes(std::min<size_t>(in.u8() * 4u, in.remaining()));
-        if (rtp::PacketView::parse(bytes)) burst.send(hub, pool, bytes, in, now);
+        if (rtp::PacketView::parse(bytes)) burst.send(hub, pool, bytes, in, action >= 0x80, now);
         if (pool.inUse() > environment.limits.maxHeldPackets) std::abort();
         break;
       }

@@ -211,16 +211,21 @@ void Av1Depacketizer::finish(Bytes& frame) const {
   uint8_t* const data = frame.data();
   size_t in = 0;
   size_t out = 0;
-  while (in + kMarkSize <= frame.size()) {
-    uint32_t mark = loadU32(data + in);
+  uint32_t mark = 0;
+  const auto readMark = [&](uint32_t& to) {
+    if (frame.size() - in < kMarkSize) return false;
+    to = loadU32(data + in);
+    return (to & kPieceSize) <= frame.size() - in - kMarkSize;
+  };
+  while (readMark(mark)) {
     const bool orphan = (mark & kPieceContinues) != 0;
     const size_t begin = in + kMarkSize;
     size_t end = begin + (mark & kPieceSize);
     in = end;
     bool whole = !orphan;
     while ((mark & kPieceContinued) != 0) {
-      const uint32_t next = in + kMarkSize <= frame.size() ? loadU32(data + in) : 0;
-      if ((next & kPieceContinues) == 0) {
+      uint32_t next = 0;
+      if (!readMark(next) || (next & kPieceContinues) == 0) {
         whole = false;  // what it goes on with never came
         break;
       }

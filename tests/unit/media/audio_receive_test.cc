@@ -86,6 +86,19 @@ TEST_F(AudioReceiveTest, ALossIsReplacedByTheCopyInTheNextPacket) {
   EXPECT_EQ(s.concealmentEvents, 0u);
 }
 
+TEST_F(AudioReceiveTest, ConcealmentDoesNotTickAtTheSamplingRate) {
+  const uint8_t sample[] = {0x55};
+  deliver(sender_.packet(kPcmu, true, sample));
+  run(Duration::millis(60));
+  // A gap of 100 ms, and nothing behind its end.
+  sender_.timestamp += 800;
+  deliver(sender_.packet(kPcmu, false, sample));
+  run(Duration::millis(500));
+  EXPECT_GT(units(UnitKind::Conceal), 10u);
+  EXPECT_LT(units(UnitKind::Conceal), 110u) << "5 ms each";
+  expectGapless();
+}
+
 TEST_F(AudioReceiveTest, ReorderingAndDuplicatesAreUndone) {
   play(30);
   for (int i = 0; i < 20; ++i) {

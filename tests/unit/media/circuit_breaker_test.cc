@@ -185,6 +185,7 @@ TEST_F(StoppedStream, GoesOnOnAnotherPath) {
   ASSERT_TRUE(stopped());
   pair_.a->onRouteChange(pair_.now());
   EXPECT_FALSE(stopped());
+  EXPECT_EQ(pair_.sent().pliCount, 0u) << "the key frame is not the peer's wish";
   sent_ = 0;
   pair_.run(Duration::seconds(2));
   EXPECT_GT(sent_, 20);

@@ -9,6 +9,7 @@
 namespace parley::media {
 namespace {
 
+using parley::test::fromHex;
 using test::Sender;
 
 class FrameAssemblerTest : public testing::Test {
@@ -25,7 +26,9 @@ class FrameAssemblerTest : public testing::Test {
     p.marker = view->marker();
     p.recovered = recovered;
     p.arrival = Timestamp::millis(arrival_++);
-    p.depacketizer = p.payloadType == test::kH264 ? h264_.get() : vp8_.get();
+    p.depacketizer = p.payloadType == test::kH264 ? h264_.get()
+                     : p.payloadType == kAv1      ? av1_.get()
+                                                  : vp8_.get();
     EXPECT_TRUE(p.depacketizer->parse(view->payload(), p.info));
     p.payload = view->payload();
     p.buffer = std::move(buf);
@@ -38,12 +41,14 @@ class FrameAssemblerTest : public testing::Test {
     for (const Bytes& p : packets) insert(p);
   }
 
+  static constexpr uint8_t kAv1 = 45;
   PacketPool pool_;
   Sender sender_;
   SeqUnwrapper<uint16_t> sequences_;
   SeqUnwrapper<uint32_t> timestamps_;
   std::unique_ptr<rtp::Depacketizer> vp8_ = rtp::createDepacketizer("VP8");
   std::unique_ptr<rtp::Depacketizer> h264_ = rtp::createDepacketizer("H264");
+  std::unique_ptr<rtp::Depacketizer> av1_ = rtp::createDepacketizer("AV1");
   int64_t arrival_ = 0;
   FrameAssembler assembler_;
   std::vector<AssembledFrame> frames_;
@@ -199,6 +204,34 @@ TEST_F(FrameAssemblerTest, AnH264PictureIsNotWholeIfAPacketComesBeforeItsApparen
   EXPECT_TRUE(frames_.empty());
   insertAll(sender_.h264(false, 20));
   EXPECT_EQ(frames_.size(), 1u);
+}
+
+TEST_F(FrameAssemblerTest, AFrameIsOfOneCodec) {
+  const Bytes first = sender_.packet(kAv1, false, fromHex("1830aabb"));  // begins a sequence
+  // With the frame's timestamp: the middle of a VP8 frame, which as AV1 would be an endless unit.
+  const Bytes last = sender_.packet(test::kVp8, true, fromHex("000fffffff30ccdd"));
+  insert(first);
+  insert(last);
+  ASSERT_EQ(frames_.size(), 1u) << "what is of another codec is of another frame";
+  EXPECT_EQ(frames_[0].payloadType, kAv1);
+  EXPECT_EQ(frames_[0].data, fromHex("3202aabb"));
+  assembler_.reset();
+  frames_.clear();
+  insert(last);
+  insert(first);
+  ASSERT_EQ(frames_.size(), 1u) << "whatever comes first";
+  EXPECT_EQ(frames_[0].data, fromHex("3202aabb"));
+}
+
+TEST_F(FrameAssemblerTest, APictureWithoutMarksBeginsBehindAnotherCodec) {
+  insert(sender_.packet(test::kH264, false, fromHex("67010203")));
+  insert(sender_.packet(kAv1, false, fromHex("1830aabb")));
+  insert(sender_.packet(kAv1, true, fromHex("1030cc")));
+  insertAll(sender_.vp8(true, 2));
+  ASSERT_EQ(frames_.size(), 3u);
+  EXPECT_EQ(frames_[0].data, fromHex("0000000167010203"));
+  EXPECT_EQ(frames_[1].data, fromHex("3202aabb3201cc"));
+  EXPECT_EQ(frames_[2].data.size(), 200u);
 }
 
 TEST_F(FrameAssemblerTest, PacketsOfDeadFramesAreLetGo) {

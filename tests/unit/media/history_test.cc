@@ -54,6 +54,19 @@ TEST_F(History, IsBounded) {
   EXPECT_NE(history_.find(20'000 - 8192), nullptr);
 }
 
+TEST_F(History, ClearedItBeginsAnew) {
+  for (int64_t s = 99'000; s <= 100'000; ++s) add(s);
+  history_.clear();
+  EXPECT_EQ(pool_.inUse(), 0u);
+  EXPECT_EQ(history_.newest(), nullptr);
+  for (int64_t s = 1; s <= 100; ++s) add(s);
+  ASSERT_NE(history_.findWrapped(50), nullptr) << "numbers may be lower than before";
+  EXPECT_EQ(history_.findWrapped(50)->sequence, 50);
+  EXPECT_EQ(history_.newest()->sequence, 100);
+  history_.cull(Timestamp::seconds(60), Duration::millis(20));
+  EXPECT_EQ(pool_.inUse(), 0u);
+}
+
 TEST_F(History, NothingIsFoundInAnEmptyOne) {
   EXPECT_EQ(history_.findWrapped(7), nullptr);
   EXPECT_EQ(history_.find(7), nullptr);

@@ -195,6 +195,25 @@ TEST_F(PacerTest, AProbeWithoutPaddingDoesNotSpin) {
   EXPECT_TRUE(pacer_.nextDeadline().isNever());
 }
 
+TEST_F(PacerTest, AProbeInAFullWindowKeepsItsPace) {
+  pacer_.setRates({DataRate::kbps(80'000), DataRate::zero()}, now_);
+  congestion::ProbeCluster cluster;
+  cluster.id = 1;
+  cluster.rate = DataRate::kbps(40);  // below what leaves despite the window
+  pacer_.addProbe(cluster, now_);
+  for (int i = 0; i < 3; ++i) push(PacketType::Video);
+  pacer_.setWindow(500);
+  ASSERT_TRUE(pacer_.pop(out_, probe_, now_));
+  EXPECT_EQ(probe_, 1);
+  EXPECT_EQ(drain(), 0);
+  pacer_.setInFlight(1000);
+  for (int left = 2; left > 0; --left) {
+    ASSERT_GT(pacer_.nextDeadline(), now_);
+    now_ = pacer_.nextDeadline();
+    EXPECT_EQ(drain(), 1000) << "nobody is woken in vain";
+  }
+}
+
 TEST_F(PacerTest, PaddingFillsUpToItsRateWhenNothingElseIsSent) {
   pacer_.setRates({DataRate::kbps(800), DataRate::kbps(80)}, now_);
   pacer_.setPaddingPossible(true);

@@ -35,6 +35,19 @@ TEST(ReceptionStatistics, DuplicatesMakeTheLossNegativeButNotTheFraction) {
   EXPECT_EQ(block.fractionLost, 0);
 }
 
+TEST(ReceptionStatistics, ARestartKeepsTheTotals) {
+  ReceptionStatistics s;
+  for (const int64_t i : {1000, 1002, 1005}) s.handlePacket(i, 0, 8000, ms(i));
+  s.handleSenderReport({}, ms(2000));
+  s.restart();
+  EXPECT_EQ(s.packetsLost(), 3);
+  EXPECT_EQ(s.reportsReceived(), 1u);
+  EXPECT_FALSE(s.lastSenderReport()) << "its clock may be another one";
+  for (const int64_t i : {1, 3}) s.handlePacket(i, 0, 8000, ms(3000 + i));
+  EXPECT_EQ(s.packetsLost(), 4);
+  EXPECT_EQ(s.makeReport(1, ms(3010)).cumulativeLost, 1);
+}
+
 TEST(ReceptionStatistics, AStrayPacketFromBeforeTheFirstIsNoLoss) {
   ReceptionStatistics s;
   for (int64_t i = 0; i < 10; ++i) s.handlePacket(40'000 + i, 0, 8000, ms(i));

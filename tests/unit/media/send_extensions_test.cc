@@ -195,6 +195,9 @@ TEST_F(SendExtensions, AWishForThePlayoutDelayIsToldUntilItIsReported) {
   report(begin);
   EXPECT_FALSE(get<rtp::PlayoutDelay>(send(picture(false, 500))[0]));
   EXPECT_TRUE(get<rtp::PlayoutDelay>(send(picture(true, 500))[0])) << "for who begins there";
+  stream_->begin(8, 9, 10);
+  EXPECT_TRUE(get<rtp::PlayoutDelay>(send(picture(true, 500))[0]));
+  EXPECT_TRUE(get<rtp::PlayoutDelay>(send(picture(false, 500))[0])) << "of another source";
   config_.playoutDelay = {Duration::zero(), Duration::zero()};
   stream_->update(config_);
   const auto next = get<rtp::PlayoutDelay>(send(picture(false, 500))[0]);

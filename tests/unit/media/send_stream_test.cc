@@ -197,6 +197,22 @@ TEST_F(Sending, WithoutRtxThePacketItselfIsRepeated) {
   EXPECT_TRUE(std::ranges::equal(repeated[0].span(), original[0].span()));
 }
 
+TEST_F(Sending, WhatWasToBeRepeatedWhenTheStreamStoppedIsRepeatedLater) {
+  open();
+  stream_->sendVideo(frame(5000, true), pacer_, now_);
+  std::vector<uint16_t> numbers;
+  for (const auto& p : drain()) numbers.push_back(view(p).sequenceNumber());
+  stream_->onNack(numbers, pacer_, Duration::millis(40), now_);
+  stream_->stop(CircuitBreakerReason::RtcpTimeout, pacer_);
+  EXPECT_TRUE(stream_->stopped());
+  EXPECT_TRUE(drain().empty());
+  stream_->startAgain();
+  EXPECT_FALSE(stream_->stopped());
+  now_ += Duration::millis(100);
+  stream_->onNack(numbers, pacer_, Duration::millis(40), now_);
+  EXPECT_EQ(drain().size(), 5u);
+}
+
 TEST_F(Sending, ANackStormIsLimitedToAShareOfTheRate) {
   open();
   stream_->setRetransmissionRate(DataRate::kbps(400));
@@ -214,15 +230,40 @@ TEST_F(Sending, ANackStormIsLimitedToAShareOfTheRate) {
   EXPECT_GT(bytes, 20'000u);
 }
 
+TEST_F(Sending, AnotherSourceRepeatsItsOwnPackets) {
+  open();
+  stream_->sendVideo(frame(5000, true), pacer_, now_);
+  stream_->remember(100'000, std::move(drain()[0]), now_);  // numbers have wrapped since
+  stream_->begin(1000, 1001, 1002);
+  stream_->sendVideo(frame(5000, true), pacer_, now_);
+  std::vector<uint16_t> numbers;
+  for (const auto& p : drain()) numbers.push_back(view(p).sequenceNumber());
+  ASSERT_EQ(numbers.size(), 5u);
+  stream_->onNack(numbers, pacer_, Duration::millis(40), now_);
+  EXPECT_EQ(drain().size(), 5u);
+  EXPECT_EQ(pool_.inUse(), 5u);
+  stream_->cull(now_ + Duration::seconds(10), Duration::millis(40));
+  EXPECT_EQ(pool_.inUse(), 0u);
+}
+
 TEST_F(Sending, KeyFrameRequestsAreRareAndFirNumbersCount) {
   open();
-  EXPECT_TRUE(stream_->onKeyFrameRequest(false, 0, now_));
-  EXPECT_FALSE(stream_->onKeyFrameRequest(false, 0, now_ + Duration::millis(200)));
-  EXPECT_TRUE(stream_->onKeyFrameRequest(true, 5, now_ + Duration::millis(400)));
-  EXPECT_FALSE(stream_->onKeyFrameRequest(true, 5, now_ + Duration::seconds(2)));
-  EXPECT_TRUE(stream_->onKeyFrameRequest(true, 6, now_ + Duration::seconds(2)));
-  EXPECT_EQ(stream_->stats().pliCount, 2u);
-  EXPECT_EQ(stream_->stats().firCount, 2u);
+  EXPECT_TRUE(stream_->onPli(now_));
+  EXPECT_FALSE(stream_->onPli(now_ + Duration::millis(200)));
+  EXPECT_TRUE(stream_->onFir(5, now_ + Duration::millis(400)));
+  EXPECT_FALSE(stream_->onFir(5, now_ + Duration::seconds(2)));
+  EXPECT_TRUE(stream_->onFir(6, now_ + Duration::seconds(2)));
+  EXPECT_TRUE(stream_->wantKeyFrame(now_ + Duration::seconds(3)));
+  EXPECT_EQ(stream_->stats().pliCount, 2u) << "those that came";
+  EXPECT_EQ(stream_->stats().firCount, 3u);
+}
+
+TEST_F(Sending, AFirThatCameTooSoonIsObeyedWhenItIsRepeated) {
+  open();
+  EXPECT_TRUE(stream_->onPli(now_));  // its key frame is lost
+  EXPECT_FALSE(stream_->onFir(5, now_ + Duration::millis(200)));
+  EXPECT_TRUE(stream_->onFir(5, now_ + Duration::millis(400)));
+  EXPECT_FALSE(stream_->onFir(5, now_ + Duration::millis(800)));
 }
 
 TEST_F(Sending, AfterADroppedFrameOnlyAKeyFrameIsTaken) {
@@ -233,6 +274,26 @@ TEST_F(Sending, AfterADroppedFrameOnlyAKeyFrameIsTaken) {
   EXPECT_EQ(stream_->sendVideo(frame(500), tiny, now_), SendStream::Accepted::AwaitingKeyFrame);
   EXPECT_EQ(stream_->sendVideo(frame(500, true), tiny, now_), SendStream::Accepted::Yes);
   EXPECT_EQ(stream_->stats().framesDropped, 2u);
+}
+
+TEST_F(Sending, AFrameThatCannotBeCutIsMissedByThoseBehindIt) {
+  config_.codec = "H264";
+  open();
+  const auto h264 = [this](size_t size, bool key) {
+    auto f = frame(size, key);
+    std::fill(f.data.begin(), f.data.end(), uint8_t{0x77});
+    storeU32(f.data.data(), 1);  // a start code
+    f.data[4] = key ? 0x65 : 0x41;
+    return f;
+  };
+  EXPECT_EQ(stream_->sendVideo(h264(500, true), pacer_, now_), SendStream::Accepted::Yes);
+  // Packetization mode 0 knows no fragments.
+  EXPECT_EQ(stream_->sendVideo(h264(5000, false), pacer_, now_), SendStream::Accepted::Unfit);
+  EXPECT_EQ(stream_->sendVideo(h264(500, false), pacer_, now_),
+            SendStream::Accepted::AwaitingKeyFrame);
+  EXPECT_EQ(stream_->sendVideo(h264(500, true), pacer_, now_), SendStream::Accepted::Yes);
+  EXPECT_EQ(stream_->stats().framesDropped, 2u);
+  EXPECT_EQ(drain().size(), 2u);
 }
 
 TEST_F(Sending, MidAndRidEndWhenThePeerReports) {

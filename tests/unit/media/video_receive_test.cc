@@ -275,6 +275,17 @@ TEST_F(VideoReceiveTest, ATimestampJumpDoesNotHoldFramesBack) {
   EXPECT_EQ(frames_.size(), 20u);
 }
 
+TEST_F(VideoReceiveTest, NorDoesAJumpOfSeconds) {
+  for (int i = 0; i < 100; ++i) play(i == 0);
+  for (const uint32_t seconds : {3u, 10u, 20u}) {
+    sender_.timestamp += 90'000u * seconds;
+    const size_t before = frames_.size();
+    for (int i = 0; i < 10; ++i) play(false);
+    run(Duration::millis(100));
+    EXPECT_EQ(frames_.size(), before + 10) << seconds;
+  }
+}
+
 TEST_F(VideoReceiveTest, ARestartedSenderIsFollowed) {
   for (int i = 0; i < 10; ++i) play(i == 0);
   sender_.sequence = static_cast<uint16_t>(sender_.sequence - 20'000);
@@ -285,6 +296,19 @@ TEST_F(VideoReceiveTest, ARestartedSenderIsFollowed) {
   for (int i = 0; i < 10; ++i) play(i == 0);
   run(Duration::millis(200));
   EXPECT_GE(frames_.size(), 20u);
+}
+
+TEST_F(VideoReceiveTest, LossesStayCountedWhenTheSenderRestarts) {
+  play(true);
+  sender_.vp8(false, 1);
+  play(true);
+  EXPECT_EQ(statsOf(0x1111).packetsLost, 1);
+  sender_.sequence = static_cast<uint16_t>(sender_.sequence - 20'000);
+  for (int i = 0; i < 5; ++i) play(i == 0);
+  EXPECT_EQ(statsOf(0x1111).packetsLost, 1);
+  sender_.vp8(false, 1);
+  play(true);
+  EXPECT_EQ(statsOf(0x1111).packetsLost, 2);
 }
 
 TEST_F(VideoReceiveTest, AStrayOldNumberCountsForNothing) {

@@ -192,6 +192,22 @@ TEST(Av1, FragmentsWithoutTheirRestAreLeftOut) {
   EXPECT_EQ(joined({middle}), "");
 }
 
+TEST(Av1, WhatIsNoStreamOfPiecesEndsWhereItMakesNoSense) {
+  const auto depacketizer = createDepacketizer("AV1");
+  const std::pair<const char*, const char*> cases[] = {
+      {"0fffffff30aa", ""},                        // longer than what is there
+      {"0000000330aabb0fffffff30aa", "3202aabb"},  // behind a sound one
+      {"4000000230aa8fffffffcc", ""},              // so is what it goes on with
+      {"0000000330aabb000000", "3202aabb"},        // no room for a mark
+      {"0000000330aa", ""},
+  };
+  for (const auto& [hex, finished] : cases) {
+    Bytes frame = fromHex(hex);
+    depacketizer->finish(frame);
+    EXPECT_EQ(toHex(frame), finished) << hex;
+  }
+}
+
 TEST(Av1, FramesThatAreNoStreamAreNotSent) {
   const auto packetizer = createPacketizer("AV1");
   for (const char* bad : {"", "b2", "3205aa", "1200", "36"})
