@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "parley/base/driven.h"
 #include "parley/base/export.h"
 #include "parley/base/time.h"
 #include "parley/base/units.h"
@@ -39,6 +40,13 @@ struct PacketResult {
   /// not received so far.
   Timestamp receiveTime = Timestamp::never();
   bool ecnCe = false;  ///< arrived with the congestion mark of RFC 3168
+  /// An earlier report said that it had not arrived.
+  bool wasReportedLost = false;
+  /// Where feedback names packets by their RTP numbers (RFC 8888): whose it is, and both ends of
+  /// the way of its mark.
+  uint32_t ssrc = 0;
+  Ecn sentAs = Ecn::NotEct;
+  Ecn arrivedAs = Ecn::NotEct;
 
   bool received() const { return !receiveTime.isNever(); }
 };
