@@ -112,7 +112,7 @@ struct CongestionReportStats {
   uint64_t packetsReportedAsLostButRecovered = 0;  ///< of them, those that a later report has
   uint64_t packetsWithBleachedEct1Marking = 0;     ///< sent as ECT(1), received as not-ECT
 
-  void add(const congestion::PacketResult& packet);
+  PARLEY_EXPORT void add(const congestion::PacketResult& packet);
 };
 
 /// What the peer reports about one of our streams (webrtc-stats remote-inbound-rtp).
