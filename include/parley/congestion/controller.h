@@ -42,10 +42,9 @@ struct PacketResult {
   bool ecnCe = false;  ///< arrived with the congestion mark of RFC 3168
   /// An earlier report said that it had not arrived.
   bool wasReportedLost = false;
-  /// Where feedback names packets by their RTP numbers (RFC 8888): whose it is, and both ends of
-  /// the way of its mark.
-  uint32_t ssrc = 0;
-  Ecn sentAs = Ecn::NotEct;
+  uint32_t ssrc = 0;         ///< FeedbackAdapter::Outgoing::ssrc
+  Ecn sentAs = Ecn::NotEct;  ///< how it was marked when it left
+  /// And when it arrived, where feedback tells (RFC 8888).
   Ecn arrivedAs = Ecn::NotEct;
 
   bool received() const { return !receiveTime.isNever(); }
