@@ -157,6 +157,11 @@ class SenderStatsBuilder {
     m["keyFramesEncoded"] = encoded->keyFramesEncoded;
     m["framesPerSecond"] = encoded->framesPerSecond;
     if (encoded->qpSum) m["qpSum"] = *encoded->qpSum;
+    if (encoded->psnrMeasurements > 0) {
+      m["psnrSum"] = std::map<std::string, double>{
+          {"y", encoded->psnrSum.y}, {"u", encoded->psnrSum.u}, {"v", encoded->psnrSum.v}};
+      m["psnrMeasurements"] = encoded->psnrMeasurements;
+    }
     m["totalEncodeTime"] = encoded->totalEncodeTime.seconds();
     if (encoded->bytesTarget)
       m["totalEncodedBytesTarget"] = static_cast<uint64_t>(*encoded->bytesTarget);
@@ -191,6 +196,15 @@ class SenderStatsBuilder {
     m["totalRoundTripTime"] = remote.totalRoundTripTime.seconds();
     m["roundTripTimeMeasurements"] = remote.roundTripTimeMeasurements;
     if (remote.roundTripTime) m["roundTripTime"] = remote.roundTripTime->seconds();
+    // webrtc-stats, RTCReceivedRtpStreamStats: "Only exists if support for the "ccfb" feedback
+    // mechanism has been negotiated." Nothing else tells how packets were marked on arrival.
+    if (const auto& reports = stream.congestionReports) {
+      m["packetsReceivedWithEct1"] = reports->packetsReceivedWithEct1;
+      m["packetsReceivedWithCe"] = reports->packetsReceivedWithCe;
+      m["packetsReportedAsLost"] = reports->packetsReportedAsLost;
+      m["packetsReportedAsLostButRecovered"] = reports->packetsReportedAsLostButRecovered;
+      m["packetsWithBleachedEct1Marking"] = reports->packetsWithBleachedEct1Marking;
+    }
     std::string id = out.id;
     context_.report.add(std::move(out));
     return id;

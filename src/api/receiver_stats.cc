@@ -68,6 +68,9 @@ class ReceiverStatsBuilder {
     m["packetsReceived"] = stream.packetsReceived;
     m["packetsReceivedWithEct1"] = stream.packetsReceivedWithEct1;
     m["packetsReceivedWithCe"] = stream.packetsReceivedWithCe;
+    if (stream.packetsReportedAsLost) m["packetsReportedAsLost"] = *stream.packetsReportedAsLost;
+    if (stream.packetsReportedAsLostButRecovered)
+      m["packetsReportedAsLostButRecovered"] = *stream.packetsReportedAsLostButRecovered;
     m["packetsLost"] = stream.packetsLost;
     m["packetsDiscarded"] = stream.packetsDiscarded;
     m["jitter"] = stream.jitter;

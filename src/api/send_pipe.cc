@@ -128,6 +128,12 @@ void VideoSendPipe::countEncoded(const codec::EncodedVideoFrame& frame) {
   ++stats_.framesEncoded;
   if (frame.keyFrame) ++stats_.keyFramesEncoded;
   if (frame.qp >= 0) stats_.qpSum = stats_.qpSum.value_or(0) + static_cast<uint64_t>(frame.qp);
+  if (frame.psnr) {
+    stats_.psnrSum.y += frame.psnr->y;
+    stats_.psnrSum.u += frame.psnr->u;
+    stats_.psnrSum.v += frame.psnr->v;
+    ++stats_.psnrMeasurements;
+  }
   stats_.width = frame.width;
   stats_.height = frame.height;
   encodedRate_.add(clock_());

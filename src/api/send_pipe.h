@@ -32,6 +32,8 @@ struct EncodeStats {
   uint64_t framesDropped = 0;  ///< encoder busy
   Duration totalEncodeTime{};
   std::optional<uint64_t> qpSum;  ///< nothing if the encoder does not tell
+  codec::Psnr psnrSum{};
+  uint64_t psnrMeasurements = 0;  ///< how many pictures were measured
   /// What the encoded pictures should have come to, by the rate and the time that each stands for;
   /// nothing for frames that the application compressed.
   std::optional<double> bytesTarget;

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <cstring>
 
 #include "parley/base/check.h"
+
+#include "codec/plane_psnr.h"
 
 namespace parley::codec {
 namespace {
@@ -103,15 +104,7 @@ std::shared_ptr<I420Buffer> scale(const I420Buffer& source, int width, int heigh
 
 double psnr(const I420Buffer& a, const I420Buffer& b) {
   if (a.width() != b.width() || a.height() != b.height()) return 0;
-  const size_t count = static_cast<size_t>(a.width()) * static_cast<size_t>(a.height());
-  uint64_t squares = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const int diff = a.dataY()[i] - b.dataY()[i];
-    squares += static_cast<uint64_t>(diff * diff);
-  }
-  if (squares == 0) return 100;
-  const double mse = static_cast<double>(squares) / static_cast<double>(count);
-  return std::min(100.0, 10 * std::log10(255.0 * 255.0 / mse));
+  return planePsnr({a.dataY(), a.strideY()}, {b.dataY(), b.strideY()}, a.width(), a.height());
 }
 
 }  // namespace parley::codec

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
+#include <optional>
 #include <vector>
 
 #include <vpx/vp8cx.h>
@@ -12,11 +13,16 @@
 
 #include "parley/base/ring_queue.h"
 
+#include "codec/plane_psnr.h"
+
 namespace parley::codec {
 namespace {
 
 constexpr int kMaxSide = 16383;
 constexpr size_t kMaxPending = 8;
+// webrtc-stats psnrMeasurements: "The frequency of PSNR measurements is outside the scope of this
+// specification." libvpx could measure each picture, which takes longer than it tells.
+constexpr Duration kPsnrInterval = Duration::seconds(1);
 // Of VP9E_SET_SVC_INTER_LAYER_PRED; vp8cx.h names them in words only.
 constexpr unsigned kPredicted = 0;
 constexpr unsigned kNotPredicted = 1;
@@ -142,6 +148,7 @@ class Encoder final : public VideoEncoder {
     ratesChanged_ = false;
     firstFrame_ = true;
     step_ = 0;
+    measured_.reset();
     return ok();
   }
 
@@ -355,6 +362,7 @@ class Encoder final : public VideoEncoder {
     out.keyFrame = key;
     describe(out, frame);
     vpx_codec_control(&context_, VP8E_GET_LAST_QUANTIZER, &out.qp);
+    out.psnr = measure(frame);
     if (kind_ == VpxKind::Vp8) {
       Vp8Info info;
       if (step != nullptr && !key) {
@@ -377,6 +385,29 @@ class Encoder final : public VideoEncoder {
     out.height = settings_.height;
     out.rotation = frame.rotation;
     out.temporalLayers = static_cast<uint8_t>(settings_.temporalLayers);
+  }
+
+  /// Once in a while: what receivers will see of the picture, compared with the picture.
+  std::optional<Psnr> measure(const VideoFrame& frame) {
+    if (measured_ && frame.capture - *measured_ < kPsnrInterval) return std::nullopt;
+    // With several threads, VP8 may still be filtering.
+    if (kind_ == VpxKind::Vp8 && config_.g_threads > 1) return std::nullopt;
+    const vpx_image_t* shown = vpx_codec_get_preview_frame(&context_);
+    const I420Buffer& input = *frame.buffer;
+    if (shown == nullptr || shown->d_w != config_.g_w || shown->d_h != config_.g_h)
+      return std::nullopt;
+    measured_ = frame.capture;
+    const auto rows = [&](int plane) {
+      return SampleRows{shown->planes[plane], shown->stride[plane]};
+    };
+    Psnr out;
+    out.y = planePsnr({input.dataY(), input.strideY()}, rows(VPX_PLANE_Y), input.width(),
+                      input.height());
+    out.u = planePsnr({input.dataU(), input.strideU()}, rows(VPX_PLANE_U), input.chromaWidth(),
+                      input.chromaHeight());
+    out.v = planePsnr({input.dataV(), input.strideV()}, rows(VPX_PLANE_V), input.chromaWidth(),
+                      input.chromaHeight());
+    return out;
   }
 
   /// Called by libvpx for each spatial layer, from within vpx_codec_encode.
@@ -414,6 +445,8 @@ class Encoder final : public VideoEncoder {
       if (key) out.temporalId = 0;
       if (key) tellGroup(info);
       info.endOfPicture = &out == &layers_.back();
+      if (info.endOfPicture && out.spatialId + 1 == settings_.spatialLayers)
+        out.psnr = measure(frame);
       for (int i = 0; key && i < settings_.spatialLayers; ++i) {
         info.layerSizes[static_cast<size_t>(i)] = {
             static_cast<uint16_t>(sideOf(i, settings_.width)),
@@ -484,6 +517,7 @@ class Encoder final : public VideoEncoder {
   double framerate_ = 30;
   vpx_codec_pts_t pts_ = 0;
   unsigned step_ = 0;
+  std::optional<Timestamp> measured_;
   RingQueue<EncodedVideoFrame> pending_;
   Bytes spare_;
   std::vector<EncodedVideoFrame> layers_;  ///< of the picture being encoded

@@ -52,8 +52,8 @@ SentPacket FeedbackAdapter::onSent(const Outgoing& packet, Timestamp now) {
     bytesInFlight_ -= entry.size;
     settled_ = entry.sequence;
   }
-  entry = {next_,        now,   packet.size, packet.probeId, packet.ssrc, packet.rtpSequence,
-           packet.audio, false, false};
+  entry = {next_,      now,          packet.size, packet.probeId, packet.ssrc, packet.rtpSequence,
+           packet.ecn, packet.audio, false,       false};
   bytesInFlight_ += packet.size;
   ++next_;
   return {entry.sequence, now, packet.size, packet.probeId, packet.audio, bytesInFlight_};
@@ -110,21 +110,25 @@ std::optional<TransportFeedbackReport> FeedbackAdapter::onFeedback(const Feedbac
                          feedback.arrivals[nextArrival].sequence == static_cast<uint16_t>(sequence);
     if (arrived)
       arrival += kDeltaUnit * static_cast<int64_t>(feedback.arrivals[nextArrival++].delta);
-    if (entry.sequence == sequence) addResult(entry, arrived, false, arrival);
+    if (entry.sequence == sequence) addResult(entry, arrived, Ecn::NotEct, arrival);
   }
   settleUpTo(end - 1);
   if (results_.empty()) return std::nullopt;
   return TransportFeedbackReport{now, results_, bytesInFlight_};
 }
 
-void FeedbackAdapter::addResult(Entry& entry, bool arrived, bool ecnCe, Timestamp arrival) {
+void FeedbackAdapter::addResult(Entry& entry, bool arrived, Ecn ecn, Timestamp arrival) {
   if (entry.received || (!arrived && entry.lossReported)) return;
+  PacketResult result;
+  result.wasReportedLost = entry.lossReported;
   entry.received = arrived;
   entry.lossReported = !arrived;
-  PacketResult result;
   result.sent = {entry.sequence, entry.sendTime, entry.size, entry.probeId, entry.audio, 0};
   if (arrived) result.receiveTime = arrival;
-  result.ecnCe = ecnCe;
+  result.ecnCe = ecn == Ecn::Ce;
+  result.ssrc = entry.ssrc;
+  result.sentAs = entry.ecn;
+  result.arrivedAs = ecn;
   results_.push_back(result);
 }
 
@@ -155,7 +159,7 @@ std::optional<TransportFeedbackReport> FeedbackAdapter::onRtpFeedback(
       const Timestamp arrival =
           timed ? reportBase_ - Duration::nanos(int64_t{packet.offset} * 1'000'000'000 / 1024)
                 : reportBase_;
-      addResult(entry, packet.received, packet.ecnCe, arrival);
+      addResult(entry, packet.received, packet.ecn, arrival);
     }
   }
   settleUpTo(newest);

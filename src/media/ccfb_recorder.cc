@@ -10,9 +10,6 @@ constexpr size_t kMaxArrivals = 2048;
 constexpr size_t kStreamHeader = 8;
 // A wider gap is not told loss by loss: a peer could make us write kilobytes per packet.
 constexpr int64_t kMaxGap = 1024;
-// How late a packet may be to be told: a second of a fast stream, and the most that one late packet
-// makes us tell again.
-constexpr int64_t kOverlap = 256;
 
 using Report = rtp::rtcp::CongestionFeedback::Report;
 
@@ -76,6 +73,15 @@ void CcfbRecorder::handlePacket(uint32_t ssrc, uint16_t sequence, size_t bytes, 
   budget_.onArrival(bytes, pending_++ == 0, now);
 }
 
+/// Each packet is lost once and comes back once, however often reports overlap.
+void CcfbRecorder::tell(Source& source, int64_t sequence, bool missing, Told& told) {
+  auto bit = source.missing[static_cast<uint64_t>(sequence) % kOverlap];
+  const bool was = sequence < source.nextBase && bit;
+  if (missing && !was) ++told.lost;
+  if (!missing && was) ++told.recovered;
+  bit = missing;
+}
+
 void CcfbRecorder::fill(Source& source, size_t room, Timestamp now) {
   using Feedback = rtp::rtcp::CongestionFeedback;
   // Two bytes each, an even number of them.
@@ -85,17 +91,23 @@ void CcfbRecorder::fill(Source& source, size_t room, Timestamp now) {
   const int64_t last =
       std::find_if(source.arrivals.rbegin(), source.arrivals.rend(), unreported)->sequence;
   int64_t next = std::min(source.nextBase, first->sequence);
-  if (first->sequence - next > kMaxGap) next = first->sequence;
+  if (first->sequence - next > kMaxGap) {
+    next = first->sequence;
+    source.missing.reset();
+  }
   auto arrival =
       std::lower_bound(source.arrivals.begin(), first, next,
                        [](const Arrival& a, int64_t value) { return a.sequence < value; });
+  Told told{source.ssrc};
   Feedback::Stream stream;
   stream.ssrc = source.ssrc;
   stream.beginSequence = static_cast<uint16_t>(next);
   stream.firstReport = feedback_.reports.size();
   for (; next <= last && stream.count < fits; ++next, ++stream.count) {
     if (arrival->sequence - next > kMaxGap) break;
-    if (arrival->sequence > next) {
+    const bool arrived = arrival->sequence == next;
+    tell(source, next, !arrived, told);
+    if (!arrived) {
       feedback_.reports.push_back({});
       continue;
     }
@@ -108,6 +120,7 @@ void CcfbRecorder::fill(Source& source, size_t room, Timestamp now) {
     ++arrival;
   }
   feedback_.streams.push_back(stream);
+  if (told.lost + told.recovered > 0) told_.push_back(told);
   source.nextBase = std::max(source.nextBase, next);
   const auto kept = std::find_if(
       source.arrivals.begin(), source.arrivals.end(),
@@ -123,6 +136,7 @@ void CcfbRecorder::changeTurns() {
 
 size_t CcfbRecorder::write(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes, NtpTime reportTime,
                            Timestamp now) {
+  told_.clear();
   if (!isDue(now)) return 0;
   feedback_.senderSsrc = senderSsrc;
   feedback_.reportTimestamp = reportTime.compact();

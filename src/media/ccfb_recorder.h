@@ -1,6 +1,8 @@
 #pragma once
 
+#include <bitset>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "parley/base/bytes.h"
@@ -29,6 +31,13 @@ class CcfbRecorder {
   /// the wall clock.
   size_t write(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes, NtpTime reportTime,
                Timestamp now);
+  /// What the report written last has news of.
+  struct Told {
+    uint32_t ssrc = 0;
+    uint64_t lost = 0;       ///< packets that it is the first to call missing
+    uint64_t recovered = 0;  ///< and those that it has, but an earlier one called missing
+  };
+  std::span<const Told> told() const { return told_; }
   bool isDue(Timestamp now) const { return pending_ > 0 && now >= budget_.due(); }
   Timestamp nextDeadline() const { return pending_ == 0 ? Timestamp::never() : budget_.due(); }
   void reset();
@@ -37,6 +46,9 @@ class CcfbRecorder {
   /// RFC 8888 section 3 suggests a report per frame or every 50 to 200 ms; a window that is moved
   /// by reports (SCReAM) wants them sooner where the rate pays for it.
   static constexpr Duration kLeastInterval = Duration::millis(25);
+  /// How late a packet may be to be told: a second of a fast stream, and the most that one late
+  /// packet makes us tell again.
+  static constexpr int64_t kOverlap = 256;
 
   struct Arrival {
     int64_t sequence = 0;
@@ -52,8 +64,11 @@ class CcfbRecorder {
     size_t pending = 0;             ///< not reported
     Timestamp lastArrival;
     bool resting = false;  ///< others have their turn
+    /// Of the numbers that reports have covered, the last kOverlap: which were told to be missing.
+    std::bitset<kOverlap> missing;
   };
   Source* sourceOf(uint32_t ssrc, uint16_t sequence, Timestamp now);
+  static void tell(Source& source, int64_t sequence, bool missing, Told& told);
   /// Puts reports of `source` into feedback_, as many as fit in `room` bytes.
   void fill(Source& source, size_t room, Timestamp now);
   void changeTurns();
@@ -61,6 +76,7 @@ class CcfbRecorder {
   size_t maxSources_;
   std::vector<Source> sources_;
   rtp::rtcp::CongestionFeedback feedback_;  // kept for its memory
+  std::vector<Told> told_;
   FeedbackBudget budget_{kLeastInterval};
   size_t pending_ = 0;
   size_t first_ = 0;      // the source to start the next report with

@@ -1,11 +1,20 @@
 #include "parley/media/receive_types.h"
 
 namespace parley::media {
+namespace {
+
+void add(std::optional<uint64_t>& sum, const std::optional<uint64_t>& earlier) {
+  if (earlier) sum = sum.value_or(0) + *earlier;
+}
+
+}  // namespace
 
 InboundStats& InboundStats::operator+=(const InboundStats& earlier) {
   packetsReceived += earlier.packetsReceived;
   packetsReceivedWithEct1 += earlier.packetsReceivedWithEct1;
   packetsReceivedWithCe += earlier.packetsReceivedWithCe;
+  add(packetsReportedAsLost, earlier.packetsReportedAsLost);
+  add(packetsReportedAsLostButRecovered, earlier.packetsReportedAsLostButRecovered);
   packetsLost += earlier.packetsLost;
   bytesReceived += earlier.bytesReceived;
   headerBytesReceived += earlier.headerBytesReceived;

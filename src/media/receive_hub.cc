@@ -364,13 +364,23 @@ Timestamp ReceiveHub::Impl::nextDeadline() const {
   return t;
 }
 
+size_t ReceiveHub::Impl::writeCongestionFeedback(ByteWriter& w, uint32_t senderSsrc,
+                                                 size_t maxBytes, Timestamp now) {
+  const size_t size = ccfb_.write(w, senderSsrc, maxBytes, environment_.wallClock.ntpAt(now), now);
+  for (const CcfbRecorder::Told& told : ccfb_.told()) {
+    if (ReceiveStream* stream = router_.streamOf(told.ssrc))
+      stream->noteReported(told.lost, told.recovered);
+  }
+  return size;
+}
+
 size_t ReceiveHub::Impl::pollArrivalFeedback(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes) {
   const Timestamp now = clock_.last();
   switch (mode_) {
     case ArrivalFeedback::TransportWide:
       return twcc_.write(w, senderSsrc, lastMediaSsrc_, maxBytes, now);
     case ArrivalFeedback::Rfc8888:
-      return ccfb_.write(w, senderSsrc, maxBytes, environment_.wallClock.ntpAt(now), now);
+      return writeCongestionFeedback(w, senderSsrc, maxBytes, now);
     case ArrivalFeedback::None:
       break;
   }

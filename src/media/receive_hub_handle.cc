@@ -105,7 +105,11 @@ void ReceiveHub::takeReportBlocks(Timestamp now, size_t max,
 void ReceiveHub::stats(std::vector<InboundStats>& out) const {
   const auto& streams = impl_->router_.streams();
   out.resize(streams.size());
-  for (size_t i = 0; i < streams.size(); ++i) streams[i]->fillStats(out[i]);
+  for (size_t i = 0; i < streams.size(); ++i) {
+    streams[i]->fillStats(out[i]);
+    if (impl_->mode_ != ArrivalFeedback::Rfc8888 || out[i].packetsReportedAsLost) continue;
+    out[i].packetsReportedAsLost = out[i].packetsReportedAsLostButRecovered = 0;
+  }
 }
 void ReceiveHub::sources(ReceiverId id, Timestamp now, std::vector<RtpSource>& out) const {
   impl_->sources_.list(id, now, out);

@@ -42,6 +42,8 @@ class ReceiveHub::Impl {
   template <class Poll>
   bool pollStreams(Poll poll);
   size_t pollArrivalFeedback(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes);
+  size_t writeCongestionFeedback(ByteWriter& w, uint32_t senderSsrc, size_t maxBytes,
+                                 Timestamp now);
   void takeReportBlocks(Timestamp now, size_t max, std::vector<rtp::rtcp::ReportBlock>& out);
 
   void recordArrival(const rtp::PacketView& view, Ecn ecn, Timestamp now);

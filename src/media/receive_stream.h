@@ -53,6 +53,12 @@ class ReceiveStream {
     if (ecn == Ecn::Ect1) ++counters_.packetsReceivedWithEct1;
     if (ecn == Ecn::Ce) ++counters_.packetsReceivedWithCe;
   }
+  /// Of a report of RFC 8888 that was written.
+  void noteReported(uint64_t lost, uint64_t recovered) {
+    counters_.packetsReportedAsLost = counters_.packetsReportedAsLost.value_or(0) + lost;
+    counters_.packetsReportedAsLostButRecovered =
+        counters_.packetsReportedAsLostButRecovered.value_or(0) + recovered;
+  }
   /// How long a receiver report to this sender and its answer took together (RFC 3611 section 4.5).
   void noteRoundTrip(Duration rtt) {
     counters_.roundTripTime = rtt;

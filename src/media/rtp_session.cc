@@ -405,12 +405,13 @@ void RtpSession::Impl::leave(SendStream& stream, PacketBuf packet, PacketType ty
   if (marked) ++stream.stats().packetsSentWithEct1;
   const uint32_t ssrc = loadU32(packet.data() + 8);
   const uint16_t rtpSequence = loadU16(packet.data() + 2);
-  push({std::move(packet), false, txClass, stream.config().dscp, marked ? Ecn::Ect1 : Ecn::NotEct});
+  const Ecn ecn = marked ? Ecn::Ect1 : Ecn::NotEct;
+  push({std::move(packet), false, txClass, stream.config().dscp, ecn});
   stream.breaker().onSent(size, now);
   lastMediaSent_ = now;
   congestion::SentPacket sent;
   if (counted) {
-    sent = adapter_.onSent({size, probeId, type == PacketType::Audio, ssrc, rtpSequence}, now);
+    sent = adapter_.onSent({size, probeId, type == PacketType::Audio, ssrc, rtpSequence, ecn}, now);
     pacer_.setInFlight(adapter_.bytesInFlight());
   } else {
     sent.sendTime = now;

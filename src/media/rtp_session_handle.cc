@@ -120,6 +120,8 @@ void RtpSession::sendStats(std::vector<SendStreamStats>& out) const {
   for (const auto& stream : impl_->streams()) {
     out.push_back(stream->stats());
     out.back().requestedLimit = stream->requestedLimit();
+    if (impl_->peerReportsRfc8888() && !out.back().congestionReports)
+      out.back().congestionReports.emplace();
   }
 }
 void RtpSession::receiveStats(std::vector<InboundStats>& out) const {

@@ -65,6 +65,7 @@ class RtpSession::Impl {
   ReceiveHub& hub() { return hub_; }
   const ReceiveHub& hub() const { return hub_; }
   const RtpSessionDrops& drops() const { return drops_; }
+  bool peerReportsRfc8888() const { return config_.peerReportsRfc8888; }
   const std::vector<std::unique_ptr<SendStream>>& streams() const { return streams_; }
 
  private:
@@ -111,6 +112,7 @@ class RtpSession::Impl {
   void handlePayloadFeedback(const rtp::rtcp::Block& block, Timestamp now);
   void handleArrivalFeedback(const rtp::rtcp::Block& block, Timestamp now);
   void handleCongestionFeedback(const rtp::rtcp::Block& block, Timestamp now);
+  void countReported(std::span<const congestion::PacketResult> packets);
   // Circuit breakers: rtp_session_breaker.cc
   bool isControlled(Timestamp now) const;
   void noteArrivalsTold(Timestamp now);

@@ -161,7 +161,7 @@ void RtpSession::Impl::handleCongestionFeedback(const rtcp::Block& block, Timest
   ++congestionFeedbackReceived_;
   rtpArrivals_.clear();
   for (const auto& report : congestionFeedback_.reports)
-    rtpArrivals_.push_back({report.received, report.ecn == Ecn::Ce, report.arrivalOffset});
+    rtpArrivals_.push_back({report.received, report.ecn, report.arrivalOffset});
   rtpStreams_.clear();
   for (const auto& stream : congestionFeedback_.streams) {
     // Each costs a walk over what is in flight.
@@ -172,9 +172,19 @@ void RtpSession::Impl::handleCongestionFeedback(const rtcp::Block& block, Timest
   }
   if (const auto report =
           adapter_.onRtpFeedback(congestionFeedback_.reportTimestamp, rtpStreams_, now)) {
+    countReported(report->packets);
     losses_.add(report->packets, now);
     noteArrivalsTold(now);
     applyUpdate(controller_->onTransportFeedback(*report), now);
+  }
+}
+
+// What is counted is the media's SSRC, as in receiver reports; repetitions have one of their own.
+void RtpSession::Impl::countReported(std::span<const congestion::PacketResult> packets) {
+  SendStream* stream = nullptr;
+  for (const congestion::PacketResult& packet : packets) {
+    if (stream == nullptr || stream->config().ssrc != packet.ssrc) stream = findBySsrc(packet.ssrc);
+    if (stream != nullptr) stream->noteReported(packet);
   }
 }
 

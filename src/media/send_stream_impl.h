@@ -149,6 +149,10 @@ class SendStream {
   int32_t transmissionOffset(uint32_t timestamp, Timestamp now) const;
   bool everSent() const { return lastSent_.has_value(); }
   rtp::rtcp::SenderReport senderReport(const WallClock& clock, Timestamp now) const;
+  void noteReported(const congestion::PacketResult& packet) {
+    if (!stats_.congestionReports) stats_.congestionReports.emplace();
+    stats_.congestionReports->add(packet);
+  }
   SendStreamStats& stats() { return stats_; }
   const SendStreamStats& stats() const { return stats_; }
 

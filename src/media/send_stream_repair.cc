@@ -370,6 +370,18 @@ void SendStream::onReportBlock(const rtp::rtcp::ReportBlock& block, std::optiona
   ++remote.roundTripTimeMeasurements;
 }
 
+void CongestionReportStats::add(const congestion::PacketResult& packet) {
+  if (!packet.received()) {
+    ++packetsReportedAsLost;
+    return;
+  }
+  if (packet.wasReportedLost) ++packetsReportedAsLostButRecovered;
+  if (packet.arrivedAs == Ecn::Ect1) ++packetsReceivedWithEct1;
+  if (packet.arrivedAs == Ecn::Ce) ++packetsReceivedWithCe;
+  if (packet.sentAs == Ecn::Ect1 && packet.arrivedAs == Ecn::NotEct)
+    ++packetsWithBleachedEct1Marking;
+}
+
 uint32_t SendStream::timestampAt(Timestamp now) const {
   const double ticks = (now - lastFrameTime_).seconds() * config_.clockRate;
   return lastTimestamp_ + static_cast<uint32_t>(static_cast<int64_t>(ticks));

@@ -101,6 +101,7 @@ void Link::send(Packet&& packet) {
     ++counters_.lostTooBig;
     return;
   }
+  if (config_.bleachEcn) packet.ecn = Ecn::NotEct;
   const Verdict verdict = askScript(packet);
   if (verdict == Verdict::Drop) {
     ++counters_.lostByScript;

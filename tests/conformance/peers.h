@@ -35,7 +35,8 @@ using Lines = std::vector<std::string>;
 /// does not pass.
 class Peers : public ::testing::Test {
  protected:
-  Peers() : pair(manual()), a(pair.a()), b(pair.b()) {}
+  explicit Peers(testing::PairOptions options = manual())
+      : pair(std::move(options)), a(pair.a()), b(pair.b()) {}
 
   static testing::PairOptions manual() {
     testing::PairOptions options;

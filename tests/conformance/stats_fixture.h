@@ -11,6 +11,7 @@ namespace parley::conformance {
 /// A call whose statistics are looked at.
 class StatsTest : public Peers {
  protected:
+  using Peers::Peers;
   StatsReport stats(PeerConnection& pc, const MediaStreamTrack& track = {}) {
     return await<StatsReport>(
                [&](Completion<StatsReport> done) { pc.getStats(track, std::move(done)); })

@@ -127,11 +127,26 @@ TEST_F(StatsTest, S8_6_ALiveCallHasEveryMember) {
   expectMembers(receiver, membersOfB());
   expectReferencesResolve(sender);
   expectReferencesResolve(receiver);
-  for (const char* name :
-       {"framesSent", "hugeFramesSent", "framesEncoded", "keyFramesEncoded", "framesPerSecond",
-        "qpSum", "totalEncodeTime", "frameWidth", "frameHeight", "qualityLimitationReason",
-        "qualityLimitationDurations", "qualityLimitationResolutionChanges", "firCount", "pliCount",
-        "encoderImplementation", "powerEfficientEncoder", "scalabilityMode", "rtxSsrc"}) {
+  for (const char* name : {"framesSent",
+                           "hugeFramesSent",
+                           "framesEncoded",
+                           "keyFramesEncoded",
+                           "framesPerSecond",
+                           "qpSum",
+                           "psnrSum",
+                           "psnrMeasurements",
+                           "totalEncodeTime",
+                           "frameWidth",
+                           "frameHeight",
+                           "qualityLimitationReason",
+                           "qualityLimitationDurations",
+                           "qualityLimitationResolutionChanges",
+                           "firCount",
+                           "pliCount",
+                           "encoderImplementation",
+                           "powerEfficientEncoder",
+                           "scalabilityMode",
+                           "rtxSsrc"}) {
     EXPECT_TRUE(only(sender, "outbound-rtp", "video").has(name)) << name;
   }
   for (const char* name : {"framesReceived",

@@ -76,6 +76,7 @@ TEST_F(StatsValues, Stats_WhatIsSentOfPictures) {
                  {"keyFramesEncoded", 1, 4},
                  {"framesPerSecond", 18, 22},
                  {"qpSum", 155, 160 * 255},
+                 {"psnrMeasurements", 7, 11},
                  {"totalEncodeTime", 0, 8},
                  {"frameWidth", 320, 320},
                  {"frameHeight", 240, 240},
@@ -93,6 +94,12 @@ TEST_F(StatsValues, Stats_WhatIsSentOfPictures) {
   double all = 0;
   for (const char* reason : {"none", "cpu", "bandwidth", "other"}) all += durations.at(reason);
   EXPECT_NEAR(all, 8, 1) << "every moment has one reason";
+  const auto& psnr = std::get<std::map<std::string, double>>(out.members.at("psnrSum"));
+  for (const char* plane : {"y", "u", "v"}) {
+    EXPECT_GT(psnr.at(plane) / out.number("psnrMeasurements"), 25) << plane;
+    EXPECT_LT(psnr.at(plane) / out.number("psnrMeasurements"), 70) << plane;
+  }
+  EXPECT_FALSE(only(sent, "outbound-rtp", "audio").has("psnrSum"));
 }
 
 TEST_F(StatsValues, Stats_EncodersAreAskedForWhatTheRateIs) {
@@ -207,10 +214,12 @@ TEST_F(StatsValues, Stats_WhatOnlyOtherReportsTellIsNotThere) {
   for (const StatsReport* report : {&sent, &got}) {
     for (const Stats& stats : report->all()) {
       for (const char* name : {"packetsReportedAsLost", "packetsReportedAsLostButRecovered",
-                               "packetsWithBleachedEct1Marking", "psnrSum", "psnrMeasurements"})
+                               "packetsWithBleachedEct1Marking"})
         EXPECT_FALSE(stats.has(name)) << stats.type << '.' << name;
     }
   }
+  for (const char* name : {"packetsReceivedWithEct1", "packetsReceivedWithCe"})
+    EXPECT_FALSE(only(sent, "remote-inbound-rtp", "video").has(name)) << name;
   EXPECT_EQ(only(sent, "transport").number("ccfbMessagesSent"), 0);
   EXPECT_EQ(only(sent, "transport").number("ccfbMessagesReceived"), 0);
 }

@@ -61,8 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         std::vector<FeedbackAdapter::RtpArrival> packets;
         for (unsigned i = 0; i < action / 4u; ++i) {
           const uint16_t bits = in.u16();
-          packets.push_back(
-              {(bits & 0x8000) != 0, (bits & 0x4000) != 0, static_cast<uint16_t>(bits & 0x1fff)});
+          packets.push_back({(bits & 0x8000) != 0, (bits & 0x4000) != 0 ? Ecn::Ce : Ecn::NotEct,
+                             static_cast<uint16_t>(bits & 0x1fff)});
         }
         const auto begin = static_cast<uint16_t>(adapter.nextSequence() - in.u8());
         const FeedbackAdapter::RtpArrivals stream{1, begin, packets};

@@ -12,7 +12,7 @@
 namespace parley {
 
 /// A member of a stats object. Absent members are not in the map at all: "unknown" is never 0.
-/// A map is a `record<DOMString, double>` (qualityLimitationDurations).
+/// A map is a `record<DOMString, double>` (qualityLimitationDurations, psnrSum).
 using StatsValue = std::variant<bool, int64_t, uint64_t, double, std::string,
                                 std::vector<std::string>, std::map<std::string, double>>;
 

@@ -64,6 +64,13 @@ struct Av1Info {
 
 using CodecInfo = std::variant<std::monostate, Vp8Info, Vp9Info, Av1Info>;
 
+/// How much of a picture compression has kept: peak signal-to-noise ratio of each plane, in dB.
+struct Psnr {
+  double y = 0;
+  double u = 0;
+  double v = 0;
+};
+
 /// One compressed picture (or one spatial layer of one).
 struct EncodedVideoFrame {
   Bytes data;
@@ -73,6 +80,9 @@ struct EncodedVideoFrame {
   int width = 0;
   int height = 0;
   int qp = -1;  ///< quantizer in the codec's own scale; -1 unknown
+  /// Of what comes out of it compared with what went in, if the encoder has measured it this time
+  /// (webrtc-stats psnrSum).
+  std::optional<Psnr> psnr{};
   uint8_t temporalId = 0;
   uint8_t spatialId = 0;
   uint8_t temporalLayers = 1;

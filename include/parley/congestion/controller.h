@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "parley/base/driven.h"
 #include "parley/base/export.h"
 #include "parley/base/time.h"
 #include "parley/base/units.h"
@@ -39,6 +40,12 @@ struct PacketResult {
   /// not received so far.
   Timestamp receiveTime = Timestamp::never();
   bool ecnCe = false;  ///< arrived with the congestion mark of RFC 3168
+  /// An earlier report said that it had not arrived.
+  bool wasReportedLost = false;
+  uint32_t ssrc = 0;         ///< FeedbackAdapter::Outgoing::ssrc
+  Ecn sentAs = Ecn::NotEct;  ///< how it was marked when it left
+  /// And when it arrived, where feedback tells (RFC 8888).
+  Ecn arrivedAs = Ecn::NotEct;
 
   bool received() const { return !receiveTime.isNever(); }
 };

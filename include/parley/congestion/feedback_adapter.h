@@ -22,6 +22,7 @@ class PARLEY_EXPORT FeedbackAdapter {
     bool audio = false;
     uint32_t ssrc = 0;  ///< for feedback that names packets by their RTP numbers
     uint16_t rtpSequence = 0;
+    Ecn ecn = Ecn::NotEct;  ///< as it leaves
   };
   /// One packet that arrived; `delta` in 250 us since the one before (the first: since the
   /// reference).
@@ -40,7 +41,7 @@ class PARLEY_EXPORT FeedbackAdapter {
   /// What RFC 8888 reports of one packet.
   struct RtpArrival {
     bool received = false;
-    bool ecnCe = false;
+    Ecn ecn = Ecn::NotEct;
     uint16_t offset = 0;  ///< 1/1024 s before the report's time; 0x1ffe and above: not known
   };
   /// A stream's part of such a report: packets from `beginSequence` on.
@@ -75,12 +76,13 @@ class PARLEY_EXPORT FeedbackAdapter {
     int32_t probeId = -1;
     uint32_t ssrc = 0;
     uint16_t rtpSequence = 0;
+    Ecn ecn = Ecn::NotEct;
     bool audio = false;
     bool received = false;
     bool lossReported = false;
   };
   Entry& at(int64_t sequence) { return ring_[static_cast<size_t>(sequence) & (ring_.size() - 1)]; }
-  void addResult(Entry& entry, bool arrived, bool ecnCe, Timestamp arrival);
+  void addResult(Entry& entry, bool arrived, Ecn ecn, Timestamp arrival);
   void growIfYoung(Timestamp now);
   Timestamp referenceToTime(uint32_t referenceTime, Timestamp now);
   void settleUpTo(int64_t sequence);

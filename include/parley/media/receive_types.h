@@ -207,6 +207,10 @@ struct InboundStats {
   uint64_t packetsReceived = 0;
   uint64_t packetsReceivedWithEct1 = 0;  ///< RFC 3168 codepoint 01
   uint64_t packetsReceivedWithCe = 0;    ///< congestion experienced
+  /// By our reports of RFC 8888 (section 3.1: "with a zero R bit"); there only where such are
+  /// agreed. The second: those of the first that a later report has as received.
+  std::optional<uint64_t> packetsReportedAsLost{};
+  std::optional<uint64_t> packetsReportedAsLostButRecovered{};
   int64_t packetsLost = 0;
   double jitter = 0;  ///< seconds
   uint64_t bytesReceived = 0;

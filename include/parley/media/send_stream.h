@@ -103,6 +103,18 @@ struct SentPosition {
   uint32_t timestamp = 0;  ///< of now
 };
 
+/// What the peer's reports of RFC 8888 say of one SSRC (webrtc-stats RTCReceivedRtpStreamStats and
+/// RTCRemoteInboundRtpStreamStats): packets, each counted once however often it is reported.
+struct CongestionReportStats {
+  uint64_t packetsReceivedWithEct1 = 0;
+  uint64_t packetsReceivedWithCe = 0;
+  uint64_t packetsReportedAsLost = 0;              ///< "with a zero R bit"
+  uint64_t packetsReportedAsLostButRecovered = 0;  ///< of them, those that a later report has
+  uint64_t packetsWithBleachedEct1Marking = 0;     ///< sent as ECT(1), received as not-ECT
+
+  PARLEY_EXPORT void add(const congestion::PacketResult& packet);
+};
+
 /// What the peer reports about one of our streams (webrtc-stats remote-inbound-rtp).
 struct RemoteInboundStats {
   Timestamp updated;
@@ -158,6 +170,8 @@ struct SendStreamStats {
   int frameWidth = 0;
   int frameHeight = 0;
   std::optional<RemoteInboundStats> remote;
+  /// There where the peer reports so.
+  std::optional<CongestionReportStats> congestionReports{};
   std::optional<CircuitBreakerReason> stopped;  ///< while it is
 };
 

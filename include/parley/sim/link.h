@@ -48,6 +48,8 @@ struct LinkConfig {
   double corrupt = 0;     ///< probability that one bit of the payload flips
   QueueConfig queue{};    ///< rate, buffer, active queue management
   uint32_t mtu = 65'535;  ///< larger IP packets vanish, as with DF set and ICMP filtered
+  /// Congestion marks are taken off, as old routers do that take them for a part of the DSCP.
+  bool bleachEcn = false;
 };
 
 struct LinkCounters {

@@ -54,6 +54,28 @@ TEST_P(Vpx, PicturesSurviveTheTrip) {
   }
 }
 
+// Once a second, of what a receiver sees.
+TEST_P(Vpx, QualityIsMeasuredOnceInAWhile) {
+  auto enc = encoder(small());
+  auto dec = decoder();
+  TestPattern pattern(160, 120);
+  EncodedVideoFrame coded;
+  VideoFrame shown;
+  int measured = 0;
+  for (int i = 0; i < 90; ++i) {
+    const auto frame = pattern.next(Timestamp::millis(33 * i));
+    ASSERT_TRUE(enc->encode(frame, false));
+    ASSERT_TRUE(enc->poll(coded));
+    ASSERT_EQ(dec->decode(view(coded), shown), DecodeStatus::Ok);
+    if (!coded.psnr) continue;
+    ++measured;
+    EXPECT_NEAR(coded.psnr->y, psnr(*frame.buffer, *shown.buffer), 1e-9) << i;
+    EXPECT_GT(coded.psnr->u, 20);
+    EXPECT_GT(coded.psnr->v, 20);
+  }
+  EXPECT_EQ(measured, 3);
+}
+
 TEST_P(Vpx, KeyFramesComeOnlyOnRequest) {
   auto enc = encoder(small());
   TestPattern pattern(160, 120);

@@ -134,19 +134,19 @@ TEST_F(RtpAdapter, PacketsAreFoundByTheirRtpNumbers) {
   send(1, 65'535);
   send(2, 7);
   send(1, 0);
-  const auto report = feed(1, 65'535, {{true, false, 1024}, {true, true, 512}});
+  const auto report = feed(1, 65'535, {{true, Ecn::NotEct, 1024}, {true, Ecn::Ce, 512}});
   ASSERT_TRUE(report);
   ASSERT_EQ(report->packets.size(), 2u);
   EXPECT_EQ(report->packets[1].receiveTime - report->packets[0].receiveTime, Duration::millis(500));
   EXPECT_FALSE(report->packets[0].ecnCe);
   EXPECT_TRUE(report->packets[1].ecnCe);
-  EXPECT_FALSE(feed(1, 65'535, {{true, false, 0}})) << "it was told before";
+  EXPECT_FALSE(feed(1, 65'535, {{true, Ecn::NotEct, 0}})) << "it was told before";
 }
 
 TEST_F(RtpAdapter, WhatIsNotTheirsIsIgnored) {
   send(1, 10);
-  EXPECT_FALSE(feed(3, 10, {{true, false, 0}}));
-  EXPECT_FALSE(feed(1, 11, {{true, false, 0}, {false, false, 0}}));
+  EXPECT_FALSE(feed(3, 10, {{true, Ecn::NotEct, 0}}));
+  EXPECT_FALSE(feed(1, 11, {{true, Ecn::NotEct, 0}, {false, Ecn::NotEct, 0}}));
   EXPECT_FALSE(adapter_.onRtpFeedback(0, {}, now_));
   EXPECT_EQ(adapter_.bytesInFlight(), 100);
 }
@@ -154,23 +154,40 @@ TEST_F(RtpAdapter, WhatIsNotTheirsIsIgnored) {
 TEST_F(RtpAdapter, LossIsToldOnceAndALatePacketTakesItBack) {
   send(1, 10);
   send(1, 11);
-  const auto first = feed(1, 10, {{false, false, 0}, {true, false, 0}});
+  const auto first = feed(1, 10, {{false, Ecn::NotEct, 0}, {true, Ecn::NotEct, 0}});
   ASSERT_TRUE(first);
   ASSERT_EQ(first->packets.size(), 2u);
   EXPECT_FALSE(first->packets[0].received());
   EXPECT_EQ(first->bytesInFlight, 0);
-  EXPECT_FALSE(feed(1, 10, {{false, false, 0}}));
-  const auto late = feed(1, 10, {{true, false, 0}});
+  EXPECT_FALSE(feed(1, 10, {{false, Ecn::NotEct, 0}}));
+  const auto late = feed(1, 10, {{true, Ecn::NotEct, 0}});
   ASSERT_TRUE(late);
   EXPECT_TRUE(late->packets[0].received());
+}
+
+TEST_F(RtpAdapter, ResultsSayWhatBecameOfThePacketAndItsMark) {
+  adapter_.onSent({100, -1, false, 1, 10, Ecn::Ect1}, now_);
+  adapter_.onSent({100, -1, false, 1, 11, Ecn::NotEct}, now_);
+  const auto first = feed(1, 10, {{false, Ecn::NotEct, 0}, {true, Ecn::Ce, 0}});
+  ASSERT_TRUE(first);
+  ASSERT_EQ(first->packets.size(), 2u);
+  EXPECT_FALSE(first->packets[0].wasReportedLost);
+  EXPECT_EQ(first->packets[1].ssrc, 1u);
+  EXPECT_EQ(first->packets[1].sentAs, Ecn::NotEct);
+  EXPECT_EQ(first->packets[1].arrivedAs, Ecn::Ce);
+  const auto late = feed(1, 10, {{true, Ecn::Ect1, 0}});
+  ASSERT_TRUE(late);
+  EXPECT_TRUE(late->packets[0].wasReportedLost);
+  EXPECT_EQ(late->packets[0].sentAs, Ecn::Ect1);
+  EXPECT_EQ(late->packets[0].arrivedAs, Ecn::Ect1);
 }
 
 TEST_F(RtpAdapter, TheReportTimeWraps) {
   send(1, 1);
   send(1, 2);
   const Timestamp first =
-      feed(1, 1, {{true, false, 0}}, 0xffffffff - 32'767)->packets[0].receiveTime;
-  const Timestamp second = feed(1, 2, {{true, false, 0}}, 32'768)->packets[0].receiveTime;
+      feed(1, 1, {{true, Ecn::NotEct, 0}}, 0xffffffff - 32'767)->packets[0].receiveTime;
+  const Timestamp second = feed(1, 2, {{true, Ecn::NotEct, 0}}, 32'768)->packets[0].receiveTime;
   EXPECT_EQ(second - first, Duration::seconds(1));
 }
 

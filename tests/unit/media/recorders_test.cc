@@ -315,6 +315,72 @@ TEST(CcfbRecorder, APacketThatOvertookAReportIsReportedLate) {
   EXPECT_TRUE(drain(recorder, ms(2000)).empty());
 }
 
+/// Sums of what the reports written at `now` have news of.
+CcfbRecorder::Told toldAt(CcfbRecorder& recorder, Timestamp now, size_t maxBytes = 1200) {
+  CcfbRecorder::Told out;
+  for (;;) {
+    uint8_t buffer[1500];
+    ByteWriter w(buffer);
+    if (recorder.write(w, 1, maxBytes, NtpTime{}, now) == 0) return out;
+    for (const auto& told : recorder.told()) {
+      out.ssrc = told.ssrc;
+      out.lost += told.lost;
+      out.recovered += told.recovered;
+    }
+  }
+}
+
+TEST(CcfbRecorder, CountsWhatItCallsMissingAndWhatCameBack) {
+  CcfbRecorder recorder(4);
+  for (const uint16_t n : std::initializer_list<uint16_t>{65'534, 65'535, 2, 5})
+    recorder.handlePacket(7, n, 1200, Ecn::NotEct, ms(1));
+  auto told = toldAt(recorder, ms(600));
+  EXPECT_EQ(told.ssrc, 7u);
+  EXPECT_EQ(told.lost, 4u) << "0, 1, 3 and 4";
+  EXPECT_EQ(told.recovered, 0u);
+  // The report goes back to 1 and has 3 and 4 as missing again.
+  recorder.handlePacket(7, 1, 1200, Ecn::NotEct, ms(601));
+  recorder.handlePacket(7, 6, 1200, Ecn::NotEct, ms(601));
+  told = toldAt(recorder, ms(1200));
+  EXPECT_EQ(told.lost, 0u) << "each is lost once";
+  EXPECT_EQ(told.recovered, 1u);
+  recorder.handlePacket(7, 0, 1200, Ecn::NotEct, ms(1201));
+  EXPECT_EQ(toldAt(recorder, ms(1800)).recovered, 1u) << "and comes back once";
+  EXPECT_EQ(toldAt(recorder, ms(2400)).lost, 0u);
+  EXPECT_TRUE(recorder.told().empty());
+}
+
+TEST(CcfbRecorder, WhatNoReportHasCalledMissingDoesNotComeBack) {
+  CcfbRecorder recorder(4);
+  // Before the first one that came: not known to have been sent.
+  recorder.handlePacket(7, 10, 1200, Ecn::NotEct, ms(1));
+  EXPECT_EQ(toldAt(recorder, ms(600)).lost, 0u);
+  recorder.handlePacket(7, 7, 1200, Ecn::NotEct, ms(601));
+  recorder.handlePacket(7, 11, 1200, Ecn::NotEct, ms(601));
+  auto told = toldAt(recorder, ms(1200));
+  EXPECT_EQ(told.recovered, 0u);
+  EXPECT_EQ(told.lost, 2u) << "8 and 9, now that a report spans them";
+  // A jump is not spelled out (kMaxGap), so what lies before its end was never missing.
+  recorder.handlePacket(7, 5000, 1200, Ecn::NotEct, ms(1201));
+  EXPECT_EQ(toldAt(recorder, ms(1800)).lost, 0u);
+  recorder.handlePacket(7, 4999, 1200, Ecn::NotEct, ms(1801));
+  told = toldAt(recorder, ms(2400));
+  EXPECT_EQ(told.recovered, 0u);
+}
+
+TEST(CcfbRecorder, WhatIsSplitOverPacketsIsCountedOnce) {
+  CcfbRecorder recorder(4);
+  for (int n = 0; n < 900; n += 3)
+    recorder.handlePacket(7, static_cast<uint16_t>(n), 1200, Ecn::NotEct, ms(n));
+  EXPECT_EQ(toldAt(recorder, ms(1500), 100).lost, 2u * 299);
+  for (int n = 700; n < 900; ++n) {
+    if (n % 3 == 1) recorder.handlePacket(7, static_cast<uint16_t>(n), 1200, Ecn::NotEct, ms(1600));
+  }
+  const auto told = toldAt(recorder, ms(2200), 100);
+  EXPECT_EQ(told.recovered, 66u) << "700, 703 ... 895; 898 comes after all that was told";
+  EXPECT_EQ(told.lost, 0u);
+}
+
 TEST(CcfbRecorder, EveryPacketIsReportedThroughLossReorderingAndWrap) {
   SeededRandom random(3);
   CcfbRecorder recorder(4);

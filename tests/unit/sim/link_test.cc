@@ -271,6 +271,17 @@ TEST_F(CodelTest, CoDelMarksInsteadIfPacketsAreEcnCapable) {
   EXPECT_EQ(static_cast<uint64_t>(marked), link().counters().ecnMarked);
 }
 
+TEST_F(CodelTest, ABleachingLinkTakesMarksOff) {
+  build({.queue = {.rate = DataRate::kbps(1000),
+                   .limitBytes = 10'000'000,
+                   .markAbove = Duration::millis(1)},
+         .bleachEcn = true});
+  for (int i = 0; i < 3; ++i) a->send(b->address(), payloadForWire(1250), Ecn::Ect1);
+  world.run(Duration::seconds(1));
+  ASSERT_EQ(b->arrived.size(), 3u);
+  for (const auto& arrived : b->arrived) EXPECT_EQ(arrived.ecn, Ecn::NotEct);
+}
+
 TEST_F(CodelTest, StepMarkingMarksAllThatWaitedTooLong) {
   build({.queue = {.rate = DataRate::kbps(1000),
                    .limitBytes = 10'000'000,
