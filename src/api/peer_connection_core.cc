@@ -276,12 +276,12 @@ void PeerConnectionCore::close(Ending ending) {
   for (auto& [id, former] : formerSlots_) {
     const std::shared_ptr<TransceiverSlots> slots = former.lock();
     if (!slots) continue;
-    loop_->bury(slots->receiverTrack->takeCallbacks());
+    loop_->bury(slots->receiverTrack->takeFamilyCallbacks());
     loop_->bury([tones = std::exchange(slots->tones, {})] {});
   }
   for (auto& [id, slots] : slots_) {
     slots->receiverTrack->markSourceEnded();
-    loop_->bury(slots->receiverTrack->takeCallbacks());
+    loop_->bury(slots->receiverTrack->takeFamilyCallbacks());
     loop_->bury([tones = std::exchange(slots->tones, {})] {});
   }
   closed_ = true;
