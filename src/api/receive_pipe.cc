@@ -91,21 +91,33 @@ bool VideoReceivePipe::push(media::ReceivedFrame&& frame) {
     } else {
       skipToKeyFrame_ = false;
       pending_.push_back(std::move(frame));
-      schedule = true;
+      schedule = !std::exchange(scheduled_, true);
     }
   }
-  if (schedule) worker_->post([self = shared_from_this()] { self->decodeNext(); });
+  if (schedule) this->schedule();
   return ask;
+}
+
+// One job at a time, of one frame: other pipes have the worker's time too, and what is skipped
+// leaves no jobs behind.
+void VideoReceivePipe::schedule() {
+  worker_->post([self = shared_from_this()] { self->decodeNext(); });
 }
 
 void VideoReceivePipe::decodeNext() {
   media::ReceivedFrame frame;
+  bool more = false;
   {
     const std::lock_guard lock(mutex_);
-    if (pending_.empty() || stopped_) return;
+    if (pending_.empty() || stopped_) {
+      scheduled_ = false;
+      return;
+    }
     frame = std::move(pending_.front());
     pending_.pop_front();
+    more = scheduled_ = !pending_.empty();
   }
+  if (more) schedule();
   switch (transform(frame)) {
     case Verdict::Goes:
       return show(frame);

@@ -96,6 +96,7 @@ class VideoReceivePipe final : public MediaPipe,
   DecodeStats stats() const;
 
  private:
+  void schedule();
   void decodeNext();
   /// To the sinks, after the app's transform.
   void show(const media::ReceivedFrame& frame);
@@ -119,6 +120,7 @@ class VideoReceivePipe final : public MediaPipe,
 
   std::vector<codec::SdpVideoFormat> formats_;
   std::deque<media::ReceivedFrame> pending_;
+  bool scheduled_ = false;  ///< a job waits for the worker
   bool skipToKeyFrame_ = false;
   DecodeStats stats_;
   FrameRate decodedRate_;
