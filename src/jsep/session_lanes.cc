@@ -7,17 +7,11 @@
 #include "parley/base/check.h"
 #include "parley/jsep/session.h"
 
+#include "base/overloaded.h"
 #include "jsep/lane_slots.h"
 
 namespace parley::jsep {
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 /// The number of a socket or look-up that an input is about; 0 for what concerns everybody.
 uint32_t numberOf(const Input& input) {
