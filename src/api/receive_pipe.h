@@ -107,6 +107,10 @@ class VideoReceivePipe final : public MediaPipe,
   bool choose(const media::ReceivedFrame& frame);
   /// How likely it is that the picture is not what was sent, if the frame tells.
   std::optional<double> judge(const media::ReceivedFrame& frame, const codec::VideoFrame& picture);
+  // With the mutex held.
+  void noteDecoded(const media::ReceivedFrame& frame, const codec::VideoFrame& picture,
+                   Timestamp begin, Timestamp end);
+  void noteCorruption(double probability);
   void noteTiming(const media::ReceivedFrame& frame, Timestamp begin, Timestamp end);
   /// To the sink for compressed frames, if there is one.
   void showEncoded(const media::ReceivedFrame& frame);
