@@ -98,27 +98,30 @@ TEST(PayloadTypeChange, PicturesOfTheSameCodecGoOnWithoutAKeyFrame) {
   Vp8Sender sender(world, 1000, 1, 320, 2);
   Vp8Viewer viewer;
   constexpr size_t kFrames = 60;
+  constexpr size_t kOther = kFrames / 2;
   std::optional<uint16_t> before;
   for (size_t i = 0; i < kFrames; ++i) {
     world.now += Duration::micros(33'333);
     forwarder.advance(world.now);
     for (PacketBuf& packet : sender.frame()) {
       // Both types are VP8.
-      if (i == kFrames / 2) packet.data()[1] = (packet.data()[1] & 0x80) | 111;
+      if (i == kOther) packet.data()[1] = static_cast<uint8_t>((packet.data()[1] & 0x80) | 111);
       forwarder.handlePacket(publication, "", std::move(packet), world.now);
     }
     ForwardedPacket out;
     while (forwarder.pollPacket(out)) {
       viewer.take(out.data, world.now);
-      if (i < kFrames / 2) before = rtp::PacketView::parse(out.data.span())->sequenceNumber();
+      if (i < kOther) before = rtp::PacketView::parse(out.data.span())->sequenceNumber();
       out = {};
     }
+    if (i != kOther + 1) continue;
+    ASSERT_TRUE(before);
+    forwarder.handleMissing(subscription, {&*before, 1}, world.now);
+    EXPECT_TRUE(forwarder.pollPacket(out)) << "the cache is that of the stream";
+    out = {};
   }
   EXPECT_EQ(viewer.decoded, kFrames);
   EXPECT_EQ(viewer.holes(), 0u);
-  forwarder.handleMissing(subscription, {&*before, 1}, world.now);
-  ForwardedPacket out;
-  EXPECT_TRUE(forwarder.pollPacket(out)) << "the cache is that of the stream";
 }
 
 }  // namespace
