@@ -107,10 +107,6 @@ Result<void> addServers(const Configuration& configuration, ice::GathererConfig&
   return ok();
 }
 
-}  // namespace
-
-namespace {
-
 void setPolicy(const Configuration& configuration, ice::GathererConfig& out) {
   out.hostAndReflexive = configuration.iceTransportPolicy != IceTransportPolicy::Relay;
   out.tellHosts = configuration.iceTransportPolicy == IceTransportPolicy::All;
@@ -166,10 +162,6 @@ Result<std::optional<ice::Credentials>> credentialsOf(const Configuration& confi
   }
   return std::optional(ice::Credentials{configuration.iceUfrag, configuration.icePassword});
 }
-
-}  // namespace
-
-namespace {
 
 jsep::LocalCapabilities fillInCodecs(Configuration& configuration, const BuiltinCodecs& builtin) {
   const bool bringsNone = !configuration.videoEncoders && !configuration.videoDecoders &&

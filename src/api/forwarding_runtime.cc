@@ -29,6 +29,11 @@ Failure unusable() {
   return fail(ErrorCode::InvalidState, "the connection is closed or on another loop");
 }
 
+/// The peer's description may have removed it a moment ago.
+Failure removed() {
+  return fail(ErrorCode::InvalidState, "the transceiver has been removed from the connection");
+}
+
 }  // namespace
 
 ForwarderCore::Source* ForwarderCore::source(PublicationId id) {
@@ -60,11 +65,13 @@ Result<PublicationId> ForwardingRuntime::publish(const std::shared_ptr<Forwarder
     return fail(ErrorCode::InvalidState, "the receiver is published already");
   if (pc.isTapped(transceiver))
     return fail(ErrorCode::InvalidState, "the receiver has a packet sink");
+  const auto track = pc.receiverTrack(transceiver);
+  if (track == nullptr) return removed();
   const Timestamp now = loop_.now();
   ForwarderCore::Source source;
   source.pc = &pc;
   source.transceiver = transceiver;
-  source.kind = pc.receiverTrack(transceiver)->kind;
+  source.kind = track->kind;
   forwarding::PublicationConfig config;
   config.kind = source.kind;
   source.id = room->forwarder.addPublication(config);
@@ -101,7 +108,9 @@ Result<SubscriptionId> ForwardingRuntime::subscribe(const std::shared_ptr<Forwar
     return fail(ErrorCode::InvalidState, "the sender is subscribed already");
   const ForwarderCore::Source* const source = room->source(publication);
   if (source == nullptr) return fail(ErrorCode::NotFound, "there is no such publication");
-  if (source->kind != pc.receiverTrack(transceiver)->kind)
+  const auto track = pc.receiverTrack(transceiver);
+  if (track == nullptr) return removed();
+  if (source->kind != track->kind)
     return fail(ErrorCode::Type, "the publication is of the other kind");
   const Timestamp now = loop_.now();
   session->takePackets(transceiver, true, now);

@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace parley::api_internal {
 namespace {
 
@@ -43,9 +45,14 @@ struct Appender {
 
 void appendJson(std::string& out, std::string_view text) {
   out += '"';
-  for (char c : text) {
+  while (!text.empty()) {
+    const char c = text.front();
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+    // RFC 8259 section 8.1: "MUST be encoded using UTF-8". What a peer has named may be anything.
+    const Utf8Step character = nextUtf8(asBytes(text));
+    if (!character.valid) {
+      out += kUtf8Replacement;
+    } else if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
     } else if (byte < 0x20) {
@@ -53,8 +60,9 @@ void appendJson(std::string& out, std::string_view text) {
       std::snprintf(escape, sizeof escape, "\\u%04x", byte);
       out += escape;
     } else {
-      out += c;
+      out += text.substr(0, character.length);
     }
+    text.remove_prefix(character.length);
   }
   out += '"';
 }

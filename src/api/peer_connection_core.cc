@@ -243,14 +243,36 @@ void PeerConnectionCore::close(Ending ending) {
   if (closed_) return;
   const Timestamp now = loop_->now();
   if (ending != Ending::Abandoned) keepLastSeen();
+  // The association ends now, and its object says so by a task; nothing else of the connection
+  // does.
+  const bool tellSctp = !silent && visible.hasSctp && visible.sctp != SctpTransportState::Closed;
+  showClosed();
+  if (ending != Ending::Abandoned) finalStats_ = buildStats(*this, now, {});
+  keepTransceivers();
+  // Calls that are settled but not yet told stay untold (W3C 4.4.1.2: never after close).
+  loop_->bury([urgent = std::exchange(urgent_, {})] {});
+  loop_->bury([waiting = operations_.close()] {});
+  for (auto& [id, channel] : channels_) channel->finalBufferedAmount = bufferedAmount(*channel);
+  if (jsep::Session* session = this->session()) session->close(now);
+  endTracks();
+  closed_ = true;
+  closeChannels(silent);
+  if (tellSctp && callbacks.sctpState)
+    queueUrgent(bindCallback(callbacks.sctpState, SctpTransportState::Closed));
+  loop_->media().forget(*this);
+  loop_->forwarding().forget(*this);
+  loop_->endpoint().touch(session_, now);
+  letGo();
+  loop_->closing(session_);
+  loop_->wake();
+}
+
+void PeerConnectionCore::showClosed() {
   visible.signaling = SignalingState::Closed;
   visible.iceConnection = IceConnectionState::Closed;
   visible.connection = PeerConnectionState::Closed;
   visible.iceTransport = IceTransportState::Closed;
   visible.dtls = DtlsTransportState::Closed;
-  // The association ends now, and its object says so by a task; nothing else of the connection
-  // does.
-  const bool tellSctp = !silent && visible.hasSctp && visible.sctp != SctpTransportState::Closed;
   visible.sctp = SctpTransportState::Closed;
   visible.selectedPair.reset();
   for (auto& [id, side] : visible.sides) {
@@ -258,48 +280,46 @@ void PeerConnectionCore::close(Ending ending) {
     side.dtls = DtlsTransportState::Closed;
     side.selectedPair.reset();
   }
-  if (ending != Ending::Abandoned) finalStats_ = buildStats(*this, now, {});
+}
+
+/// To close a connection (W3C 4.4.3) leaves [[Mid]] and [[SenderTransport]] as they are.
+void PeerConnectionCore::keepTransceivers() {
   for (auto& [id, slots] : slots_) {
-    // To close a connection (W3C 4.4.3) leaves [[Mid]] and [[SenderTransport]] as they are.
     const jsep::TransceiverState* state = transceiver(id);
     if (!state) continue;
     slots->mid = state->negotiated.mid;
     slots->hadTransport = hasTransport(*state);
     if (slots->hadTransport) slots->transportOwnOf = ownTransport(*state->negotiated.mLineIndex);
   }
-  // Calls that are settled but not yet told stay untold (W3C 4.4.1.2: never after close).
-  loop_->bury([urgent = std::exchange(urgent_, {})] {});
-  loop_->bury([waiting = operations_.close()] {});
-  std::map<sctp::ChannelId, uint64_t> buffered;
-  for (auto& [id, channel] : channels_) buffered[id] = bufferedAmount(*channel);
-  if (jsep::Session* session = this->session()) session->close(now);
+}
+
+void PeerConnectionCore::endTracks() {
+  const auto silence = [this](TransceiverSlots& slots) {
+    loop_->bury(slots.receiverTrack->takeFamilyCallbacks());
+    loop_->bury([tones = std::exchange(slots.tones, {})] {});
+  };
   for (auto& [id, former] : formerSlots_) {
-    const std::shared_ptr<TransceiverSlots> slots = former.lock();
-    if (!slots) continue;
-    loop_->bury(slots->receiverTrack->takeCallbacks());
-    loop_->bury([tones = std::exchange(slots->tones, {})] {});
+    if (const std::shared_ptr<TransceiverSlots> slots = former.lock()) silence(*slots);
   }
   for (auto& [id, slots] : slots_) {
+    silence(*slots);
     slots->receiverTrack->markSourceEnded();
-    loop_->bury(slots->receiverTrack->takeCallbacks());
-    loop_->bury([tones = std::exchange(slots->tones, {})] {});
   }
-  closed_ = true;
+}
+
+void PeerConnectionCore::closeChannels(bool silent) {
   for (auto& [id, channel] : channels_) {
-    const bool tell = !silent && channel->visibleState != DataChannelState::Closed;
-    if (channel->visibleState != DataChannelState::Closed)
-      channel->finalBufferedAmount = buffered[id];
-    channel->visibleState = DataChannelState::Closed;
+    const bool wasClosed =
+        std::exchange(channel->visibleState, DataChannelState::Closed) == DataChannelState::Closed;
     // W3C 6.2: a channel learns by a task of its own that its transport is gone.
-    if (tell && channel->onClose) queueUrgent([call = channel->onClose] { call(); });
+    if (!silent && !wasClosed && channel->onClose)
+      queueUrgent([call = channel->onClose] { call(); });
     loop_->bury(channel->takeCallbacks());
   }
-  if (tellSctp && callbacks.sctpState)
-    queueUrgent(bindCallback(callbacks.sctpState, SctpTransportState::Closed));
-  loop_->media().forget(*this);
-  loop_->forwarding().forget(*this);
-  loop_->endpoint().touch(session_, now);
-  // What the app's callbacks own is destroyed outside the lock: a destructor of theirs may call us.
+}
+
+/// What the app's callbacks own is destroyed outside the lock: a destructor of theirs may call us.
+void PeerConnectionCore::letGo() {
   loop_->bury([tasks = std::move(tasks_), callbacks = std::move(callbacks),
                channels = std::move(channels_),
                taps = std::make_shared<std::map<uint32_t, PacketTap>>(std::move(taps_))] {});
@@ -308,8 +328,6 @@ void PeerConnectionCore::close(Ending ending) {
   channels_.clear();
   heldEnds_.clear();
   callbacks = {};
-  loop_->closing(session_);
-  loop_->wake();
 }
 
 uint64_t PeerConnectionCore::bufferedAmount(const DataChannelCore& channel) {

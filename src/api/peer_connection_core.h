@@ -271,6 +271,12 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   void runStep(const std::function<void(Step&)>& body);
   /// Before the session closes.
   void keepLastSeen();
+  // Parts of `close`.
+  void showClosed();
+  void keepTransceivers();
+  void endTracks();
+  void closeChannels(bool silent);
+  void letGo();
   void fire(std::vector<Step::Pick> picks);
   /// `step` is the one that caused the event; null for what the network brought.
   void onEvent(jsep::SessionEvent&& event, Step* step);

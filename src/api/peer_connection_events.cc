@@ -11,16 +11,10 @@
 #include "api/media_runtime.h"
 #include "api/peer_connection_core.h"
 #include "api/twin_enums.h"
+#include "base/overloaded.h"
 
 namespace parley::api_internal {
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 PARLEY_SAME_NUMBERS(IceGathererState, transport::GatheringState, New, Gathering, Complete);
 IceGathererState toApi(transport::GatheringState state) {

@@ -24,8 +24,8 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
   bool makingOffer = false;
   bool ignoreOffer = false;
   bool settingRemoteAnswer = false;
-  // Of the other end.
-  std::vector<std::string> currentUfrags;  ///< of its newest description
+  // Of the other end's descriptions that were applied.
+  std::vector<std::string> currentUfrags;  ///< of the newest
   std::vector<std::string> formerUfrags;   ///< of those before it
   std::function<void(const Error&)> onError;
 
@@ -62,10 +62,13 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
   /// With the mutex held.
   void noteUfrags(std::string_view sdp) {
     constexpr std::string_view kName = "a=ice-ufrag:";
-    constexpr size_t kMaxFormer = 16;
+    // One per transport; a section that is bundled may name another one, which nothing comes of.
+    constexpr size_t kMaxCurrent = 64;
+    constexpr size_t kMaxFormer = 64;
     formerUfrags.insert(formerUfrags.end(), currentUfrags.begin(), currentUfrags.end());
     currentUfrags.clear();
-    for (size_t at = sdp.find(kName); at != sdp.npos; at = sdp.find(kName, at)) {
+    for (size_t at = sdp.find(kName); at != sdp.npos && currentUfrags.size() < kMaxCurrent;
+         at = sdp.find(kName, at)) {
       at += kName.size();
       std::string ufrag(sdp.substr(at, sdp.find_first_of("\r\n", at) - at));
       if (!contains(currentUfrags, ufrag)) currentUfrags.push_back(std::move(ufrag));
@@ -81,10 +84,10 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
 
   /// Whether it does not matter if the candidate cannot be applied: it belongs to an offer that we
   /// did not take, or to an ICE generation that a later description has replaced.
-  bool mayBeRefused(const IceCandidate& candidate) {
+  bool mayBeRefused(const std::optional<std::string>& ufrag, bool ofIgnoredOffer) {
+    if (ofIgnoredOffer) return true;
     const std::lock_guard lock(mutex);
-    if (ignoreOffer) return true;
-    return candidate.usernameFragment && contains(formerUfrags, *candidate.usernameFragment);
+    return ufrag && contains(formerUfrags, *ufrag);
   }
 
   void receive(const SessionDescription& description) {
@@ -97,12 +100,13 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
       ignoreOffer = !polite && offer && !ready;
       if (ignoreOffer) return;
       settingRemoteAnswer = description.type == SdpType::Answer;
-      noteUfrags(description.sdp);
     }
-    pc.setRemoteDescription(description, [self = shared_from_this(), offer](Result<void> result) {
+    pc.setRemoteDescription(description, [self = shared_from_this(), offer,
+                                          sdp = description.sdp](Result<void> result) {
       {
         const std::lock_guard lock(self->mutex);
         self->settingRemoteAnswer = false;
+        if (result) self->noteUfrags(sdp);
       }
       self->report(result);
       if (result && offer) self->answer();
@@ -117,10 +121,16 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
   }
 
   void receive(const IceCandidate& candidate) {
-    // As it is now: when the call completes, the next description may have come.
-    pc.addIceCandidate(candidate, [self = shared_from_this(),
-                                   tolerant = mayBeRefused(candidate)](Result<void> result) {
-      if (!tolerant) self->report(result);
+    bool ofIgnoredOffer = false;
+    {
+      // As it is now: when the call completes, the next offer may have come. The descriptions that
+      // came before are applied by then, and those that come later are not: operations are chained.
+      const std::lock_guard lock(mutex);
+      ofIgnoredOffer = ignoreOffer;
+    }
+    pc.addIceCandidate(candidate, [self = shared_from_this(), ofIgnoredOffer,
+                                   ufrag = candidate.usernameFragment](Result<void> result) {
+      if (!result && !self->mayBeRefused(ufrag, ofIgnoredOffer)) self->report(result);
     });
   }
 };

@@ -91,21 +91,33 @@ bool VideoReceivePipe::push(media::ReceivedFrame&& frame) {
     } else {
       skipToKeyFrame_ = false;
       pending_.push_back(std::move(frame));
-      schedule = true;
+      schedule = !std::exchange(scheduled_, true);
     }
   }
-  if (schedule) worker_->post([self = shared_from_this()] { self->decodeNext(); });
+  if (schedule) this->schedule();
   return ask;
+}
+
+// One job at a time, of one frame: other pipes have the worker's time too, and what is skipped
+// leaves no jobs behind.
+void VideoReceivePipe::schedule() {
+  worker_->post([self = shared_from_this()] { self->decodeNext(); });
 }
 
 void VideoReceivePipe::decodeNext() {
   media::ReceivedFrame frame;
+  bool more = false;
   {
     const std::lock_guard lock(mutex_);
-    if (pending_.empty() || stopped_) return;
+    if (pending_.empty() || stopped_) {
+      scheduled_ = false;
+      return;
+    }
     frame = std::move(pending_.front());
     pending_.pop_front();
+    more = scheduled_ = !pending_.empty();
   }
+  if (more) schedule();
   switch (transform(frame)) {
     case Verdict::Goes:
       return show(frame);
@@ -241,34 +253,14 @@ void VideoReceivePipe::decode(const media::ReceivedFrame& frame) {
     status = decoder_->decode(view, picture);
   }
   const Timestamp end = clock_();
-  const Duration took = end - begin;
   std::optional<double> corrupt;
   if (status == codec::DecodeStatus::Ok) corrupt = judge(frame, picture);
   {
     const std::lock_guard lock(mutex_);
     if (stopped_) return;
-    if (corrupt) {
-      ++stats_.corruptionMeasurements;
-      stats_.corruptionProbability += *corrupt;
-      stats_.squaredCorruptionProbability += *corrupt * *corrupt;
-    }
     if (status == codec::DecodeStatus::Ok) {
-      ++stats_.framesDecoded;
-      decodedRate_.add(end);
-      if (const int qp = decoder_->lastQp(); qp >= 0)
-        stats_.qpSum = stats_.qpSum.value_or(0) + static_cast<uint64_t>(qp);
-      stats_.processingDelay += (end - frame.firstPacketArrival).seconds();
-      if (frame.captureTime) {
-        stats_.captured = bySender(*frame.captureTime, frame.captureClockOffset);
-        stats_.playedAt = frame.playoutTime;
-      }
-      if (frame.timing) noteTiming(frame, begin, end);
-      if (frame.keyFrame) ++stats_.keyFramesDecoded;
-      stats_.totalDecodeTime += took;
-      stats_.width = picture.width();
-      stats_.height = picture.height();
-      stats_.implementation = std::string(decoder_->implementationName());
-      stats_.powerEfficient = decoder_->powerEfficient();
+      noteDecoded(frame, picture, begin, end);
+      if (corrupt) noteCorruption(*corrupt);
     } else if (status != codec::DecodeStatus::NoOutput) {
       ++stats_.framesDropped;
     }
@@ -290,6 +282,33 @@ std::optional<double> VideoReceivePipe::judge(const media::ReceivedFrame& frame,
   // A decoder that holds pictures back gave an earlier one.
   if (picture.rtpTimestamp != frame.rtpTimestamp) return std::nullopt;
   return corruption_.judge(*frame.corruption, *picture.buffer);
+}
+
+void VideoReceivePipe::noteDecoded(const media::ReceivedFrame& frame,
+                                   const codec::VideoFrame& picture, Timestamp begin,
+                                   Timestamp end) {
+  ++stats_.framesDecoded;
+  if (frame.keyFrame) ++stats_.keyFramesDecoded;
+  decodedRate_.add(end);
+  if (const int qp = decoder_->lastQp(); qp >= 0)
+    stats_.qpSum = stats_.qpSum.value_or(0) + static_cast<uint64_t>(qp);
+  stats_.totalDecodeTime += end - begin;
+  stats_.processingDelay += (end - frame.firstPacketArrival).seconds();
+  if (frame.captureTime) {
+    stats_.captured = bySender(*frame.captureTime, frame.captureClockOffset);
+    stats_.playedAt = frame.playoutTime;
+  }
+  if (frame.timing) noteTiming(frame, begin, end);
+  stats_.width = picture.width();
+  stats_.height = picture.height();
+  stats_.implementation = std::string(decoder_->implementationName());
+  stats_.powerEfficient = decoder_->powerEfficient();
+}
+
+void VideoReceivePipe::noteCorruption(double probability) {
+  ++stats_.corruptionMeasurements;
+  stats_.corruptionProbability += probability;
+  stats_.squaredCorruptionProbability += probability * probability;
 }
 
 void VideoReceivePipe::noteTiming(const media::ReceivedFrame& frame, Timestamp begin,

@@ -96,6 +96,7 @@ class VideoReceivePipe final : public MediaPipe,
   DecodeStats stats() const;
 
  private:
+  void schedule();
   void decodeNext();
   /// To the sinks, after the app's transform.
   void show(const media::ReceivedFrame& frame);
@@ -106,6 +107,10 @@ class VideoReceivePipe final : public MediaPipe,
   bool choose(const media::ReceivedFrame& frame);
   /// How likely it is that the picture is not what was sent, if the frame tells.
   std::optional<double> judge(const media::ReceivedFrame& frame, const codec::VideoFrame& picture);
+  // With the mutex held.
+  void noteDecoded(const media::ReceivedFrame& frame, const codec::VideoFrame& picture,
+                   Timestamp begin, Timestamp end);
+  void noteCorruption(double probability);
   void noteTiming(const media::ReceivedFrame& frame, Timestamp begin, Timestamp end);
   /// To the sink for compressed frames, if there is one.
   void showEncoded(const media::ReceivedFrame& frame);
@@ -119,6 +124,7 @@ class VideoReceivePipe final : public MediaPipe,
 
   std::vector<codec::SdpVideoFormat> formats_;
   std::deque<media::ReceivedFrame> pending_;
+  bool scheduled_ = false;  ///< a job waits for the worker
   bool skipToKeyFrame_ = false;
   DecodeStats stats_;
   FrameRate decodedRate_;

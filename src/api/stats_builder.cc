@@ -98,6 +98,7 @@ StatsReport buildStats(PeerConnectionCore& pc, Timestamp now, const StatsSelecto
     addSenderStats(context);
     addReceiverStats(context);
   }
+  context.ids().forgetUnused();
   if (!selector.sender && !selector.receiver) return std::move(context.report);
   std::vector<std::string> roots;
   const auto select = [&](const auto& objects, std::optional<uint32_t> transceiver) {

@@ -13,16 +13,29 @@ namespace parley::api_internal {
 
 class PeerConnectionCore;
 
-/// Gives what is named by long or private things (addresses, track ids) a short name that stays.
+/// Gives what is named by long or private things (addresses, track ids) a short name that stays as
+/// long as the thing does, and that nothing else ever gets.
 class StatsIds {
  public:
   std::string of(const std::string& prefix, const std::string& key) {
-    const auto next = static_cast<uint32_t>(numbers_.size() + 1);
-    return prefix + std::to_string(numbers_.try_emplace(prefix + ' ' + key, next).first->second);
+    const auto [it, isNew] = names_.try_emplace(prefix + ' ' + key);
+    if (isNew) it->second.number = ++last_;
+    it->second.used = true;
+    return prefix + std::to_string(it->second.number);
   }
+  /// A report of everything is done: what it has not named is gone.
+  void forgetUnused() {
+    std::erase_if(names_, [](auto& entry) { return !std::exchange(entry.second.used, false); });
+  }
+  size_t size() const { return names_.size(); }
 
  private:
-  std::map<std::string, uint32_t> numbers_;
+  struct Name {
+    uint64_t number = 0;
+    bool used = false;  ///< by the report that is being made
+  };
+  std::map<std::string, Name> names_;
+  uint64_t last_ = 0;
 };
 
 /// A report while it is made.

@@ -216,6 +216,13 @@ std::function<void()> TrackCore::takeCallbacks() {
           key = std::move(onKeyFrameNeeded_), rate = std::move(onTargetBitrate_)] {};
 }
 
+std::function<void()> TrackCore::takeFamilyCallbacks() {
+  std::vector<std::function<void()>> taken{takeCallbacks()};
+  auto clones = relatives();
+  for (const auto& track : clones) taken.push_back(track->takeCallbacks());
+  return [taken = std::move(taken), clones = std::move(clones)] {};
+}
+
 void TrackCore::addConsumer(std::shared_ptr<FrameConsumer> consumer) {
   std::string hint;
   FrameConsumer& added = *consumer;
@@ -432,6 +439,11 @@ void TrackCore::deliver(const codec::EncodedAudioFrame& frame) {
 }
 
 void TrackCore::waitForSinks() {
+  waitForOwnSinks();
+  for (const auto& track : relatives()) track->waitForOwnSinks();
+}
+
+void TrackCore::waitForOwnSinks() {
   std::unique_lock lock(mutex_);
   sinkEnded_.wait(
       lock, [this] { return sinksRunning_ == 0 || sinkThread_ == std::this_thread::get_id(); });

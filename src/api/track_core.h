@@ -25,8 +25,8 @@ class FrameConsumer {
   virtual ~FrameConsumer() = default;
   virtual void onVideo(const codec::VideoFrame&) {}
   virtual void onAudio(const codec::AudioFrame&) {}
-  /// `codec`: what the frame is compressed with.
   virtual void onContentHint(const std::string& /*hint*/) {}
+  /// `codec`: what the frame is compressed with.
   virtual void onEncodedVideo(const codec::EncodedVideoFrame&, const std::string& /*codec*/) {}
   virtual void onEncodedAudio(const codec::EncodedAudioFrame&, const std::string& /*codec*/) {}
   virtual void onRtp(const RtpInput&, const std::string& /*codec*/) {}
@@ -102,6 +102,8 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   /// All sinks and callbacks, to be destroyed outside every lock: they may own handles of this
   /// track.
   std::function<void()> takeCallbacks();
+  /// Those of its clones too. Owns the clones meanwhile: the app may let go of them at any time.
+  std::function<void()> takeFamilyCallbacks();
 
   void addConsumer(std::shared_ptr<FrameConsumer> consumer);
   void removeConsumer(const FrameConsumer* consumer);
@@ -122,8 +124,8 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   void deliver(const codec::EncodedAudioFrame& frame);
   bool wantsEncoded() const;
   bool wantsDecoded() const;
-  /// Waits until no sink of this track is running, unless it is the caller that runs in one. No
-  /// lock held.
+  /// Waits until no sink of this track or of its clones is running, unless it is the caller that
+  /// runs in one. No lock held.
   void waitForSinks();
 
   void keyFrameNeeded();
@@ -176,6 +178,7 @@ class TrackCore final : public std::enable_shared_from_this<TrackCore> {
   template <class Wants>
   bool anyOfFamily(Wants wants) const;
   void setOwnMuted(bool muted);
+  void waitForOwnSinks();
   void countSource(const codec::VideoFrame& frame);
   void countSource(const codec::AudioFrame& frame);
 

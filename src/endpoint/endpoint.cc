@@ -6,6 +6,7 @@
 
 #include "parley/ice/candidate.h"
 
+#include "base/overloaded.h"
 #include "endpoint/waiting_streams.h"
 
 namespace parley::endpoint {
@@ -26,13 +27,6 @@ constexpr size_t kAskTogether = 32;
 SessionId makeId(size_t slot, uint32_t generation) {
   return SessionId(static_cast<uint32_t>(slot) | generation << kSlotBits);
 }
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 }  // namespace
 

@@ -92,7 +92,7 @@ bool Forwarder::Impl::isTarget(const Track& track, uint8_t encoding) {
 }
 
 void Forwarder::Impl::introduce(const Track& track, uint8_t encoding, Timestamp now) {
-  for (Subscription* s : track.subscriptions) s->selector().forget(encoding);
+  for (Subscription* s : track.subscriptions) s->forget(encoding);
   if (!track.publication->isVideo()) return;
   // So that a first key frame is not missed.
   for (Subscription* s : track.subscriptions) divide(*peer(s->peer()), now);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "parley/base/text.h"
+
 namespace parley::forwarding {
 namespace {
 
@@ -26,6 +28,14 @@ Encoding::Encoding(uint32_t ssrc, std::string_view rid, const PublicationConfig&
               config.extensions),
       cache_(std::make_unique<PacketCache>(config.kind == media::MediaKind::Video ? kVideoCache
                                                                                   : kAudioCache)) {}
+
+bool Encoding::setCodec(const PublicationConfig& config, const PublicationConfig::Codec& codec) {
+  const bool isAnother = !equalsIgnoreCase(codec_.name, codec.name);
+  codec_ = codec;
+  if (config.kind != media::MediaKind::Video || !isAnother) return false;
+  reader_ = LayerReader(codec.name, config.extensions);
+  return true;
+}
 
 int64_t Encoding::note(const rtp::PacketView& view, const PacketLayers& layers, bool isVideo,
                        Timestamp now) {
@@ -76,12 +86,6 @@ bool Encoding::takeKeyFrameWish(Timestamp now) {
   return true;
 }
 
-Timestamp Encoding::keyFrameDeadline() const {
-  // Nobody is asked for anything whose packets have stopped coming.
-  if (!keyFrameWanted_ || !alive(nextKeyFrameWish_)) return Timestamp::never();
-  return nextKeyFrameWish_;
-}
-
 const Encoding* Publication::find(const rtp::PacketView& packet) const {
   for (const auto& encoding : encodings_) {
     if (encoding->ssrc() == packet.ssrc() && encoding->payloadType() == packet.payloadType())
@@ -93,30 +97,35 @@ const Encoding* Publication::find(const rtp::PacketView& packet) const {
 Encoding* Publication::encodingOf(const rtp::PacketView& packet, std::string_view rid,
                                   uint8_t& number, bool& isNew, Timestamp now) {
   isNew = false;
-  const uint32_t ssrc = packet.ssrc();
   size_t at = 0;
-  while (at < encodings_.size() && encodings_[at]->ssrc() != ssrc) ++at;
-  if (at < encodings_.size() && encodings_[at]->payloadType() == packet.payloadType()) {
-    last_ = at;
-    number = static_cast<uint8_t>(at);
-    return encodings_[at].get();
+  while (at < encodings_.size() && encodings_[at]->ssrc() != packet.ssrc()) ++at;
+  const bool isKnown = at < encodings_.size();
+  if (!isKnown || encodings_[at]->payloadType() != packet.payloadType()) {
+    const auto codec =
+        std::find_if(config_.codecs.begin(), config_.codecs.end(),
+                     [&](const auto& entry) { return entry.payloadType == packet.payloadType(); });
+    if (codec == config_.codecs.end()) return nullptr;
+    if (isKnown) {
+      isNew = encodings_[at]->setCodec(config_, *codec);
+    } else {
+      at = freePlace(now);
+      if (at == kMaxEncodings) return nullptr;
+      if (at == encodings_.size()) encodings_.emplace_back();
+      encodings_[at] = std::make_unique<Encoding>(packet.ssrc(), rid, config_, *codec);
+      isNew = true;
+    }
   }
-  const auto codec =
-      std::find_if(config_.codecs.begin(), config_.codecs.end(),
-                   [&](const auto& entry) { return entry.payloadType == packet.payloadType(); });
-  if (codec == config_.codecs.end()) return nullptr;
-  // A sender that starts anew has other SSRCs; the places of those that fell silent are theirs.
-  if (at == encodings_.size() && at == kMaxEncodings) {
-    at = 0;
-    while (at < encodings_.size() && encodings_[at]->alive(now)) ++at;
-    if (at == encodings_.size()) return nullptr;
-  }
-  isNew = true;
-  if (at == encodings_.size()) encodings_.emplace_back();
-  encodings_[at] = std::make_unique<Encoding>(ssrc, rid, config_, *codec);
   last_ = at;
   number = static_cast<uint8_t>(at);
   return encodings_[at].get();
+}
+
+size_t Publication::freePlace(Timestamp now) const {
+  if (encodings_.size() < kMaxEncodings) return encodings_.size();
+  // A sender that starts anew has other SSRCs; the places of those that fell silent are theirs.
+  size_t at = 0;
+  while (at < kMaxEncodings && encodings_[at]->alive(now)) ++at;
+  return at;
 }
 
 void Publication::measure(Timestamp now) {

@@ -57,6 +57,10 @@ class Encoding {
   /// Of its codec.
   uint8_t payloadType() const { return codec_.payloadType; }
   const PublicationConfig::Codec& codec() const { return codec_; }
+  /// Its packets come with another payload type, and count on: RFC 3550 section 5.1 lets the type
+  /// change within a stream, and sound does so for every telephone event. True if what is known of
+  /// its layers no longer holds.
+  bool setCodec(const PublicationConfig& config, const PublicationConfig::Codec& codec);
 
   LayerReader::Reading read(const rtp::PacketView& view, PacketLayers& out) {
     return reader_.read(view, out);
@@ -88,7 +92,6 @@ class Encoding {
   void wantKeyFrame() { keyFrameWanted_ = true; }
   /// True if one is to be asked for now; counts it as asked.
   bool takeKeyFrameWish(Timestamp now);
-  Timestamp keyFrameDeadline() const;
 
  private:
   uint32_t ssrc_;
@@ -122,8 +125,8 @@ class Publication {
   bool isVideo() const { return config_.kind == media::MediaKind::Video; }
   /// Null if it is not known yet.
   const Encoding* find(const rtp::PacketView& packet) const;
-  /// Known or new; null if there are too many.
-  /// Also null for a payload type that is not configured.
+  /// Known or new; null if there are too many, or for a payload type that is not configured.
+  /// `isNew`: what was known under this number no longer holds.
   Encoding* encodingOf(const rtp::PacketView& packet, std::string_view rid, uint8_t& number,
                        bool& isNew, Timestamp now);
   void reconfigure(PublicationConfig config) { config_ = std::move(config); }
@@ -139,6 +142,9 @@ class Publication {
                std::vector<LayerOption>& out) const;
 
  private:
+  /// kMaxEncodings if there is none.
+  size_t freePlace(Timestamp now) const;
+
   PublicationId id_;
   PublicationConfig config_;
   std::vector<std::unique_ptr<Encoding>> encodings_;

@@ -84,6 +84,12 @@ void Subscription::goOnAfter(const std::optional<media::SentPosition>& position)
   lastTimestamp_ = position->timestamp + 1;
 }
 
+void Subscription::forget(uint8_t encoding) {
+  selector_.forget(encoding);
+  if (kind_ == media::MediaKind::Audio && selector_.target()->encoding == encoding)
+    started_ = false;
+}
+
 Subscription::Outcome Subscription::leaveOut(const Arrival& arrival) {
   const auto& current = selector_.current();
   const bool isOurs = kind_ == media::MediaKind::Audio
@@ -157,8 +163,9 @@ bool Subscription::takesCodec(const PublicationConfig::Codec& codec) {
 
 Subscription::Outcome Subscription::forward(Arrival& arrival, media::PreparedPacket& out) {
   const bool isVideo = kind_ == media::MediaKind::Video;
+  if (config_.ssrc == 0) return Outcome::NotOurs;
   // What the peer has not negotiated it could not read.
-  if (config_.ssrc == 0 || !takesCodec(arrival.source->codec())) return Outcome::NotOurs;
+  if (!takesCodec(arrival.source->codec())) return leaveOut(arrival);
   LayerSelector::Decision decision;
   if (isVideo) {
     decision = selector_.decide(arrival.layers, arrival.encoding, arrival.view.timestamp(),
@@ -186,6 +193,7 @@ Subscription::Outcome Subscription::forward(Arrival& arrival, media::PreparedPac
   sent.out = *number;
   sent.source = arrival.sequence;
   sent.rewrite = isVideo ? frameRewrites_[decision.frame] : rewrite_;
+  sent.ssrc = arrival.view.ssrc();
   sent.encoding = arrival.encoding;
   sent.marker = arrival.view.marker() || decision.endsPicture;
   sent.isFiller = false;
@@ -346,7 +354,12 @@ Subscription::Answer Subscription::repeat(uint16_t sequence, Publication& source
   const PacketBuf* const packet =
       known && !sent.isFiller ? source.encoding(sent.encoding).cache().find(sent.source) : nullptr;
   const auto view = packet != nullptr ? rtp::PacketView::parse(packet->span()) : std::nullopt;
-  if (!sent.isFiller && !view) {
+  const auto isLegible = [&] {
+    return view && view->ssrc() == sent.ssrc &&
+           (kind_ == media::MediaKind::Audio ||
+            view->payloadType() == source.encoding(sent.encoding).payloadType());
+  };
+  if (!sent.isFiller && !isLegible()) {
     ++stats_.packetsNotCached;
     return Answer::Gone;
   }

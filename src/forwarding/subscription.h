@@ -37,6 +37,8 @@ class Subscription {
   Outcome leaveOut(const Arrival& arrival);
   void mapExtensions(const PublicationConfig& source);
   void reconfigure(const SubscriptionConfig& config, const PublicationConfig& source);
+  /// Another source has taken the place of this encoding: its numbers are others.
+  void forget(uint8_t encoding);
 
   enum class Answer : uint8_t { Written, Gone, Refused };
   /// Writes again what the peer misses. `source` is the publication's.
@@ -71,6 +73,7 @@ class Subscription {
     int64_t out = -1;
     int64_t source = 0;
     Rewrite rewrite;
+    uint32_t ssrc = 0;  ///< the source's: another one may have taken the place of the encoding
     uint8_t encoding = 0;
     bool marker = false;
     bool isFiller = false;

@@ -322,31 +322,52 @@ void Applier::remember(const sdp::SessionDescription& d) {
 
 void Applier::rollBack() {
   for (TransceiverState& t : s_.transceivers) {
-    if (!t.beforeOffer) continue;
-    NegotiatedTransceiver before = *std::move(t.beforeOffer);
-    t.beforeOffer.reset();
-    if (t.encodingsBeforeOffer) t.sender.encodings = *std::move(t.encodingsBeforeOffer);
-    t.encodingsBeforeOffer.reset();
-
-    ReceiverState& now = t.negotiated.receiver;
-    const bool announced = now.announced;
-    const bool joins =
-        setStreams(t, t.stopped ? std::vector<std::string>{} : before.receiver.streams);
-    if (announced && !before.receiver.announced) d_.events.muted.push_back(t.id);
-    // webrtc-pc section 4.4.1.5: also a track that is back in a stream is told anew.
-    if ((!announced || joins) && before.receiver.announced && !t.stopped) {
-      d_.events.tracks.push_back({t.id, before.receiver.streams});
-    }
-    if (t.stopped) {  // nothing brings a stopped transceiver back
-      t.negotiated.mid = before.mid;
-      t.negotiated.mLineIndex = before.mLineIndex;
-      continue;
-    }
-    MediaSettings settings = std::move(before.media);
-    before.media = t.negotiated.media;
-    t.negotiated = std::move(before);
-    setSettings(t, std::move(settings));
+    if (t.beforeOffer) rollBack(t);
   }
+  forgetCreated();
+  if (s_.dataBeforeOffer) {
+    const bool wanted = s_.data.wanted;
+    setData(s_.dataBeforeOffer->settings);
+    s_.data = *s_.dataBeforeOffer;
+    s_.data.wanted = wanted;
+  }
+  if (s_.transportBeforeOffer) rollBackFirst(*s_.transportBeforeOffer);
+  if (s_.transportsBeforeOffer) rollBackSides(*s_.transportsBeforeOffer);
+  s_.dataBeforeOffer.reset();
+  s_.transportBeforeOffer.reset();
+  s_.transportsBeforeOffer.reset();
+  s_.pendingLocal.reset();
+  s_.pendingRemote.reset();
+  s_.signaling = SignalingState::Stable;
+}
+
+void Applier::rollBack(TransceiverState& t) {
+  NegotiatedTransceiver before = *std::move(t.beforeOffer);
+  t.beforeOffer.reset();
+  if (t.encodingsBeforeOffer) t.sender.encodings = *std::move(t.encodingsBeforeOffer);
+  t.encodingsBeforeOffer.reset();
+
+  const bool announced = t.negotiated.receiver.announced;
+  const bool joins =
+      setStreams(t, t.stopped ? std::vector<std::string>{} : before.receiver.streams);
+  if (announced && !before.receiver.announced) d_.events.muted.push_back(t.id);
+  // webrtc-pc section 4.4.1.5: also a track that is back in a stream is told anew.
+  if ((!announced || joins) && before.receiver.announced && !t.stopped) {
+    d_.events.tracks.push_back({t.id, before.receiver.streams});
+  }
+  if (t.stopped) {  // nothing brings a stopped transceiver back
+    t.negotiated.mid = before.mid;
+    t.negotiated.mLineIndex = before.mLineIndex;
+    return;
+  }
+  MediaSettings settings = std::move(before.media);
+  before.media = t.negotiated.media;
+  t.negotiated = std::move(before);
+  setSettings(t, std::move(settings));
+}
+
+/// What the offer has made goes with it, but for what addTrack has taken meanwhile.
+void Applier::forgetCreated() {
   std::erase_if(s_.transceivers, [&](const TransceiverState& t) {
     const bool gone = t.createdByPendingOffer && !t.keptByAddTrack;
     if (gone) d_.removed.push_back(t.id);
@@ -357,31 +378,17 @@ void Applier::rollBack() {
     t.fromAddTrack = t.fromAddTrack || (t.createdByPendingOffer && t.keptByAddTrack);
     t.createdByPendingOffer = false;
   }
+}
 
-  if (s_.dataBeforeOffer) {
-    const bool wanted = s_.data.wanted;
-    setData(s_.dataBeforeOffer->settings);
-    s_.data = *s_.dataBeforeOffer;
-    s_.data.wanted = wanted;
+void Applier::rollBackFirst(const TransportState& before) {
+  if (s_.transport.localIce && !before.localIce && !before.remoteIce) {
+    // webrtc-pc section 4.4.1.5: the transport that the offer brought goes with it.
+    d_.transport.unused = true;
+  } else if (s_.transport.localIce != before.localIce) {
+    d_.transport.localIceRolledBack = true;
+    d_.transport.localIce = before.localIce;
   }
-  if (s_.transportBeforeOffer) {
-    const TransportState& before = *s_.transportBeforeOffer;
-    if (s_.transport.localIce && !before.localIce && !before.remoteIce) {
-      // webrtc-pc section 4.4.1.5: the transport that the offer brought goes with it.
-      d_.transport.unused = true;
-    } else if (s_.transport.localIce != before.localIce) {
-      d_.transport.localIceRolledBack = true;
-      d_.transport.localIce = s_.transportBeforeOffer->localIce;
-    }
-    s_.transport = *s_.transportBeforeOffer;
-  }
-  if (s_.transportsBeforeOffer) rollBackSides(*s_.transportsBeforeOffer);
-  s_.dataBeforeOffer.reset();
-  s_.transportBeforeOffer.reset();
-  s_.transportsBeforeOffer.reset();
-  s_.pendingLocal.reset();
-  s_.pendingRemote.reset();
-  s_.signaling = SignalingState::Stable;
+  s_.transport = before;
 }
 
 void Applier::rollBackSides(TransportMap before) {

@@ -57,6 +57,9 @@ class Applier {
   void assignAnswered(const Leaders& leaders, const Leaders& offered, bool final);
   uint32_t newTransport();
   bool uses(uint32_t transport) const;
+  void rollBack(TransceiverState& transceiver);
+  void forgetCreated();
+  void rollBackFirst(const TransportState& before);
   void rollBackSides(TransportMap before);
   TransportChange& changeOf(uint32_t transport);
   const TransportState* beforeOffer(uint32_t transport) const;

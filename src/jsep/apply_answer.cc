@@ -220,13 +220,10 @@ void Applier::becomeStable() {
 }
 
 void Applier::removeStopped() {
-  const auto rejected = [](const Boxed<TypedDescription>& d, size_t i) {
-    return d && i < d->sdp.media.size() && d->sdp.media[i].isRejected();
-  };
   std::erase_if(s_.transceivers, [&](const TransceiverState& t) {
     const auto i = t.negotiated.mLineIndex;
     const bool gone =
-        t.stopped && (!i || rejected(s_.currentLocal, *i) || rejected(s_.currentRemote, *i));
+        t.stopped && (!i || rejects(s_.currentLocal, *i) || rejects(s_.currentRemote, *i));
     if (gone) d_.removed.push_back(t.id);
     return gone;
   });

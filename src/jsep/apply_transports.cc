@@ -42,7 +42,10 @@ const TransportState* Applier::beforeOffer(uint32_t transport) const {
 
 Applier::Leaders Applier::usableLeaders(const sdp::SessionDescription& answer) const {
   Leaders leaders = transportLeaders(answer);
-  if (s_.bundlePolicy != BundlePolicy::MaxBundle) return leaders;
+  if (s_.bundlePolicy != BundlePolicy::MaxBundle) {
+    limitTransports(leaders);
+    return leaders;
+  }
   const std::vector<bool> shared = onSharedTransport(answer);
   for (size_t i = 0; i < leaders.size(); ++i) {
     if (!shared[i]) leaders[i].reset();
@@ -51,14 +54,17 @@ Applier::Leaders Applier::usableLeaders(const sdp::SessionDescription& answer) c
 }
 
 /// Transports that are set up before the answer: of those who lead a bundle, and under max-compat
-/// of every section in a first offer.
+/// of every section in a first offer, as far as there may be so many.
 void Applier::assignOffered(const sdp::SessionDescription& offer) {
   const Leaders leaders = transportLeaders(offer);
   auto& sections = s_.transports.sections;
   sections.resize(std::max(sections.size(), leaders.size()));
   const bool each = s_.bundlePolicy == BundlePolicy::MaxCompat && !s_.currentLocal;
+  const auto mayHaveOne = [&](size_t i) {
+    return leaders[i] == i || (each && s_.transports.sides.size() + 1 < kMaxTransports);
+  };
   for (size_t i = 0; i < leaders.size(); ++i) {
-    if (!leaders[i] || sections[i] || (leaders[i] != i && !each)) continue;
+    if (!leaders[i] || sections[i] || !mayHaveOne(i)) continue;
     const auto known = each ? std::nullopt : knownTransport(s_, leaders, i);
     sections[i] = known ? *known : newTransport();
   }

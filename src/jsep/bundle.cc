@@ -95,6 +95,18 @@ size_t transportSectionOf(const sdp::SessionDescription& theirs, size_t leader) 
   return transportLeaders(theirs)[leader].value_or(leader);
 }
 
+void limitTransports(std::vector<std::optional<size_t>>& leaders) {
+  std::vector<size_t> kept;
+  for (std::optional<size_t>& leader : leaders) {
+    if (!leader || std::find(kept.begin(), kept.end(), *leader) != kept.end()) continue;
+    if (kept.size() < kMaxTransports) {
+      kept.push_back(*leader);
+    } else {
+      leader.reset();
+    }
+  }
+}
+
 bool usesRtcpMux(const sdp::SessionDescription& d, size_t index) {
   if (d.media[index].rtcpMux) return true;
   const auto leader = transportLeaders(d)[index];

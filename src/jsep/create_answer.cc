@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "parley/base/text.h"
 #include "parley/jsep/bundle.h"
@@ -81,7 +82,9 @@ class AnswerBuilder {
 
   sdp::MediaDescription section(size_t i) {
     const sdp::MediaDescription& offered = offer_.media[i];
-    if (offered.isRejected() || !leaders_[i] || (exclusive_ && taken_))
+    if (offered.isRejected() || !leaders_[i] || (exclusive_ && !used_.empty()))
+      return rejectedSection(offered);
+    if (used_.size() == kMaxTransports && !used_.contains(*leaders_[i]))
       return rejectedSection(offered);
     Transport* transport = transportFor(*leaders_[i]);
     if (transport == nullptr) return rejectedSection(offered);
@@ -92,7 +95,7 @@ class AnswerBuilder {
       out = media(*t, offered, i, *transport);
     }
     if (!out) return rejectedSection(offered);
-    taken_ = true;
+    used_.insert(*leaders_[i]);
     out->transport = localTransport(capabilities_, transport->ice, transport->setup);
     return *std::move(out);
   }
@@ -229,7 +232,7 @@ class AnswerBuilder {
   std::vector<std::optional<size_t>> leaders_;
   std::map<size_t, Transport> transports_;  ///< by the section that leads it
   bool exclusive_ = false;
-  bool taken_ = false;
+  std::set<size_t> used_;  ///< leaders of what is accepted
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "parley/jsep/offer_answer.h"
 
 #include "jsep/section_builder.h"
+#include "jsep/validate.h"
 
 namespace parley::jsep {
 namespace {
@@ -62,7 +63,7 @@ class OfferBuilder {
         slot.data = true;
         slot.mid = state_.data.mid.value_or(slot.mid);
       }
-      if (slot.transceiver == nullptr && !slot.data && rejectedByBoth(i)) reusable.push_back(i);
+      if (slot.transceiver == nullptr && !slot.data && isReusable(state_, i)) reusable.push_back(i);
     }
     auto nextReusable = reusable.begin();
     const auto newSlot = [&]() -> Slot& {
@@ -122,13 +123,6 @@ class OfferBuilder {
     const bool replace =
         current && std::find(replaced.begin(), replaced.end(), *current) != replaced.end();
     return !current || replace || options_.iceRestart ? capabilities_.freshIce : *current;
-  }
-
-  bool rejectedByBoth(size_t i) const {
-    const auto rejected = [&](const Boxed<TypedDescription>& d) {
-      return d && i < d->sdp.media.size() && d->sdp.media[i].isRejected();
-    };
-    return rejected(state_.currentLocal) && rejected(state_.currentRemote);
   }
 
   std::string freshMid() {

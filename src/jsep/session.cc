@@ -12,6 +12,7 @@
 #include "parley/sdp/writer.h"
 
 #include "jsep/candidate_conversion.h"
+#include "jsep/lane_slots.h"
 #include "jsep/validate.h"
 
 namespace parley::jsep {
@@ -247,6 +248,13 @@ Result<void> Session::settled(SdpType type, Result<void> applied) {
 Result<void> Session::apply(Result<Delta> result, Timestamp now) {
   if (!result) return fail(std::move(result).error());
   Delta delta = *std::move(result);
+  const auto added = std::count_if(
+      delta.sides.begin(), delta.sides.end(),
+      [&](const SideTransportChange& change) { return !change.ended && !lane(change.id); });
+  if (sides_.size() + static_cast<size_t>(added) > kSlots) {
+    return fail(ErrorCode::Operation,
+                "there is no room for more transports before those that have ended are gone");
+  }
   state_ = std::move(delta.state);
   forgetTexts();
   // Also layers that a remote offer proposed come without (RFC 8853).

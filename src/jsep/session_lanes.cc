@@ -4,23 +4,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "parley/base/check.h"
 #include "parley/jsep/session.h"
+
+#include "base/overloaded.h"
+#include "jsep/lane_slots.h"
 
 namespace parley::jsep {
 namespace {
-
-// The first transport counts its sockets from zero, the others from here on; 24 bits are more than
-// a transport ever opens. The topmost bit is the drivers'.
-constexpr uint32_t kSlotShift = 24;
-constexpr uint32_t kSlots = 127;
-constexpr uint32_t kAcceptedBit = 0x8000'0000;
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 /// The number of a socket or look-up that an input is about; 0 for what concerns everybody.
 uint32_t numberOf(const Input& input) {
@@ -122,7 +113,8 @@ Lane& Session::addLane(uint32_t transport, const TransportChange& change) {
     config.credentials = ice::Credentials{change.localIce->ufrag, change.localIce->pwd};
   uint32_t slot = 1;
   const auto taken = [&](const auto& side) { return side->slot == slot; };
-  while (slot < kSlots && std::any_of(sides_.begin(), sides_.end(), taken)) ++slot;
+  while (std::any_of(sides_.begin(), sides_.end(), taken)) ++slot;
+  PARLEY_CHECK(slot <= kSlots);  // see `apply`
   config.idBase = slot << kSlotShift;
   auto added = std::make_unique<Lane>(environment_, std::move(config), transport);
   added->slot = slot;

@@ -6,19 +6,10 @@
 #include "parley/jsep/bundle.h"
 #include "parley/jsep/session.h"
 
+#include "base/overloaded.h"
 #include "jsep/candidate_conversion.h"
 
 namespace parley::jsep {
-namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
-
-}  // namespace
 
 void Session::handle(Input&& input, Timestamp now) {
   now = clock_.clamp(now);

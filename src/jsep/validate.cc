@@ -216,11 +216,12 @@ Failure failAt(ErrorCode code, sdp::SourceLine line, const std::string& message)
   return fail(Error{code, "line " + std::to_string(line.number) + ": " + message, line.number});
 }
 
+bool rejects(const Boxed<TypedDescription>& description, size_t i) {
+  return description && i < description->sdp.media.size() && description->sdp.media[i].isRejected();
+}
+
 bool isReusable(const SessionState& state, size_t i) {
-  const auto rejected = [&](const Boxed<TypedDescription>& d) {
-    return d && i < d->sdp.media.size() && d->sdp.media[i].isRejected();
-  };
-  return rejected(state.currentLocal) && rejected(state.currentRemote);
+  return rejects(state.currentLocal, i) && rejects(state.currentRemote, i);
 }
 
 std::optional<uint32_t> knownTransport(const SessionState& state,

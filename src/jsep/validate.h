@@ -20,6 +20,9 @@ Result<void> checkRemote(const SessionState& state, SdpType type,
 /// An error about a line of a description; without one where it was never text.
 Failure failAt(ErrorCode code, sdp::SourceLine line, const std::string& message);
 
+/// Whether the description, if there is one, has a slot `i` and rejects it.
+bool rejects(const Boxed<TypedDescription>& description, size_t i);
+
 /// Whether slot `i` was rejected by both sides, so that an offer may reuse it.
 bool isReusable(const SessionState& state, size_t i);
 

@@ -5,9 +5,9 @@
 
 #include "parley/base/machine.h"
 
+#include "base/utf8.h"
 #include "sctp/channel.h"
 #include "sctp/dcep.h"
-#include "sctp/utf8.h"
 
 namespace parley::sctp {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "sctp/utf8.h"
+#include "base/utf8.h"
 
 namespace parley::sctp {
 namespace {

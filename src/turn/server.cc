@@ -6,19 +6,13 @@
 #include "parley/base/machine.h"
 #include "parley/stun/channel_data.h"
 
+#include "base/overloaded.h"
 #include "turn/server_core.h"
 
 namespace parley::turn {
 namespace {
 
 static_assert(Machine<Server>);
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 constexpr size_t kMaxEffects = 1u << 16;
 /// Encrypted packets that may wait for the driver before data is dropped ahead of encryption.

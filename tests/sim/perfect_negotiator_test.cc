@@ -83,5 +83,32 @@ TEST_F(PerfectNegotiatorTest, ACandidateOfAnEarlierGenerationMayBeLate) {
   EXPECT_EQ(errors_.size(), 1u);
 }
 
+TEST_F(PerfectNegotiatorTest, ADescriptionThatIsRefusedReplacesNothing) {
+  const SessionDescription offer = offerOfTheirs();
+  receive(offer);
+  SessionDescription broken{SdpType::Offer, "a=ice-ufrag:other\r\n"};
+  for (int i = 0; i < 100'000; ++i) broken.sdp += "a=ice-ufrag:u" + std::to_string(i) + "\r\n";
+  receive(broken);
+  EXPECT_EQ(errors_.size(), 1u);
+  // The generation in force is the one before.
+  candidate("no such section", ufragOf(offer));
+  EXPECT_EQ(errors_.size(), 2u);
+  candidate("0", "other");
+  EXPECT_EQ(errors_.size(), 3u);
+}
+
+TEST_F(PerfectNegotiatorTest, ALateCandidateMayComeInTheSameBreathAsTheNextDescription) {
+  const SessionDescription first = offerOfTheirs();
+  receive(first);
+  for (const NegotiationMessage& m : sent_) {
+    if (m.description) pair_.b().setRemoteDescription(*m.description, [](auto) {});
+  }
+  pair_.run(Duration::millis(20));
+  const SessionDescription second = offerOfTheirs(true);
+  us_.receive({second, {}});
+  candidate("0", ufragOf(first));
+  EXPECT_TRUE(errors_.empty()) << errors_.front();
+}
+
 }  // namespace
 }  // namespace parley

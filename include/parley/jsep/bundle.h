@@ -15,6 +15,12 @@
 /// its own, unless the policy is max-bundle.
 namespace parley::jsep {
 
+/// How many transports a connection has at most: each gathers, checks and keeps sockets of its own,
+/// and it is the peer who says how many. Of sections that are not bundled those beyond are rejected
+/// in an answer of ours, as RFC 9429 section 5.3.1 has it for any that cannot be used, and carry
+/// nothing after one of the peer's.
+inline constexpr size_t kMaxTransports = 16;
+
 /// The section whose transport attributes count: the first mid of the first BUNDLE group, else the
 /// first section that is not rejected. nullopt if all are.
 PARLEY_EXPORT std::optional<size_t> transportSection(const sdp::SessionDescription& description);
@@ -26,6 +32,9 @@ PARLEY_EXPORT std::vector<bool> onSharedTransport(const sdp::SessionDescription&
 /// first accepted of its BUNDLE group, or itself without a group. Nothing for rejected ones.
 PARLEY_EXPORT std::vector<std::optional<size_t>> transportLeaders(
     const sdp::SessionDescription& description);
+
+/// Leaves the first kMaxTransports of them.
+PARLEY_EXPORT void limitTransports(std::vector<std::optional<size_t>>& leaders);
 
 /// Which section of `theirs` describes the transport that `answer` settled on. In an offer that is
 /// the first mid of the group the answer took, even if the answer rejected that very section (RFC

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "parley/api/forwarder.h"
 #include "parley/parley.h"
 
 namespace parley {
@@ -32,6 +33,22 @@ class FacadeTest : public ::testing::Test {
     return await<void>([&](Completion<void> done) {
       pc.setRemoteDescription({type, std::move(sdp)}, std::move(done));
     });
+  }
+
+  Result<void> setLocal(PeerConnection& of) {
+    return await<void>([&](Completion<void> done) { of.setLocalDescription(std::move(done)); });
+  }
+  /// One round of offer and answer.
+  void negotiate(PeerConnection& from, PeerConnection& to) {
+    const auto pass = [&](PeerConnection& made, PeerConnection& takes) {
+      ASSERT_TRUE(setLocal(made));
+      ASSERT_TRUE(await<void>([&](Completion<void> done) {
+        takes.setRemoteDescription(*made.localDescription(), std::move(done));
+      }));
+    };
+    pass(from, to);
+    pass(to, from);
+    for (int i = 0; i < 20; ++i) loop->process();
   }
 
   template <class T>
@@ -308,6 +325,25 @@ TEST_F(FacadeTest, ATransceiverOfARemoteOfferIsWholeBeforeTheAnswer) {
   EXPECT_TRUE(await<void>([&](Completion<void> done) {
     transceiver.sender().replaceTrack(MediaStreamTrack::createVideo(loop), std::move(done));
   }));
+}
+
+TEST_F(FacadeTest, WhatThePeerHasJustTakenAwayIsNotForwarded) {
+  PeerConnection peer = make();
+  RtpTransceiver video = peer.addTransceiver(MediaKind::Video).value();
+  RtpTransceiver audio = peer.addTransceiver(MediaKind::Audio).value();
+  negotiate(peer, pc);
+  ASSERT_EQ(pc.getTransceivers().size(), 2u);
+  const RtpTransceiver stays = pc.getTransceivers()[0];
+  const RtpTransceiver goes = pc.getTransceivers()[1];
+  ASSERT_TRUE(audio.stop());
+  negotiate(peer, pc);
+  ASSERT_EQ(pc.getTransceivers().size(), 1u);
+  Forwarder room(loop);
+  expectError(room.publish(goes.receiver()), ErrorCode::InvalidState);
+  const Result<PublicationId> publication = room.publish(stays.receiver());
+  ASSERT_TRUE(publication);
+  expectError(room.subscribe(*publication, goes.sender()), ErrorCode::InvalidState);
+  EXPECT_TRUE(room.subscribe(*publication, stays.sender()));
 }
 
 }  // namespace

@@ -92,6 +92,62 @@ TEST(MediaDelivery, CloseAndDrainWaitsForSinks) {
   EXPECT_EQ(afterDrain, 0);
 }
 
+TEST(MediaDelivery, CloseAndDrainWaitsForSinksOfClones) {
+  Latch inSink;
+  Latch release;
+  std::atomic<bool> sinkEnded{false};
+  std::atomic<bool> drained{false};
+  std::atomic<int> afterDrain{0};
+  MediaStreamTrack clone;
+  MediaStreamTrack late;
+  LivePair pair;
+  pair.b.onTrack([&](const TrackEvent& event) {
+    clone = event.track.clone();
+    late = event.track.clone();
+    clone.setVideoSink([&](const codec::VideoFrame&) {
+      if (drained) ++afterDrain;
+      inSink.set();
+      release.wait();
+      for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+      sinkEnded = true;
+    });
+    // Its turn comes when the other's sink returns: by then it may not start any more.
+    late.setVideoSink([&](const codec::VideoFrame&) {
+      if (drained) ++afterDrain;
+    });
+  });
+  ASSERT_TRUE(pair.a.addTrack(
+      MediaStreamTrack::createVideo(pair.loopA, createTestPatternSource(160, 120, 100))));
+  pair.negotiate();
+  ASSERT_TRUE(inSink.wait());
+  std::thread closer([&] {
+    pair.b.closeAndDrain();
+    EXPECT_TRUE(sinkEnded);
+    drained = true;
+  });
+  while (pair.b.connectionState() != PeerConnectionState::Closed) std::this_thread::yield();
+  release.set();
+  closer.join();
+  EXPECT_EQ(afterDrain, 0);
+}
+
+TEST(MediaDelivery, ASinkOfACloneMayCloseTheConnection) {
+  Latch closed;
+  MediaStreamTrack clone;
+  LivePair pair;
+  pair.b.onTrack([&](const TrackEvent& event) {
+    clone = event.track.clone();
+    clone.setVideoSink([&](const codec::VideoFrame&) {
+      pair.b.closeAndDrain();
+      closed.set();
+    });
+  });
+  ASSERT_TRUE(pair.a.addTrack(
+      MediaStreamTrack::createVideo(pair.loopA, createTestPatternSource(160, 120, 30))));
+  pair.negotiate();
+  EXPECT_TRUE(closed.wait());
+}
+
 TEST(MediaDelivery, InitialEncodingsCount) {
   Latch seen;
   std::atomic<int> width{0};

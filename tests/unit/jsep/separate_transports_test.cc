@@ -1,5 +1,7 @@
 // Sections that are not bundled: RFC 9143 section 7, RFC 9429 section 4.1.1.
 
+#include "parley/jsep/bundle.h"
+
 #include "peer.h"
 
 namespace parley::jsep {
@@ -92,6 +94,58 @@ TEST_F(Apart, MaxCompatSetsUpEachTransportWithTheFirstOffer) {
   a.add(MediaKind::Audio);
   negotiate(a, b);
   EXPECT_EQ(sections(a), (Numbers{0, 0, 0, 0}));
+}
+
+/// Many sections more than there may be transports.
+struct FarApart : Apart {
+  static constexpr size_t kSections = 60;
+
+  FarApart() {
+    while (a.state.transceivers.size() < kSections) a.add(MediaKind::Audio);
+  }
+  static size_t accepted(const sdp::SessionDescription& d) {
+    return static_cast<size_t>(std::count_if(d.media.begin(), d.media.end(),
+                                             [](const auto& m) { return !m.isRejected(); }));
+  }
+};
+
+TEST_F(FarApart, SectionsBeyondTheMostAreRejected) {
+  negotiateApart(a, b);
+  EXPECT_EQ(accepted(b.state.currentLocal->sdp), kMaxTransports);
+  for (Peer* peer : {&a, &b}) {
+    SCOPED_TRACE(peer->name);
+    EXPECT_EQ(peer->state.transports.sides.size(), kMaxTransports - 1);
+    EXPECT_EQ(peer->last.sides.size(), kMaxTransports - 1);
+  }
+  EXPECT_TRUE(b.at(kMaxTransports - 1).negotiated.currentDirection);
+}
+
+TEST_F(FarApart, APeerThatBundlesMayHaveAllOfThem) {
+  negotiate(a, b);
+  EXPECT_EQ(accepted(b.state.currentLocal->sdp), kSections + 1);
+  EXPECT_TRUE(b.state.transports.sides.empty());
+}
+
+TEST_F(FarApart, WhatAPeerAcceptsBeyondTheMostCarriesNothing) {
+  auto offer = a.offer();
+  ASSERT_TRUE(b.remote(SdpType::Offer, offer));
+  auto answer = b.answer();
+  answer.groups.clear();
+  ASSERT_TRUE(a.remote(SdpType::Answer, answer));
+  EXPECT_EQ(a.state.transports.sides.size(), kMaxTransports - 1);
+  EXPECT_EQ(sections(a)[kMaxTransports - 1], kMaxTransports - 1);
+  EXPECT_FALSE(sections(a)[kMaxTransports]);
+  EXPECT_TRUE(a.last.sides.size() == kMaxTransports - 1);
+}
+
+TEST_F(FarApart, MaxCompatSetsUpNoMore) {
+  a.state.bundlePolicy = BundlePolicy::MaxCompat;
+  const auto offer = a.offer();
+  EXPECT_EQ(a.state.transports.sides.size(), kMaxTransports - 1);
+  ASSERT_TRUE(b.remote(SdpType::Offer, offer));
+  ASSERT_TRUE(a.remote(SdpType::Answer, b.answer()));
+  EXPECT_TRUE(a.state.transports.sides.empty());
+  EXPECT_EQ(sections(a), Numbers(kSections + 1, 0));
 }
 
 TEST_F(Apart, RollbackTakesTheTransportsOfTheOfferAlong) {

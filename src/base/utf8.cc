@@ -1,15 +1,8 @@
-#include "sctp/utf8.h"
+#include "base/utf8.h"
 
-namespace parley::sctp {
-namespace {
+namespace parley {
 
-struct Step {
-  size_t length;  ///< bytes consumed, at least 1
-  bool valid;
-};
-
-/// Reads one character, or the longest prefix of one that could still have become valid.
-Step step(ByteSpan rest) {
+Utf8Step nextUtf8(ByteSpan rest) {
   const uint8_t lead = rest[0];
   if (lead < 0x80) return {1, true};
   size_t needed = 0;
@@ -37,11 +30,9 @@ Step step(ByteSpan rest) {
   return {length, true};
 }
 
-}  // namespace
-
 bool isValidUtf8(ByteSpan data) {
   while (!data.empty()) {
-    const Step s = step(data);
+    const Utf8Step s = nextUtf8(data);
     if (!s.valid) return false;
     data = data.subspan(s.length);
   }
@@ -54,15 +45,16 @@ void repairUtf8(Bytes& data) {
   out.reserve(data.size() + 16);
   ByteSpan rest = data;
   while (!rest.empty()) {
-    const Step s = step(rest);
+    const Utf8Step s = nextUtf8(rest);
     if (s.valid) {
       out.insert(out.end(), rest.begin(), rest.begin() + static_cast<ptrdiff_t>(s.length));
     } else {
-      out.insert(out.end(), {0xEF, 0xBF, 0xBD});
+      const ByteSpan replacement = asBytes(kUtf8Replacement);
+      out.insert(out.end(), replacement.begin(), replacement.end());
     }
     rest = rest.subspan(s.length);
   }
   data = std::move(out);
 }
 
-}  // namespace parley::sctp
+}  // namespace parley
