@@ -1,5 +1,6 @@
 #pragma once
 
+#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
@@ -25,7 +26,8 @@ class StatsIds {
   }
   /// A report of everything is done: what it has not named is gone.
   void forgetUnused() {
-    std::erase_if(names_, [](auto& entry) { return !std::exchange(entry.second.used, false); });
+    for (auto it = names_.begin(); it != names_.end();)
+      it = std::exchange(it->second.used, false) ? std::next(it) : names_.erase(it);
   }
   size_t size() const { return names_.size(); }
 

@@ -20,8 +20,8 @@ bool setMember(std::set<uint32_t>& set, uint32_t value, bool member) {
 void Session::handOnPackets(uint32_t id, std::optional<media::PacketRepair> repair, Timestamp now) {
   now = clock_.clamp(now);
   const auto known = handsOnPackets_.find(id);
-  const auto before = known == handsOnPackets_.end() ? std::nullopt : std::optional(known->second);
-  if (repair == before) return;
+  const bool isKnown = known != handsOnPackets_.end();
+  if (repair ? isKnown && known->second == *repair : !isKnown) return;
   if (repair) {
     handsOnPackets_[id] = *repair;
   } else {
