@@ -196,7 +196,7 @@ TEST_F(RtpAdapter, B39AClockThatRunsAwayStaysWithinAnHourOfOurs) {
   for (int i = 1; i < 300'000; ++i) {
     const auto sequence = static_cast<uint16_t>(i);
     send(1, sequence);
-    const auto report = feed(1, sequence, {{true, false, 0}}, time += 0x7fffffff);
+    const auto report = feed(1, sequence, {{true, Ecn::NotEct, 0}}, time += 0x7fffffff);
     ASSERT_TRUE(report);
     ASSERT_LE(report->packets[0].receiveTime - now_, Duration::seconds(3600));
   }
