@@ -5,6 +5,7 @@
 
 #include "api/forwarding_runtime.h"
 #include "api/loop_core.h"
+#include "api/media_runtime.h"
 #include "api/peer_connection_core.h"
 
 namespace parley {
@@ -28,6 +29,10 @@ void Forwarder::unpublish(PublicationId id) {
 
 Result<SubscriptionId> Forwarder::subscribe(PublicationId publication, const RtpSender& sender) {
   const LoopCore::Lock lock(*loop_);
+  if (loop_->media().hasSenderTransform(*sender.core(), sender.transceiverId())) {
+    return fail(ErrorCode::InvalidState,
+                "the sender has a transform, which packets would pass by: remove it first");
+  }
   return loop_->forwarding().subscribe(core_, publication, *sender.core(), sender.transceiverId());
 }
 

@@ -51,8 +51,9 @@ class PARLEY_EXPORT Forwarder {
   /// ends with its connection as well.
   void unpublish(PublicationId id);
   /// From now on the sender sends the publication, once both have negotiated its codec; it needs no
-  /// track. InvalidState if it is subscribed already, or its connection is closed or on another
-  /// loop; NotFound for an unknown publication; Type for one of the other kind.
+  /// track. InvalidState if it is subscribed already or has a transform, or its connection is
+  /// closed or on another loop; NotFound for an unknown publication; Type for one of the other
+  /// kind.
   Result<SubscriptionId> subscribe(PublicationId publication, const RtpSender& sender);
   /// The sender is free again. Nothing happens for an unknown id, here and below.
   void unsubscribe(SubscriptionId id);

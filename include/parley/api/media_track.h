@@ -97,7 +97,8 @@ class PARLEY_EXPORT MediaStreamTrack {
   /// SSRC, payload type, numbers and extension ids of each sender, paced, and are repeated when the
   /// peer misses them; key frames and the bitrate are asked for by onKeyFrameNeeded and
   /// onTargetBitrate. Gaps in their numbers stay gaps; a source that begins anew (another SSRC,
-  /// numbers that jump by thousands) goes on where the old one was.
+  /// numbers that jump by thousands) goes on where the old one was. Not for a sender that has a
+  /// transform, which they would pass by.
   static MediaStreamTrack createRtp(const std::shared_ptr<Loop>& loop, RtpTrackInit init);
 
   /// Of sound or of pictures; it never changes.
