@@ -1,0 +1,108 @@
+// What is still told, and what is not, once something has ended.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "parley/api/forwarder.h"
+#include "parley/parley.h"
+#include "parley/testing/pair.h"
+
+namespace parley {
+namespace {
+
+class EndsTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<PerfectNegotiator> negotiator(std::vector<NegotiationMessage>& sent) {
+    auto out = std::make_unique<PerfectNegotiator>(
+        pair_.a(), true, [&sent](const NegotiationMessage& m) { sent.push_back(m); });
+    out->onError([this](const Error& error) { errors_.push_back(error.message); });
+    return out;
+  }
+  SessionDescription offerOfB() {
+    (void)pair_.b().createDataChannel("c");
+    pair_.b().setLocalDescription([](Result<void>) {});
+    pair_.run(Duration::millis(5));
+    return pair_.b().localDescription().value();
+  }
+
+  testing::Pair pair_;
+  std::vector<std::string> errors_;
+};
+
+TEST_F(EndsTest, ANegotiatorThatIsGoneSendsNoOffer) {
+  std::vector<NegotiationMessage> sent;
+  auto us = negotiator(sent);
+  // Its offer is applied, which it has not been told yet.
+  pair_.a().onSignalingStateChange([&](SignalingState) { us.reset(); });
+  (void)pair_.a().createDataChannel("c");
+  pair_.run(Duration::millis(200));
+  EXPECT_FALSE(us);
+  EXPECT_TRUE(sent.empty());
+}
+
+TEST_F(EndsTest, ANegotiatorThatIsGoneAnswersNothing) {
+  const SessionDescription offer = offerOfB();
+  std::vector<NegotiationMessage> sent;
+  auto us = negotiator(sent);
+  us->receive({offer, {}});
+  us.reset();
+  pair_.run(Duration::millis(200));
+  EXPECT_TRUE(sent.empty());
+  EXPECT_EQ(pair_.a().signalingState(), SignalingState::HaveRemoteOffer);
+}
+
+TEST_F(EndsTest, ANegotiatorThatIsGoneReportsNothing) {
+  std::vector<NegotiationMessage> sent;
+  auto us = negotiator(sent);
+  us->receive({SessionDescription{SdpType::Offer, "no description"}, {}});
+  us.reset();
+  pair_.run(Duration::millis(200));
+  EXPECT_TRUE(errors_.empty());
+}
+
+TEST_F(EndsTest, ANegotiatorMayEndItselfWhileItSends) {
+  std::unique_ptr<PerfectNegotiator> us;
+  int sent = 0;
+  us = std::make_unique<PerfectNegotiator>(pair_.a(), true, [&](const NegotiationMessage&) {
+    ++sent;
+    us.reset();
+  });
+  (void)pair_.a().createDataChannel("c");
+  pair_.run(Duration::millis(200));
+  EXPECT_EQ(sent, 1);
+}
+
+TEST_F(EndsTest, ANegotiatorMayTakeThePlaceOfAnother) {
+  std::vector<NegotiationMessage> first, second;
+  auto us = negotiator(first);
+  us = negotiator(second);
+  (void)pair_.a().createDataChannel("c");
+  pair_.run(Duration::millis(200));
+  EXPECT_TRUE(first.empty());
+  ASSERT_FALSE(second.empty());
+  EXPECT_TRUE(second.front().description);
+}
+
+TEST_F(EndsTest, RemoteStreamsMayTakeThePlaceOfOthers) {
+  int before = 0, after = 0;
+  auto streams = std::make_unique<RemoteStreams>(pair_.b());
+  streams->onAddStream([&](const MediaStream&) { ++before; });
+  streams = std::make_unique<RemoteStreams>(pair_.b());
+  streams->onAddStream([&](const MediaStream&) {
+    ++after;
+    streams.reset();
+  });
+  for (const char* id : {"one", "two"})
+    ASSERT_TRUE(pair_.a().addTrack(MediaStreamTrack::createAudio(pair_.loopA()), {id}));
+  ASSERT_TRUE(pair_.connect());
+  EXPECT_EQ(before, 0);
+  EXPECT_EQ(after, 1) << "it ended with the first";
+}
+
+}  // namespace
+}  // namespace parley
