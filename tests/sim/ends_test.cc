@@ -104,5 +104,38 @@ TEST_F(EndsTest, RemoteStreamsMayTakeThePlaceOfOthers) {
   EXPECT_EQ(after, 1) << "it ended with the first";
 }
 
+TEST(EmptyHandles, WithoutALoopThereIsNoTrack) {
+  EXPECT_FALSE(MediaStreamTrack::createVideo(nullptr));
+  EXPECT_FALSE(MediaStreamTrack::createAudio(nullptr));
+  EXPECT_FALSE(MediaStreamTrack::createVideo(nullptr, createTestPatternSource(16, 16)));
+  EXPECT_FALSE(MediaStreamTrack::createAudio(nullptr, createToneSource(440)));
+  EXPECT_FALSE(MediaStreamTrack::createEncodedVideo(nullptr, "VP8"));
+  EXPECT_FALSE(MediaStreamTrack::createEncodedAudio(nullptr, "opus"));
+  EXPECT_FALSE(MediaStreamTrack::createRtp(nullptr, {}));
+  const auto loop = Loop::create();
+  EXPECT_FALSE(MediaStreamTrack::createVideo(loop, nullptr));
+  EXPECT_FALSE(MediaStreamTrack::createAudio(loop, nullptr));
+}
+
+TEST(EmptyHandles, AForwarderAnswersThemWithType) {
+  Forwarder nowhere(nullptr);
+  EXPECT_EQ(nowhere.publish({}).error().code, ErrorCode::Type);
+  EXPECT_EQ(nowhere.subscribe({}, {}).error().code, ErrorCode::Type);
+  nowhere.unpublish({});
+  nowhere.unsubscribe({});
+  nowhere.setPaused({}, true);
+  nowhere.setMaxHeight({}, 180);
+  nowhere.setMaxBitrate({}, std::nullopt);
+  nowhere.onDominantSpeaker([](auto) {});
+  nowhere.onLayersChanged([](auto, auto) {});
+  EXPECT_TRUE(nowhere.encodings({}).empty());
+  EXPECT_FALSE(nowhere.stats({}));
+  EXPECT_EQ(nowhere.counters().malformedPackets, 0u);
+  Forwarder room(Loop::create());
+  EXPECT_EQ(room.publish({}).error().code, ErrorCode::Type);
+  EXPECT_EQ(room.subscribe({}, {}).error().code, ErrorCode::Type);
+  room.setMaxBitrate({}, std::nullopt);
+}
+
 }  // namespace
 }  // namespace parley

@@ -41,11 +41,12 @@ using SubscriptionId = forwarding::SubscriptionId;
 /// those of its Loop. For many peers give the loop Threading::Unlocked.
 class PARLEY_EXPORT Forwarder {
  public:
-  /// An empty room. No handle that is given to it may be empty.
+  /// An empty room. Without a loop nothing can be published in it (Type), nor anything else happen.
   explicit Forwarder(const std::shared_ptr<Loop>& loop);
 
   /// From now on what the receiver gets is forwarded: its track stays silent. InvalidState if it is
-  /// published already or has a packet sink, or its connection is closed or on another loop.
+  /// published already or has a packet sink, or its connection is closed or on another loop; Type
+  /// for an empty handle, here and below.
   Result<PublicationId> publish(const RtpReceiver& receiver);
   /// The receiver's track plays again, and the subscriptions of the publication end. A publication
   /// ends with its connection as well.

@@ -72,7 +72,8 @@ class PARLEY_EXPORT MediaStreamTrack {
   explicit operator bool() const { return core_ != nullptr; }
   bool operator==(const MediaStreamTrack&) const = default;
 
-  /// A track that the app pushes frames into. `loop` is not null, here and below.
+  /// A track that the app pushes frames into. An empty handle without a loop, here and below, which
+  /// addTrack answers with Type; as without a source, where one is to drive it.
   static MediaStreamTrack createVideo(const std::shared_ptr<Loop>& loop);
   /// The same for sound.
   static MediaStreamTrack createAudio(const std::shared_ptr<Loop>& loop);
