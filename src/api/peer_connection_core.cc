@@ -258,7 +258,7 @@ void PeerConnectionCore::close(Ending ending) {
     side.dtls = DtlsTransportState::Closed;
     side.selectedPair.reset();
   }
-  if (ending != Ending::Abandoned) finalStats_ = buildStats(*this, now, {});
+  if (ending != Ending::Abandoned) finalStats_ = buildStats(*this, now);
   for (auto& [id, slots] : slots_) {
     // To close a connection (W3C 4.4.3) leaves [[Mid]] and [[SenderTransport]] as they are.
     const jsep::TransceiverState* state = transceiver(id);

@@ -104,6 +104,31 @@ TEST_F(EndsTest, RemoteStreamsMayTakeThePlaceOfOthers) {
   EXPECT_EQ(after, 1) << "it ended with the first";
 }
 
+TEST_F(EndsTest, StatisticsOfAClosedConnectionAreSelectedAsThoseOfAnOpenOne) {
+  const MediaStreamTrack track = MediaStreamTrack::createVideo(pair_.loopA());
+  const RtpSender video = pair_.a().addTrack(track).value();
+  (void)pair_.a().addTrack(MediaStreamTrack::createAudio(pair_.loopA()));
+  ASSERT_TRUE(pair_.connect());
+  pair_.run(Duration::seconds(1));
+  const auto ids = [this](auto ask) {
+    std::vector<std::string> out;
+    ask([&](const Result<StatsReport>& report) {
+      for (const Stats& stats : report.value().all()) out.push_back(stats.id);
+    });
+    pair_.run(Duration::millis(5));
+    return out;
+  };
+  const auto ofAll = [&](auto done) { pair_.a().getStats(done); };
+  const auto ofSender = [&](auto done) { video.getStats(done); };
+  const auto ofTrack = [&](auto done) { pair_.a().getStats(track, done); };
+  const auto all = ids(ofAll), sender = ids(ofSender), byTrack = ids(ofTrack);
+  ASSERT_LT(sender.size(), all.size());
+  pair_.a().close();
+  EXPECT_EQ(ids(ofAll), all);
+  EXPECT_EQ(ids(ofSender), sender);
+  EXPECT_EQ(ids(ofTrack), byTrack);
+}
+
 TEST(EmptyHandles, WithoutALoopThereIsNoTrack) {
   EXPECT_FALSE(MediaStreamTrack::createVideo(nullptr));
   EXPECT_FALSE(MediaStreamTrack::createAudio(nullptr));
