@@ -99,5 +99,28 @@ TEST_F(TransformsTest, AForwarderSendsByNone) {
   EXPECT_TRUE(sender.setTransform(keep_));
 }
 
+TEST_F(TransformsTest, AKeyThatWasRefusedIsFreeForAnother) {
+  RtpSender first = pair_.a().addTransceiver(MediaKind::Video).value().sender();
+  RtpSender second = pair_.a().addTransceiver(MediaKind::Audio).value().sender();
+  SframeTransform refuses(SframeTransform::Role::Encrypt, crypto::SframeSuite::Aes128GcmSha256_128,
+                          {9});
+  ASSERT_TRUE(first.setTransform(refuses));
+  expectError(refuses.setKey(7, key_), ErrorCode::Range);
+  EXPECT_TRUE(second.setTransform(encryptor(key_)));
+}
+
+TEST_F(TransformsTest, AKeyInUseStaysListedWhenItIsRefusedAnew) {
+  RtpReceiver receiver = pair_.a().addTransceiver(MediaKind::Video).value().receiver();
+  RtpSender sender = pair_.a().addTransceiver(MediaKind::Video).value().sender();
+  SframeTransform unlock(SframeTransform::Role::Decrypt);
+  ASSERT_TRUE(receiver.setTransform(unlock));
+  ASSERT_TRUE(unlock.setKey(7, key_));
+  for (uint64_t id = 1000; id < 1255; ++id) ASSERT_TRUE(unlock.setKey(id, key_));
+  expectError(unlock.setKey(7, key_), ErrorCode::ResourceExhausted);
+  expectError(sender.setTransform(encryptor(key_)), ErrorCode::InvalidAccess);
+  unlock.removeKey(7);
+  expectError(sender.setTransform(encryptor(key_)), ErrorCode::InvalidAccess);
+}
+
 }  // namespace
 }  // namespace parley

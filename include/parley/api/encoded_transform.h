@@ -109,7 +109,7 @@ class PARLEY_EXPORT SframeTransform {
   /// this key and id or has done so, or if both directions of a connection would use it. The former
   /// key remains.
   Result<void> setKey(uint64_t keyId, ByteSpan baseKey);
-  /// Decrypting: forgets it.
+  /// Decrypting: forgets it. What setKey refuses stays refused: the other end may have used it.
   void removeKey(uint64_t keyId);
   /// Encrypting: the next key of the chain; the other end follows by itself. InvalidState without a
   /// key, or if its id has no room for a step.
