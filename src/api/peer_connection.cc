@@ -302,7 +302,7 @@ Result<RtpSender> PeerConnection::addTrack(MediaStreamTrack track,
   if (!track) return fail(ErrorCode::Type, "addTrack needs a track");
   const LoopCore::Lock lock(core()->loop());
   if (core()->closed()) return closedError();
-  for (uint32_t id : core()->transceiverIds()) {
+  for (uint32_t id : core()->activeTransceiverIds()) {
     if (core()->senderTrack(id) == track.core()) {
       return fail(ErrorCode::InvalidAccess,
                   "this track is being sent already: it may be added once");
