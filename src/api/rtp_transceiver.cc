@@ -251,9 +251,10 @@ Result<void> RtpSender::setPlayoutDelay(std::optional<PlayoutDelay> delay) {
     if (!fits) return fail(ErrorCode::Range, "a playout delay has 0 <= min <= max <= 40.95 s");
   }
   const LoopCore::Lock lock(core_->loop());
-  const jsep::TransceiverState* state = core_->transceiver(transceiver_);
-  if (core_->closed() || !state || state->stopped || state->kind != sdp::MediaKind::Video)
-    return fail(ErrorCode::InvalidState, "the sender is stopped, or not of video");
+  const Result<MediaKind> kind = liveKind(*core_, transceiver_);
+  if (!kind) return fail(kind.error());
+  if (*kind != MediaKind::Video)
+    return fail(ErrorCode::InvalidState, "only pictures have a playout delay");
   slots_->playoutDelay = delay;
   core_->tuneSender(transceiver_);
   core_->afterCall(core_->loop().now());

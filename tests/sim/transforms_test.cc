@@ -122,5 +122,13 @@ TEST_F(TransformsTest, AKeyInUseStaysListedWhenItIsRefusedAnew) {
   expectError(sender.setTransform(encryptor(key_)), ErrorCode::InvalidAccess);
 }
 
+TEST_F(TransformsTest, AStoppingSenderHasNoPlayoutDelay) {
+  RtpTransceiver transceiver = pair_.a().addTransceiver(MediaKind::Video).value();
+  const PlayoutDelay delay{Duration::zero(), Duration::millis(200)};
+  EXPECT_TRUE(transceiver.sender().setPlayoutDelay(delay));
+  ASSERT_TRUE(transceiver.stop());
+  expectError(transceiver.sender().setPlayoutDelay(delay), ErrorCode::InvalidState);
+}
+
 }  // namespace
 }  // namespace parley
