@@ -93,12 +93,23 @@ Result<void> SframeTransform::setKey(uint64_t keyId, ByteSpan baseKey) {
   State& state = *state_;
   const std::lock_guard lock(state.mutex);
   const SframeKeyPrint print = printOf(keyId, baseKey, state.steps);
+  // Listed before it is used, so that nobody else begins to use it meanwhile.
+  Result<void> set = ok();
   for (const auto& book : state.books) {
-    if (Result<void> good = book->add(state.weak_from_this(), print); !good) return good;
+    if (set = book->add(state.weak_from_this(), print); !set) break;
   }
-  Result<void> set = state.role == Role::Encrypt ? state.encryptor.setKey(keyId, baseKey)
-                                                 : state.decryptor.addKey(keyId, baseKey);
-  if (!set) return set;
+  if (set) {
+    set = state.role == Role::Encrypt ? state.encryptor.setKey(keyId, baseKey)
+                                      : state.decryptor.addKey(keyId, baseKey);
+  }
+  const bool known =
+      std::find(state.prints.begin(), state.prints.end(), print) != state.prints.end();
+  if (!set) {
+    for (const auto& book : state.books) {
+      if (!known) book->remove(state.weak_from_this(), print);
+    }
+    return set;
+  }
   if (state.prints.size() == kMaxPrints) state.prints.erase(state.prints.begin());
   state.prints.push_back(print);
   return ok();

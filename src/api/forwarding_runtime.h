@@ -69,6 +69,9 @@ class ForwardingRuntime {
   bool isPublished(const PeerConnectionCore& pc, uint32_t transceiver) const {
     return sources_.contains({&pc, transceiver});
   }
+  bool isSubscribed(const PeerConnectionCore& pc, uint32_t transceiver) const {
+    return sinks_.contains({&pc, transceiver});
+  }
 
   /// Takes what the session has for rooms, and for packet sinks.
   void collect(PeerConnectionCore& pc, jsep::Session& session);

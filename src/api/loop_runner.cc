@@ -23,19 +23,24 @@ io::EventLoop& LoopRunner::eventLoop() {
   return *eventLoop_;
 }
 
+LoopRunner::~LoopRunner() {
+  stop();
+  // The last handle of the loop was dropped in one of its callbacks.
+  if (thread_.joinable()) thread_.detach();
+}
+
 Result<void> LoopRunner::claim() {
   eventLoop();
-  const std::lock_guard lock(mutex_);
-  if (running_) return fail(ErrorCode::InvalidState, "the loop is running already");
-  running_ = true;
-  return ok();
+  if (!running_->exchange(true)) return ok();
+  return fail(ErrorCode::InvalidState,
+              "the loop is running already; stopped in a callback it runs until that has returned");
 }
 
 Timestamp LoopRunner::nextDeadline() const {
   {
     const std::lock_guard lock(mutex_);
     // While another thread runs the loop its own waiting is nobody else's business.
-    if (eventLoop_ && !running_) return eventLoop_->nextDeadline();
+    if (eventLoop_ && !*running_) return eventLoop_->nextDeadline();
   }
   return core_->nextDeadline();
 }
@@ -43,9 +48,14 @@ Timestamp LoopRunner::nextDeadline() const {
 Result<void> LoopRunner::startThread() {
   if (Result<void> claimed = claim(); !claimed) return claimed;
   const std::lock_guard lock(mutex_);
+  if (thread_.joinable()) thread_.join();  // it was stopped in a callback, and has left the loop
+  eventLoop_->forgetStop();
   // The thread holds what it uses: the last handle of the loop may be dropped in one of its
   // callbacks.
-  thread_ = std::thread([core = core_, loop = eventLoop_] { loop->run(); });
+  thread_ = std::thread([core = core_, loop = eventLoop_, running = running_] {
+    loop->run();
+    running->store(false);
+  });
   return ok();
 }
 
@@ -54,12 +64,9 @@ Result<void> LoopRunner::run() {
   const std::shared_ptr<io::EventLoop> loop = eventLoop_;
   // Also when a callback throws: the embedder may run the loop again.
   struct Released {
-    LoopRunner& runner;
-    ~Released() {
-      const std::lock_guard lock(runner.mutex_);
-      runner.running_ = false;
-    }
-  } released{*this};
+    const std::shared_ptr<std::atomic<bool>> running;
+    ~Released() { running->store(false); }
+  } released{running_};
   loop->run();
   return ok();
 }
@@ -69,15 +76,11 @@ void LoopRunner::stop() {
   {
     const std::lock_guard lock(mutex_);
     if (eventLoop_) eventLoop_->stop();
+    // Asked for in a callback: the thread ends when that has returned.
+    if (thread_.get_id() == std::this_thread::get_id()) return;
     ended = std::move(thread_);
-    if (ended.joinable()) running_ = false;
   }
-  if (!ended.joinable()) return;
-  if (ended.get_id() == std::this_thread::get_id()) {
-    ended.detach();  // asked for from a callback: the thread ends when the callback has returned
-  } else {
-    ended.join();
-  }
+  if (ended.joinable()) ended.join();
 }
 
 }  // namespace parley::api_internal

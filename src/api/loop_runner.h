@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -14,7 +15,7 @@ namespace parley::api_internal {
 class LoopRunner {
  public:
   explicit LoopRunner(std::shared_ptr<LoopCore> core) : core_(std::move(core)) {}
-  ~LoopRunner() { stop(); }
+  ~LoopRunner();
 
   Result<void> startThread();
   Result<void> run();
@@ -28,10 +29,12 @@ class LoopRunner {
 
   const std::shared_ptr<LoopCore> core_;
   mutable std::mutex mutex_;
+  /// Until whoever runs the loop has left it, however it was asked to; this object may be gone
+  /// then.
+  const std::shared_ptr<std::atomic<bool>> running_ = std::make_shared<std::atomic<bool>>(false);
   // Shared with the thread, which may outlive this object when the last handle dies on it.
   std::shared_ptr<io::EventLoop> eventLoop_;
-  std::thread thread_;
-  bool running_ = false;
+  std::thread thread_;  ///< also while it ends by itself, and after
 };
 
 }  // namespace parley::api_internal

@@ -43,6 +43,11 @@ class MediaRuntime {
                        const std::optional<std::string>& rid = {});
   void setSenderTransform(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind,
                           AppTransform transform);
+  bool hasSenderTransform(const PeerConnectionCore& pc, uint32_t transceiver) const;
+  /// InvalidState for a track of packets where the sender has a transform: they would pass by it,
+  /// in clear where it encrypts.
+  Result<void> checkSenderTrack(const PeerConnectionCore& pc, uint32_t transceiver,
+                                const TrackCore* track) const;
   void setReceiverTransform(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind,
                             AppTransform transform);
   void setTargetBitrate(PeerConnectionCore& pc, const jsep::TargetBitrate& target);
@@ -69,7 +74,7 @@ class MediaRuntime {
     std::shared_ptr<TrackCore> track;
     std::vector<VideoLayer> video;
     std::shared_ptr<AudioSendPipe> audio;
-    TransformSlot::Held transform;  ///< of pictures
+    TransformSlot::Held transform;
     std::optional<media::Degradation> degradation;
     VideoLayer* find(const std::string& rid);
   };

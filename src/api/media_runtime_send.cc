@@ -253,17 +253,26 @@ void MediaRuntime::requestKeyFrame(PeerConnectionCore& pc, uint32_t transceiver,
 void MediaRuntime::setSenderTransform(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind,
                                       AppTransform transform) {
   Sender& out = sender(pc, transceiver, kind);
-  // What it captured may own handles of ours: it dies without the lock.
-  if (out.audio) {
-    loop_.bury([former = out.audio->setTransform(std::move(transform))] {});
-    return;
-  }
   // One for all layers: a counter in it (that of SFrame) must not run twice.
   TransformSlot::Held shared;
   if (transform) shared = std::make_shared<const AppTransform>(std::move(transform));
+  // What the former one captured may own handles of ours: it dies without the lock.
+  if (out.audio) loop_.bury([former = out.audio->setTransform(shared)] {});
   for (const VideoLayer& layer : out.video)
     loop_.bury([former = layer.pipe->setTransform(shared)] {});
   loop_.bury([former = std::exchange(out.transform, shared)] {});
+}
+
+bool MediaRuntime::hasSenderTransform(const PeerConnectionCore& pc, uint32_t transceiver) const {
+  const auto it = senders_.find({&pc, transceiver});
+  return it != senders_.end() && it->second.transform;
+}
+
+Result<void> MediaRuntime::checkSenderTrack(const PeerConnectionCore& pc, uint32_t transceiver,
+                                            const TrackCore* track) const {
+  if (!track || !track->rtp || !hasSenderTransform(pc, transceiver)) return ok();
+  return fail(ErrorCode::InvalidState,
+              "the sender has a transform, which packets would pass by: remove it first");
 }
 
 // The app's own encoder has to be told, outside the lock.

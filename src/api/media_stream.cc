@@ -103,6 +103,7 @@ void MediaStream::onRemoveTrack(std::function<void(const MediaStreamTrack&)> cal
 
 struct RemoteStreams::State {
   mutable std::mutex mutex;
+  bool ended = false;  ///< the RemoteStreams is gone
   // A stream that lost its tracks is remembered only as long as the application does: the peer
   // chooses the names, and could go through many.
   std::map<std::string, std::weak_ptr<MediaStream::Body>, std::less<>> known;
@@ -115,6 +116,7 @@ struct RemoteStreams::State {
     bool changed = false;
     {
       const std::lock_guard lock(mutex);
+      if (ended) return;
       std::erase_if(known, [](const auto& entry) { return entry.second.expired(); });
       const auto it = known.find(event.stream);
       if (it != known.end()) body = it->second.lock();
@@ -130,18 +132,33 @@ struct RemoteStreams::State {
       if (!empty) filled.push_back(body);
     }
     if (announce) announce(MediaStream(body));
-    const auto callback = changed ? body->callback(event.added) : nullptr;
+    const auto callback = changed && !hasEnded() ? body->callback(event.added) : nullptr;
     if (callback) callback(event.track);
+  }
+
+  void end() {
+    std::function<void(const MediaStream&)> callback;
+    const std::lock_guard lock(mutex);
+    ended = true;
+    callback.swap(onAddStream);
+  }
+  bool hasEnded() const {
+    const std::lock_guard lock(mutex);
+    return ended;
   }
 };
 
 RemoteStreams::RemoteStreams(PeerConnection pc)
     : pc_(std::move(pc)), state_(std::make_shared<State>()) {
-  pc_.onStreamTrackChange([state = state_](const StreamTrackEvent& e) { state->change(e); });
+  const std::weak_ptr<State> weak = state_;
+  pc_.onStreamTrackChange([weak](const StreamTrackEvent& e) {
+    if (const auto state = weak.lock()) state->change(e);
+  });
 }
 
+// The connection's callback stays, without effect: it may be that of whoever came after us.
 RemoteStreams::~RemoteStreams() {
-  pc_.onStreamTrackChange({});
+  state_->end();
 }
 
 std::vector<MediaStream> RemoteStreams::streams() const {

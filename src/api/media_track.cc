@@ -91,22 +91,31 @@ std::shared_ptr<AudioSource> createSpeechNoiseSource() {
   return std::make_shared<GeneratedAudio<codec::SpeechNoiseSource>>();
 }
 
+namespace {
+
+MediaStreamTrack createLocal(const std::shared_ptr<Loop>& loop, MediaKind kind) {
+  if (!loop) return {};
+  return MediaStreamTrack(TrackCore::createLocal(loop->core().shared_from_this(), kind));
+}
+
+}  // namespace
+
 MediaStreamTrack MediaStreamTrack::createVideo(const std::shared_ptr<Loop>& loop) {
-  return MediaStreamTrack(
-      TrackCore::createLocal(loop->core().shared_from_this(), MediaKind::Video));
+  return createLocal(loop, MediaKind::Video);
 }
 MediaStreamTrack MediaStreamTrack::createAudio(const std::shared_ptr<Loop>& loop) {
-  return MediaStreamTrack(
-      TrackCore::createLocal(loop->core().shared_from_this(), MediaKind::Audio));
+  return createLocal(loop, MediaKind::Audio);
 }
 MediaStreamTrack MediaStreamTrack::createVideo(const std::shared_ptr<Loop>& loop,
                                                std::shared_ptr<VideoSource> source) {
+  if (!loop || !source) return {};
   MediaStreamTrack track = createVideo(loop);
   drive(loop, track.core(), std::move(source));
   return track;
 }
 MediaStreamTrack MediaStreamTrack::createAudio(const std::shared_ptr<Loop>& loop,
                                                std::shared_ptr<AudioSource> source) {
+  if (!loop || !source) return {};
   MediaStreamTrack track = createAudio(loop);
   drive(loop, track.core(), std::move(source));
   return track;
@@ -114,19 +123,20 @@ MediaStreamTrack MediaStreamTrack::createAudio(const std::shared_ptr<Loop>& loop
 MediaStreamTrack MediaStreamTrack::createEncodedVideo(const std::shared_ptr<Loop>& loop,
                                                       std::string codecName) {
   MediaStreamTrack track = createVideo(loop);
-  track.core()->encodedCodec = std::move(codecName);
+  if (track) track.core()->encodedCodec = std::move(codecName);
   return track;
 }
 
 MediaStreamTrack MediaStreamTrack::createEncodedAudio(const std::shared_ptr<Loop>& loop,
                                                       std::string codecName) {
   MediaStreamTrack track = createAudio(loop);
-  track.core()->encodedCodec = std::move(codecName);
+  if (track) track.core()->encodedCodec = std::move(codecName);
   return track;
 }
 
 MediaStreamTrack MediaStreamTrack::createRtp(const std::shared_ptr<Loop>& loop, RtpTrackInit init) {
   MediaStreamTrack track = init.kind == MediaKind::Video ? createVideo(loop) : createAudio(loop);
+  if (!track) return track;
   track.core()->encodedCodec = init.codec;
   track.core()->rtp = std::make_shared<const RtpTrackInit>(std::move(init));
   return track;

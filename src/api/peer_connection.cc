@@ -5,6 +5,7 @@
 #include "parley/jsep/offer_answer.h"
 
 #include "api/configuration_check.h"
+#include "api/media_runtime.h"
 #include "api/peer_connection_core.h"
 #include "api/stats_builder.h"
 #include "api/twin_enums.h"
@@ -301,11 +302,15 @@ Result<RtpSender> PeerConnection::addTrack(MediaStreamTrack track,
   if (!track) return fail(ErrorCode::Type, "addTrack needs a track");
   const LoopCore::Lock lock(core()->loop());
   if (core()->closed()) return closedError();
-  for (uint32_t id : core()->transceiverIds()) {
+  for (uint32_t id : core()->activeTransceiverIds()) {
     if (core()->senderTrack(id) == track.core()) {
       return fail(ErrorCode::InvalidAccess,
                   "this track is being sent already: it may be added once");
     }
+  }
+  if (const auto idle = core()->session()->idleSender(track.kind())) {
+    Result<void> fits = core()->loop().media().checkSenderTrack(*core(), *idle, track.core().get());
+    if (!fits) return fail(std::move(fits).error());
   }
   const Timestamp now = core()->loop().now();
   Result<uint32_t> id =

@@ -247,7 +247,7 @@ void PeerConnectionCore::close(Ending ending) {
   // does.
   const bool tellSctp = !silent && visible.hasSctp && visible.sctp != SctpTransportState::Closed;
   showClosed();
-  if (ending != Ending::Abandoned) finalStats_ = buildStats(*this, now, {});
+  if (ending != Ending::Abandoned) finalStats_ = buildStats(*this, now);
   keepTransceivers();
   // Calls that are settled but not yet told stay untold (W3C 4.4.1.2: never after close).
   loop_->bury([urgent = std::exchange(urgent_, {})] {});

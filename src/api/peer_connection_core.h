@@ -257,8 +257,6 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   /// Whether a sender has a stream, so that the bandwidth is estimated.
   bool sendsMedia();
   StatsIds statsIds;
-  /// Of the moment when it closed.
-  const StatsReport& finalStats() const { return finalStats_; }
 
   const Configuration& configuration() const { return configuration_; }
   /// While the connection is being made: defaults are filled in.
@@ -344,7 +342,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   std::deque<std::function<void()>> tasks_;
   std::deque<std::function<void()>> urgent_;
   jsep::OperationsChain operations_;
-  StatsReport finalStats_;
+  SelectableStats finalStats_;  ///< of the moment when it closed
   LastSeen lastSeen_;
   bool negotiationNeeded_ = false;  ///< W3C [[NegotiationNeeded]]
   size_t queuedMessages_ = 0;

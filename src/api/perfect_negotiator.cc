@@ -13,14 +13,15 @@ namespace parley {
 struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
   State(PeerConnection connection, bool isPolite,
         std::function<void(const NegotiationMessage&)> sendMessage)
-      : pc(std::move(connection)), polite(isPolite), send(std::move(sendMessage)) {}
+      : pc(std::move(connection)), polite(isPolite), onSend(std::move(sendMessage)) {}
 
   PeerConnection pc;
   const bool polite;
-  const std::function<void(const NegotiationMessage&)> send;
 
-  // Nothing of the connection is called with it held.
+  // Nothing of the connection, nor of the app, is called with it held.
   std::mutex mutex;
+  bool ended = false;  ///< the negotiator is gone: what was under way has no consequences
+  std::function<void(const NegotiationMessage&)> onSend;
   bool makingOffer = false;
   bool ignoreOffer = false;
   bool settingRemoteAnswer = false;
@@ -28,6 +29,29 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
   std::vector<std::string> currentUfrags;  ///< of the newest
   std::vector<std::string> formerUfrags;   ///< of those before it
   std::function<void(const Error&)> onError;
+
+  void end() {
+    std::function<void(const NegotiationMessage&)> send;
+    std::function<void(const Error&)> error;
+    const std::lock_guard lock(mutex);
+    ended = true;
+    send.swap(onSend);
+    error.swap(onError);
+  }
+
+  bool hasEnded() {
+    const std::lock_guard lock(mutex);
+    return ended;
+  }
+
+  void send(const NegotiationMessage& message) {
+    std::function<void(const NegotiationMessage&)> callback;
+    {
+      const std::lock_guard lock(mutex);
+      callback = onSend;
+    }
+    if (callback) callback(message);
+  }
 
   void sendDescription() {
     if (const auto description = pc.localDescription()) send({*description, {}});
@@ -109,7 +133,7 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
         if (result) self->noteUfrags(sdp);
       }
       self->report(result);
-      if (result && offer) self->answer();
+      if (result && offer && !self->hasEnded()) self->answer();
     });
   }
 
@@ -149,9 +173,9 @@ PerfectNegotiator::PerfectNegotiator(PeerConnection pc, bool polite,
   });
 }
 
+// The connection's callbacks stay, without effect: they may be those of whoever came after us.
 PerfectNegotiator::~PerfectNegotiator() {
-  state_->pc.onNegotiationNeeded({});
-  state_->pc.onIceCandidate({});
+  state_->end();
 }
 
 void PerfectNegotiator::receive(NegotiationMessage message) {

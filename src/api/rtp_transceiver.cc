@@ -7,6 +7,7 @@
 #include "parley/rtp/extensions/playout_delay.h"
 
 #include "api/configuration_check.h"
+#include "api/forwarding_runtime.h"
 #include "api/media_runtime.h"
 #include "api/peer_connection_core.h"
 #include "api/sframe_keys.h"
@@ -59,13 +60,14 @@ void RtpSender::replaceTrack(MediaStreamTrack track, std::function<void(Result<v
                        fail(ErrorCode::Type, "the new track is of the other kind"));
     return;
   }
-  const auto stopped = [self, id]() -> Result<void> {
+  const auto check = [self, id, track]() -> Result<void> {
     const jsep::TransceiverState* state = self->transceiver(id);
-    if (state && !state->stopped && !state->stopping) return ok();
-    return fail(ErrorCode::InvalidState, "the transceiver has stopped");
+    if (!state || state->stopped || state->stopping)
+      return fail(ErrorCode::InvalidState, "the transceiver has stopped");
+    return self->loop().media().checkSenderTrack(*self, id, track.core().get());
   };
-  self->chain<void>(std::move(done), stopped, [self, id, track, stopped](Step&) {
-    Result<void> result = stopped();
+  self->chain<void>(std::move(done), check, [self, id, track, check](Step&) {
+    Result<void> result = check();
     if (!result) return result;
     self->setSenderTrack(id, track.core());
     self->session()->setSenderHasTrack(id, static_cast<bool>(track));
@@ -143,14 +145,22 @@ Result<MediaKind> liveKind(PeerConnectionCore& core, uint32_t id) {
   return core.receiverTrack(id)->kind;
 }
 
-}  // namespace
-
-namespace {
+/// A transform sees no packets that are ready made: where those are sent, one that encrypts would
+/// leave them in clear. The lock is held.
+Result<void> checkSendsFrames(PeerConnectionCore& core, uint32_t id) {
+  const std::shared_ptr<api_internal::TrackCore> track = core.senderTrack(id);
+  if (track && track->rtp)
+    return fail(ErrorCode::InvalidState, "the sender's track is of packets: no transform sees it");
+  if (core.loop().forwarding().isSubscribed(core, id))
+    return fail(ErrorCode::InvalidState, "the sender sends what a Forwarder has");
+  return ok();
+}
 
 Result<void> transformSent(PeerConnectionCore& core, uint32_t id, AppTransform transform) {
   const LoopCore::Lock lock(core.loop());
   const Result<MediaKind> kind = liveKind(core, id);
   if (!kind) return fail(kind.error());
+  if (Result<void> frames = transform ? checkSendsFrames(core, id) : ok(); !frames) return frames;
   core.loop().media().setSenderTransform(core, id, *kind, std::move(transform));
   return ok();
 }
@@ -172,6 +182,8 @@ Result<FrameTransform> sframeOn(const std::shared_ptr<PeerConnectionCore>& core,
     return fail(ErrorCode::InvalidState, "the transceiver has stopped, or the connection closed");
   const jsep::MediaSettings& media = state->negotiated.media;
   const bool sends = role == SframeTransform::Role::Encrypt;
+  if (Result<void> frames = sends ? checkSendsFrames(*core, id) : ok(); !frames)
+    return fail(std::move(frames).error());
   const auto& codecs = sends ? media.sendCodecs : media.receiveCodecs;
   const auto first = std::find_if(codecs.begin(), codecs.end(), [](const sdp::CodecParams& codec) {
     return !codec.isAuxiliary();
@@ -239,9 +251,10 @@ Result<void> RtpSender::setPlayoutDelay(std::optional<PlayoutDelay> delay) {
     if (!fits) return fail(ErrorCode::Range, "a playout delay has 0 <= min <= max <= 40.95 s");
   }
   const LoopCore::Lock lock(core_->loop());
-  const jsep::TransceiverState* state = core_->transceiver(transceiver_);
-  if (core_->closed() || !state || state->stopped || state->kind != sdp::MediaKind::Video)
-    return fail(ErrorCode::InvalidState, "the sender is stopped, or not of video");
+  const Result<MediaKind> kind = liveKind(*core_, transceiver_);
+  if (!kind) return fail(kind.error());
+  if (*kind != MediaKind::Video)
+    return fail(ErrorCode::InvalidState, "only pictures have a playout delay");
   slots_->playoutDelay = delay;
   core_->tuneSender(transceiver_);
   core_->afterCall(core_->loop().now());

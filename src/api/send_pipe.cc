@@ -403,7 +403,7 @@ AudioSendPipe::AudioSendPipe(std::shared_ptr<codec::AudioEncoderFactory> factory
       output_(std::move(output)),
       rtpOutput_(std::move(rtpOutput)) {}
 
-TransformSlot::Held AudioSendPipe::setTransform(AppTransform transform) {
+TransformSlot::Held AudioSendPipe::setTransform(TransformSlot::Held transform) {
   const std::lock_guard lock(mutex_);
   return transform_.exchange(std::move(transform));
 }

@@ -177,7 +177,7 @@ class AudioSendPipe final : public MediaPipe,
   /// Starts or changes what is produced; `negotiated` false pauses.
   void configure(const codec::SdpAudioFormat& format, bool negotiated, OnTheWire onTheWire);
   /// As VideoSendPipe::setTransform.
-  [[nodiscard]] TransformSlot::Held setTransform(AppTransform transform);
+  [[nodiscard]] TransformSlot::Held setTransform(TransformSlot::Held transform);
   /// The app's own switch (RTCRtpEncodingParameters.active).
   void setActive(bool active);
   /// Whether packets may get longer where there is little rate (RTCRtpEncodingParameters).

@@ -63,6 +63,11 @@ Result<void> SframeKeys::add(const Owner& owner, const SframeKeyPrint& key) {
   return ok();
 }
 
+void SframeKeys::remove(const Owner& owner, const SframeKeyPrint& key) {
+  const std::lock_guard lock(mutex_);
+  if (User* user = find(owner)) std::erase(user->keys, key);
+}
+
 void SframeKeys::prune() {
   std::erase_if(users_, [this](const User& user) {
     if (!user.owner.expired()) return false;

@@ -28,6 +28,8 @@ class SframeKeys {
                       const std::vector<SframeKeyPrint>& keys);
   /// One that is attached gets another key; errors as above.
   Result<void> add(const Owner& owner, const SframeKeyPrint& key);
+  /// It was not used after all.
+  void remove(const Owner& owner, const SframeKeyPrint& key);
 
  private:
   struct User {

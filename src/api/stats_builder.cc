@@ -79,18 +79,19 @@ bool PeerConnectionCore::sendsMedia() {
 
 void PeerConnectionCore::getStats(const StatsSelector& selector, Completion<StatsReport> done) {
   if (closed_) {
-    settle<StatsReport>(std::move(done), StatsReport(finalStats_));
+    settle<StatsReport>(std::move(done), finalStats_.select(selector));
     return;
   }
   // As it is now: what the app does before the task comes does not show.
-  auto report = std::make_shared<const StatsReport>(buildStats(*this, loop_->now(), selector));
+  auto report =
+      std::make_shared<const StatsReport>(buildStats(*this, loop_->now()).select(selector));
   queueStep([report = std::move(report), done = std::move(done)](Step& step) {
     finish<StatsReport>(step, done, *report);
   });
   loop_->wake();
 }
 
-StatsReport buildStats(PeerConnectionCore& pc, Timestamp now, const StatsSelector& selector) {
+SelectableStats buildStats(PeerConnectionCore& pc, Timestamp now) {
   StatsContext context(pc, now);
   pc.addDataStats(context);
   if (pc.session()) {
@@ -99,16 +100,20 @@ StatsReport buildStats(PeerConnectionCore& pc, Timestamp now, const StatsSelecto
     addReceiverStats(context);
   }
   context.ids().forgetUnused();
-  if (!selector.sender && !selector.receiver) return std::move(context.report);
+  return {std::move(context.report), std::move(context.outbound), std::move(context.inbound)};
+}
+
+StatsReport SelectableStats::select(const StatsSelector& selector) const {
+  if (!selector.sender && !selector.receiver) return report;
   std::vector<std::string> roots;
-  const auto select = [&](const auto& objects, std::optional<uint32_t> transceiver) {
+  const auto add = [&roots](const auto& objects, std::optional<uint32_t> transceiver) {
     if (!transceiver) return;
     const auto [begin, end] = objects.equal_range(*transceiver);
     for (auto it = begin; it != end; ++it) roots.push_back(it->second);
   };
-  select(context.outbound, selector.sender);
-  select(context.inbound, selector.receiver);
-  return context.report.reachableFrom(roots);
+  add(outbound, selector.sender);
+  add(inbound, selector.receiver);
+  return report.reachableFrom(roots);
 }
 
 }  // namespace parley::api_internal

@@ -70,9 +70,17 @@ VisibleTransport* shownOf(PeerConnectionCore& core, std::optional<size_t> ownOf)
   return id ? core.shown(*id) : nullptr;
 }
 
+/// What a handle tells beside that. While a transport is not set up yet, what is offered for it is
+/// what is offered for the first; of one that bundling has ended there is nothing to tell.
+LastSeen::Transport seenOf(PeerConnectionCore& core, std::optional<size_t> ownOf) {
+  if (const auto id = core.transportNumber(ownOf)) return core.seen(*id);
+  return core.ownTransportLives(*ownOf) ? core.seen(0) : LastSeen::Transport{};
+}
+
 }  // namespace
 }  // namespace api_internal
 
+using api_internal::seenOf;
 using api_internal::shownOf;
 using api_internal::VisibleTransport;
 
@@ -152,7 +160,7 @@ void PeerConnectionCore::keepLastSeen() {
 
 IceRole IceTransport::role() const {
   const LoopCore::Lock lock(core_->loop());
-  return core_->iceRole(core_->transportNumber(ownOf_).value_or(0));
+  return seenOf(*core_, ownOf_).role;
 }
 
 IceTransportState IceTransport::state() const {
@@ -242,7 +250,7 @@ Result<void> IceTransport::onPair(const IceCandidatePair* wanted, bool remove) {
 
 std::optional<IceParameters> IceTransport::getLocalParameters() const {
   const LoopCore::Lock lock(core_->loop());
-  return core_->seen(core_->transportNumber(ownOf_).value_or(0)).localParameters;
+  return seenOf(*core_, ownOf_).localParameters;
 }
 
 std::optional<IceParameters> IceTransport::getRemoteParameters() const {

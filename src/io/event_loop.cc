@@ -264,6 +264,10 @@ void EventLoop::stop() {
   wake();
 }
 
+void EventLoop::forgetStop() {
+  state_->stopped.store(false);
+}
+
 void EventLoop::wake() {
   state_->mailbox->wake();
 }

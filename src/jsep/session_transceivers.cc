@@ -47,6 +47,11 @@ Result<uint32_t> Session::addTrack(MediaKind kind, const std::string& trackId,
   return added.transceiver.value;
 }
 
+std::optional<uint32_t> Session::idleSender(MediaKind kind) const {
+  const TransceiverState* idle = jsep::idleSender(state_, toSdp(kind));
+  return idle ? std::optional(idle->id.value) : std::nullopt;
+}
+
 void Session::removeTrack(uint32_t transceiver, Timestamp now) {
   clock_.clamp(now);
   // A sender that has stopped has nothing to remove: the call is then without effect.

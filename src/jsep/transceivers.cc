@@ -49,11 +49,19 @@ TransceiverId addTransceiver(SessionState& state, sdp::MediaKind kind,
   return state.transceivers.back().id;
 }
 
+const TransceiverState* idleSender(const SessionState& state, sdp::MediaKind kind) {
+  const auto it = std::find_if(state.transceivers.begin(), state.transceivers.end(),
+                               [kind](const TransceiverState& t) {
+                                 return t.kind == kind && !t.sender.hasTrack && !t.stopping &&
+                                        !t.stopped && !t.sender.hasSent;
+                               });
+  return it == state.transceivers.end() ? nullptr : &*it;
+}
+
 AddedTrack addTrack(SessionState& state, sdp::MediaKind kind, const std::string& trackId,
                     const std::vector<std::string>& streams, const Encoding& encoding) {
-  for (TransceiverState& t : state.transceivers) {
-    if (t.kind != kind || t.sender.hasTrack || t.stopping || t.stopped || t.sender.hasSent)
-      continue;
+  if (const TransceiverState* idle = idleSender(state, kind)) {
+    TransceiverState& t = *state.find(idle->id);
     t.sender.hasTrack = true;
     t.sender.streams = streams;
     if (t.sender.trackId.empty()) t.sender.trackId = trackId;

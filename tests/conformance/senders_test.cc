@@ -16,6 +16,19 @@ TEST_F(Senders, S5_1_ATrackIsAddedOnce) {
   expectError(a.addTrack(audio()), ErrorCode::InvalidState);
 }
 
+TEST_F(Senders, S5_1_ATrackOfAStoppedSenderMayBeAddedAgain) {
+  const MediaStreamTrack track = MediaStreamTrack::createAudio(pair.loopB());
+  RtpTransceiver transceiver = a.addTransceiver(MediaKind::Audio).value();
+  ASSERT_TRUE(b.addTrack(track));
+  negotiate(a, b);
+  ASSERT_TRUE(transceiver.stop());
+  expectError(b.addTrack(track), ErrorCode::InvalidAccess);
+  ASSERT_TRUE(setLocal(a));
+  ASSERT_TRUE(setRemote(b, *a.localDescription()));
+  ASSERT_EQ(b.getTransceivers().size(), 1u) << "until the answer";
+  EXPECT_TRUE(b.addTrack(track)) << "CollectSenders leaves out what has stopped";
+}
+
 TEST_F(Senders, S5_1_AddTrackTakesASenderThatHasNotSentYet) {
   const RtpTransceiver receiving =
       a.addTransceiver(MediaKind::Audio, {.direction = TransceiverDirection::RecvOnly}).value();

@@ -221,6 +221,26 @@ TEST_F(Transports, S5_6_ParametersComeWithTheDescriptions) {
   EXPECT_EQ(b.sctp().transport().iceTransport().getRemoteParameters(), local);
 }
 
+TEST_F(Transports, S5_6_ATransportThatBundlingEndsTellsNothingMore) {
+  (void)a.addTransceiver(MediaKind::Audio);
+  const RtpTransceiver video = a.addTransceiver(MediaKind::Video).value();
+  ASSERT_TRUE(setLocal(a));
+  const DtlsTransport own = video.sender().transport();
+  const IceTransport transport = own.iceTransport();
+  ASSERT_NE(own, a.getTransceivers()[0].sender().transport());
+  EXPECT_EQ(transport.role(), IceRole::Controlling);
+  EXPECT_TRUE(transport.getLocalParameters());
+  ASSERT_TRUE(setRemote(b, *a.localDescription()));
+  ASSERT_TRUE(setLocal(b));
+  ASSERT_TRUE(setRemote(a, *b.localDescription()));
+  ASSERT_NE(own, video.sender().transport());
+  EXPECT_EQ(transport.state(), IceTransportState::Closed);
+  EXPECT_EQ(transport.role(), IceRole::Unknown);
+  EXPECT_FALSE(transport.getLocalParameters());
+  EXPECT_FALSE(transport.getRemoteParameters());
+  EXPECT_EQ(video.sender().transport().iceTransport().role(), IceRole::Controlling);
+}
+
 TEST_F(Transports, S5_6_CandidatesOfBothEndsAreListed) {
   (void)a.createDataChannel("c");
   Log log;

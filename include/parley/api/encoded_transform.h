@@ -53,9 +53,9 @@ struct EncodedFrame {
 /// bytes; false drops it. Called on the media workers' threads, one frame at a time for each sender
 /// or receiver: be quick. Frames that the app itself has compressed come within its `push`. Media
 /// that goes or comes as packets (MediaStreamTrack::createRtp, RtpReceiver::setPacketSink,
-/// Forwarder) is never shown, nor changed. What forwards and assembles packets reads the start of a
-/// frame (VP8: 10 bytes of a key frame, 3 of others; Opus: 1 or 2), so leave it as it is. The bytes
-/// of H.264 must stay an Annex B stream.
+/// Forwarder) is never shown, nor changed; a sender of such packets takes no transform. What
+/// forwards and assembles packets reads the start of a frame (VP8: 10 bytes of a key frame, 3 of
+/// others; Opus: 1 or 2), so leave it as it is. The bytes of H.264 must stay an Annex B stream.
 using FrameTransform = std::function<bool(EncodedFrame&)>;
 
 /// Gives the bytes of one frame back, from any thread, once; then the frame goes on. One that is
@@ -89,8 +89,10 @@ using FrameReader = std::function<void(EncodedFrame, FrameWriter)>;
 ///
 /// The start of each frame stays in clear (see FrameTransform) but is authenticated. For VP8, VP9
 /// and sound; pictures in H.264, H.265 and AV1, which are packetized along their structure, are
-/// dropped in both directions rather than sent in clear. WARNING: tracks of packets
-/// (MediaStreamTrack::createRtp) and what a Forwarder sends pass by it as they are. Any thread.
+/// dropped in both directions rather than sent in clear. A sender with a transform takes no track
+/// of packets (MediaStreamTrack::createRtp), nor can a Forwarder send by it, and the other way
+/// round. What takes packets out (RtpReceiver::setPacketSink) gets them as they came, encrypted and
+/// unchecked. Any thread.
 class PARLEY_EXPORT SframeTransform {
  public:
   /// Sending, or receiving.
@@ -107,7 +109,7 @@ class PARLEY_EXPORT SframeTransform {
   /// this key and id or has done so, or if both directions of a connection would use it. The former
   /// key remains.
   Result<void> setKey(uint64_t keyId, ByteSpan baseKey);
-  /// Decrypting: forgets it.
+  /// Decrypting: forgets it. What setKey refuses stays refused: the other end may have used it.
   void removeKey(uint64_t keyId);
   /// Encrypting: the next key of the chain; the other end follows by itself. InvalidState without a
   /// key, or if its id has no room for a step.

@@ -41,20 +41,20 @@ using SubscriptionId = forwarding::SubscriptionId;
 /// those of its Loop. For many peers give the loop Threading::Unlocked.
 class PARLEY_EXPORT Forwarder {
  public:
-  /// An empty room. No handle that is given to it may be empty.
+  /// An empty room. Without a loop nothing can be published in it (Type), nor anything else happen.
   explicit Forwarder(const std::shared_ptr<Loop>& loop);
 
   /// From now on what the receiver gets is forwarded: its track stays silent. InvalidState if it is
   /// published already or has a packet sink, the peer has taken it away, or its connection is
-  /// closed or on another loop.
+  /// closed or on another loop; Type for an empty handle, here and below.
   Result<PublicationId> publish(const RtpReceiver& receiver);
   /// The receiver's track plays again, and the subscriptions of the publication end. A publication
   /// ends with its connection as well.
   void unpublish(PublicationId id);
   /// From now on the sender sends the publication, once both have negotiated its codec; it needs no
-  /// track. InvalidState if it is subscribed already, its transceiver has been removed, or its
-  /// connection is closed or on another loop; NotFound for an unknown publication; Type for one of
-  /// the other kind.
+  /// track. InvalidState if it is subscribed already or has a transform, its transceiver has been
+  /// removed, or its connection is closed or on another loop; NotFound for an unknown publication;
+  /// Type for one of the other kind.
   Result<SubscriptionId> subscribe(PublicationId publication, const RtpSender& sender);
   /// The sender is free again. Nothing happens for an unknown id, here and below.
   void unsubscribe(SubscriptionId id);

@@ -101,8 +101,8 @@ class PARLEY_EXPORT Loop : public std::enable_shared_from_this<Loop> {
   /// Runs the loop on the calling thread until `stop()`. InvalidState if it runs already.
   Result<void> run();
   /// Ends `run()` or the loop's thread after what runs just now. It waits for a thread that
-  /// `startThread` made, unless called on it; `run()` returns soon. Where neither
-  /// is under way, the next one ends at once. Any thread.
+  /// `startThread` made, unless called on it: that runs the loop until its callback has returned.
+  /// `run()` returns soon. Where neither is under way the next `run()` ends at once. Any thread.
   void stop();
   /// An epoll descriptor that is readable whenever `process()` has work. Poll it together with
   /// `nextDeadline()`.

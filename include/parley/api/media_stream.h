@@ -59,10 +59,10 @@ class PARLEY_EXPORT MediaStream {
 };
 
 /// The streams of the peer (webrtc-pc section 4.4.1.5 "process the addition of a remote track"):
-/// follows a connection's onStreamTrackChange, which it takes for itself and removes at its end. In
-/// onTrack the streams
-/// that the event names are there and hold the track. Any thread, but it is made and destroyed
-/// where the connection's Loop may be called.
+/// follows a connection's onStreamTrackChange, which it takes for itself. In onTrack the streams
+/// that the event names are there and hold the track. Once it is destroyed it calls nothing any
+/// more; one that others have set since remains. Any thread, but it is made where the connection's
+/// Loop may be called, and destroyed there.
 class PARLEY_EXPORT RemoteStreams {
  public:
   /// Follows the connection from now on.

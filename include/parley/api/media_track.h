@@ -72,7 +72,8 @@ class PARLEY_EXPORT MediaStreamTrack {
   explicit operator bool() const { return core_ != nullptr; }
   bool operator==(const MediaStreamTrack&) const = default;
 
-  /// A track that the app pushes frames into. `loop` is not null, here and below.
+  /// A track that the app pushes frames into. An empty handle without a loop, here and below, which
+  /// addTrack answers with Type; as without a source, where one is to drive it.
   static MediaStreamTrack createVideo(const std::shared_ptr<Loop>& loop);
   /// The same for sound.
   static MediaStreamTrack createAudio(const std::shared_ptr<Loop>& loop);
@@ -97,7 +98,8 @@ class PARLEY_EXPORT MediaStreamTrack {
   /// SSRC, payload type, numbers and extension ids of each sender, paced, and are repeated when the
   /// peer misses them; key frames and the bitrate are asked for by onKeyFrameNeeded and
   /// onTargetBitrate. Gaps in their numbers stay gaps; a source that begins anew (another SSRC,
-  /// numbers that jump by thousands) goes on where the old one was.
+  /// numbers that jump by thousands) goes on where the old one was. Not for a sender that has a
+  /// transform, which they would pass by.
   static MediaStreamTrack createRtp(const std::shared_ptr<Loop>& loop, RtpTrackInit init);
 
   /// Of sound or of pictures; it never changes.

@@ -207,7 +207,8 @@ class PARLEY_EXPORT PeerConnection {
   /// Sends a track, as part of the streams with these ids: by a transceiver of its kind that has
   /// not sent yet, else by a new one. InvalidState when closed; Type for an empty handle
   /// and for ids that SDP cannot carry (1 to 256 bytes without blanks, at most 64 ids, not "-");
-  /// InvalidAccess if it is sent already.
+  /// InvalidAccess if it is sent already. InvalidState also for a track of packets where that
+  /// transceiver has a transform.
   Result<RtpSender> addTrack(MediaStreamTrack track, std::vector<std::string> streams = {});
   /// Stops sending at once; the sender stays. InvalidState when closed; InvalidAccess for a sender
   /// of another connection.

@@ -19,17 +19,17 @@ struct NegotiationMessage {
 /// any time, also at once. When two offers meet, the polite end gives way. All that the application
 /// does is to carry messages, in order and without loss, and to change the connection as it likes.
 ///
-/// Takes the connection's onNegotiationNeeded and onIceCandidate for itself; they fall silent with
-/// it, whoever has set them since: end one before the next is made. A description that is being
-/// made or applied then is still sent, or its failure told; to be sure that neither happens,
-/// destroy it after PeerConnection::closeAndDrain(). Thread rules: those of the connection's Loop.
+/// Takes the connection's onNegotiationNeeded and onIceCandidate for itself, from whoever had them.
+/// Once it is destroyed nothing is sent, answered or reported any more, also of what is under way;
+/// destroyed on another thread than the loop's, a call that has begun may still run. Thread rules:
+/// those of the connection's Loop.
 class PARLEY_EXPORT PerfectNegotiator {
  public:
   /// `polite`: true at one end, false at the other. `send` is called as callbacks are, on the
   /// loop's thread.
   PerfectNegotiator(PeerConnection pc, bool polite,
                     std::function<void(const NegotiationMessage&)> send);
-  /// Lets go of the connection, which stays as it is.
+  /// Lets go of the connection, which stays as it is; callbacks that others have set since remain.
   ~PerfectNegotiator();
   PerfectNegotiator(const PerfectNegotiator&) = delete;
   PerfectNegotiator& operator=(const PerfectNegotiator&) = delete;

@@ -226,7 +226,8 @@ class PARLEY_EXPORT RtpSender {
   MediaStreamTrack track() const;
   /// Swaps the track without renegotiation; an empty one stops sending. Waits its turn in the
   /// operations chain (webrtc-pc section 4.4.1.2). Type for another kind; InvalidState once stopped
-  /// or closed. `done` is called as a Completion.
+  /// or closed, and for a track of packets while there is a transform. `done` is called as a
+  /// Completion.
   void replaceTrack(MediaStreamTrack track, std::function<void(Result<void>)> done);
   /// Calls in one turn of the loop's thread give the same parameters, with the same transaction id;
   /// they can be used for `setParameters` in that turn only (webrtc-pc section 5.2). Callers on
@@ -257,11 +258,12 @@ class PARLEY_EXPORT RtpSender {
   DtmfSender dtmf() const;
   /// Runs on each compressed frame before it is sent (webrtc-encoded-transform); an empty function
   /// removes it. After a dropped picture a key frame comes next. InvalidState once stopped or
-  /// closed.
+  /// closed, and where packets are sent (MediaStreamTrack::createRtp, Forwarder), which would pass
+  /// by it.
   Result<void> setTransform(FrameTransform transform);
   /// Encrypts what is sent. Type for one that decrypts; InvalidAccess where its keys would give
   /// plaintexts away (SframeTransform::setKey); NotSupported where a codec is negotiated that it
-  /// cannot treat.
+  /// cannot treat; InvalidState as above.
   Result<void> setTransform(const SframeTransform& transform);
   /// As setTransform(FrameTransform), for an app that takes its time; each replaces the other.
   Result<void> setReader(FrameReader reader);

@@ -94,7 +94,7 @@ class PARLEY_EXPORT IceTransport {
   explicit operator bool() const { return core_ != nullptr; }
   bool operator==(const IceTransport&) const = default;
 
-  /// Unknown until a description has been applied.
+  /// Unknown until a description has been applied, and once bundling has ended the transport.
   IceRole role() const;
   /// Always Rtp: RTCP shares the port.
   IceComponent component() const { return IceComponent::Rtp; }
@@ -120,7 +120,7 @@ class PARLEY_EXPORT IceTransport {
   /// Gives the pair up until an ICE restart: it is not checked any more, and nothing is taken that
   /// comes over it. Errors as above.
   Result<void> removeCandidatePair(const IceCandidatePair& pair);
-  /// Nothing before setLocalDescription.
+  /// Nothing before setLocalDescription, nor once bundling has ended the transport.
   std::optional<IceParameters> getLocalParameters() const;
   /// Nothing before setRemoteDescription.
   std::optional<IceParameters> getRemoteParameters() const;

@@ -61,6 +61,8 @@ class PARLEY_EXPORT EventLoop {
   /// Until stop(). A stop() before run() makes that run() return after one cycle.
   void run();
   void stop();
+  /// A stop() that no run() has seen ends none.
+  void forgetStop();
   /// Makes the loop look at its Driven again soon: to call after something was put into one from
   /// outside the loop's thread. Cheap if a wake is pending already.
   void wake();

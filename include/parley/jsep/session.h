@@ -275,6 +275,8 @@ class PARLEY_EXPORT Session {
   // (jsep::streamIds).
   Result<uint32_t> addTrack(MediaKind kind, const std::string& trackId,
                             std::vector<std::string> streams, Timestamp now);
+  /// The transceiver whose idle sender addTrack() would use; nothing if it would make a new one.
+  std::optional<uint32_t> idleSender(MediaKind kind) const;
   void removeTrack(uint32_t transceiver, Timestamp now);
   Result<uint32_t> addTransceiver(MediaKind kind, TransceiverDirection direction,
                                   std::vector<std::string> streams, const std::string& trackId,

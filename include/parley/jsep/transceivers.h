@@ -30,6 +30,9 @@ PARLEY_EXPORT Result<std::vector<std::string>> streamIds(std::vector<std::string
 PARLEY_EXPORT TransceiverId addTransceiver(SessionState& state, sdp::MediaKind kind,
                                            const TransceiverInit& init);
 
+/// The one whose idle sender addTrack() would use; null if it would make a new one.
+PARLEY_EXPORT const TransceiverState* idleSender(const SessionState& state, sdp::MediaKind kind);
+
 /// What addTrack() did.
 struct AddedTrack {
   TransceiverId transceiver{};

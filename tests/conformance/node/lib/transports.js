@@ -56,7 +56,8 @@ class SctpTransport {
   }
   get transport() { return this.pc.transport('dtls', native.sctpTransportOf(this.pc.native)); }
   get state() { return native.sctpState(this.pc.native); }
-  get maxMessageSize() { return native.sctpMaxMessageSize(this.pc.native) ?? Infinity; }
+  // W3C 6.1.1.1: without a remote description that says otherwise it is 65536.
+  get maxMessageSize() { return native.sctpMaxMessageSize(this.pc.native) ?? 65536; }
   get maxChannels() { return native.sctpMaxChannels(this.pc.native); }
 }
 

@@ -1,0 +1,82 @@
+// Starting and stopping a loop, in any order.
+
+#include <optional>
+
+#include <gtest/gtest.h>
+
+#include "unit/api/live_pair.h"
+
+namespace parley {
+namespace {
+
+using test::Latch;
+
+/// Whether the loop runs what is posted, in a cycle that follows another.
+bool isAlive(Loop& loop) {
+  for (int i = 0; i < 3; ++i) {
+    const auto ran = std::make_shared<Latch>();
+    loop.post([ran] { ran->set(); });
+    if (!ran->wait(std::chrono::seconds(5))) return false;
+  }
+  return true;
+}
+
+TEST(LoopRunning, AStopThatFindsNothingRunningEndsNoThread) {
+  const auto loop = Loop::create();
+  (void)loop->fd();  // it may run from now on
+  loop->stop();
+  ASSERT_TRUE(loop->startThread());
+  EXPECT_TRUE(isAlive(*loop));
+  loop->stop();
+  loop->stop();
+  ASSERT_TRUE(loop->startThread());
+  EXPECT_TRUE(isAlive(*loop));
+  loop->stop();
+}
+
+TEST(LoopRunning, AThreadThatStopsItselfRunsTheLoopUntilItsCallbackReturns) {
+  const auto loop = Loop::create();
+  ASSERT_TRUE(loop->startThread());
+  Latch stopped, goOn;
+  std::optional<Result<void>> inside;
+  loop->post([&] {
+    loop->stop();
+    inside.emplace(loop->startThread());
+    stopped.set();
+    goOn.wait();
+  });
+  ASSERT_TRUE(stopped.wait());
+  for (const Result<void>& started : {*inside, loop->startThread(), loop->run()}) {
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().code, ErrorCode::InvalidState);
+  }
+  goOn.set();
+  loop->stop();  // waits for the thread
+  ASSERT_TRUE(loop->startThread());
+  EXPECT_TRUE(isAlive(*loop));
+  loop->stop();
+}
+
+TEST(LoopRunning, AThreadThatHasStoppedItselfMayBeFollowedByAnother) {
+  const auto loop = Loop::create();
+  for (int i = 0; i < 20; ++i) {
+    while (!loop->startThread()) std::this_thread::yield();
+    loop->post([&] { loop->stop(); });
+  }
+  loop->stop();
+}
+
+TEST(LoopRunning, TheLastHandleMayGoInACallbackOfTheThread) {
+  auto loop = Loop::create();
+  ASSERT_TRUE(loop->startThread());
+  Latch gone;
+  Loop& same = *loop;
+  same.post([&gone, held = std::move(loop)]() mutable {
+    held.reset();
+    gone.set();
+  });
+  EXPECT_TRUE(gone.wait());
+}
+
+}  // namespace
+}  // namespace parley
