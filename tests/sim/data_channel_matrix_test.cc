@@ -150,7 +150,9 @@ class DataChannelMatrixSim : public ::testing::TestWithParam<PathCase> {
     EXPECT_TRUE(flows[OrderedLifetime].isAscending());
     EXPECT_GE(flows[UnorderedRetransmits].arrived.size(), kMessages / 4);
     // On long paths the congestion window opens too slowly for what must arrive within 250 ms.
-    if (GetParam().rttMillis <= 100) EXPECT_GE(flows[OrderedLifetime].arrived.size(), 1u);
+    if (GetParam().rttMillis <= 100) {
+      EXPECT_GE(flows[OrderedLifetime].arrived.size(), 1u);
+    }
   }
 };
 

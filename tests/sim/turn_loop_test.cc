@@ -55,8 +55,8 @@ INSTANTIATE_TEST_SUITE_P(Answers, TurnLoopSim,
                          ::testing::Values(stun::StunError::Unauthenticated,
                                            stun::StunError::StaleNonce,
                                            stun::StunError::TryAlternate),
-                         [](const auto& info) {
-                           return "Answer" + std::to_string(static_cast<int>(info.param));
+                         [](const auto& test) {
+                           return "Answer" + std::to_string(static_cast<int>(test.param));
                          });
 
 }  // namespace
