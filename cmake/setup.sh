@@ -9,7 +9,7 @@ jobs=${PARLEY_JOBS:-$(nproc 2>/dev/null || echo 2)}
 # Consumer projects of the package tests compile the same files in other folders: let the cache recognise them.
 # Another checkout of the same sources finds what this one compiled. The locale: CMake leaves an empty LC_ALL behind
 # when it has looked at a compiler, and every file would count as another one.
-export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=locale
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:+$CCACHE_SLOPPINESS,}locale
 
 declare -A package_groups=(
   [base]="g++ cmake ninja-build ccache pkg-config python3 libssl-dev libsrtp2-dev libusrsctp-dev libopus-dev libvpx-dev"

@@ -72,6 +72,12 @@ Bytes hkdf(const SuiteParameters& suite, ByteSpan input, ByteSpan info, size_t s
   return out;
 }
 
+/// The base key that follows (RFC 9605 section 5.1, where the ratchet is defined by the hash's
+/// size).
+Bytes ratcheted(const SuiteParameters& suite, ByteSpan base) {
+  return hkdf(suite, base, asBytes("SFrame 1.0 Ratchet"), suite.hash());
+}
+
 /// RFC 9605 section 4.4.2: the label, the key id in 8 bytes, the suite in 2.
 Bytes keyInfo(std::string_view label, uint64_t keyId, SframeSuite suite) {
   Bytes out(label.size() + 10);
@@ -117,10 +123,7 @@ class FrameKey {
   FrameKey(const FrameKey&) = delete;
   FrameKey& operator=(const FrameKey&) = delete;
 
-  /// Section 5.1, where the ratchet is defined by the hash's size.
-  Bytes nextBase() const {
-    return hkdf(parameters_, base_, asBytes("SFrame 1.0 Ratchet"), parameters_.hash());
-  }
+  Bytes nextBase() const { return ratcheted(parameters_, base_); }
   size_t tagSize() const { return parameters_.tag; }
 
   bool seal(uint64_t counter, ByteSpan aad1, ByteSpan aad2, ByteSpan plain, uint8_t* out) const {
@@ -354,9 +357,10 @@ struct SframeDecryptor::State {
   SframeHeader last{};
 
   uint64_t mask() const { return (uint64_t{1} << ratchet.bits) - 1; }
-  /// The newest known key of the chain that `keyId` goes on; end() if there is none.
-  std::map<uint64_t, FrameKey>::const_iterator chainOf(uint64_t keyId) const {
-    auto best = keys.end();
+  /// The key, or the newest known one of the chain that `keyId` goes on; end() if there is none.
+  std::map<uint64_t, FrameKey>::const_iterator nearest(uint64_t keyId) const {
+    auto best = keys.find(keyId);
+    if (best != keys.end() || ratchet.bits == 0) return best;
     for (auto it = keys.begin(); it != keys.end(); ++it) {
       if ((it->first & ~mask()) != (keyId & ~mask())) continue;
       if (best == keys.end() || steps(it->first, keyId) < steps(best->first, keyId)) best = it;
@@ -364,6 +368,17 @@ struct SframeDecryptor::State {
     return best;
   }
   uint64_t steps(uint64_t from, uint64_t to) const { return (to - from) & mask(); }
+  /// The base key of `keyId`, from a former one of its chain. Anybody may name an id that is far:
+  /// no more is derived on the way than that takes.
+  Bytes baseOf(uint64_t keyId, const std::pair<const uint64_t, FrameKey>& former) const {
+    Bytes base = former.second.nextBase();
+    for (uint64_t left = steps(former.first, keyId) - 1; left > 0; --left) {
+      Bytes next = ratcheted(parametersOf(suite), base);
+      wipe(base);
+      base = std::move(next);
+    }
+    return base;
+  }
 };
 
 SframeDecryptor::SframeDecryptor(SframeSuite suite, SframeRatchet ratchet)
@@ -392,27 +407,17 @@ Result<void> SframeDecryptor::decrypt(ByteSpan ciphertext, ByteSpan metadata, By
   const auto header = SframeHeader::parse(r);
   if (!header) return fail(ErrorCode::Syntax, "the frame does not begin with an SFrame header");
   const size_t headerSize = ciphertext.size() - r.remaining();
-  auto known = state_->keys.find(header->keyId);
-  std::optional<FrameKey> further;
-  uint64_t former = 0;
-  if (known == state_->keys.end()) {
-    const auto chain =
-        state_->ratchet.bits > 0 ? state_->chainOf(header->keyId) : state_->keys.end();
-    if (chain == state_->keys.end())
-      return fail(ErrorCode::InvalidAccess, "the frame is encrypted with an unknown key");
-    former = chain->first;
-    const uint64_t mask = state_->mask();
-    Bytes base = chain->second.nextBase();
-    for (uint64_t id = former + 1;; ++id) {
-      further.emplace(state_->suite, (former & ~mask) | (id & mask), std::move(base));
-      if (((id ^ header->keyId) & mask) == 0) break;
-      base = further->nextBase();
-    }
-  }
-  const FrameKey& key = further ? *further : known->second;
   const ByteSpan sealed = ciphertext.subspan(headerSize);
-  if (sealed.size() < key.tagSize())
+  const auto nearest = state_->nearest(header->keyId);
+  if (nearest == state_->keys.end())
+    return fail(ErrorCode::InvalidAccess, "the frame is encrypted with an unknown key");
+  if (sealed.size() < nearest->second.tagSize())
     return fail(ErrorCode::Syntax, "the frame is shorter than its tag");
+  const uint64_t former = nearest->first;
+  std::optional<FrameKey> further;
+  if (former != header->keyId)
+    further.emplace(state_->suite, header->keyId, state_->baseOf(header->keyId, *nearest));
+  const FrameKey& key = further ? *further : nearest->second;
   const size_t at = out.size();
   out.resize(at + sealed.size() - key.tagSize());
   if (!key.open(header->counter, ciphertext.first(headerSize), metadata, sealed, out.data() + at)) {

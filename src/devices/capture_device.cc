@@ -218,21 +218,28 @@ class CaptureHandle final : public CaptureDevice {
   void onEnded(std::function<void()> callback) override { core_->setOnEnded(std::move(callback)); }
   void stop() override {
     core_->requestStop();
-    const std::lock_guard lock(joinMutex_);
-    if (!thread_.joinable()) return;
-    if (thread_.get_id() == std::this_thread::get_id()) {
-      thread_.detach();  // the thread keeps the core and is about to end
-    } else {
-      thread_.join();
+    if (std::this_thread::get_id() == ownThread_) {
+      letGo();
+      return;
     }
+    const std::lock_guard lock(joinMutex_);
+    if (thread_.joinable()) thread_.join();
   }
   bool ended() const override { return core_->ended(); }
   CaptureStats stats() const override { return core_->stats(); }
 
  private:
+  /// On the device's own thread, which keeps the core and is about to end. Who holds the lock waits
+  /// for that.
+  void letGo() {
+    const std::unique_lock lock(joinMutex_, std::try_to_lock);
+    if (lock && thread_.joinable()) thread_.detach();
+  }
+
   std::shared_ptr<CaptureCore> core_;
   std::mutex joinMutex_;
   std::thread thread_;
+  const std::thread::id ownThread_ = thread_.get_id();
 };
 
 }  // namespace

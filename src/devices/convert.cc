@@ -70,9 +70,9 @@ std::shared_ptr<const codec::I420Buffer> PictureConverter::convert(const AVFrame
 }
 
 bool SoundConverter::configure(const AVFrame& frame) {
-  AVChannelLayout target;
+  AVChannelLayout target{};
   av_channel_layout_default(&target, static_cast<int>(channels_));
-  AVChannelLayout source;
+  AVChannelLayout source{};  // av_channel_layout_copy frees what was in it
   if (frame.ch_layout.order == AV_CHANNEL_ORDER_UNSPEC) {
     av_channel_layout_default(&source, frame.ch_layout.nb_channels);
   } else if (av_channel_layout_copy(&source, &frame.ch_layout) < 0) {

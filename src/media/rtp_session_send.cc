@@ -29,7 +29,9 @@ Result<void> RtpSession::Impl::refuse(SendStream& stream, SendStream::Accepted a
     case SendStream::Accepted::Yes:
       return ok();
     case SendStream::Accepted::Unfit:
-      return fail(ErrorCode::Type, "the frame is empty or not of this stream's kind");
+      if (stream.awaitsKeyFrame()) wantKeyFrame(stream, now);
+      return fail(ErrorCode::Type,
+                  "the frame is empty, not of this stream's kind, or cannot be cut into packets");
     case SendStream::Accepted::NoRoom:
     case SendStream::Accepted::AwaitingKeyFrame:
       break;

@@ -56,6 +56,7 @@ class SendStream {
   void setMaxPacketSize(size_t bytes) { maxPacketSize_ = bytes; }
   /// Frames were lost before they reached us.
   void skipToKeyFrame() { awaitingKeyFrame_ = true; }
+  bool awaitsKeyFrame() const { return awaitingKeyFrame_; }
   /// What the sender sends of all its layers, to be told to the peer.
   void setLayersAllocation(const rtp::VideoLayersAllocationValue& layers) {
     if (layers == layers_) return;

@@ -36,16 +36,20 @@ bool VideoJitterBuffer::insert(const FrameAssembler& assembler, Timestamp now) {
     return true;
   }
   bool fits = true;
-  if (isOfNewTimeBase(scratch_)) {
-    delay_.reset();
-    unfinished_.reset();
+  const bool isFormer = isOfFormerTimeBase(scratch_);
+  if (!isFormer) {
+    if (isOfNewTimeBase(scratch_)) {
+      delay_.reset();
+      unfinished_.reset();
+      baseBegin_ = scratch_.firstSequence;
+    }
+    lastRtp_ = scratch_.rtp;
   }
-  lastRtp_ = scratch_.rtp;
   if (sorted_.size() == maxFrames_ || bytes_ + scratch_.data.size() > maxBytes_) {
     reset();
     fits = false;
   }
-  noteArrival(scratch_, now);
+  if (!isFormer) noteArrival(scratch_, now);
   if (free_.empty()) {
     free_.push_back(static_cast<Index>(frames_.size()));
     frames_.emplace_back();
@@ -148,6 +152,8 @@ Timestamp VideoJitterBuffer::releaseTime(const FrameAssembler& assembler, size_t
   // A layer that is lost now may be missing until the next key frame.
   const Timestamp earliestTime =
       frame.lastArrival + (isWhole(assembler, position) ? Duration::zero() : layerPatience_);
+  // What was behind when the timestamps jumped: the new ones do not tell its time.
+  if (isOfFormerTimeBase(frame)) return earliestTime;
   // "0, 0: render as soon as possible" (playout-delay): no waiting at all.
   if (wishedMax_ == Duration::zero() && minimumDelay_ == Duration::zero()) return earliestTime;
   // An RTP timestamp that jumps ahead, by mistake or malice, must not hold the picture for hours.
@@ -223,6 +229,7 @@ void VideoJitterBuffer::remove(size_t position) {
 
 void VideoJitterBuffer::reset() {
   unfinished_.reset();
+  baseBegin_.reset();
   while (!sorted_.empty()) drop(sorted_.size() - 1);
   requireKeyFrame();
 }

@@ -77,6 +77,9 @@ class VideoJitterBuffer {
   /// Whether all layers that were sent of the picture are there.
   bool isWhole(const FrameAssembler& assembler, size_t position) const;
   bool isOfNewTimeBase(const AssembledFrame& frame) const;
+  bool isOfFormerTimeBase(const AssembledFrame& frame) const {
+    return baseBegin_ && frame.firstSequence < *baseBegin_;
+  }
   void noteArrival(const AssembledFrame& frame, Timestamp now);
   void updateDelay(int64_t rtp, Timestamp arrival, Timestamp now);
   void drop(size_t position);
@@ -100,6 +103,7 @@ class VideoJitterBuffer {
   size_t bytes_ = 0;
   size_t dropped_ = 0;
   std::optional<int64_t> lastRtp_;
+  std::optional<int64_t> baseBegin_;  // firstSequence of the first frame of the newest time base
   // The newest layer of a picture that may have more of them.
   struct Layer {
     int64_t rtp = 0;

@@ -286,6 +286,29 @@ TEST_F(VideoReceiveTest, NorDoesAJumpOfSeconds) {
   }
 }
 
+TEST_F(VideoReceiveTest, AFrameFromBeforeAJumpMayComeAfterIt) {
+  for (int i = 0; i < 100; ++i) play(i == 0);
+  const auto late = sender_.vp8(false, 3);
+  deliver(late[0]);
+  deliver(late[2]);
+  run(Duration::micros(33'333));
+  sender_.timestamp += 90'000u * 10;
+  for (int i = 0; i < 2; ++i) play(false);
+  deliver(sender_.rtx(late[1], kVp8Rtx));
+  for (int i = 0; i < 10; ++i) play(false);
+  run(Duration::millis(200));
+  EXPECT_EQ(frames_.size(), 113u);
+}
+
+TEST_F(VideoReceiveTest, FramesThatWaitWhenTheTimestampsJumpBackAreNotHeldUp) {
+  for (int i = 0; i < 100; ++i) play(i == 0);
+  deliverAll(sender_.vp8(false, 3));
+  sender_.timestamp -= 90'000u * 60;
+  for (int i = 0; i < 10; ++i) play(false);
+  run(Duration::millis(200));
+  EXPECT_EQ(frames_.size(), 111u);
+}
+
 TEST_F(VideoReceiveTest, ARestartedSenderIsFollowed) {
   for (int i = 0; i < 10; ++i) play(i == 0);
   sender_.sequence = static_cast<uint16_t>(sender_.sequence - 20'000);
