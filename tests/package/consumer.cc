@@ -1,5 +1,6 @@
 // What every consumer project builds: one offer made through the facade, which links the whole
-// stack.
+// stack. Options are named, and those that are left out bring no warning.
+#pragma GCC diagnostic error "-Wmissing-field-initializers"
 
 #include <cstdio>
 #include <future>
@@ -8,12 +9,15 @@
 #include "parley/parley.h"
 
 int main() {
-  const auto loop = parley::Loop::create();
+  const auto loop = parley::Loop::create({.bindDevice = ""});
   if (!loop->startThread()) return 1;
-  auto connection = parley::PeerConnection::create(loop);
+  auto connection = parley::PeerConnection::create(
+      loop, {.iceTransportPolicy = parley::IceTransportPolicy::Relay});
   if (!connection) return 1;
-  if (!connection->createDataChannel("chat")) return 1;
-  if (!connection->addTransceiver(parley::MediaKind::Video)) return 1;
+  if (!connection->createDataChannel("chat", {.ordered = false})) return 1;
+  if (!connection->addTransceiver(parley::MediaKind::Video,
+                                  {.direction = parley::TransceiverDirection::SendOnly}))
+    return 1;
 
   std::promise<std::string> sdp;
   connection->createOffer([&](parley::Result<parley::SessionDescription> offer) {

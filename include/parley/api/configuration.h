@@ -97,7 +97,7 @@ enum class AudioRedundancy {
 
 /// RTCConfiguration (webrtc-pc section 4.2.1), and what a native application may want beyond it.
 struct Configuration {
-  std::vector<IceServer> iceServers;  ///< all of them are asked
+  std::vector<IceServer> iceServers{};  ///< all of them are asked
   IceTransportPolicy iceTransportPolicy =
       IceTransportPolicy::All;                           ///< which candidates may be used
   BundlePolicy bundlePolicy = BundlePolicy::Balanced;    ///< fixed once made
@@ -108,7 +108,7 @@ struct Configuration {
   uint8_t iceCandidatePoolSize = 0;
   /// The first is used; the fingerprints of all are told to the peer. Empty: an ECDSA P-256
   /// certificate of the connection's own, valid for 30 days.
-  std::vector<Certificate> certificates;
+  std::vector<Certificate> certificates{};
 
   // Beyond the W3C.
   /// Also gather candidates on loopback interfaces: for tests and for peers on the same machine.
@@ -175,18 +175,18 @@ struct Configuration {
   /// network without a restart. Costs a round trip at servers that do not know them.
   bool turnMobility = false;
   /// Null: the codecs built into the library.
-  std::shared_ptr<codec::VideoEncoderFactory> videoEncoders;
-  std::shared_ptr<codec::VideoDecoderFactory> videoDecoders;  ///< as videoEncoders
-  std::shared_ptr<codec::AudioEncoderFactory> audioEncoders;  ///< as videoEncoders
-  std::shared_ptr<codec::AudioDecoderFactory> audioDecoders;  ///< as videoEncoders
+  std::shared_ptr<codec::VideoEncoderFactory> videoEncoders{};
+  std::shared_ptr<codec::VideoDecoderFactory> videoDecoders{};  ///< as videoEncoders
+  std::shared_ptr<codec::AudioEncoderFactory> audioEncoders{};  ///< as videoEncoders
+  std::shared_ptr<codec::AudioDecoderFactory> audioDecoders{};  ///< as videoEncoders
   /// Formats of compressed media that the application brings itself
   /// (MediaStreamTrack::createEncodedVideo, createEncodedAudio) and takes itself
   /// (setEncodedVideoSink, setEncodedAudioSink): offered behind those of the factories, although
   /// nothing here encodes or decodes them. codec/formats.h has the usual ones. A sender sends the
   /// first agreed codec that its track can be in. `scalabilityModes` are the layers that the
   /// application's encoder can make; its frames say which they are of (codec::Vp9Info, Av1Info).
-  std::vector<codec::SdpVideoFormat> encodedVideoFormats;
-  std::vector<codec::SdpAudioFormat> encodedAudioFormats;  ///< the same for sound
+  std::vector<codec::SdpVideoFormat> encodedVideoFormats{};
+  std::vector<codec::SdpAudioFormat> encodedAudioFormats{};  ///< the same for sound
   /// Take all layers of a peer that offers simulcast (RFC 8853), as servers do that hand them on.
   /// Each is an inbound stream of its own; a transform sees them all (EncodedFrame::rid), sinks get
   /// the largest that arrives. Off: the peer sends one, as to a browser.

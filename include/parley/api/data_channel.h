@@ -32,15 +32,15 @@ PARLEY_EXPORT const char* toString(DataChannelState state);
 struct DataChannelInit {
   bool ordered = true;  ///< false: messages may overtake each other
   /// Milliseconds a message may be retried for. Not together with maxRetransmits.
-  std::optional<uint16_t> maxPacketLifeTime;
+  std::optional<uint16_t> maxPacketLifeTime{};
   /// How often a message may be retried; neither: until it has arrived.
-  std::optional<uint16_t> maxRetransmits;
+  std::optional<uint16_t> maxRetransmits{};
   /// A name for what the channel speaks, told to the peer; at most 65535 bytes of UTF-8.
-  std::string protocol;
+  std::string protocol{};
   /// Both sides create the channel with the same `id`; nothing is announced in-band.
   bool negotiated = false;
   /// 0 to 65534; without `negotiated` it is not looked at.
-  std::optional<uint16_t> id;
+  std::optional<uint16_t> id{};
   /// Among the channels of this connection, and told to the peer: how they share the wire when all
   /// have something to send. Each level gets twice what the one below gets (RFC 8831 section 6.4).
   PriorityType priority = PriorityType::Low;

@@ -25,10 +25,10 @@ PARLEY_EXPORT const char* toString(IceServerTransportProtocol protocol);
 /// without "a=", and where it belongs. An empty `candidate` says that no more candidates follow for
 /// the ICE generation of `usernameFragment`.
 struct PARLEY_EXPORT IceCandidate {
-  std::string candidate;                        ///< RFC 8839 section 5.1
-  std::optional<std::string> sdpMid;            ///< a=mid of the section that it is for
-  std::optional<uint16_t> sdpMLineIndex;        ///< or its index; not looked at beside sdpMid
-  std::optional<std::string> usernameFragment;  ///< of its ICE generation; nothing: the newest
+  std::string candidate;                          ///< RFC 8839 section 5.1
+  std::optional<std::string> sdpMid{};            ///< a=mid of the section that it is for
+  std::optional<uint16_t> sdpMLineIndex{};        ///< or its index; not looked at beside sdpMid
+  std::optional<std::string> usernameFragment{};  ///< of its ICE generation; nothing: the newest
 
   // Of candidates that this end has gathered only.
   /// How a relayed one reaches its TURN server; Udp also for DTLS, which the W3C does not name.

@@ -49,26 +49,26 @@ struct LoopOptions {
   /// means all of the family, port 0 any free one. Host candidates are made of these alone. They
   /// are opened as soon as the loop runs. Empty: each connection has ports of its own, as in
   /// browsers. Two connections between the same two addresses cannot share a port at both ends.
-  std::vector<SocketAddress> udpPorts;
+  std::vector<SocketAddress> udpPorts{};
   /// The same for TCP: passive candidates of all connections are made of these alone, and what is
   /// accepted belongs to the connection that its first check names (RFC 6544). What names none is
   /// closed after 5 s; at most Limits::maxWaitingTcp of them wait at a time.
-  std::vector<SocketAddress> tcpPorts;
+  std::vector<SocketAddress> tcpPorts{};
   /// The network device that all sockets of the loop are bound to (SO_BINDTODEVICE), whatever the
   /// routes say: a VPN's, a robot's radio. No other's addresses become candidates. Names of servers
   /// are looked up by the system's resolver, which knows nothing of it. Empty: all devices. Without
   /// a device of that name connections find no candidates.
-  std::string bindDevice;
+  std::string bindDevice{};
   /// The system's generator if null. Must outlive the loop.
   Random* random = nullptr;
   /// Runs every callback instead of the loop's thread, e.g. by posting to a GUI's queue. Must run
   /// what it is given in the order given, one at a time.
-  std::function<void(std::function<void()>)> executor;
+  std::function<void(std::function<void()>)> executor{};
   /// The time, for embedders and simulations that have their own; the system's monotonic clock if
   /// empty.
-  std::function<Timestamp()> clock;
+  std::function<Timestamp()> clock{};
   /// What ties `clock` to the wall clock, asked once a second; needed only together with `clock`.
-  std::function<WallClock()> wallClock;
+  std::function<WallClock()> wallClock{};
 };
 
 namespace api_internal {

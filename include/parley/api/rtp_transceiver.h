@@ -34,9 +34,9 @@ using TransceiverDirection = jsep::TransceiverDirection;
 
 /// RTCRtpCodec (webrtc-pc section 5.2). Equal to another if all is, letter by letter.
 struct RtpCodec {
-  std::string mimeType;              ///< "video/VP8"
-  uint32_t clockRate = 0;            ///< of RTP timestamps, hertz
-  std::optional<uint16_t> channels;  ///< audio only
+  std::string mimeType;                ///< "video/VP8"
+  uint32_t clockRate = 0;              ///< of RTP timestamps, hertz
+  std::optional<uint16_t> channels{};  ///< audio only
   /// What a=fmtp has behind the payload type; an empty one counts as none.
   std::optional<std::string> sdpFmtpLine{};
   bool operator==(const RtpCodec&) const = default;
@@ -187,14 +187,14 @@ struct PlayoutDelay {
 /// RTCRtpTransceiverInit (webrtc-pc section 5.1).
 struct TransceiverInit {
   TransceiverDirection direction = TransceiverDirection::SendRecv;  ///< any but Stopped
-  std::vector<std::string> streams;  ///< ids of those that the sender's track belongs to
+  std::vector<std::string> streams{};  ///< ids of those that the sender's track belongs to
   /// Several: layers of simulcast, at most three, further ones are left out; each with a rid, or
   /// none ("0", "1", "2" then). Of sound the first one alone counts. Empty: one, with defaults.
-  std::vector<RtpEncodingParameters> sendEncodings;
+  std::vector<RtpEncodingParameters> sendEncodings{};
   /// Beyond the W3C: the layers of simulcast that our offers ask the peer to send (RFC 8853,
   /// a=simulcast:recv), as servers do; their rids, at most three, for video that is received. The
   /// peer may send fewer. Received as with Configuration::receiveSimulcast.
-  std::vector<std::string> receiveRids;
+  std::vector<std::string> receiveRids{};
   /// Beyond the W3C: the layers of simulcast are told to the peer by their SSRCs (a=ssrc-group:SIM,
   /// in the order of `sendEncodings`: the smallest first), as servers from before RFC 8853 want it.
   /// Such a peer is not asked whether it takes them. The encodings' rids name them here only.
@@ -208,7 +208,7 @@ struct EncodingOptions {
 
 /// RTCSetParameterOptions (webrtc-extensions): one entry for each encoding, or none at all.
 struct SetParameterOptions {
-  std::vector<EncodingOptions> encodingOptions;  ///< in the order of the encodings
+  std::vector<EncodingOptions> encodingOptions{};  ///< in the order of the encodings
 };
 
 /// RTCRtpSender (webrtc-pc section 5.2): a handle. Valid after its transceiver has stopped and
