@@ -9,6 +9,8 @@ using namespace test;
 
 constexpr uint8_t kOpus = 111;
 constexpr uint8_t kTones = 101;
+constexpr uint8_t kNoise = 13;
+constexpr uint8_t kPcmu = 0;
 
 /// A publisher of sound with tones in it, and one peer that takes the sound.
 class SoundAndTones {
@@ -16,7 +18,10 @@ class SoundAndTones {
   SoundAndTones() {
     PublicationConfig config;
     config.kind = media::MediaKind::Audio;
-    config.codecs = {{kOpus, "opus", 48'000}, {kTones, "telephone-event", 8'000}};
+    config.codecs = {{kOpus, "opus", 48'000},
+                     {kTones, "telephone-event", 8'000},
+                     {kNoise, "CN", 8'000},
+                     {kPcmu, "PCMU", 8'000}};
     publication = forwarder.addPublication(config);
     subscription = *forwarder.subscribe(forwarder.addPeer(), publication,
                                         videoSubscription(5, "opus"), world.now);
@@ -87,6 +92,20 @@ TEST(PayloadTypeChange, WhatOneSourceSentIsNotRepeatedFromAnother) {
   room.forwarder.handleMissing(room.subscription, {&ofTheFirst, 1}, room.world.now);
   ForwardedPacket out;
   EXPECT_FALSE(room.forwarder.pollPacket(out));
+}
+
+TEST(PayloadTypeChange, WhatAccompaniesACodecIsNotThePublicationsCodec) {
+  SoundAndTones room;
+  room.push(1, kTones, 1);
+  EXPECT_FALSE(room.forwarder.codecOf(room.publication));
+  room.push(1, kOpus, 2);
+  EXPECT_EQ(room.forwarder.codecOf(room.publication), "opus");
+  room.push(1, kTones, 3);
+  EXPECT_EQ(room.forwarder.codecOf(room.publication), "opus");
+  room.push(1, kNoise, 4);
+  EXPECT_EQ(room.forwarder.codecOf(room.publication), "opus");
+  room.push(1, kPcmu, 5);
+  EXPECT_EQ(room.forwarder.codecOf(room.publication), "PCMU");
 }
 
 TEST(PayloadTypeChange, PicturesOfTheSameCodecGoOnWithoutAKeyFrame) {
