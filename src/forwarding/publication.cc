@@ -136,6 +136,13 @@ void Publication::noteCodec(const PublicationConfig::Codec& codec) {
   if (!isSame && !isAuxiliary(codec.name)) codec_ = codec;
 }
 
+bool Publication::isOfCodec(uint8_t payloadType, const PublicationConfig::Codec& codec) const {
+  return payloadType == codec.payloadType ||
+         std::any_of(config_.codecs.begin(), config_.codecs.end(), [&](const auto& entry) {
+           return entry.payloadType == payloadType && equalsIgnoreCase(entry.name, codec.name);
+         });
+}
+
 size_t Publication::freePlace(Timestamp now) const {
   if (encodings_.size() < kMaxEncodings) return encodings_.size();
   // A sender that starts anew has other SSRCs; the places of those that fell silent are theirs.

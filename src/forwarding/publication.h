@@ -133,6 +133,8 @@ class Publication {
   /// Of the newest packet, but for telephone events, comfort noise and what else only accompanies a
   /// codec: the sound goes on after it as it was. Null until there is one.
   const PublicationConfig::Codec* codec() const { return codec_ ? &*codec_ : nullptr; }
+  /// Whether a payload type means this codec, which may have several.
+  bool isOfCodec(uint8_t payloadType, const PublicationConfig::Codec& codec) const;
   Encoding& encoding(uint8_t number) { return *encodings_[number]; }
   const std::vector<std::unique_ptr<Encoding>>& encodings() const { return encodings_; }
   void measure(Timestamp now);
