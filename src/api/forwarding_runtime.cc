@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "parley/base/text.h"
+#include "parley/sdp/codec_params.h"
 
 #include "api/loop_core.h"
 #include "api/peer_connection_core.h"
@@ -32,6 +33,15 @@ Failure unusable() {
 /// The peer's description may have removed it a moment ago.
 Failure removed() {
   return fail(ErrorCode::InvalidState, "the transceiver has been removed from the connection");
+}
+
+/// Until a packet says more; the order of a description may begin with RED or telephone events.
+std::string firstOf(const std::vector<media::ReceiveCodec>& codecs) {
+  const auto first =
+      std::find_if(codecs.begin(), codecs.end(), [](const media::ReceiveCodec& codec) {
+        return !sdp::CodecParams{codec.payloadType, codec.name}.isAuxiliary();
+      });
+  return first == codecs.end() ? std::string() : first->name;
 }
 
 }  // namespace
@@ -160,7 +170,7 @@ void ForwardingRuntime::syncSource(ForwarderCore& room, ForwarderCore::Source& s
   for (const media::ReceiveCodec& codec : received->codecs)
     config.codecs.push_back({codec.payloadType, codec.name, codec.clockRate});
   (void)room.forwarder.reconfigure(source.id, config);
-  source.codec = received->codecs.front().name;
+  source.codec = firstOf(received->codecs);
   for (ForwarderCore::Sink& sink : room.sinks) {
     if (sink.publication == source.id) syncSink(room, sink);
   }

@@ -162,8 +162,8 @@ void PeerConnectionCore::onStable() {
 
 std::shared_ptr<TransceiverSlots> PeerConnectionCore::slots(uint32_t transceiver) {
   if (const auto it = slots_.find(transceiver); it != slots_.end()) return it->second;
-  const auto former = formerSlots_.find(transceiver);
-  if (auto found = former == formerSlots_.end() ? nullptr : former->second.lock()) return found;
+  const auto former = former_.find(transceiver);
+  if (auto found = former == former_.end() ? nullptr : former->second.slots.lock()) return found;
   auto none = std::make_shared<TransceiverSlots>();
   none->id = transceiver;
   return none;
@@ -197,8 +197,8 @@ std::vector<std::shared_ptr<TrackCore>> PeerConnectionCore::receiverTracks() {
   const LoopCore::Lock lock(*loop_);
   std::vector<std::shared_ptr<TrackCore>> out;
   for (const auto& [id, slots] : slots_) out.push_back(slots->receiverTrack);
-  for (const auto& [id, former] : formerSlots_) {
-    if (const auto slots = former.lock()) out.push_back(slots->receiverTrack);
+  for (const auto& [id, former] : former_) {
+    if (auto track = former.receiverTrack.lock()) out.push_back(std::move(track));
   }
   return out;
 }
@@ -214,13 +214,15 @@ void PeerConnectionCore::ensureReceiver(uint32_t transceiver, MediaKind kind) {
 }
 
 void PeerConnectionCore::forgetTransceiver(uint32_t transceiver) {
-  std::erase_if(formerSlots_, [](const auto& former) { return former.second.expired(); });
+  std::erase_if(former_, [](const auto& former) {
+    return former.second.slots.expired() && former.second.receiverTrack.expired();
+  });
   const auto buried = [](auto node) { return std::make_shared<decltype(node)>(std::move(node)); };
   loop_->bury([tap = buried(taps_.extract(transceiver)),
                keys = buried(callbacks.telephoneEvents.extract(transceiver))] {});
   const auto it = slots_.find(transceiver);
   if (it == slots_.end()) return;
-  formerSlots_[transceiver] = it->second;
+  former_[transceiver] = {it->second, it->second->receiverTrack};
   // What the app's callbacks own is destroyed outside the lock.
   loop_->bury([slots = std::move(it->second)] {});
   slots_.erase(it);
@@ -295,13 +297,14 @@ void PeerConnectionCore::keepTransceivers() {
 
 void PeerConnectionCore::endTracks() {
   const auto silence = [this](TransceiverSlots& slots) {
-    loop_->bury(slots.receiverTrack->takeFamilyCallbacks());
     loop_->bury([tones = std::exchange(slots.tones, {})] {});
   };
-  for (auto& [id, former] : formerSlots_) {
-    if (const std::shared_ptr<TransceiverSlots> slots = former.lock()) silence(*slots);
+  for (auto& [id, former] : former_) {
+    if (const auto track = former.receiverTrack.lock()) loop_->bury(track->takeFamilyCallbacks());
+    if (const std::shared_ptr<TransceiverSlots> slots = former.slots.lock()) silence(*slots);
   }
   for (auto& [id, slots] : slots_) {
+    loop_->bury(slots->receiverTrack->takeFamilyCallbacks());
     silence(*slots);
     slots->receiverTrack->markSourceEnded();
   }

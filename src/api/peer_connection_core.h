@@ -198,7 +198,7 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   std::vector<uint32_t> activeTransceiverIds();
   /// Of how many transceivers something is kept.
   size_t slotCount() const {
-    return slots_.size() + formerSlots_.size() + taps_.size() + callbacks.telephoneEvents.size();
+    return slots_.size() + former_.size() + taps_.size() + callbacks.telephoneEvents.size();
   }
   RtpSendParameters sendParameters(const std::shared_ptr<TransceiverSlots>& slots);
   void setSendParameters(const std::shared_ptr<TransceiverSlots>& slots,
@@ -356,8 +356,13 @@ class PeerConnectionCore final : public std::enable_shared_from_this<PeerConnect
   // The ends of channels, announced when the messages before them have been read.
   std::deque<sctp::ChannelEvent> heldEnds_;
   std::map<uint32_t, std::shared_ptr<TransceiverSlots>> slots_;
-  /// Of transceivers that are gone, while an app has handles of them.
-  std::map<uint32_t, std::weak_ptr<TransceiverSlots>> formerSlots_;
+  /// Of transceivers that are gone, while an app has handles of them or a sink of theirs runs.
+  struct Former {
+    std::weak_ptr<TransceiverSlots> slots;
+    /// By itself: tracks do not hold the slots, nor do clones hold what they were made of.
+    std::weak_ptr<TrackCore> receiverTrack;
+  };
+  std::map<uint32_t, Former> former_;
   std::map<uint32_t, PacketTap> taps_;  ///< by receiver
   std::vector<PacketTap::Packet> tapMemory_;
 };

@@ -1,6 +1,7 @@
 #include "forwarding/publication.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include "parley/base/text.h"
@@ -16,6 +17,15 @@ constexpr double kNewest = 0.5;
 constexpr Duration kKeyFrameInterval = Duration::millis(300);
 /// Another layer must cost at least this much more to be a step by itself.
 constexpr double kLeastStep = 1.1;
+
+/// What comes in the midst of a codec's packets and with its numbers (RFC 4733 section 2.1, RFC
+/// 3389), or around them.
+bool isAuxiliary(std::string_view codec) {
+  constexpr std::string_view kNames[] = {"telephone-event", "CN",      "red",       "rtx",
+                                         "ulpfec",          "flexfec", "flexfec-03"};
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [codec](std::string_view name) { return equalsIgnoreCase(name, codec); });
+}
 
 }  // namespace
 
@@ -115,9 +125,22 @@ Encoding* Publication::encodingOf(const rtp::PacketView& packet, std::string_vie
       isNew = true;
     }
   }
-  last_ = at;
+  noteCodec(encodings_[at]->codec());
   number = static_cast<uint8_t>(at);
   return encodings_[at].get();
+}
+
+void Publication::noteCodec(const PublicationConfig::Codec& codec) {
+  const bool isSame =
+      codec_ && codec_->payloadType == codec.payloadType && codec_->name == codec.name;
+  if (!isSame && !isAuxiliary(codec.name)) codec_ = codec;
+}
+
+bool Publication::isOfCodec(uint8_t payloadType, const PublicationConfig::Codec& codec) const {
+  return payloadType == codec.payloadType ||
+         std::any_of(config_.codecs.begin(), config_.codecs.end(), [&](const auto& entry) {
+           return entry.payloadType == payloadType && equalsIgnoreCase(entry.name, codec.name);
+         });
 }
 
 size_t Publication::freePlace(Timestamp now) const {

@@ -130,10 +130,11 @@ class Publication {
   Encoding* encodingOf(const rtp::PacketView& packet, std::string_view rid, uint8_t& number,
                        bool& isNew, Timestamp now);
   void reconfigure(PublicationConfig config) { config_ = std::move(config); }
-  /// Of the packet that came last.
-  const PublicationConfig::Codec* codec() const {
-    return last_ < encodings_.size() ? &encodings_[last_]->codec() : nullptr;
-  }
+  /// Of the newest packet, but for telephone events, comfort noise and what else only accompanies a
+  /// codec: the sound goes on after it as it was. Null until there is one.
+  const PublicationConfig::Codec* codec() const { return codec_ ? &*codec_ : nullptr; }
+  /// Whether a payload type means this codec, which may have several.
+  bool isOfCodec(uint8_t payloadType, const PublicationConfig::Codec& codec) const;
   Encoding& encoding(uint8_t number) { return *encodings_[number]; }
   const std::vector<std::unique_ptr<Encoding>>& encodings() const { return encodings_; }
   void measure(Timestamp now);
@@ -144,11 +145,12 @@ class Publication {
  private:
   /// kMaxEncodings if there is none.
   size_t freePlace(Timestamp now) const;
+  void noteCodec(const PublicationConfig::Codec& codec);
 
   PublicationId id_;
   PublicationConfig config_;
   std::vector<std::unique_ptr<Encoding>> encodings_;
-  size_t last_ = 0;
+  std::optional<PublicationConfig::Codec> codec_;
 };
 
 }  // namespace parley::forwarding

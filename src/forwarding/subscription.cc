@@ -357,7 +357,7 @@ Subscription::Answer Subscription::repeat(uint16_t sequence, Publication& source
   const auto isLegible = [&] {
     return view && view->ssrc() == sent.ssrc &&
            (kind_ == media::MediaKind::Audio ||
-            view->payloadType() == source.encoding(sent.encoding).payloadType());
+            source.isOfCodec(view->payloadType(), source.encoding(sent.encoding).codec()));
   };
   if (!sent.isFiller && !isLegible()) {
     ++stats_.packetsNotCached;

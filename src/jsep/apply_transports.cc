@@ -43,7 +43,11 @@ const TransportState* Applier::beforeOffer(uint32_t transport) const {
 Applier::Leaders Applier::usableLeaders(const sdp::SessionDescription& answer) const {
   Leaders leaders = transportLeaders(answer);
   if (s_.bundlePolicy != BundlePolicy::MaxBundle) {
-    limitTransports(leaders);
+    // Not those that the offer has been given: it may have taken a former place for new sections,
+    // and those after it live.
+    const TransportMap& before =
+        s_.transportsBeforeOffer ? *s_.transportsBeforeOffer : s_.transports;
+    limitTransports(leaders, livingLeaders(leaders, before.sections));
     return leaders;
   }
   const std::vector<bool> shared = onSharedTransport(answer);

@@ -95,12 +95,25 @@ size_t transportSectionOf(const sdp::SessionDescription& theirs, size_t leader) 
   return transportLeaders(theirs)[leader].value_or(leader);
 }
 
-void limitTransports(std::vector<std::optional<size_t>>& leaders) {
-  std::vector<size_t> kept;
+std::set<size_t> livingLeaders(const std::vector<std::optional<size_t>>& leaders,
+                               const std::vector<std::optional<uint32_t>>& sections) {
+  std::set<size_t> out;
+  std::set<uint32_t> taken;
+  const size_t count = std::min(leaders.size(), sections.size());
+  for (size_t i = 0; i < count; ++i) {
+    if (leaders[i] && sections[i] && !out.contains(*leaders[i]) &&
+        taken.insert(*sections[i]).second)
+      out.insert(*leaders[i]);
+  }
+  return out;
+}
+
+void limitTransports(std::vector<std::optional<size_t>>& leaders, const std::set<size_t>& living) {
+  std::set<size_t> kept = living;
   for (std::optional<size_t>& leader : leaders) {
-    if (!leader || std::find(kept.begin(), kept.end(), *leader) != kept.end()) continue;
+    if (!leader || kept.contains(*leader)) continue;
     if (kept.size() < kMaxTransports) {
-      kept.push_back(*leader);
+      kept.insert(*leader);
     } else {
       leader.reset();
     }

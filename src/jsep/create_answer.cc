@@ -36,6 +36,7 @@ class AnswerBuilder {
 
   void chooseTransports() {
     leaders_ = transportLeaders(offer_);
+    taken_ = livingLeaders(leaders_, state_.transports.sections);
     if (state_.bundlePolicy != BundlePolicy::MaxBundle) return;
     const std::vector<bool> shared = onSharedTransport(offer_);
     // Without a group only one section can live; which one is known once a section is acceptable.
@@ -84,7 +85,7 @@ class AnswerBuilder {
     const sdp::MediaDescription& offered = offer_.media[i];
     if (offered.isRejected() || !leaders_[i] || (exclusive_ && !used_.empty()))
       return rejectedSection(offered);
-    if (used_.size() == kMaxTransports && !used_.contains(*leaders_[i]))
+    if (taken_.size() >= kMaxTransports && !taken_.contains(*leaders_[i]))
       return rejectedSection(offered);
     Transport* transport = transportFor(*leaders_[i]);
     if (transport == nullptr) return rejectedSection(offered);
@@ -96,6 +97,7 @@ class AnswerBuilder {
     }
     if (!out) return rejectedSection(offered);
     used_.insert(*leaders_[i]);
+    taken_.insert(*leaders_[i]);
     out->transport = localTransport(capabilities_, transport->ice, transport->setup);
     return *std::move(out);
   }
@@ -232,7 +234,8 @@ class AnswerBuilder {
   std::vector<std::optional<size_t>> leaders_;
   std::map<size_t, Transport> transports_;  ///< by the section that leads it
   bool exclusive_ = false;
-  std::set<size_t> used_;  ///< leaders of what is accepted
+  std::set<size_t> used_;   ///< leaders of what is accepted
+  std::set<size_t> taken_;  ///< and of what lives: a section before theirs does not push them out
 };
 
 }  // namespace

@@ -118,8 +118,10 @@ void Session::chooseSendCodec(uint32_t id, std::string_view name, Timestamp now)
   if (it == senders_.end() || !transceiver) return;
   Sender& sender = it->second;
   const auto& codecs = sender.settings.sendCodecs;
-  const auto codec = std::find_if(codecs.begin(), codecs.end(),
-                                  [name](const auto& entry) { return entry.is(name); });
+  // What accompanies a codec is none to turn to.
+  const auto codec = std::find_if(codecs.begin(), codecs.end(), [name](const auto& entry) {
+    return entry.is(name) && !entry.isAuxiliary();
+  });
   if (codec == codecs.end()) return;
   if (sender.forwardedCodec && sdp::sameFormat(*codec, *sender.forwardedCodec)) return;
   sender.forwardedCodec = *codec;

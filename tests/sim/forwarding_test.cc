@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,8 @@
 #include "parley/api/forwarder.h"
 #include "parley/api/peer_connection.h"
 #include "parley/codec/fake.h"
+#include "parley/rtp/packet_writer.h"
+#include "parley/rtp/payload_format/telephone_event.h"
 #include "parley/sim/world.h"
 
 #include "sim/support/sim_case.h"
@@ -247,6 +251,78 @@ PARLEY_SIM_TEST(Forwarding, PeopleLeaveInAnyOrder) {
   EXPECT_TRUE(meeting.room->encodings(*meeting.video).empty());
   const RtpTransceiver left = meeting.people[0]->atServer.getTransceivers().front();
   EXPECT_FALSE(meeting.room->subscribe(*meeting.video, left.sender()));
+}
+
+constexpr uint8_t kTones = 101;
+
+/// A packet of the caller's own: a telephone event, or sound that tells its number.
+Bytes soundOrTone(PacketPool& pool, uint16_t number, bool tone) {
+  constexpr uint8_t kPcmu = 0;
+  PacketBuf buffer = pool.allocate();
+  rtp::PacketWriter writer(buffer, {tone ? kTones : kPcmu, false, number, 160u * number, 5});
+  const MutableByteSpan room = writer.beginPayload();
+  std::fill_n(room.begin(), 160, static_cast<uint8_t>(number));
+  if (tone) {
+    ByteWriter w(room);
+    rtp::TelephoneEvent{11, true, 10, 160}.write(w);
+  }
+  writer.finish(tone ? 4 : 160);
+  return Bytes(buffer.span().begin(), buffer.span().end());
+}
+
+// RFC 4733 section 2.1: events come in the midst of the sound, with its numbers.
+PARLEY_SIM_TEST(Forwarding, ATelephoneEventLeavesOutNoSound) {
+  sim::Host& host = world.addHost("server");
+  End server(world, host, "server");
+  Forwarder room(server.loop);
+  Person caller(server, host, "caller", path(2000), path(2000));
+  Person listener(server, host, "listener", path(2000), path(2000));
+  RtpTrackInit init;
+  init.kind = MediaKind::Audio;
+  init.codec = "PCMU";
+  init.eventPayloadType = kTones;
+  MediaStreamTrack track = MediaStreamTrack::createRtp(caller.loop(), init);
+  ASSERT_TRUE(caller.pc.addTrack(track));
+  std::optional<PublicationId> sound;
+  caller.atServer.onTrack([&](const TrackEvent& event) { sound = *room.publish(event.receiver); });
+  caller.negotiate();
+  ASSERT_TRUE(world.runUntil([&] { return sound.has_value(); }, Duration::seconds(10)));
+
+  std::vector<uint8_t> heard;
+  std::set<std::string> codecs;
+  listener.pc.onTrack([&](const TrackEvent& event) {
+    RtpReceiver receiver = event.receiver;
+    ASSERT_TRUE(receiver.setPacketSink([&](const ReceivedRtpPacket& packet) {
+      if (packet.packet.payload().size() == 160) heard.push_back(packet.packet.payload()[0]);
+      codecs.emplace(packet.codec);
+    }));
+  });
+  TransceiverInit receiving;
+  receiving.direction = TransceiverDirection::RecvOnly;
+  ASSERT_TRUE(listener.pc.addTransceiver(MediaKind::Audio, receiving));
+  listener.beforeAnswer = [&] {
+    RtpTransceiver transceiver = listener.atServer.getTransceivers().front();
+    EXPECT_TRUE(transceiver.setDirection(TransceiverDirection::SendOnly));
+    EXPECT_TRUE(room.subscribe(*sound, transceiver.sender()));
+  };
+  listener.negotiate();
+  world.run(Duration::seconds(3));
+
+  PacketPool pool;
+  constexpr uint16_t kPackets = 240;
+  const auto isTone = [](uint16_t i) { return i >= 60 && i % 30 == 0; };
+  size_t tones = 0;
+  for (uint16_t i = 0; i < kPackets; ++i) {
+    tones += isTone(i);
+    ASSERT_TRUE(track.pushRtp(soundOrTone(pool, i, isTone(i))));
+    world.run(Duration::millis(20));
+  }
+  world.run(Duration::seconds(1));
+  ASSERT_FALSE(heard.empty());
+  EXPECT_LT(heard.front(), 20);
+  EXPECT_EQ(heard.back(), kPackets - 1);
+  EXPECT_EQ(heard.size(), kPackets - tones - heard.front());
+  EXPECT_EQ(codecs, std::set<std::string>{"PCMU"});
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -33,8 +35,14 @@ PARLEY_EXPORT std::vector<bool> onSharedTransport(const sdp::SessionDescription&
 PARLEY_EXPORT std::vector<std::optional<size_t>> transportLeaders(
     const sdp::SessionDescription& description);
 
-/// Leaves the first kMaxTransports of them.
-PARLEY_EXPORT void limitTransports(std::vector<std::optional<size_t>>& leaders);
+/// Those of `leaders` that have a transport already. `sections` says which one each section has;
+/// where several lead what was bundled so far, the first of them keeps it.
+PARLEY_EXPORT std::set<size_t> livingLeaders(const std::vector<std::optional<size_t>>& leaders,
+                                             const std::vector<std::optional<uint32_t>>& sections);
+
+/// Leaves kMaxTransports of them: the `living`, and as many of the others as come first.
+PARLEY_EXPORT void limitTransports(std::vector<std::optional<size_t>>& leaders,
+                                   const std::set<size_t>& living);
 
 /// Which section of `theirs` describes the transport that `answer` settled on. In an offer that is
 /// the first mid of the group the answer took, even if the answer rejected that very section (RFC

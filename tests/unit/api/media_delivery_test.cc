@@ -131,6 +131,44 @@ TEST(MediaDelivery, CloseAndDrainWaitsForSinksOfClones) {
   EXPECT_EQ(afterDrain, 0);
 }
 
+TEST(MediaDelivery, CloseAndDrainWaitsForSinksOfARemovedTransceiver) {
+  Latch inSink;
+  Latch ended;
+  Latch release;
+  std::atomic<bool> sinkEnded{false};
+  std::atomic<bool> drained{false};
+  MediaStreamTrack clone;  // all that the app keeps
+  LivePair pair;
+  pair.b.onTrack([&](const TrackEvent& event) {
+    clone = event.track.clone();
+    clone.onEnded([&] { ended.set(); });
+    clone.setVideoSink([&](const codec::VideoFrame&) {
+      inSink.set();
+      release.wait();
+      // Whoever does not wait is done first.
+      for (int i = 0; i < 1000 && !drained; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      sinkEnded = true;
+    });
+  });
+  ASSERT_TRUE(pair.a.addTrack(
+      MediaStreamTrack::createVideo(pair.loopA, createTestPatternSource(160, 120, 100))));
+  pair.negotiate();
+  ASSERT_TRUE(inSink.wait());
+  ASSERT_TRUE(pair.a.getTransceivers()[0].stop());
+  pair.negotiate();
+  ASSERT_TRUE(ended.wait());
+  while (!pair.b.getTransceivers().empty()) std::this_thread::yield();
+  std::thread closer([&] {
+    pair.b.closeAndDrain();
+    EXPECT_TRUE(sinkEnded);
+    drained = true;
+  });
+  while (pair.b.connectionState() != PeerConnectionState::Closed) std::this_thread::yield();
+  release.set();
+  closer.join();
+}
+
 TEST(MediaDelivery, ASinkOfACloneMayCloseTheConnection) {
   Latch closed;
   MediaStreamTrack clone;

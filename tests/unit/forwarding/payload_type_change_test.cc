@@ -9,6 +9,8 @@ using namespace test;
 
 constexpr uint8_t kOpus = 111;
 constexpr uint8_t kTones = 101;
+constexpr uint8_t kNoise = 13;
+constexpr uint8_t kPcmu = 0;
 
 /// A publisher of sound with tones in it, and one peer that takes the sound.
 class SoundAndTones {
@@ -16,7 +18,10 @@ class SoundAndTones {
   SoundAndTones() {
     PublicationConfig config;
     config.kind = media::MediaKind::Audio;
-    config.codecs = {{kOpus, "opus", 48'000}, {kTones, "telephone-event", 8'000}};
+    config.codecs = {{kOpus, "opus", 48'000},
+                     {kTones, "telephone-event", 8'000},
+                     {kNoise, "CN", 8'000},
+                     {kPcmu, "PCMU", 8'000}};
     publication = forwarder.addPublication(config);
     subscription = *forwarder.subscribe(forwarder.addPeer(), publication,
                                         videoSubscription(5, "opus"), world.now);
@@ -89,39 +94,77 @@ TEST(PayloadTypeChange, WhatOneSourceSentIsNotRepeatedFromAnother) {
   EXPECT_FALSE(room.forwarder.pollPacket(out));
 }
 
-TEST(PayloadTypeChange, PicturesOfTheSameCodecGoOnWithoutAKeyFrame) {
-  ForwardingWorld world;
-  Forwarder forwarder(world.environment);
-  const PublicationId publication = forwarder.addPublication(videoPublication());
-  const SubscriptionId subscription =
-      *forwarder.subscribe(forwarder.addPeer(), publication, videoSubscription(5), world.now);
-  Vp8Sender sender(world, 1000, 1, 320, 2);
-  Vp8Viewer viewer;
-  constexpr size_t kFrames = 60;
-  constexpr size_t kOther = kFrames / 2;
-  std::optional<uint16_t> before;
-  for (size_t i = 0; i < kFrames; ++i) {
+TEST(PayloadTypeChange, WhatAccompaniesACodecIsNotThePublicationsCodec) {
+  SoundAndTones room;
+  room.push(1, kTones, 1);
+  EXPECT_FALSE(room.forwarder.codecOf(room.publication));
+  room.push(1, kOpus, 2);
+  EXPECT_EQ(room.forwarder.codecOf(room.publication), "opus");
+  room.push(1, kTones, 3);
+  EXPECT_EQ(room.forwarder.codecOf(room.publication), "opus");
+  room.push(1, kNoise, 4);
+  EXPECT_EQ(room.forwarder.codecOf(room.publication), "opus");
+  room.push(1, kPcmu, 5);
+  EXPECT_EQ(room.forwarder.codecOf(room.publication), "PCMU");
+}
+
+/// Pictures of one stream, all VP8, part of which come with another payload type.
+class TwoTypesOfOneCodec {
+ public:
+  TwoTypesOfOneCodec() {
+    publication = forwarder.addPublication(videoPublication());
+    subscription =
+        *forwarder.subscribe(forwarder.addPeer(), publication, videoSubscription(5), world.now);
+  }
+  void frame(uint8_t payloadType) {
     world.now += Duration::micros(33'333);
     forwarder.advance(world.now);
     for (PacketBuf& packet : sender.frame()) {
-      // Both types are VP8.
-      if (i == kOther) packet.data()[1] = static_cast<uint8_t>((packet.data()[1] & 0x80) | 111);
+      packet.data()[1] = static_cast<uint8_t>((packet.data()[1] & 0x80) | payloadType);
       forwarder.handlePacket(publication, "", std::move(packet), world.now);
     }
     ForwardedPacket out;
     while (forwarder.pollPacket(out)) {
       viewer.take(out.data, world.now);
-      if (i < kOther) before = rtp::PacketView::parse(out.data.span())->sequenceNumber();
+      newest = rtp::PacketView::parse(out.data.span())->sequenceNumber();
       out = {};
     }
-    if (i != kOther + 1) continue;
-    ASSERT_TRUE(before);
-    forwarder.handleMissing(subscription, {&*before, 1}, world.now);
-    EXPECT_TRUE(forwarder.pollPacket(out)) << "the cache is that of the stream";
-    out = {};
   }
-  EXPECT_EQ(viewer.decoded, kFrames);
-  EXPECT_EQ(viewer.holes(), 0u);
+  bool repeats(uint16_t sequence) {
+    forwarder.handleMissing(subscription, {&sequence, 1}, world.now);
+    ForwardedPacket out;
+    return forwarder.pollPacket(out);
+  }
+
+  ForwardingWorld world;
+  Forwarder forwarder{world.environment};
+  PublicationId publication{};
+  SubscriptionId subscription{};
+  Vp8Sender sender{world, 1000, 1, 320, 2};
+  Vp8Viewer viewer;
+  uint16_t newest = 0;  ///< the number of what came out last
+};
+
+TEST(PayloadTypeChange, PicturesOfTheSameCodecGoOnWithoutAKeyFrame) {
+  TwoTypesOfOneCodec room;
+  for (int i = 0; i < 30; ++i) room.frame(96);
+  const uint16_t before = room.newest;
+  room.frame(111);
+  room.frame(96);
+  EXPECT_TRUE(room.repeats(before)) << "the cache is that of the stream";
+  for (int i = 0; i < 28; ++i) room.frame(96);
+  EXPECT_EQ(room.viewer.decoded, 60u);
+  EXPECT_EQ(room.viewer.holes(), 0u);
+}
+
+TEST(PayloadTypeChange, WhatCameBeforeALastingChangeIsRepeated) {
+  TwoTypesOfOneCodec room;
+  for (int i = 0; i < 30; ++i) room.frame(96);
+  const uint16_t before = room.newest;
+  room.frame(111);
+  room.frame(111);
+  EXPECT_TRUE(room.repeats(before)) << "it is VP8, too";
+  EXPECT_EQ(room.viewer.decoded, 32u);
 }
 
 }  // namespace

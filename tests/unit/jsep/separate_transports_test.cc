@@ -138,6 +138,57 @@ TEST_F(FarApart, WhatAPeerAcceptsBeyondTheMostCarriesNothing) {
   EXPECT_TRUE(a.last.sides.size() == kMaxTransports - 1);
 }
 
+/// All places are taken, by sections 0 to 16 without the fourth; that one is to be taken again.
+struct FarApartAndFull : FarApart {
+  static constexpr size_t kFreed = 3;
+  static constexpr size_t kLast = kMaxTransports;
+
+  void SetUp() override {
+    auto offer = a.offer();
+    offer.groups.clear();
+    offer.media[kFreed].port = 0;
+    ASSERT_TRUE(b.remote(SdpType::Offer, offer));
+    ASSERT_TRUE(a.remote(SdpType::Answer, b.answer()));
+    negotiateApart(a, b);
+    ASSERT_TRUE(sections(b)[kLast]);
+    living = sections(a)[kLast];
+    ASSERT_TRUE(living);
+    ASSERT_FALSE(sections(a)[kFreed]);
+    a.add(MediaKind::Video);
+  }
+  std::optional<uint32_t> living;
+};
+
+TEST_F(FarApartAndFull, ASectionInAFormerPlacePushesNoneOut) {
+  auto offer = a.offer();
+  ASSERT_FALSE(offer.media[kFreed].isRejected());
+  offer.groups.clear();
+  ASSERT_TRUE(b.remote(SdpType::Offer, offer));
+  const auto answer = b.answer();
+  EXPECT_TRUE(answer.media[kFreed].isRejected());
+  EXPECT_FALSE(answer.media[kLast].isRejected());
+  EXPECT_TRUE(sections(b)[kLast]);
+  ASSERT_TRUE(a.remote(SdpType::Answer, answer));
+  EXPECT_EQ(sections(a)[kLast], living);
+  EXPECT_TRUE(a.last.sides.empty());
+}
+
+TEST_F(FarApartAndFull, NorDoesOneThatThePeerAcceptsAllTheSame) {
+  auto offer = a.offer();
+  offer.groups = {{"BUNDLE", {}}};
+  for (const auto& section : offer.media) {
+    if (!section.isRejected()) offer.groups[0].mids.push_back(*section.mid);
+  }
+  Peer all("b");
+  ASSERT_TRUE(all.remote(SdpType::Offer, offer));
+  auto answer = all.answer();
+  answer.groups.clear();
+  ASSERT_FALSE(answer.media[kFreed].isRejected());
+  ASSERT_TRUE(a.remote(SdpType::Answer, answer));
+  EXPECT_EQ(sections(a)[kLast], living);
+  EXPECT_FALSE(sections(a)[kFreed]);
+}
+
 TEST_F(FarApart, MaxCompatSetsUpNoMore) {
   a.state.bundlePolicy = BundlePolicy::MaxCompat;
   const auto offer = a.offer();
