@@ -80,7 +80,12 @@ void LoopRunner::stop() {
     if (thread_.get_id() == std::this_thread::get_id()) return;
     ended = std::move(thread_);
   }
-  if (ended.joinable()) ended.join();
+  if (!ended.joinable()) return;
+  ended.join();
+  // If it had been asked already, it has left the loop without taking notice of us: what nobody
+  // took notice of would end the next run() at once.
+  const std::lock_guard lock(mutex_);
+  if (!*running_) eventLoop_->forgetStop();
 }
 
 }  // namespace parley::api_internal
