@@ -61,6 +61,9 @@ Result<void> LoopRunner::startThread() {
 
 Result<void> LoopRunner::run() {
   if (Result<void> claimed = claim(); !claimed) return claimed;
+  // As the thread does: the last handle of the loop may be dropped in one of its callbacks. The
+  // core outlives the event loop that drives it.
+  const std::shared_ptr<LoopCore> core = core_;
   const std::shared_ptr<io::EventLoop> loop = eventLoop_;
   // Also when a callback throws: the embedder may run the loop again.
   struct Released {

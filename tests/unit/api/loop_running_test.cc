@@ -82,6 +82,20 @@ TEST(LoopRunning, TheLastHandleMayGoInACallbackOfTheThread) {
   EXPECT_TRUE(gone.wait());
 }
 
+TEST(LoopRunning, TheLastHandleMayGoInACallbackOfRun) {
+  auto loop = Loop::create();
+  bool gone = false, after = false;
+  Loop& same = *loop;
+  same.post([&, held = std::move(loop)]() mutable {
+    held.reset();
+    gone = true;
+  });
+  same.post([&] { after = true; });
+  ASSERT_TRUE(same.run()) << "dropping it stops it";
+  EXPECT_TRUE(gone);
+  EXPECT_TRUE(after);
+}
+
 TEST(LoopRunning, WaitingForAThreadThatHasStoppedItselfDoesNotStopTheNextRun) {
   const auto loop = Loop::create();
   // Destroyed when the thread has left the loop, and has so taken notice of its stop.
