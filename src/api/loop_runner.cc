@@ -61,6 +61,9 @@ Result<void> LoopRunner::startThread() {
 
 Result<void> LoopRunner::run() {
   if (Result<void> claimed = claim(); !claimed) return claimed;
+  // As the thread does: the last handle of the loop may be dropped in one of its callbacks. The
+  // core outlives the event loop that drives it.
+  const std::shared_ptr<LoopCore> core = core_;
   const std::shared_ptr<io::EventLoop> loop = eventLoop_;
   // Also when a callback throws: the embedder may run the loop again.
   struct Released {
@@ -80,7 +83,12 @@ void LoopRunner::stop() {
     if (thread_.get_id() == std::this_thread::get_id()) return;
     ended = std::move(thread_);
   }
-  if (ended.joinable()) ended.join();
+  if (!ended.joinable()) return;
+  ended.join();
+  // If it had been asked already, it has left the loop without taking notice of us: what nobody
+  // took notice of would end the next run() at once.
+  const std::lock_guard lock(mutex_);
+  if (!*running_) eventLoop_->forgetStop();
 }
 
 }  // namespace parley::api_internal

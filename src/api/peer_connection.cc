@@ -462,7 +462,7 @@ void PeerConnection::getStats(const MediaStreamTrack& track, Completion<StatsRep
   const LoopCore::Lock lock(core()->loop());
   StatsSelector selector;
   size_t matches = track ? 0 : 1;
-  for (uint32_t id : core()->transceiverIds()) {
+  for (uint32_t id : core()->activeTransceiverIds()) {
     if (!track) break;
     if (core()->senderTrack(id) == track.core()) {
       selector.sender = id;

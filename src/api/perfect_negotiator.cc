@@ -8,7 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "api/peer_connection_core.h"
+
 namespace parley {
+
+using api_internal::LoopCore;
 
 struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
   State(PeerConnection connection, bool isPolite,
@@ -44,17 +48,28 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
     return ended;
   }
 
-  void send(const NegotiationMessage& message) {
+  /// False: too late, the negotiator is gone.
+  bool send(const NegotiationMessage& message) {
     std::function<void(const NegotiationMessage&)> callback;
     {
       const std::lock_guard lock(mutex);
+      if (ended) return false;
       callback = onSend;
     }
     if (callback) callback(message);
+    return true;
   }
 
-  void sendDescription() {
-    if (const auto description = pc.localDescription()) send({*description, {}});
+  bool sendDescription() {
+    const auto description = pc.localDescription();
+    return !description || send({*description, {}});
+  }
+
+  // The other end will never hear of the offer, and while it is in force nobody is told that one is
+  // needed (webrtc-pc section 4.7.3: in the stable state only). An answer cannot be taken back.
+  void takeBackOffer() {
+    if (pc.signalingState() != SignalingState::HaveLocalOffer) return;
+    pc.setLocalDescription({SdpType::Rollback, {}}, [](const Result<void>&) {});
   }
 
   void report(const Result<void>& result) {
@@ -73,11 +88,8 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
       makingOffer = true;
     }
     pc.setLocalDescription([self = shared_from_this()](Result<void> result) {
-      if (result) {
-        self->sendDescription();
-      } else {
-        self->report(result);
-      }
+      self->report(result);
+      if (result && !self->sendDescription()) self->takeBackOffer();
       const std::lock_guard lock(self->mutex);
       self->makingOffer = false;
     });
@@ -137,11 +149,26 @@ struct PerfectNegotiator::State : std::enable_shared_from_this<State> {
     });
   }
 
+  /// If there is an offer to answer when the operations before this one are done.
   void answer() {
-    pc.setLocalDescription([self = shared_from_this()](Result<void> result) {
+    // Webrtc-pc section 4.4.1.5: of the type that is given, and made if `sdp` is empty. Without the
+    // type it would be an offer where somebody has answered meanwhile.
+    pc.setLocalDescription({SdpType::Answer, {}}, [self = shared_from_this()](Result<void> result) {
+      if (!result && result.error().code == ErrorCode::InvalidState) return;
       self->report(result);
       if (result) self->sendDescription();
     });
+  }
+
+  /// Goes on with what the negotiator before us, or the application, has left.
+  void takeOver() {
+    {
+      // What is needed may have been told when nobody was there to act upon it.
+      auto& core = *pc.core();
+      const LoopCore::Lock lock(core.loop());
+      core.onStable();
+    }
+    answer();
   }
 
   void receive(const IceCandidate& candidate) {
@@ -169,8 +196,9 @@ PerfectNegotiator::PerfectNegotiator(PeerConnection pc, bool polite,
   });
   state_->pc.onIceCandidate([weak](const std::optional<IceCandidate>& candidate) {
     const auto state = weak.lock();
-    if (state && candidate) state->send({{}, *candidate});
+    if (state && candidate) (void)state->send({{}, *candidate});
   });
+  state_->takeOver();
 }
 
 // The connection's callbacks stay, without effect: they may be those of whoever came after us.

@@ -275,6 +275,17 @@ TEST_F(SframeCallTest, EncodedTransform_NoTwoEncryptorsHaveTheSameKeyAndId) {
   expectError(audio_.setTransform(late), ErrorCode::InvalidAccess);
 }
 
+TEST_F(SframeCallTest, EncodedTransform_AKeyThatIsSetAgainPushesNoOtherOut) {
+  start();
+  SframeTransform lock(SframeTransform::Role::Encrypt);
+  ASSERT_TRUE(lock.setKey(1, key_));
+  for (int i = 0; i < 1024; ++i) ASSERT_TRUE(lock.setKey(2, key_));
+  ASSERT_TRUE(audio_.setTransform(lock));
+  SframeTransform other(SframeTransform::Role::Encrypt);
+  ASSERT_TRUE(other.setKey(1, key_));
+  expectError(video_.setTransform(other), ErrorCode::InvalidAccess);
+}
+
 TEST_F(SframeCallTest, EncodedTransform_WhatCannotBeHiddenIsNotSent) {
   SframeTransform lock(SframeTransform::Role::Encrypt);
   ASSERT_TRUE(lock.setKey(1, key_));

@@ -27,6 +27,9 @@ TEST_F(Senders, S5_1_ATrackOfAStoppedSenderMayBeAddedAgain) {
   ASSERT_TRUE(setRemote(b, *a.localDescription()));
   ASSERT_EQ(b.getTransceivers().size(), 1u) << "until the answer";
   EXPECT_TRUE(b.addTrack(track)) << "CollectSenders leaves out what has stopped";
+  ASSERT_EQ(b.getSenders().size(), 1u);
+  EXPECT_TRUE(await<StatsReport>([&](auto done) { b.getStats(track, done); }))
+      << "section 8.2: one of the senders that there are has it";
 }
 
 TEST_F(Senders, S5_1_AddTrackTakesASenderThatHasNotSentYet) {

@@ -17,11 +17,19 @@ namespace {
 
 class EndsTest : public ::testing::Test {
  protected:
-  std::unique_ptr<PerfectNegotiator> negotiator(std::vector<NegotiationMessage>& sent) {
+  std::unique_ptr<PerfectNegotiator> negotiator(std::vector<NegotiationMessage>& sent,
+                                                bool polite = true) {
     auto out = std::make_unique<PerfectNegotiator>(
-        pair_.a(), true, [&sent](const NegotiationMessage& m) { sent.push_back(m); });
+        pair_.a(), polite, [&sent](const NegotiationMessage& m) { sent.push_back(m); });
     out->onError([this](const Error& error) { errors_.push_back(error.message); });
     return out;
+  }
+  static std::optional<SessionDescription> firstDescription(
+      const std::vector<NegotiationMessage>& sent) {
+    for (const NegotiationMessage& message : sent) {
+      if (message.description) return message.description;
+    }
+    return std::nullopt;
   }
   SessionDescription offerOfB() {
     (void)pair_.b().createDataChannel("c");
@@ -86,6 +94,78 @@ TEST_F(EndsTest, ANegotiatorMayTakeThePlaceOfAnother) {
   EXPECT_TRUE(first.empty());
   ASSERT_FALSE(second.empty());
   EXPECT_TRUE(second.front().description);
+}
+
+TEST_F(EndsTest, AnOfferThatANegotiatorHasNotSentIsMadeByTheNext) {
+  for (const bool polite : {true, false}) {
+    testing::Pair pair;
+    std::vector<NegotiationMessage> first, second;
+    const auto into = [&](std::vector<NegotiationMessage>& sent) {
+      return std::make_unique<PerfectNegotiator>(
+          pair.a(), polite, [&sent](const NegotiationMessage& m) { sent.push_back(m); });
+    };
+    auto us = into(first);
+    bool replaced = false;
+    // Its offer is applied, which it has not been told yet.
+    pair.a().onSignalingStateChange([&](SignalingState) {
+      if (!std::exchange(replaced, true)) us = into(second);
+    });
+    (void)pair.a().createDataChannel("c");
+    pair.run(Duration::millis(200));
+    EXPECT_TRUE(first.empty());
+    const auto offer = firstDescription(second);
+    ASSERT_TRUE(offer) << polite;
+    EXPECT_EQ(offer->type, SdpType::Offer);
+    EXPECT_EQ(pair.a().signalingState(), SignalingState::HaveLocalOffer);
+  }
+}
+
+TEST_F(EndsTest, ANegotiatorOffersWhatWasNeededWhenThereWasNone) {
+  std::vector<NegotiationMessage> first, second;
+  auto us = negotiator(first);
+  pair_.a().onSignalingStateChange([&](SignalingState) { us.reset(); });
+  (void)pair_.a().createDataChannel("c");
+  pair_.run(Duration::millis(200));
+  EXPECT_EQ(pair_.a().signalingState(), SignalingState::Stable) << "it is taken back";
+  us = negotiator(second);
+  pair_.a().onSignalingStateChange({});
+  pair_.run(Duration::millis(200));
+  EXPECT_TRUE(first.empty());
+  const auto offer = firstDescription(second);
+  ASSERT_TRUE(offer);
+  EXPECT_EQ(offer->type, SdpType::Offer);
+}
+
+TEST_F(EndsTest, AnOfferThatANegotiatorHasNotAnsweredIsAnsweredByTheNext) {
+  const SessionDescription offer = offerOfB();
+  std::vector<NegotiationMessage> first, second;
+  auto us = negotiator(first, false);
+  bool replaced = false;
+  pair_.a().onSignalingStateChange([&](SignalingState) {
+    if (!std::exchange(replaced, true)) us = negotiator(second, false);
+  });
+  us->receive({offer, {}});
+  pair_.run(Duration::millis(200));
+  EXPECT_TRUE(first.empty());
+  const auto answer = firstDescription(second);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->type, SdpType::Answer);
+  EXPECT_EQ(pair_.a().signalingState(), SignalingState::Stable);
+  EXPECT_TRUE(errors_.empty());
+}
+
+TEST_F(EndsTest, AnOfferThatIsBeingAppliedIsAnsweredByTheNextNegotiator) {
+  const SessionDescription offer = offerOfB();
+  std::vector<NegotiationMessage> first, second;
+  auto us = negotiator(first);
+  us->receive({offer, {}});
+  us = negotiator(second);
+  pair_.run(Duration::millis(200));
+  EXPECT_TRUE(first.empty());
+  const auto answer = firstDescription(second);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->type, SdpType::Answer);
+  EXPECT_TRUE(errors_.empty());
 }
 
 TEST_F(EndsTest, RemoteStreamsMayTakeThePlaceOfOthers) {

@@ -1,6 +1,10 @@
 // Starting and stopping a loop, in any order.
 
+#include <chrono>
+#include <memory>
 #include <optional>
+#include <thread>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -76,6 +80,51 @@ TEST(LoopRunning, TheLastHandleMayGoInACallbackOfTheThread) {
     gone.set();
   });
   EXPECT_TRUE(gone.wait());
+}
+
+TEST(LoopRunning, TheLastHandleMayGoInACallbackOfRun) {
+  auto loop = Loop::create();
+  bool gone = false, after = false;
+  Loop& same = *loop;
+  same.post([&, held = std::move(loop)]() mutable {
+    held.reset();
+    gone = true;
+  });
+  same.post([&] { after = true; });
+  ASSERT_TRUE(same.run()) << "dropping it stops it";
+  EXPECT_TRUE(gone);
+  EXPECT_TRUE(after);
+}
+
+TEST(LoopRunning, WaitingForAThreadThatHasStoppedItselfDoesNotStopTheNextRun) {
+  const auto loop = Loop::create();
+  // Destroyed when the thread has left the loop, and has so taken notice of its stop.
+  struct TellsItsEnd {
+    std::shared_ptr<Latch> ended;
+    ~TellsItsEnd() {
+      if (ended) ended->set();
+    }
+  };
+  const auto ended = std::make_shared<Latch>();
+  ASSERT_TRUE(loop->startThread());
+  loop->post([&] {
+    static thread_local TellsItsEnd end;
+    end.ended = ended;
+    loop->stop();
+  });
+  ASSERT_TRUE(ended->wait());
+  loop->stop();  // waits for the thread
+  bool ran = false;
+  std::thread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // run() waits by now
+    loop->post([&] {
+      ran = true;
+      loop->stop();
+    });
+  });
+  EXPECT_TRUE(loop->run());
+  EXPECT_TRUE(ran) << "it ended at once";
+  other.join();
 }
 
 }  // namespace
