@@ -170,7 +170,9 @@ TEST_F(FarApartAndFull, ASectionInAFormerPlacePushesNoneOut) {
   EXPECT_TRUE(sections(b)[kLast]);
   ASSERT_TRUE(a.remote(SdpType::Answer, answer));
   EXPECT_EQ(sections(a)[kLast], living);
-  EXPECT_TRUE(a.last.sides.empty());
+  ASSERT_EQ(a.last.sides.size(), 1u);
+  EXPECT_TRUE(a.last.sides[0].ended) << "what the offer had set up for the new one";
+  EXPECT_NE(a.last.sides[0].id, living);
 }
 
 TEST_F(FarApartAndFull, NorDoesOneThatThePeerAcceptsAllTheSame) {
