@@ -162,12 +162,13 @@ void PeerConnectionCore::showBuffered(const std::shared_ptr<DataChannelCore>& bo
 }
 
 // W3C 4.4.1.5: channels made before the DTLS role was known get their ids with the description that
-// settles it.
+// settles it. Until a channel opens, other roles than a provisional answer's may give it another
+// one.
 void PeerConnectionCore::assignChannelIds() {
   sctp::DataChannels* channels = session() ? session()->dataChannels() : nullptr;
   if (!channels) return;
   for (const auto& [id, body] : channels_) {
-    if (!body->streamId) body->streamId = channels->streamId(id);
+    if (const auto stream = channels->streamId(id)) body->streamId = stream;
   }
 }
 

@@ -53,7 +53,15 @@ void DataChannels::setDtlsRole(bool isClient, Timestamp now) {
   isClient_ = isClient;
   std::vector<ChannelId> waiting;
   for (const auto& [id, channel] : channels_) {
-    if (!channel->stream && channel->state == ChannelState::Connecting) waiting.push_back(id);
+    if (channel->state != ChannelState::Connecting || channel->init.negotiated) continue;
+    // A former role may have chosen the stream. It stays if it would do now (W3C: an id does not
+    // change), but a peer refuses an OPEN on one of its own (RFC 8832 section 6).
+    if (channel->stream && (*channel->stream % 2 == 0) != isClient) {
+      byStream_.erase(*channel->stream);
+      channel->stream.reset();
+      channel->init.id.reset();
+    }
+    if (!channel->stream) waiting.push_back(id);
   }
   for (const ChannelId id : waiting) {
     Channel& channel = *channels_.at(id);
@@ -451,20 +459,6 @@ void DataChannels::onConnected() {
         channel != nullptr && channel->state == ChannelState::Connecting) {
       announce(*channel);
     }
-  }
-}
-
-void DataChannels::onOutgoingReset(const std::vector<uint16_t>& streams) {
-  for (const uint16_t stream : streams) {
-    if (const auto refused = refused_.find(stream); refused != refused_.end()) {
-      refused->second.outgoingReset = true;
-      finishRefused(stream);
-      continue;
-    }
-    Channel* channel = atStream(stream);
-    if (channel == nullptr || !channel->resetAsked) continue;
-    channel->outgoingReset = true;
-    finishIfReset(*channel);
   }
 }
 

@@ -148,6 +148,20 @@ void DataChannels::handleRefused(Inbound& in) {
   }
 }
 
+void DataChannels::onOutgoingReset(const std::vector<uint16_t>& streams) {
+  for (const uint16_t stream : streams) {
+    if (const auto refused = refused_.find(stream); refused != refused_.end()) {
+      refused->second.outgoingReset = true;
+      finishRefused(stream);
+      continue;
+    }
+    Channel* channel = atStream(stream);
+    if (channel == nullptr || !channel->resetAsked) continue;
+    channel->outgoingReset = true;
+    finishIfReset(*channel);
+  }
+}
+
 void DataChannels::finishRefused(uint16_t stream) {
   const Refused& refused = refused_.at(stream);
   if (!refused.outgoingReset || !refused.incomingReset) return;

@@ -29,6 +29,13 @@ bool hasEnded(dtls::State state) {
   return state == dtls::State::Closed || state == dtls::State::Failed;
 }
 
+/// For the next SCTP association, over a DTLS association in which we have this role.
+void beginChannelsAnew(sctp::DataChannels& channels, std::optional<dtls::Role> role,
+                       Timestamp now) {
+  channels.restart(now);
+  if (role) channels.setDtlsRole(*role == dtls::Role::Client, now);
+}
+
 void add(srtp::StatusCounts& sum, const srtp::StatusCounts& more) {
   for (size_t i = 0; i < sum.size(); ++i) sum[i] += more[i];
 }
@@ -192,9 +199,10 @@ void PeerTransport::adoptRenewal(const dtls::Event& event, Timestamp now) {
   dtlsRole_ = renewal_->role;
   dtlsStarted_ = true;
   renewal_.reset();
-  if (kind == DtlsRenewal::NewPeer && event.state == dtls::State::Connected) {
-    channels_->restart(now);
-    channels_->setDtlsRole(*dtlsRole_ == dtls::Role::Client, now);
+  // Without an SCTP association there is nothing to go on with: RFC 8832 section 6 has the parity
+  // of streams follow the roles of the DTLS association that is now below.
+  if (event.state == dtls::State::Connected && (kind == DtlsRenewal::NewPeer || !sctpStarted_)) {
+    beginChannelsAnew(*channels_, dtlsRole_, now);
     sctpStarted_ = false;
   }
   onDtlsEvent(event, now);
@@ -272,8 +280,8 @@ void PeerTransport::reset(Timestamp now) {
   if (sctpRemotePort_ || sctpStarted_) {
     channels_->closeAll(now);
     pump(now);  // the ABORT leaves
-    channels_->restart(now);
   }
+  channels_->restart(now);
   sctpRemotePort_.reset();
   renewal_.reset();
   dtls_ = makeDtls();
@@ -321,8 +329,7 @@ void PeerTransport::disableSctp(Timestamp now) {
   now = clock_.clamp(now);
   channels_->closeAll(now, "the data section was rejected");
   pump(now);  // the ABORT leaves
-  channels_->restart(now);
-  if (dtlsRole_) channels_->setDtlsRole(*dtlsRole_ == dtls::Role::Client, now);
+  beginChannelsAnew(*channels_, dtlsRole_, now);
   sctpRemotePort_.reset();
   sctpStarted_ = false;
 }
@@ -330,10 +337,8 @@ void PeerTransport::disableSctp(Timestamp now) {
 bool PeerTransport::swapChannels(PeerTransport& other, Timestamp now) {
   if (sctpRemotePort_ || other.sctpRemotePort_ || closed_ || other.closed_) return false;
   std::swap(channels_, other.channels_);
-  for (PeerTransport* end : {this, &other}) {
-    if (end->dtlsRole_)
-      end->channels_->setDtlsRole(*end->dtlsRole_ == dtls::Role::Client, end->clock_.clamp(now));
-  }
+  for (PeerTransport* end : {this, &other})
+    beginChannelsAnew(*end->channels_, end->dtlsRole_, end->clock_.clamp(now));
   return true;
 }
 

@@ -152,6 +152,7 @@ class NativeAssociation final : public Association {
   void buildSack(PacketBuilder& b);
   bool buildSackPoint(PacketBuilder& b);
   void buildForward(PacketBuilder& b);
+  bool mayGoOnShuttingDown() const;
   void buildShutdown(PacketBuilder& b);
   void fillData(PacketBuilder& b);
   bool fillLost(PacketBuilder& b);

@@ -352,7 +352,10 @@ bool NativeAssociation::processAck(uint32_t cumulative, std::optional<ByteSpan> 
   const Outstanding::AckResult result = outstanding_.onSack(cumulative, gaps, duplicates, now_);
   if (!result.valid) return false;
   if (window) peerWindow_ = *window;
-  errors_ = 0;
+  // RFC 9260 section 8.1: the counter is reset each time that DATA is acknowledged. A SACK may say
+  // instead that a closed window is still closed, which is no error either (section 6.1 A); a
+  // SHUTDOWN has no window, and one that repeats the old point says nothing.
+  if (window || result.advanced) errors_ = 0;
   if (result.rtt) noteRtt(*result.rtt);
   const size_t lost = outstanding_.detectLosses(rtt_.smoothed(), now_);
   CongestionControl::Ack ack;

@@ -43,8 +43,7 @@ bool NativeAssociation::hasOutput() const {
   if (!isUp()) return false;
   if (pathProbeDue_ || sackDue_ || cookieAckDue_ || heartbeatDue_ || !heartbeatAcks_.empty() ||
       !errorDue_.empty() || responseDue_ || (request_ && request_->sendAt <= now_) || forwardDue_ ||
-      probeDue_ || shutdownDue_ || phase_ == Phase::ShutdownPending ||
-      phase_ == Phase::ShutdownReceived) {
+      probeDue_ || shutdownDue_ || mayGoOnShuttingDown()) {
     return true;
   }
   return wantsToTransmit() && mayTransmit();
@@ -221,13 +220,15 @@ void NativeAssociation::buildForward(PacketBuilder& b) {
   if (retransmissionTimer_.isNever()) retransmissionTimer_ = now_ + rtt_.rto();
 }
 
+/// RFC 9260 section 9.2: SHUTDOWN, and the ACK to one, go when no data is outstanding any more.
+bool NativeAssociation::mayGoOnShuttingDown() const {
+  return (phase_ == Phase::ShutdownPending || phase_ == Phase::ShutdownReceived) &&
+         scheduler_.empty() && outstanding_.empty();
+}
+
 void NativeAssociation::buildShutdown(PacketBuilder& b) {
-  const bool sentAll = scheduler_.empty() && outstanding_.empty();
-  if (phase_ == Phase::ShutdownPending && sentAll) {
-    phase_ = Phase::ShutdownSent;
-    shutdownDue_ = true;
-  } else if (phase_ == Phase::ShutdownReceived && sentAll) {
-    phase_ = Phase::ShutdownAckSent;
+  if (mayGoOnShuttingDown()) {
+    phase_ = phase_ == Phase::ShutdownPending ? Phase::ShutdownSent : Phase::ShutdownAckSent;
     shutdownDue_ = true;
   }
   if (!shutdownDue_) return;

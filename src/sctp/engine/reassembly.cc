@@ -109,8 +109,11 @@ void Reassembly::trim() {
 Reassembly::Pending& Reassembly::need(uint16_t id, Stream& stream) {
   if (!stream.pending) {
     stream.pending = sparePending_ ? std::move(sparePending_) : std::make_unique<Pending>();
-    stream.pending->index = withPending_.size();
-    withPending_.push_back(id);
+    Pending& added = *stream.pending;
+    added.id = id;
+    added.waitsFrom = kNever;
+    added.index = pending_.size();
+    pending_.push_back(&added);
     held_ += kStreamOverhead;
   }
   return *stream.pending;
@@ -120,11 +123,48 @@ void Reassembly::settle(Stream& stream) {
   if (!stream.pending || !stream.pending->empty()) return;
   held_ -= kStreamOverhead;
   const size_t index = stream.pending->index;
-  withPending_[index] = withPending_.back();
-  streams_.at(withPending_[index]).pending->index = index;
-  withPending_.pop_back();
+  Pending* const last = pending_.back();
+  pending_.pop_back();
+  if (last != stream.pending.get()) {
+    place(last, index);
+    reorder(index);
+  }
   if (!sparePending_) sparePending_ = std::move(stream.pending);
   stream.pending.reset();
+}
+
+void Reassembly::place(Pending* pending, size_t index) {
+  pending_[index] = pending;
+  pending->index = index;
+}
+
+/// Moves the entry to where its position belongs in the heap.
+void Reassembly::reorder(size_t index) {
+  Pending* const moved = pending_[index];
+  while (index > 0 && moved->waitsFrom < pending_[(index - 1) / 2]->waitsFrom) {
+    place(pending_[(index - 1) / 2], index);
+    index = (index - 1) / 2;
+  }
+  for (;;) {
+    size_t child = 2 * index + 1;
+    if (child >= pending_.size()) break;
+    if (child + 1 < pending_.size() &&
+        pending_[child + 1]->waitsFrom < pending_[child]->waitsFrom) {
+      ++child;
+    }
+    if (pending_[child]->waitsFrom >= moved->waitsFrom) break;
+    place(pending_[child], index);
+    index = child;
+  }
+  place(moved, index);
+}
+
+/// A fragment came that waits, or after which another one is waited for.
+void Reassembly::awaitFrom(Pending& pending, int64_t position) {
+  // With interleaving no FORWARD TSN comes, which goes by positions.
+  if (interleaving_ || position >= pending.waitsFrom) return;
+  pending.waitsFrom = position;
+  reorder(pending.index);
 }
 
 void Reassembly::dropRun(Lane& lane, size_t index) {
@@ -154,7 +194,7 @@ void Reassembly::dropAll(Stream& stream) {
 
 void Reassembly::clear() {
   streams_.clear();
-  withPending_.clear();
+  pending_.clear();
   sparePending_.reset();
   openRuns_ = 0;
   held_ = 0;
@@ -193,8 +233,10 @@ bool Reassembly::add(const Fragment& f) {
 }
 
 bool Reassembly::addToMessage(uint16_t id, Stream& stream, const Fragment& f) {
-  Lane& lane = need(id, stream).lanes[f.unordered ? 1 : 0];
+  Pending& pending = need(id, stream);
+  Lane& lane = pending.lanes[f.unordered ? 1 : 0];
   const int64_t at = position(f);
+  awaitFrom(pending, at);
   Run* run = findRun(lane, at);
   if (f.first) {
     // A message cannot begin where another one goes on.
@@ -404,23 +446,34 @@ void Reassembly::skip(uint16_t id, bool unordered, uint32_t mid) {
   settle(stream);
 }
 
-void Reassembly::dropBefore(int64_t position) {
-  // Backwards: settling a stream puts the last one in its place.
-  for (size_t n = withPending_.size(); n-- > 0;) {
-    const uint16_t id = withPending_[n];
-    Stream& stream = streams_.at(id);
-    // What waits for a fragment at or before the position will never get it.
-    for (Lane& lane : stream.pending->lanes) {
-      for (size_t i = lane.runs.size(); i-- > 0;) {
-        if (lane.runs[i].next > position) continue;
-        if (lane.runs[i].partsOut) push(Inbound::Kind::Abandoned, id);
-        dropRun(lane, i);
+/// What waits for a fragment at or before the position will never get it.
+void Reassembly::dropOverdue(Pending& pending, int64_t position) {
+  pending.waitsFrom = kNever;
+  for (Lane& lane : pending.lanes) {
+    for (size_t i = lane.runs.size(); i-- > 0;) {
+      if (lane.runs[i].next > position) {
+        pending.waitsFrom = std::min(pending.waitsFrom, lane.runs[i].next);
+        continue;
       }
-      while (!lane.loose.empty() && lane.loose.begin()->first <= position)
-        dropLoose(lane, lane.loose.begin());
+      if (lane.runs[i].partsOut) push(Inbound::Kind::Abandoned, pending.id);
+      dropRun(lane, i);
     }
-    settle(stream);
+    while (!lane.loose.empty() && lane.loose.begin()->first <= position)
+      dropLoose(lane, lane.loose.begin());
+    if (!lane.loose.empty())
+      pending.waitsFrom = std::min(pending.waitsFrom, lane.loose.begin()->first);
   }
+  reorder(pending.index);
+  settle(streams_.at(pending.id));
+}
+
+size_t Reassembly::dropBefore(int64_t position) {
+  // A packet has room for over a hundred FORWARD TSNs, and each must not cost a look at every
+  // stream that has something open.
+  size_t looks = 0;
+  for (; !pending_.empty() && pending_.front()->waitsFrom <= position; ++looks)
+    dropOverdue(*pending_.front(), position);
+  return looks;
 }
 
 void Reassembly::resetStream(uint16_t id) {
@@ -431,7 +484,7 @@ void Reassembly::resetStream(uint16_t id) {
 }
 
 void Reassembly::resetAll() {
-  while (!withPending_.empty()) dropAll(streams_.at(withPending_.back()));
+  while (!pending_.empty()) dropAll(streams_.at(pending_.back()->id));
   streams_.clear();
 }
 

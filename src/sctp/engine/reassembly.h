@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -54,8 +55,9 @@ class Reassembly {
   void skip(uint16_t stream, uint16_t ssn);
   /// I-FORWARD-TSN: the same for messages up to `mid`, ordered or unordered.
   void skip(uint16_t stream, bool unordered, uint32_t mid);
-  /// FORWARD TSN, before its list: what waits for a fragment up to this position is dead.
-  void dropBefore(int64_t position);
+  /// FORWARD TSN, before its list: what waits for a fragment up to this position is dead. Returns
+  /// how many streams it had to look at.
+  size_t dropBefore(int64_t position);
   /// The peer starts the stream again with sequence numbers of zero.
   void resetStream(uint16_t stream);
   void resetAll();
@@ -99,11 +101,14 @@ class Reassembly {
     std::map<int64_t, Loose> loose;
     bool empty() const { return runs.empty() && loose.empty(); }
   };
+  static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
   /// What a stream holds; most hold nothing.
   struct Pending {
     Lane lanes[2];  ///< [1]: unordered
     std::map<int64_t, Ready> ready;
-    size_t index = 0;  ///< in withPending_
+    int64_t waitsFrom = kNever;  ///< no fragment waits for or at an earlier position
+    uint16_t id = 0;
+    size_t index = 0;  ///< in pending_
     bool empty() const { return lanes[0].empty() && lanes[1].empty() && ready.empty(); }
   };
   struct Stream {
@@ -117,6 +122,10 @@ class Reassembly {
   bool isNewerId(uint32_t a, uint32_t b) const;
   Pending& need(uint16_t id, Stream& stream);
   void settle(Stream& stream);
+  void place(Pending* pending, size_t index);
+  void reorder(size_t index);
+  void awaitFrom(Pending& pending, int64_t position);
+  void dropOverdue(Pending& pending, int64_t position);
   static Run* findRun(Lane& lane, int64_t position);
   bool addToMessage(uint16_t id, Stream& stream, const Fragment& f);
   /// True when the message is complete and the run gone.
@@ -141,7 +150,9 @@ class Reassembly {
   size_t maxWhole_;
   bool interleaving_ = false;
   std::unordered_map<uint16_t, Stream> streams_;
-  std::vector<uint16_t> withPending_;  ///< streams that hold something
+  /// Of the streams that hold something: a heap, the first one waits from the earliest position.
+  /// Each has one entry, so it is bounded as they are.
+  std::vector<Pending*> pending_;
   std::unique_ptr<Pending> sparePending_;
   RingQueue<Inbound> inbox_;
   size_t held_ = 0;

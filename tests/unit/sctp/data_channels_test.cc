@@ -466,6 +466,29 @@ TEST_P(DataChannelsTest, ARestartBeforeTheAssociationIsUpCostsNoChannel) {
   EXPECT_EQ(a->channels->state(id), ChannelState::Open);
 }
 
+TEST_P(DataChannelsTest, AChannelThatStillWaitsFollowsTheRoleOfTheNextAssociation) {
+  a->channels->setDtlsRole(false, pair->now());
+  const ChannelId gone = open(*a);
+  const ChannelId early = open(*a, {.label = "early"});
+  const ChannelId agreed = open(*a, {.label = "agreed", .negotiated = true, .id = 5});
+  EXPECT_EQ(a->channels->streamId(early), 3);
+  a->channels->close(gone, pair->now());
+  // The same role again: the id that the application has seen stays.
+  a->channels->restart(pair->now());
+  a->channels->setDtlsRole(false, pair->now());
+  EXPECT_EQ(a->channels->streamId(early), 3);
+  a->channels->restart(pair->now());
+  connect();
+  EXPECT_EQ(a->channels->streamId(early), 0) << "now the client";
+  EXPECT_EQ(a->channels->streamId(agreed), 5) << "the application's choice";
+  ASSERT_TRUE(until([&] { return b->got<ChannelIncoming>().size() == 1; }));
+  EXPECT_EQ(b->got<ChannelIncoming>()[0].init.id, 0);
+  ASSERT_TRUE(send(*a, early, "hello"));
+  ASSERT_TRUE(until([&] { return b->messages.size() == 1; }));
+  // What it had before is free.
+  EXPECT_TRUE(a->channels->open({.label = "x", .negotiated = true, .id = 3}, pair->now()));
+}
+
 TEST_P(DataChannelsTest, ARestartRevivesWhatHadEnded) {
   connect();
   a->channels->closeAll(pair->now());

@@ -270,6 +270,82 @@ TEST_F(DtlsRenewalTest, RolesSwappedDuringTheFirstHandshakeBeginItAnew) {
   EXPECT_EQ(p.transport->dtlsRole(), dtls::Role::Client);
 }
 
+// RFC 8832 section 6: a peer that keeps to it refuses channels whose parity is not that of our
+// role.
+class ChannelParityTest : public ::testing::Test {
+ protected:
+  sctp::ChannelId open(Peer& p) {
+    const auto id = p.transport->dataChannels().open({.label = "chat"}, w.now);
+    EXPECT_TRUE(id);
+    p.transport->pump(w.now);
+    return *id;
+  }
+  std::optional<uint16_t> streamOf(Peer& p, sctp::ChannelId id) {
+    return p.transport->dataChannels().streamId(id);
+  }
+  void expectChannel(Peer& from, sctp::ChannelId id, Peer& to) {
+    EXPECT_TRUE(w.runUntil([&] { return to.channelEvents<sctp::ChannelIncoming>().size() == 1; }));
+    EXPECT_EQ(from.transport->dataChannels().state(id), sctp::ChannelState::Open);
+  }
+  TransportWorld w;
+  Peer& p = w.add();
+  Peer& q = w.add();
+};
+
+TEST_F(ChannelParityTest, IsThatOfTheFinalAnswer) {
+  const sctp::ChannelId early = open(p);
+  w.enableData(p, q);
+  w.introduce(p, q);
+  // The provisional answer came from somebody else, who wanted to be the client.
+  p.transport->startDtls(w.add().fingerprints(), dtls::Role::Server, w.now);
+  EXPECT_EQ(streamOf(p, early), 1);
+  p.transport->renewDtls(q.fingerprints(), dtls::Role::Client, DtlsRenewal::NewPeer, w.now);
+  q.transport->startDtls(p.fingerprints(), dtls::Role::Server, w.now);
+  expectChannel(p, early, q);
+  EXPECT_EQ(streamOf(p, early), 0);
+}
+
+TEST_F(ChannelParityTest, IsThatOfRolesSwappedBeforeThereWasData) {
+  w.connect(p, q);
+  const sctp::ChannelId early = open(p);
+  EXPECT_EQ(streamOf(p, early), 1);
+  w.restartIce(p, q);
+  p.transport->renewDtls(q.fingerprints(), dtls::Role::Client, DtlsRenewal::RolesSwapped, w.now);
+  q.transport->renewDtls(p.fingerprints(), dtls::Role::Server, DtlsRenewal::RolesSwapped, w.now);
+  ASSERT_TRUE(w.runUntil([&] { return p.transport->dtlsRole() == dtls::Role::Client; }));
+  w.run(Duration::millis(200));
+  w.enableData(p, q);
+  expectChannel(p, early, q);
+  EXPECT_EQ(streamOf(p, early), 0);
+  open(q);
+  EXPECT_TRUE(w.runUntil([&] { return p.channelEvents<sctp::ChannelIncoming>().size() == 1; }));
+}
+
+TEST_F(ChannelParityTest, IsForgottenWithTheTransport) {
+  w.connect(p, q);
+  const sctp::ChannelId early = open(p);
+  for (Peer* peer : {&p, &q}) peer->transport->reset(w.now);
+  w.flush();
+  w.enableData(p, q);
+  w.introduce(q, p);
+  w.startDtls(q, p);
+  expectChannel(p, early, q);
+  EXPECT_EQ(streamOf(p, early), 0);
+  open(q);
+  EXPECT_TRUE(w.runUntil([&] { return p.channelEvents<sctp::ChannelIncoming>().size() == 1; }));
+}
+
+TEST_F(ChannelParityTest, IsThatOfTheTransportThatTheChannelsGoTo) {
+  p.transport->startDtls(q.fingerprints(), dtls::Role::Server, w.now);
+  q.transport->startDtls(p.fingerprints(), dtls::Role::Client, w.now);
+  const sctp::ChannelId early = open(p);
+  EXPECT_EQ(streamOf(p, early), 1);
+  ASSERT_TRUE(p.transport->swapChannels(*q.transport, w.now));
+  EXPECT_EQ(streamOf(q, early), 0);
+  EXPECT_EQ(streamOf(q, open(q)), 2);
+  EXPECT_EQ(streamOf(p, open(p)), 1);
+}
+
 TEST_F(DtlsRenewalTest, BeforeTheFirstAssociationItIsTheFirst) {
   TransportWorld w;
   Peer& p = w.add();

@@ -153,6 +153,55 @@ TEST_P(ReassemblyTest, UnfinishedUnorderedMessagesAreDroppedByTheirOwnRule) {
   EXPECT_EQ(reassembly.heldBytes(), 0u);
 }
 
+// A packet holds many FORWARD TSNs, and a peer may leave a message open on every stream.
+TEST_P(ReassemblyTest, AForwardTsnLooksOnlyAtTheStreamsThatItEnds) {
+  if (GetParam()) GTEST_SKIP() << "with interleaving the list of an I-FORWARD-TSN says it all";
+  constexpr size_t kStreams = 60'000;
+  for (size_t i = 0; i < kStreams; ++i) cut(static_cast<uint16_t>(i), 0, 2, 1);
+  for (size_t i = 0; i < kStreams; ++i) ASSERT_TRUE(add(chunks[2 * i]));
+  const size_t all = reassembly.heldBytes();
+  size_t looks = 0;
+  for (size_t i = 0; i < 1000; ++i) looks += reassembly.dropBefore(chunks[i].fragment.position);
+  EXPECT_LE(looks, 1000u);
+  EXPECT_EQ(reassembly.heldBytes(), all / kStreams * (kStreams - 500));
+  // The others are whole, and forgotten where a message ends by itself.
+  for (size_t i = 500; i < kStreams; ++i) ASSERT_TRUE(add(chunks[2 * i + 1]));
+  EXPECT_EQ(drain().size(), kStreams - 500);
+  EXPECT_EQ(reassembly.heldBytes(), 0u);
+  EXPECT_EQ(reassembly.dropBefore(tsn), 0u);
+}
+
+TEST_P(ReassemblyTest, AForwardTsnEndsAllThatWaitsBeforeIt) {
+  if (GetParam()) GTEST_SKIP() << "with interleaving the list of an I-FORWARD-TSN says it all";
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    SeededRandom random(seed);
+    Reassembly r(100'000, 100'000);
+    chunks.clear();
+    for (uint32_t i = 0; i < 60; ++i) cut(static_cast<uint16_t>(random.below(8)), i, 50, 10, true);
+    const int64_t first = chunks[0].fragment.position;
+    // Some of each message, in any order.
+    std::vector<size_t> order(chunks.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+    int64_t point = first - 1;
+    for (size_t i = 0; i < order.size(); ++i) {
+      Chunk& c = chunks[order[i]];
+      c.fragment.data = c.data;
+      if (i % 5 != 0 && c.fragment.position > point) {
+        ASSERT_TRUE(r.add(c.fragment));
+      }
+      if (i % 30 == 29) {
+        point += 5;
+        static_cast<void>(r.dropBefore(point));
+      }
+    }
+    static_cast<void>(r.dropBefore(first + static_cast<int64_t>(chunks.size())));
+    Inbound in;
+    while (r.poll(in)) EXPECT_EQ(in.data.size(), 50u);
+    EXPECT_EQ(r.heldBytes(), 0u) << seed;
+  }
+}
+
 TEST_P(ReassemblyTest, SkippingDropsLooseFragmentsAcrossTheWrap) {
   if (!GetParam()) GTEST_SKIP() << "without interleaving positions are TSNs";
   Bytes data(10, 7);

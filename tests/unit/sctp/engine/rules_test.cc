@@ -238,6 +238,60 @@ TEST(Rules, WhoIsAskedToShutDownSendsTheRestFirst) {
   EXPECT_EQ(peer.association->state(), AssociationState::Closed);
 }
 
+// RFC 9260 section 8.1: what resets the error counter is that DATA is acknowledged. Section 9.2: a
+// SHUTDOWN is repeated until the ACK comes.
+TEST(Rules, ShutdownsThatAcknowledgeNothingKeepNobodyAlive) {
+  for (const bool weBegan : {false, true}) {
+    RawPeer peer;
+    peer.connect();
+    ASSERT_TRUE(peer.association->send(1, 53, Bytes(3000), {}, peer.now));
+    if (weBegan) peer.association->shutdown(peer.now);
+    peer.poll();
+    Bytes point(4);
+    storeU32(point.data(), peer.theirTsn - 1);
+    size_t steps = 0;
+    for (int i = 0; i < 400 && peer.association->state() != AssociationState::Failed; ++i) {
+      peer.send(chunk::kShutdown, 0, point);
+      peer.run(Duration::seconds(2), [&] { ++steps; });
+    }
+    EXPECT_EQ(peer.association->state(), AssociationState::Failed);
+    EXPECT_EQ(peer.count(chunk::kShutdownAck), 0u);
+    EXPECT_LE(steps, 1000u) << "woken for nothing";
+  }
+}
+
+TEST(Rules, ShutdownsThatAcknowledgeKeepTheAssociation) {
+  RawPeer peer;
+  peer.connect();
+  ASSERT_TRUE(peer.association->send(1, 53, Bytes(30'000), {}, peer.now));
+  peer.poll();
+  Bytes point(4);
+  uint32_t acknowledged = peer.theirTsn - 1;
+  for (int i = 0; i < 20; ++i) {
+    storeU32(point.data(), ++acknowledged);
+    peer.send(chunk::kShutdown, 0, point);
+    // Some expiries each time.
+    peer.run(Duration::seconds(20));
+    ASSERT_EQ(peer.association->state(), AssociationState::ShuttingDown);
+    EXPECT_LE(peer.association->stats().unansweredTimeouts, 10u);
+  }
+}
+
+TEST(Rules, WhoShutsDownIsNotWokenWhileThePeerIsSilent) {
+  RawPeer peer;
+  peer.connect();
+  ASSERT_TRUE(peer.association->send(1, 53, Bytes(3000), {}, peer.now));
+  peer.association->shutdown(peer.now);
+  size_t steps = 0;
+  peer.run(Duration::seconds(5), [&] { ++steps; });
+  EXPECT_LE(steps, 30u);
+  // But at once when there is something to say.
+  peer.sack(peer.theirTsn + 2, 100'000);
+  const auto delay = nextOf(peer, chunk::kShutdown, Duration::seconds(1));
+  ASSERT_TRUE(delay);
+  EXPECT_LE(*delay, Duration::millis(1));
+}
+
 TEST(Rules, BothShuttingDownAtOnceEnds) {
   RawPeer peer;
   peer.connect();
