@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <optional>
 #include <vector>
 
 #include "parley/crypto/const_time.h"
@@ -26,6 +28,35 @@ constexpr size_t kAuthKeySize = 20;
 constexpr uint32_t kEncryptedFlag = 0x80000000;
 /// Of SRTCP: a handful of reports a second.
 constexpr size_t kReportWindow = 128;
+
+/// What was sealed under the last indexes, by the tags of it. "Any fixed keystream output,
+/// generated from the same key and index MUST only be used to encrypt once" (RFC 3711 section 9.1),
+/// and with AES-GCM a second packet under a nonce gives the key of the tags away (RFC 7714 section
+/// 11); the same packet, to the byte, tells nothing new.
+class SealedWindow {
+ public:
+  /// `highest`: of those sealed before this one, if any.
+  bool allows(uint64_t index, std::optional<uint64_t> highest, const uint8_t* tag) const {
+    if (!highest || index > *highest) return true;
+    const uint32_t before = tags_[index & (tags_.size() - 1)];
+    return before == kNone || before == shortened(tag);
+  }
+  void commit(uint64_t index, std::optional<uint64_t> highest, const uint8_t* tag, size_t window) {
+    if (tags_.empty()) tags_.assign(std::bit_ceil(window), kNone);
+    // Those left out may still come.
+    if (highest && index > *highest) {
+      const uint64_t skipped = std::min<uint64_t>(index - *highest - 1, tags_.size());
+      for (uint64_t i = 1; i <= skipped; ++i) tags_[(index - i) & (tags_.size() - 1)] = kNone;
+    }
+    tags_[index & (tags_.size() - 1)] = shortened(tag);
+  }
+
+ private:
+  static constexpr uint32_t kNone = 0;
+  static uint32_t shortened(const uint8_t* tag) { return std::max<uint32_t>(loadU32(tag), 1); }
+
+  std::vector<uint32_t> tags_;
+};
 
 /// The session keys of one kind of packets, ready for use.
 class SessionCipher {
@@ -118,6 +149,7 @@ class CipherTransform final : public Transform {
     ReplayWindow seen;
     ReplayWindow reportsSeen{kReportWindow};
     ReportIndex reports;
+    SealedWindow sealed;
   };
 
   Source* find(uint32_t ssrc) {
@@ -143,8 +175,8 @@ class CipherTransform final : public Transform {
     const uint64_t index = source->index.guess(loadU16(data + 2));
     if (index >= PacketIndex::kLimit) return Status::KeyExpired;
     // One that had been sent before may be sent again, to the byte; the peer takes none that old.
-    if (source->index.highest() && index + replayWindow_ <= *source->index.highest())
-      return Status::Replayed;
+    const std::optional<uint64_t> highest = source->index.highest();
+    if (highest && index + replayWindow_ <= *highest) return Status::Replayed;
     const HeaderProtection::Cut cut = header_.hide(packet.mutableSpan(), ssrc, index);
     const MutableByteSpan payload(data + cut.clear, size - cut.clear);
     if (rtp_.isAead()) {
@@ -158,6 +190,9 @@ class CipherTransform final : public Transform {
       const auto digest = rtp_.authenticate({data, size}, rollovers);
       std::copy_n(digest.begin(), rtp_.tagSize(), data + size);
     }
+    const uint8_t* const tag = data + size;
+    if (!source->sealed.allows(index, highest, tag)) return Status::Replayed;
+    source->sealed.commit(index, highest, tag, replayWindow_);
     source->index.commit(index);
     packet.resize(size + rtp_.tagSize());
     return Status::Ok;
