@@ -99,12 +99,16 @@ Result<SendStreamId> RtpSession::Impl::addSendStream(const SendStreamConfig& con
   if ((config.ssrc != 0 && ssrcInUse(config.ssrc)) || rtxTaken)
     return fail(ErrorCode::InvalidAccess, "the SSRC is in use by another stream");
   SendStreamConfig chosen = config;
-  while (chosen.ssrc == 0 || ssrcInUse(chosen.ssrc)) chosen.ssrc = environment_.random.u32();
+  if (chosen.ssrc == 0) chosen.ssrc = freshSsrc();
   const SendStreamId id{nextStreamId_};
   auto stream =
       std::make_unique<SendStream>(environment_, id, std::move(chosen), config_.maxPacketSize);
   if (!stream->usable())
     return fail(ErrorCode::NotSupported, "no payload format is known for \"" + config.codec + "\"");
+  const auto former =
+      std::find_if(formerSources_.begin(), formerSources_.end(),
+                   [&](const FormerSource& f) { return f.ssrc == stream->config().ssrc; });
+  if (former != formerSources_.end()) stream->goOnFrom(former->next);
   ++nextStreamId_;
   streams_.push_back(std::move(stream));
   describeStreams(now);
@@ -133,6 +137,7 @@ void RtpSession::Impl::removeSendStream(SendStreamId id, Timestamp now) {
   if (stream == nullptr) return;
   const uint32_t ssrc = stream->config().ssrc;
   if (stream->everSent()) sendBye({&ssrc, 1});
+  retire(*stream);
   pacer_.removeStream(id.value);
   std::erase_if(lossStates_, [ssrc](const LossState& s) { return s.ssrc == ssrc; });
   std::erase_if(streams_, [id](const auto& s) { return s->id() == id; });

@@ -37,6 +37,28 @@ uint32_t RtpSession::Impl::freshSsrc() {
   }
 }
 
+/// RFC 3711 section 9.1: "the SSRC, the packet index, or both" have to be others for each packet of
+/// a key, and the keys outlive the stream: one that comes back under its SSRCs, as a layer of
+/// simulcast does that a provisional answer had left out, has to go on where they stood.
+void RtpSession::Impl::retire(const SendStream& stream) {
+  if (!stream.everSent()) return;
+  const SendStreamConfig& config = stream.config();
+  const auto retireSsrc = [this](uint32_t ssrc) {
+    if (std::find(retiredSsrcs_.begin(), retiredSsrcs_.end(), ssrc) == retiredSsrcs_.end())
+      retiredSsrcs_.push_back(ssrc);
+  };
+  retireSsrc(config.ssrc);
+  if (config.rtxSsrc) retireSsrc(*config.rtxSsrc);
+  if (config.fec) retireSsrc(config.fec->ssrc);
+  const auto known = std::find_if(formerSources_.begin(), formerSources_.end(),
+                                  [&](const FormerSource& f) { return f.ssrc == config.ssrc; });
+  if (known != formerSources_.end()) {
+    known->next = stream.numbers();
+  } else {
+    formerSources_.push_back({config.ssrc, stream.numbers()});
+  }
+}
+
 /// The section tells loops from collisions by transport addresses, of which there is one here. A
 /// loop is known by its packets: they are those that we have just sent. Under SRTP only the peer
 /// itself can do either, and a server that sends us back what we sent is no reason to flee.
@@ -73,7 +95,7 @@ bool RtpSession::Impl::changeSsrc(SendStream& stream, Timestamp now) {
   // "send an RTCP BYE packet with the old identifier and choose a new one": of a source that the
   // peer has heard.
   if (stream.everSent()) sendBye({former.data(), former.size()});
-  retiredSsrcs_.insert(retiredSsrcs_.end(), former.begin(), former.end());
+  retire(stream);
   // What waits carries the old one, and the pictures that it belongs to begin anew.
   pacer_.removeStream(stream.id().value);
   std::erase_if(lossStates_, [&](const LossState& s) { return s.ssrc == config.ssrc; });

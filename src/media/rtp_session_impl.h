@@ -135,6 +135,8 @@ class RtpSession::Impl {
   bool changeSsrc(SendStream& stream, Timestamp now);
   void changeOwnSsrc(Timestamp now);
   uint32_t freshSsrc();
+  /// Remembers where a stream's numbers stand, before its SSRCs are given up.
+  void retire(const SendStream& stream);
   // Repair without asking: rtp_session_layers.cc
   void tellPath(SendStream& stream, Timestamp now);
   void giveTarget(SendStream& stream);
@@ -183,6 +185,12 @@ class RtpSession::Impl {
   uint32_t ownSsrc_;
   SsrcPatience ownSsrcPatience_;
   std::vector<uint32_t> retiredSsrcs_;
+  struct FormerSource {
+    uint32_t ssrc = 0;
+    SendNumbers next;
+  };
+  /// Streams that are gone, by their media SSRC. A negotiation may bring one back.
+  std::vector<FormerSource> formerSources_;
   /// Of the compound that is being handled.
   InlineVector<uint32_t, 31> reporters_;
 

@@ -54,6 +54,13 @@ void SendStream::drawNumbers() {
   nextFecSequence_ = static_cast<uint16_t>(1 + random.below(0x7fff));
 }
 
+void SendStream::goOnFrom(const SendNumbers& numbers) {
+  firstSequence_ = nextSequence_ = numbers.sequence;
+  nextRtxSequence_ = numbers.rtx;
+  nextFecSequence_ = numbers.fec;
+  timestampOffset_ = numbers.timestampOffset;
+}
+
 void SendStream::begin(uint32_t ssrc, uint32_t rtxSsrc, uint32_t fecSsrc) {
   config_.ssrc = ssrc;
   if (config_.rtxSsrc) config_.rtxSsrc = rtxSsrc;

@@ -32,6 +32,14 @@
 
 namespace parley::media {
 
+/// Where the numbers of a source and of its repairs stand.
+struct SendNumbers {
+  uint16_t sequence = 0;
+  uint16_t rtx = 0;
+  uint16_t fec = 0;
+  uint32_t timestampOffset = 0;
+};
+
 /// One outgoing RTP stream: cuts frames into packets with their content extensions, remembers what
 /// was sent and repeats it. The way of a packet:
 ///
@@ -53,6 +61,13 @@ class SendStream {
   void begin(uint32_t ssrc, uint32_t rtxSsrc, uint32_t fecSsrc);
   /// Whether this is one of the packets that left last, by its numbers.
   bool hasSentLately(const rtp::PacketView& packet) const;
+  /// The next ones.
+  SendNumbers numbers() const {
+    return {static_cast<uint16_t>(nextSequence_), nextRtxSequence_, nextFecSequence_,
+            timestampOffset_};
+  }
+  /// Before the first packet: its SSRCs have been sent under before, up to these.
+  void goOnFrom(const SendNumbers& numbers);
   void setMaxPacketSize(size_t bytes) { maxPacketSize_ = bytes; }
   /// Frames were lost before they reached us.
   void skipToKeyFrame() { awaitingKeyFrame_ = true; }

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "parley/crypto/const_time.h"
@@ -26,6 +29,45 @@ constexpr size_t kAuthKeySize = 20;
 constexpr uint32_t kEncryptedFlag = 0x80000000;
 /// Of SRTCP: a handful of reports a second.
 constexpr size_t kReportWindow = 128;
+/// Of the sources that sent last: as many as a session has at once, 256 streams with RTX and FEC.
+/// Those before them keep little more than their index, which must never be forgotten.
+constexpr size_t kSealedWindows = 768;
+
+/// What was sealed under the last indexes, by the tags of it. "Any fixed keystream output,
+/// generated from the same key and index MUST only be used to encrypt once" (RFC 3711 section 9.1),
+/// and with AES-GCM a second packet under a nonce gives the key of the tags away (RFC 7714 section
+/// 11); the same packet, to the byte, tells nothing new.
+class SealedWindow {
+ public:
+  /// `highest`: of those sealed before this one, if any.
+  bool allows(uint64_t index, std::optional<uint64_t> highest, const uint8_t* tag) const {
+    if (!highest || index > *highest) return true;
+    if (tags_.empty()) return false;
+    const uint32_t before = tags_[index & (tags_.size() - 1)];
+    return before == kNone || before == shortened(tag);
+  }
+  void commit(uint64_t index, std::optional<uint64_t> highest, const uint8_t* tag, size_t window) {
+    if (tags_.empty()) tags_.assign(std::bit_ceil(window), highest ? kUnknown : kNone);
+    // Those left out may still come.
+    if (highest && index > *highest) {
+      const uint64_t skipped = std::min<uint64_t>(index - *highest - 1, tags_.size());
+      for (uint64_t i = 1; i <= skipped; ++i) tags_[(index - i) & (tags_.size() - 1)] = kNone;
+    }
+    tags_[index & (tags_.size() - 1)] = shortened(tag);
+  }
+
+  /// Gives the memory back. From now on no index up to the highest is sealed again.
+  void drop() { std::vector<uint32_t>().swap(tags_); }
+
+ private:
+  static constexpr uint32_t kNone = 0;
+  static constexpr uint32_t kUnknown = 0xffffffff;
+  static uint32_t shortened(const uint8_t* tag) {
+    return std::clamp(loadU32(tag), kNone + 1, kUnknown - 1);
+  }
+
+  std::vector<uint32_t> tags_;
+};
 
 /// The session keys of one kind of packets, ready for use.
 class SessionCipher {
@@ -91,6 +133,7 @@ class CipherTransform final : public Transform {
       : rtp_(config, Kind::Rtp),
         rtcp_(config, Kind::Rtcp),
         header_(config),
+        outbound_(config.outbound),
         replayWindow_(config.replayWindow) {}
 
   Status protect(Kind kind, PacketBuf& packet) override {
@@ -108,7 +151,6 @@ class CipherTransform final : public Transform {
     if (found == ssrcs_.end()) return;
     sources_.erase(sources_.begin() + (found - ssrcs_.begin()));
     ssrcs_.erase(found);
-    last_ = 0;
   }
 
  private:
@@ -118,19 +160,32 @@ class CipherTransform final : public Transform {
     ReplayWindow seen;
     ReplayWindow reportsSeen{kReportWindow};
     ReportIndex reports;
+    SealedWindow sealed;
   };
 
+  // The most recent stand last and are looked at first: what a long call has left behind costs
+  // those that send nothing.
   Source* find(uint32_t ssrc) {
-    if (last_ < ssrcs_.size() && ssrcs_[last_] == ssrc) return &sources_[last_];
-    const auto found = std::find(ssrcs_.begin(), ssrcs_.end(), ssrc);
-    if (found == ssrcs_.end()) return nullptr;
-    last_ = static_cast<size_t>(found - ssrcs_.begin());
-    return &sources_[last_];
+    const auto found = std::find(ssrcs_.rbegin(), ssrcs_.rend(), ssrc);
+    if (found == ssrcs_.rend()) return nullptr;
+    if (found != ssrcs_.rbegin()) {
+      const auto at = ssrcs_.rend() - found - 1;
+      std::rotate(ssrcs_.begin() + at, ssrcs_.begin() + at + 1, ssrcs_.end());
+      std::rotate(sources_.begin() + at, sources_.begin() + at + 1, sources_.end());
+      dropEarlier();
+    }
+    return sources_.back().get();
   }
   Source& add(uint32_t ssrc) {
-    last_ = ssrcs_.size();
     ssrcs_.push_back(ssrc);
-    return sources_.emplace_back(replayWindow_);
+    // Who seals has no use for what was seen.
+    sources_.push_back(std::make_unique<Source>(outbound_ ? 1 : replayWindow_));
+    dropEarlier();
+    return *sources_.back();
+  }
+  void dropEarlier() {
+    if (sources_.size() > kSealedWindows)
+      sources_[sources_.size() - 1 - kSealedWindows]->sealed.drop();
   }
 
   Status protectRtp(PacketBuf& packet) {
@@ -143,8 +198,8 @@ class CipherTransform final : public Transform {
     const uint64_t index = source->index.guess(loadU16(data + 2));
     if (index >= PacketIndex::kLimit) return Status::KeyExpired;
     // One that had been sent before may be sent again, to the byte; the peer takes none that old.
-    if (source->index.highest() && index + replayWindow_ <= *source->index.highest())
-      return Status::Replayed;
+    const std::optional<uint64_t> highest = source->index.highest();
+    if (highest && index + replayWindow_ <= *highest) return Status::Replayed;
     const HeaderProtection::Cut cut = header_.hide(packet.mutableSpan(), ssrc, index);
     const MutableByteSpan payload(data + cut.clear, size - cut.clear);
     if (rtp_.isAead()) {
@@ -158,6 +213,9 @@ class CipherTransform final : public Transform {
       const auto digest = rtp_.authenticate({data, size}, rollovers);
       std::copy_n(digest.begin(), rtp_.tagSize(), data + size);
     }
+    const uint8_t* const tag = data + size;
+    if (!source->sealed.allows(index, highest, tag)) return Status::Replayed;
+    source->sealed.commit(index, highest, tag, replayWindow_);
     source->index.commit(index);
     packet.resize(size + rtp_.tagSize());
     return Status::Ok;
@@ -257,11 +315,11 @@ class CipherTransform final : public Transform {
   SessionCipher rtp_;
   SessionCipher rtcp_;
   HeaderProtection header_;
+  const bool outbound_;
   const size_t replayWindow_;
   // In step. The numbers by themselves, for they are searched.
   std::vector<uint32_t> ssrcs_;
-  std::vector<Source> sources_;
-  size_t last_ = 0;
+  std::vector<std::unique_ptr<Source>> sources_;
 };
 
 }  // namespace

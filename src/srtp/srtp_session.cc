@@ -92,18 +92,17 @@ bool SrtpSession::setHeaderEncryption(const HeaderEncryption& outbound,
 
 bool SrtpSession::admits(const Direction& direction, uint32_t ssrc) {
   return direction.sources.size() < direction.maxSources || !direction.released.empty() ||
-         std::find(direction.sources.begin(), direction.sources.end(), ssrc) !=
-             direction.sources.end();
+         std::find(direction.sources.rbegin(), direction.sources.rend(), ssrc) !=
+             direction.sources.rend();
 }
 
 void SrtpSession::remember(Direction& direction, uint32_t ssrc) {
   if (!direction.released.empty()) std::erase(direction.released, ssrc);
   std::vector<uint32_t>& sources = direction.sources;
-  // The most recent stands last: bursts of one source are found at once.
-  if (!sources.empty() && sources.back() == ssrc) return;
-  const auto found = std::find(sources.begin(), sources.end(), ssrc);
-  if (found != sources.end()) {
-    std::swap(*found, sources.back());
+  // The most recent stand last: those that are in use are found at once.
+  const auto found = std::find(sources.rbegin(), sources.rend(), ssrc);
+  if (found != sources.rend()) {
+    std::rotate(found.base() - 1, found.base(), sources.end());
     return;
   }
   if (sources.size() == direction.maxSources) forget(direction, direction.released.front());

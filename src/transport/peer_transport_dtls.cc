@@ -14,8 +14,11 @@ constexpr size_t kMaxQueuedData = 256;
 
 // RTCP of peers that only receive comes from SSRCs that no stream has.
 constexpr size_t kReportingSources = 16;
-/// A session sends 256 streams at most, each with its retransmissions.
-constexpr size_t kMaxOwnSources = 512;
+/// A session sends 256 streams at most, each with its retransmissions and FEC; but those that have
+/// ended count as well, for as long as the keys are in use their indexes must not begin again (RFC
+/// 3711 section 9.1). So many are thousands of streams added and stopped; each takes some 200
+/// octets.
+constexpr size_t kMaxOwnSources = 16384;
 
 constexpr uint8_t kAlert = 21;
 constexpr uint8_t kApplicationData = 23;

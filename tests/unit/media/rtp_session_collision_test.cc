@@ -1,6 +1,8 @@
 // RFC 3550 section 8.2: SSRCs that both ends use, and packets that come back.
 
+#include <map>
 #include <set>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -105,6 +107,28 @@ class Collision : public testing::Test {
   Seen fromA_, fromB_;
   uint32_t spoken_ = 0;
 };
+
+// Not with the peer, but with what was sent before under the same key of SRTP.
+TEST_F(Collision, AStreamThatComesBackUnderItsSsrcGoesOnWithItsNumbers) {
+  std::map<uint32_t, std::vector<uint16_t>> sent;
+  pair_.filter = [&](bool fromA, const OutgoingPacket& p) {
+    if (fromA && !p.isRtcp) sent[loadU32(p.data.data() + 8)].push_back(loadU16(p.data.data() + 2));
+    return true;
+  };
+  for (int round = 0; round < 4; ++round) {
+    pair_.run(Duration::seconds(1));
+    pair_.a->removeSendStream(pair_.video, pair_.now());
+    pair_.video = pair_.a->addSendStream(before_, pair_.now()).value();
+  }
+  pair_.run(Duration::seconds(1));
+  ASSERT_EQ(sent.count(before_.ssrc), 1u);
+  for (auto& [ssrc, numbers] : sent) {
+    const std::set<uint16_t> different(numbers.begin(), numbers.end());
+    EXPECT_EQ(different.size(), numbers.size());
+    // What waited in the pacer had its number.
+    EXPECT_LE(static_cast<uint16_t>(numbers.back() - numbers.front()), numbers.size() + 100);
+  }
+}
 
 TEST_F(Collision, BothEndsTakeOthersAndHearEachOther) {
   receiveAtA();

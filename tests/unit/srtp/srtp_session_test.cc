@@ -365,6 +365,49 @@ TEST(SrtpSession, SourcesAreBoundedAndGiveTheirPlaceBack) {
   EXPECT_EQ(pair.client->protectRtp(packet), Status::Ok);
 }
 
+TEST_P(EveryProfile, NoIndexIsUsedForTwoPackets) {
+  Pair pair(GetParam());
+  const Bytes first = pair.sealed(*pair.client, rtpPacket(100));
+  const Bytes third = pair.sealed(*pair.client, rtpPacket(102));
+  EXPECT_EQ(pair.sealed(*pair.client, rtpPacket(100)), first) << "the same one, to the byte";
+  EXPECT_EQ(pair.sealed(*pair.client, rtpPacket(102)), third);
+  Bytes other = rtpPacket(100);
+  other.back() ^= 1;
+  PacketBuf packet = pair.packet(other);
+  EXPECT_EQ(pair.client->protectRtp(packet), Status::Replayed);
+  // What was left out may come, once.
+  Bytes late = rtpPacket(101);
+  (void)pair.sealed(*pair.client, late);
+  late.back() ^= 1;
+  packet = pair.packet(late);
+  EXPECT_EQ(pair.client->protectRtp(packet), Status::Replayed);
+  // Places of the window that others had before.
+  (void)pair.sealed(*pair.client, rtpPacket(101 + 1024));
+  (void)pair.sealed(*pair.client, rtpPacket(103));
+}
+
+TEST_P(EveryProfile, SourcesOfLongAgoGoOnWhereTheyStood) {
+  Pair pair(GetParam(), {1024, 64, 2000});
+  (void)pair.sealed(*pair.client, rtpPacket(100, 1));
+  for (uint32_t ssrc = 2; ssrc <= 2000; ++ssrc)
+    (void)pair.sealed(*pair.client, rtpPacket(100, ssrc));
+  const auto refuses = [&](const Bytes& plain) {
+    PacketBuf packet = pair.packet(plain);
+    return pair.client->protectRtp(packet) == Status::Replayed;
+  };
+  // What it sealed is no longer known, only that nothing of it may be sealed again.
+  EXPECT_TRUE(refuses(rtpPacket(100, 1, 17)));
+  EXPECT_TRUE(refuses(rtpPacket(99, 1)));
+  (void)pair.sealed(*pair.client, rtpPacket(102, 1));
+  EXPECT_TRUE(refuses(rtpPacket(100, 1, 17)));
+  EXPECT_TRUE(refuses(rtpPacket(99, 1)));
+  (void)pair.sealed(*pair.client, rtpPacket(101, 1));
+  EXPECT_TRUE(refuses(rtpPacket(101, 1, 17)));
+  // The latest keep theirs.
+  EXPECT_TRUE(refuses(rtpPacket(100, 2000, 17)));
+  (void)pair.sealed(*pair.client, rtpPacket(100, 2000));
+}
+
 TEST(SrtpSession, AReleasedSourceKeepsItsWindowUntilItsPlaceIsNeeded) {
   Pair pair(SrtpProfile::AeadAes128Gcm, {1024, 2});
   auto sender = makeSession(pair.keying, true);
