@@ -319,10 +319,14 @@ void Runner::execute(Effect& effect, Timestamp now) {
     host_.resolve(*this, query->id, std::move(query->host));
   } else if (const auto* join = std::get_if<JoinMulticast>(&effect)) {
     const auto at = sockets_.find(join->socket);
-    const bool joined = at != sockets_.end() && at->second->kind == Socket::Kind::Udp &&
-                        static_cast<UdpEntry&>(*at->second)
-                            .socket->joinMulticast(join->group, join->interfaceIndex);
-    if (!joined) fail(join->socket, SocketFailure::Other, now);
+    if (at == sockets_.end() || at->second->kind != Socket::Kind::Udp) {
+      fail(join->socket, SocketFailure::Other, now);
+      return;
+    }
+    // A wish: without a default route, or without the interface, there is no group to join, but the
+    // socket is as good as before, and who was told of its failure would not close it any more.
+    (void)static_cast<UdpEntry&>(*at->second)
+        .socket->joinMulticast(join->group, join->interfaceIndex);
   }
 }
 

@@ -190,9 +190,12 @@ void Node::execute(Effect& effect) {
     resolve(*query);
   } else if (const auto* join = std::get_if<JoinMulticast>(&effect)) {
     const auto at = sockets_.find(join->socket);
-    const bool joined = at != sockets_.end() && at->second.kind == Socket::Kind::Udp &&
-                        host_.joinMulticast(at->second.handle, join->group, join->interfaceIndex);
-    if (!joined) enqueue(SocketFailed{join->socket, SocketFailure::Other});
+    if (at == sockets_.end() || at->second.kind != Socket::Kind::Udp) {
+      enqueue(SocketFailed{join->socket, SocketFailure::Other});
+      return;
+    }
+    // As on a real machine: a socket that is no member lives on.
+    (void)host_.joinMulticast(at->second.handle, join->group, join->interfaceIndex);
   }
 }
 
