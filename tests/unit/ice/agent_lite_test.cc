@@ -107,6 +107,25 @@ TEST(LiteAgentTest, SilenceDisconnectsAndEndsConsentAfterThirtySeconds) {
   EXPECT_EQ(p.lite->agent.sendPath(), nullptr);
 }
 
+TEST(LiteAgentTest, SilenceDoesNotMoveThePathToWhereItIsLongerSilent) {
+  LitePair p;
+  p.full->addHost("192.0.2.2:5000", "203.0.113.7:6001", 100);
+  ASSERT_TRUE(p.connect());
+  p.world.run(Duration::seconds(5));
+  const auto checked = p.lite->agent.pairStats();
+  ASSERT_EQ(checked.size(), 2u);
+  for (const PairStats& pair : checked) EXPECT_EQ(pair.state, PairState::Succeeded);
+  const SocketAddress before = p.lite->agent.selectedPair()->path.remote;
+  p.world.pass = [](const SocketAddress&, const SocketAddress&, ByteSpan) { return false; };
+  ASSERT_TRUE(
+      p.world.runUntil([&] { return p.lite->agent.state() == IceConnectionState::Disconnected; },
+                       Duration::seconds(13)));
+  p.world.run(Duration::seconds(1));
+  ASSERT_TRUE(p.lite->agent.selectedPair());
+  EXPECT_EQ(p.lite->agent.selectedPair()->path.remote, before);
+  EXPECT_EQ(p.lite->agent.state(), IceConnectionState::Disconnected);
+}
+
 TEST(LiteAgentTest, RefusesToControl) {
   AgentConfig config;
   config.lite = true;
