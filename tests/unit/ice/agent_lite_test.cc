@@ -126,6 +126,43 @@ TEST(LiteAgentTest, SilenceDoesNotMoveThePathToWhereItIsLongerSilent) {
   EXPECT_EQ(p.lite->agent.state(), IceConnectionState::Disconnected);
 }
 
+TEST(LiteAgentTest, ACheckThatCannotBeAnsweredLeavesNothingToDo) {
+  LitePair p;
+  Bytes check;
+  SocketAddress from;
+  p.world.pass = [&](const SocketAddress& source, const SocketAddress& to, ByteSpan bytes) {
+    if (to.port != 3478) return false;
+    check = toBytes(bytes);
+    from = source;
+    return false;
+  };
+  p.introduce();
+  p.world.run(Duration::millis(100));
+  ASSERT_FALSE(check.empty());
+  // Another one with the same password and next to no memory.
+  PacketPool pool(1);
+  SeededRandom random{1};
+  Environment env{random, pool};
+  AgentConfig config;
+  config.lite = true;
+  Agent agent(env, config, p.lite->agent.localCredentials());
+  const Candidate own = p.lite->candidates.at(0);
+  const Timestamp now = p.world.now;
+  agent.setRemoteCredentials(p.full->agent.localCredentials(), false, now);
+  agent.addLocalCandidate(own, SocketId(1), now);
+  PacketBuf taken = pool.allocate();
+  EXPECT_EQ(agent.handleStun(SocketId(1), from, own.address, check, now), HandleResult::Dropped);
+  ASSERT_EQ(agent.pairStats().size(), 1u);
+  EXPECT_EQ(agent.pairStats()[0].state, PairState::Failed);
+  ASSERT_GT(agent.nextDeadline(), now);
+  agent.advance(now);
+  taken.reset();
+  EXPECT_EQ(agent.handleStun(SocketId(1), from, own.address, check, now),
+            HandleResult::Authenticated);
+  EXPECT_EQ(agent.pairStats()[0].state, PairState::Succeeded);
+  EXPECT_NE(agent.sendPath(), nullptr);
+}
+
 TEST(LiteAgentTest, RefusesToControl) {
   AgentConfig config;
   config.lite = true;
