@@ -141,7 +141,11 @@ struct Runner::ListenerEntry final : Socket {
       // An abundance of connections must not eat our descriptors: the newest are closed at once.
       if (accepted >= maxAccepted) continue;
       ++accepted;
-      const SocketId streamId(runner.nextAccepted_++);
+      // A long-lived server has more than there are numbers; below are the Driven's own.
+      SocketId streamId;
+      do {
+        streamId = SocketId(0x8000'0000 | runner.nextAccepted_++);
+      } while (runner.sockets_.contains(streamId));
       const SocketAddress local = stream->local();
       auto entry = std::make_unique<StreamEntry>(runner, streamId, std::move(stream), id);
       entry->watch(entry->stream->fd(), false);

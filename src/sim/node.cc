@@ -320,7 +320,10 @@ void Node::streamEnded(uint32_t token, SocketFailure reason) {
 
 uint32_t Node::streamAccepted(uint32_t listenerToken, uint32_t stream, const SocketAddress& remote,
                               const SocketAddress& local) {
-  const SocketId id(nextAccepted_++);
+  SocketId id;
+  do {
+    id = SocketId(0x8000'0000 | nextAccepted_++);
+  } while (sockets_.contains(id));
   sockets_[id] = {Socket::Kind::Stream, stream};
   enqueue(TcpAccepted{SocketId(listenerToken), id, remote, local});
   return id.value;
