@@ -303,6 +303,7 @@ void RelayGatherer::restart(Timestamp now) {
 void RelayGatherer::close(Timestamp now) {
   if (closed_) return;
   closed_ = true;
+  for (Server& server : servers_) server.pending = false;  // nobody waits for the look-up any more
   for (Relay& relay : relays_) {
     relay.retryAt = Timestamp::never();
     if (relay.client) relay.client->close(now);

@@ -181,6 +181,16 @@ TEST(GathererPoliciesTest, ARelayGivenUpIsNotAskedAgain) {
   }
 }
 
+TEST(GathererPoliciesTest, ARelayWhoseLookUpIsUnansweredEndsToo) {
+  GathererFixture f(withRelay("turn.example"));
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  ASSERT_EQ(f.effects<Resolve>().size(), 1u);
+  f.gatherer.closeRelays(f.now);
+  EXPECT_TRUE(f.gatherer.nextDeadline().isNever());
+  f.advance(Duration::seconds(60));
+}
+
 TEST(GathererPoliciesTest, GatheringOnceLeavesLaterAddressesAlone) {
   GathererConfig config;
   config.continual = false;
