@@ -60,6 +60,7 @@ Timestamp AgentCore::nextDeadline() const {
   }
   if (!remote_) return next;
   next = earliest(next, pinnedProbeAt_);
+  if (config_.lite) return next;  // it checks nothing, whatever its pairs' states
 
   if (list_.hasTriggered()) {
     next = earliest(next, pacing_.readyAt(config_.checkBurst * 2));

@@ -67,6 +67,11 @@ Timestamp AgentCore::silentAt(const Pair& pair) const {
 }
 
 void AgentCore::markSilence(Timestamp now) {
+  if (config_.lite) {
+    // It asks for no answer, so that what a pair was heard last is all it knows of any: the path
+    // must not move to one that has been silent for longer.
+    for (const auto& pair : list_.pairs()) pair->silent = pair->silent || silentAt(*pair) <= now;
+  }
   Pair* pair = selected();
   if (!pair || pair->silent) return;
   if (now < silentAt(*pair) && !isReplaced(*pair, now)) return;

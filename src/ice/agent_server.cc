@@ -69,7 +69,9 @@ HandleResult AgentCore::handleRequest(const stun::Message& request, SocketId soc
   if (remote && !pair) pair = list_.add(sharedLocal(local), remote, role_);
   if (pair && pair->removed) return HandleResult::Dropped;
   if (!pair || !sendSuccess(request, *local, from, local_.password)) {
-    // Without a pair of ours a success would let the peer send what we then have to drop.
+    // Without a pair of ours a success would let the peer send what we then have to drop. Of a lite
+    // agent's pair nothing is left to wait for: the peer's next check makes it what it can be.
+    if (pair && config_.lite && !pair->everSucceeded) pair->state = PairState::Failed;
     ++counters_.overLimit;
     return HandleResult::Dropped;
   }

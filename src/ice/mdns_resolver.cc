@@ -97,6 +97,8 @@ class MdnsCore {
     Socket* socket = find(failed.socket);
     if (!socket) return false;
     const bool retry = socket->state == SocketState::Opening && !socket->fallback;
+    // Of one that was open there may be something left.
+    if (socket->state == SocketState::Open) effects_.push(CloseSocket{socket->id});
     socket->state = retry ? SocketState::Closed : SocketState::Failed;
     if (retry) {
       socket->fallback = true;

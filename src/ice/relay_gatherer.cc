@@ -70,6 +70,9 @@ void RelayGatherer::reconfigure() {
       servers_.emplace_back().config = wanted;
     }
   }
+  for (Relay& relay : relays_) {
+    if (servers_[relay.server].retired) relay.retryAt = Timestamp::never();
+  }
 }
 
 const std::string& RelayGatherer::connectHost(const TurnServer& server) const {
@@ -126,7 +129,7 @@ void RelayGatherer::handleInterfaces(const std::vector<NetworkInterface>& interf
   if (changed) {
     for (Relay& relay : relays_) {
       if (relay.client) relay.client->handleNetworkChange(now);
-      if (!relay.client) relay.retryAt = now;
+      if (!relay.client && !servers_[relay.server].retired) relay.retryAt = now;
     }
     // A family may have become usable.
     for (Server& server : servers_) server.asked = false;
@@ -193,6 +196,7 @@ void RelayGatherer::allocate(Relay& relay, Timestamp now) {
 // ---- candidates ----
 
 void RelayGatherer::tell(const Relay& relay) {
+  if (servers_[relay.server].retired) return;  // it was under way when the configuration changed
   const TurnServer& server = servers_[relay.server].config;
   for (const SocketAddress& relayed : relay.relayed) {
     Candidate candidate;
@@ -249,6 +253,10 @@ void RelayGatherer::failed(Relay& relay, turn::ClientFailed&& failure, Timestamp
   dropSockets(relay);
   ending_.push_back(std::move(relay.client));
   if (closed_) return;
+  if (servers_[relay.server].retired) {
+    relay.asking = relay.confirming = false;
+    return;
+  }
   if (std::exchange(relay.confirming, false)) {
     relay.asking = true;
     allocate(relay, now);
@@ -262,7 +270,7 @@ void RelayGatherer::failed(Relay& relay, turn::ClientFailed&& failure, Timestamp
   }
   // Only what was a relay once is worth another try by itself; the rest waits for an ICE restart or
   // for another network.
-  if (!servers_[relay.server].retired && (failure.wasAllocated || relay.failures > 0))
+  if (failure.wasAllocated || relay.failures > 0)
     relay.retryAt = now + kFirstRetry * (int64_t{1} << std::min(relay.failures++, kMaxBackoff));
   if (!relay.asking) return;
   relay.asking = false;
@@ -295,6 +303,7 @@ void RelayGatherer::restart(Timestamp now) {
 void RelayGatherer::close(Timestamp now) {
   if (closed_) return;
   closed_ = true;
+  for (Server& server : servers_) server.pending = false;  // nobody waits for the look-up any more
   for (Relay& relay : relays_) {
     relay.retryAt = Timestamp::never();
     if (relay.client) relay.client->close(now);

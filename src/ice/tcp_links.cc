@@ -133,6 +133,7 @@ void TcpLinks::open(Link& link, Timestamp now) {
   link.state = State::Connecting;
   link.since = now;
   link.pressure = false;
+  link.greeted = false;
   link.reader = FrameReader(env_.pool);
   // A simultaneous-open candidate is the port it listens on (RFC 6544 section 4.1).
   const Local* local = findLocal(link.socket);
@@ -249,13 +250,16 @@ bool TcpLinks::handleStream(StreamBytes&& bytes, Timestamp now) {
   link->reader.feed(std::move(bytes.data));
   PacketBuf packet;
   while (link->reader.next(packet)) {
-    // Whoever is a peer begins with a check.
-    if (!link->proven && !stun::Message::looksLikeStun(packet.span())) {
+    // Whoever is a peer begins with a check or with the answer to ours. What follows may have come
+    // with it, before anybody could see what it proves. The transport takes nothing but STUN from
+    // where no pair is valid yet, and who goes on proving nothing is hung up on later.
+    if (!link->proven && !link->greeted && !stun::Message::looksLikeStun(packet.span())) {
       hangUp(*link);
       lose(*link);
       remove(*link);
       return true;
     }
+    link->greeted = true;
     received_.push(Datagram{link->socket, link->remote, link->local, std::move(packet)});
   }
   return true;

@@ -76,6 +76,7 @@ class TcpLinks {
     State state = State::Connecting;
     bool accepted = false;
     bool proven = false;
+    bool greeted = false;  ///< its first packet was a check or the answer to one
     bool pressure = false;
     bool everOpen = false;
     int failures = 0;  ///< in a row

@@ -141,7 +141,11 @@ struct Runner::ListenerEntry final : Socket {
       // An abundance of connections must not eat our descriptors: the newest are closed at once.
       if (accepted >= maxAccepted) continue;
       ++accepted;
-      const SocketId streamId(runner.nextAccepted_++);
+      // A long-lived server has more than there are numbers; below are the Driven's own.
+      SocketId streamId;
+      do {
+        streamId = SocketId(0x8000'0000 | runner.nextAccepted_++);
+      } while (runner.sockets_.contains(streamId));
       const SocketAddress local = stream->local();
       auto entry = std::make_unique<StreamEntry>(runner, streamId, std::move(stream), id);
       entry->watch(entry->stream->fd(), false);
@@ -319,10 +323,14 @@ void Runner::execute(Effect& effect, Timestamp now) {
     host_.resolve(*this, query->id, std::move(query->host));
   } else if (const auto* join = std::get_if<JoinMulticast>(&effect)) {
     const auto at = sockets_.find(join->socket);
-    const bool joined = at != sockets_.end() && at->second->kind == Socket::Kind::Udp &&
-                        static_cast<UdpEntry&>(*at->second)
-                            .socket->joinMulticast(join->group, join->interfaceIndex);
-    if (!joined) fail(join->socket, SocketFailure::Other, now);
+    if (at == sockets_.end() || at->second->kind != Socket::Kind::Udp) {
+      fail(join->socket, SocketFailure::Other, now);
+      return;
+    }
+    // A wish: without a default route, or without the interface, there is no group to join, but the
+    // socket is as good as before, and who was told of its failure would not close it any more.
+    (void)static_cast<UdpEntry&>(*at->second)
+        .socket->joinMulticast(join->group, join->interfaceIndex);
   }
 }
 

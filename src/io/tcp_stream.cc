@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -29,6 +30,11 @@ void shareAddress(int fd) {
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+}
+
+/// A descriptor in reserve; like all others not for programs that this one starts.
+int spareOf(int fd) {
+  return ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
 bool wouldBlock(int error) {
@@ -233,7 +239,7 @@ std::unique_ptr<TcpListener> TcpListener::listen(const ListenTcp& request, Socke
   return std::unique_ptr<TcpListener>(new TcpListener(fd.release()));
 }
 
-TcpListener::TcpListener(int fd) : fd_(fd), reserve_(::dup(fd)) {}
+TcpListener::TcpListener(int fd) : fd_(fd), reserve_(spareOf(fd)) {}
 
 TcpListener::~TcpListener() {
   ::close(fd_);
@@ -254,7 +260,7 @@ std::unique_ptr<TcpStream> TcpListener::accept(SocketAddress& remote) {
     // connection off the queue.
     ::close(reserve_);
     ::close(::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
-    reserve_ = ::dup(fd_);
+    reserve_ = spareOf(fd_);
   }
   if (fd < 0) return nullptr;
   remote = fromSockaddr(name);

@@ -166,6 +166,8 @@ std::span<Datagram> UdpSocket::receive(PacketPool& pool, UdpReceiveBuffer& buffe
     const Envelope envelope = readControl(header, state_->local.ip);
     Datagram outer;
     outer.from = fromSockaddr(names[i]);
+    // RFC 768: a source port of zero means that no answer is wanted, and none could be sent.
+    if (outer.from.port == 0) continue;
     outer.to = {envelope.to, state_->local.port};
     outer.ecn = envelope.ecn;
     const bool isRun = envelope.segmentSize != 0;

@@ -1,5 +1,6 @@
 #include "parley/io/udp_socket.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -194,10 +195,10 @@ bool UdpSocket::joinMulticast(const IpAddress& group, uint32_t interfaceIndex) {
 
 /// How many packets at the front can be one message: one route and equal sizes, of which the last
 /// may be smaller.
-size_t UdpSocket::State::groupSize(std::span<TxPacket* const> packets) const {
+size_t UdpSocket::State::groupSize(std::span<TxPacket* const> packets, bool mayMerge) const {
   const TxPacket& first = *packets[0];
   const size_t size = first.data.size();
-  if (!segmentation || size == 0) return 1;
+  if (!segmentation || !mayMerge || size == 0) return 1;
   size_t count = 1;
   size_t bytes = size;
   while (count < std::min(packets.size(), kMaxSegments)) {
@@ -256,7 +257,8 @@ void UdpSocket::State::setDontFragment(bool on) {
   }
 }
 
-size_t UdpSocket::State::build(SendBatch& batch, std::span<TxPacket* const> packets) {
+size_t UdpSocket::State::build(SendBatch& batch, std::span<TxPacket* const> packets,
+                               bool mayMerge) {
   batch.count = 0;
   size_t used = 0;
   size_t window = std::min(packets.size(), kSendWindow);
@@ -266,15 +268,17 @@ size_t UdpSocket::State::build(SendBatch& batch, std::span<TxPacket* const> pack
   }
   while (used < window) {
     const auto rest = packets.subspan(used, window - used);
-    const size_t count = groupSize(rest);
+    const size_t count = groupSize(rest, mayMerge);
     addMessage(batch, rest.first(count), used);
     used += count;
   }
   return used;
 }
 
-/// After sendmmsg failed on its first message. True: go on, with `done` packets given up.
-bool UdpSocket::State::handleError(const SendBatch& batch, int error, size_t& done) {
+/// After sendmmsg failed on its first message. True: go on, with `done` packets given up and
+/// `singly` of those that follow to be sent one by one.
+bool UdpSocket::State::handleError(const SendBatch& batch, int error, size_t& done,
+                                   size_t& singly) {
   done = 0;
   switch (error) {
     case EINTR:
@@ -289,9 +293,9 @@ bool UdpSocket::State::handleError(const SendBatch& batch, int error, size_t& do
     case EIO:
     case EMSGSIZE:
       if (batch.packetsIn[0] > 1) {
-        // No segmentation here: an old kernel, a device without checksum offload, or a path MTU
-        // below the segment size. Never tried again on this socket.
-        segmentation = false;
+        // No segmentation here (an old kernel, a device without checksum offload, a path MTU below
+        // the segment size), or nothing that could be sent there in any way: each by itself tells.
+        singly = batch.packetsIn[0];
         return true;
       }
       break;
@@ -307,9 +311,11 @@ bool UdpSocket::State::handleError(const SendBatch& batch, int error, size_t& do
 size_t UdpSocket::State::transmit(std::span<TxPacket* const> packets) {
   SendBatch batch;
   size_t done = 0;
+  size_t singly = 0;  // left of a group that was refused
   bool refusedOnce = false;
   while (done < packets.size()) {
-    build(batch, packets.subspan(done));
+    const auto rest = packets.subspan(done);
+    build(batch, singly > 0 ? rest.first(singly) : rest, singly == 0);
     ++counters.sendCalls;
     const int sent = syscalls.sendmmsg(fd.get(), batch.messages.data(), batch.count, 0);
     if (sent <= 0) {
@@ -319,11 +325,17 @@ size_t UdpSocket::State::transmit(std::span<TxPacket* const> packets) {
         continue;
       }
       size_t givenUp = 0;
-      if (!handleError(batch, error, givenUp)) return done;
+      if (!handleError(batch, error, givenUp, singly)) return done;
       done += givenUp;
+      singly -= std::min(singly, givenUp);
       continue;
     }
     refusedOnce = false;
+    if (singly > 0) {
+      // What cannot go as one and can go by itself shows who is to blame: never again here.
+      segmentation = false;
+      singly -= std::min(singly, static_cast<size_t>(sent));
+    }
     for (size_t i = 0; i < static_cast<size_t>(sent); ++i) {
       const size_t count = batch.packetsIn[i];
       done += count;

@@ -26,12 +26,12 @@ struct UdpSocket::State {
   UdpCounters counters;
 
   void configure(const UdpSocketOptions& options, bool reuseAddress);
-  size_t groupSize(std::span<TxPacket* const> packets) const;
+  size_t groupSize(std::span<TxPacket* const> packets, bool mayMerge) const;
   void addMessage(SendBatch& batch, std::span<TxPacket* const> packets, size_t vectorAt);
   void setDontFragment(bool on);
-  size_t build(SendBatch& batch, std::span<TxPacket* const> packets);
+  size_t build(SendBatch& batch, std::span<TxPacket* const> packets, bool mayMerge);
   size_t transmit(std::span<TxPacket* const> packets);
-  bool handleError(const SendBatch& batch, int error, size_t& done);
+  bool handleError(const SendBatch& batch, int error, size_t& done, size_t& singly);
   void discardOne();
 };
 

@@ -190,9 +190,12 @@ void Node::execute(Effect& effect) {
     resolve(*query);
   } else if (const auto* join = std::get_if<JoinMulticast>(&effect)) {
     const auto at = sockets_.find(join->socket);
-    const bool joined = at != sockets_.end() && at->second.kind == Socket::Kind::Udp &&
-                        host_.joinMulticast(at->second.handle, join->group, join->interfaceIndex);
-    if (!joined) enqueue(SocketFailed{join->socket, SocketFailure::Other});
+    if (at == sockets_.end() || at->second.kind != Socket::Kind::Udp) {
+      enqueue(SocketFailed{join->socket, SocketFailure::Other});
+      return;
+    }
+    // As on a real machine: a socket that is no member lives on.
+    (void)host_.joinMulticast(at->second.handle, join->group, join->interfaceIndex);
   }
 }
 
@@ -317,7 +320,10 @@ void Node::streamEnded(uint32_t token, SocketFailure reason) {
 
 uint32_t Node::streamAccepted(uint32_t listenerToken, uint32_t stream, const SocketAddress& remote,
                               const SocketAddress& local) {
-  const SocketId id(nextAccepted_++);
+  SocketId id;
+  do {
+    id = SocketId(0x8000'0000 | nextAccepted_++);
+  } while (sockets_.contains(id));
   sockets_[id] = {Socket::Kind::Stream, stream};
   enqueue(TcpAccepted{SocketId(listenerToken), id, remote, local});
   return id.value;

@@ -183,6 +183,7 @@ class ClientCore {
   void retireStream(PeerStream& stream, Timestamp now);
   void watchStreams(Timestamp now);
   void watchStream(PeerStream& stream, Timestamp now);
+  void handleOnDataLink(const PeerStream& stream, const stun::Message& message, Timestamp now);
   void takeBytes(PeerStream& stream);
   void noteWritable();
   void sweepStreams();

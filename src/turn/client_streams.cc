@@ -152,7 +152,7 @@ void ClientCore::watchStream(PeerStream& stream, Timestamp now) {
   while (stream.state == PeerStream::State::Claiming && stream.link->pollFrame(frame)) {
     const auto message = stun::Message::parse(frame.span());
     if (message) {
-      handleResponse(*message, now);
+      handleOnDataLink(stream, *message, now);
     } else {
       ++counters_.malformed;
     }
@@ -163,6 +163,25 @@ void ClientCore::watchStream(PeerStream& stream, Timestamp now) {
   if (!stream.link || stream.link->state() != ServerLink::State::Failed) return;
   const bool stood = stream.state == PeerStream::State::Open;
   endStream(stream.id, stood ? 0 : kNotReached, stream.link->error(), now);
+}
+
+/// Nothing but the answer to its ConnectionBind belongs here (RFC 6062 section 4.3). The others
+/// come where their requests went, and may end the allocation and with it all streams: not while
+/// one of them is being looked at.
+void ClientCore::handleOnDataLink(const PeerStream& stream, const stun::Message& message,
+                                  Timestamp now) {
+  const bool answers = message.messageClass() == stun::Class::Success ||
+                       message.messageClass() == stun::Class::Error;
+  const bool isClaim =
+      answers && std::any_of(requests_.begin(), requests_.end(), [&](const Request& request) {
+        return request.kind == Kind::Claim && request.stream == stream.id &&
+               request.transaction.id() == message.transactionId();
+      });
+  if (isClaim) {
+    handleResponse(message, now);
+  } else {
+    ++counters_.unmatched;
+  }
 }
 
 void ClientCore::takeBytes(PeerStream& stream) {

@@ -107,6 +107,62 @@ TEST(LiteAgentTest, SilenceDisconnectsAndEndsConsentAfterThirtySeconds) {
   EXPECT_EQ(p.lite->agent.sendPath(), nullptr);
 }
 
+TEST(LiteAgentTest, SilenceDoesNotMoveThePathToWhereItIsLongerSilent) {
+  LitePair p;
+  p.full->addHost("192.0.2.2:5000", "203.0.113.7:6001", 100);
+  ASSERT_TRUE(p.connect());
+  p.world.run(Duration::seconds(5));
+  const auto checked = p.lite->agent.pairStats();
+  ASSERT_EQ(checked.size(), 2u);
+  for (const PairStats& pair : checked) EXPECT_EQ(pair.state, PairState::Succeeded);
+  const SocketAddress before = p.lite->agent.selectedPair()->path.remote;
+  p.world.pass = [](const SocketAddress&, const SocketAddress&, ByteSpan) { return false; };
+  ASSERT_TRUE(
+      p.world.runUntil([&] { return p.lite->agent.state() == IceConnectionState::Disconnected; },
+                       Duration::seconds(13)));
+  p.world.run(Duration::seconds(1));
+  ASSERT_TRUE(p.lite->agent.selectedPair());
+  EXPECT_EQ(p.lite->agent.selectedPair()->path.remote, before);
+  EXPECT_EQ(p.lite->agent.state(), IceConnectionState::Disconnected);
+}
+
+TEST(LiteAgentTest, ACheckThatCannotBeAnsweredLeavesNothingToDo) {
+  LitePair p;
+  Bytes check;
+  SocketAddress from;
+  p.world.pass = [&](const SocketAddress& source, const SocketAddress& to, ByteSpan bytes) {
+    if (to.port != 3478) return false;
+    check = toBytes(bytes);
+    from = source;
+    return false;
+  };
+  p.introduce();
+  p.world.run(Duration::millis(100));
+  ASSERT_FALSE(check.empty());
+  // Another one with the same password and next to no memory.
+  PacketPool pool(1);
+  SeededRandom random{1};
+  Environment env{random, pool};
+  AgentConfig config;
+  config.lite = true;
+  Agent agent(env, config, p.lite->agent.localCredentials());
+  const Candidate own = p.lite->candidates.at(0);
+  const Timestamp now = p.world.now;
+  agent.setRemoteCredentials(p.full->agent.localCredentials(), false, now);
+  agent.addLocalCandidate(own, SocketId(1), now);
+  PacketBuf taken = pool.allocate();
+  EXPECT_EQ(agent.handleStun(SocketId(1), from, own.address, check, now), HandleResult::Dropped);
+  ASSERT_EQ(agent.pairStats().size(), 1u);
+  EXPECT_EQ(agent.pairStats()[0].state, PairState::Failed);
+  ASSERT_GT(agent.nextDeadline(), now);
+  agent.advance(now);
+  taken.reset();
+  EXPECT_EQ(agent.handleStun(SocketId(1), from, own.address, check, now),
+            HandleResult::Authenticated);
+  EXPECT_EQ(agent.pairStats()[0].state, PairState::Succeeded);
+  EXPECT_NE(agent.sendPath(), nullptr);
+}
+
 TEST(LiteAgentTest, RefusesToControl) {
   AgentConfig config;
   config.lite = true;

@@ -141,6 +141,56 @@ TEST(GathererPoliciesTest, AHiddenPublicHostIsToldAsAServerSeesIt) {
   EXPECT_EQ(f.candidates[1].candidate.address, at("203.0.113.7:5001"));
 }
 
+GathererConfig withRelay(const char* host) {
+  GathererConfig config;
+  config.hostAndReflexive = false;
+  TurnServer server;
+  server.host = host;
+  server.username = "alice";
+  server.password = "wonderland";
+  server.url = std::string("turn:") + host;
+  config.turnServers = {server};
+  return config;
+}
+
+TEST(GathererPoliciesTest, ARelayGivenUpIsNotAskedAgain) {
+  for (const bool isWaiting : {false, true}) {
+    GathererFixture f(withRelay("198.51.100.1"));
+    f.gatherer.start(f.now);
+    f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+    auto opens = f.effects<OpenUdp>();
+    ASSERT_EQ(opens.size(), 1u);
+    GathererConfig none;
+    none.hostAndReflexive = false;
+    if (isWaiting) {
+      // Its first try fails after it was given up, and what comes of it is no news.
+      f.gatherer.reconfigure(none);
+      f.gatherer.restart(f.now);
+    }
+    f.gatherer.handleSocketFailed({opens[0].socket, SocketFailure::Unreachable}, f.now);
+    f.drainEvents();
+    EXPECT_EQ(f.errors.size(), isWaiting ? 0u : 1u);
+    if (!isWaiting) {
+      f.gatherer.reconfigure(none);
+      f.gatherer.restart(f.now);
+    }
+    f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.99")})}}, f.now);
+    f.advance(Duration::seconds(40));
+    EXPECT_TRUE(f.effects<OpenUdp>().empty());
+    EXPECT_TRUE(f.packets().empty());
+  }
+}
+
+TEST(GathererPoliciesTest, ARelayWhoseLookUpIsUnansweredEndsToo) {
+  GathererFixture f(withRelay("turn.example"));
+  f.gatherer.start(f.now);
+  f.gatherer.handleInterfaces({{interface("eth0", {ip("192.0.2.1")})}}, f.now);
+  ASSERT_EQ(f.effects<Resolve>().size(), 1u);
+  f.gatherer.closeRelays(f.now);
+  EXPECT_TRUE(f.gatherer.nextDeadline().isNever());
+  f.advance(Duration::seconds(60));
+}
+
 TEST(GathererPoliciesTest, GatheringOnceLeavesLaterAddressesAlone) {
   GathererConfig config;
   config.continual = false;

@@ -264,6 +264,14 @@ TEST(MdnsResolverTest, FallsBackToAnotherPortThenAnswersNothing) {
   EXPECT_TRUE(result->addresses.empty());
 }
 
+TEST(MdnsResolverTest, ASocketThatFailsIsGivenBack) {
+  Fixture f(v4Only());
+  const SocketId socket = f.ask();
+  EXPECT_TRUE(f.resolver.handleSocketFailed({socket, SocketFailure::Other}, f.now));
+  f.opens();
+  EXPECT_EQ(f.closes, std::vector<SocketId>{socket});
+}
+
 TEST(MdnsResolverTest, SocketsCloseWhenNobodyAsks) {
   Fixture f(v4Only());
   const SocketId socket = f.ask();

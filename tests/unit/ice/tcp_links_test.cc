@@ -228,6 +228,26 @@ TEST_F(TcpLinksTest, WhoSaysNothingOrSomethingElseIsHungUpOn) {
   EXPECT_FALSE(links.inUse(kListener));
 }
 
+// The answer to a check and a handshake's first record often share a segment; what the answer
+// proves is known only when it has been read.
+TEST_F(TcpLinksTest, AHandshakeMayComeRightBehindTheFirstCheck) {
+  const SocketId stream = connect();
+  Bytes both = framedCheck();
+  const Bytes hello = toBytes(asBytes(std::string("\0\5\x16\xfe\xfdhi", 7)));
+  both.insert(both.end(), hello.begin(), hello.end());
+  arrives(stream, both);
+  EXPECT_TRUE(effects<CloseSocket>().empty());
+  const auto got = received();
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_EQ(asText(got[1].data.span()), "\x16\xfe\xfdhi");
+  // It still has to prove something, and so does the connection after it.
+  EXPECT_LE(links.nextDeadline(), now + Duration::seconds(45));
+  links.handleFailed({stream, SocketFailure::Reset}, now);
+  const SocketId second = connect("check again");
+  arrives(second, hello);
+  EXPECT_EQ(effects<CloseSocket>().size(), 1u);
+}
+
 TEST_F(TcpLinksTest, AProvenConnectionEndsAfterLongSilenceOnly) {
   accept(1, kPeer);
   links.markProven(kListener, kPeer);

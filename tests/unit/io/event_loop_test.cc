@@ -449,6 +449,18 @@ TEST_F(EventLoopTest, MulticastStaysWithinItsMembers) {
   EXPECT_TRUE(b.arrived.empty());
 }
 
+// Without a default route, or without the interface, there is no group; all else works.
+TEST_F(EventLoopTest, ASocketThatCannotJoinAGroupLivesOn) {
+  a.openUdp(1, kLoopback);
+  a.effects.push_back(JoinMulticast{SocketId(1), IpAddress::v4(239, 255, 77, 77), 999'999});
+  loop.process();
+  ASSERT_EQ(a.opened.size(), 1u);
+  EXPECT_TRUE(a.failed.empty());
+  a.send(1, openedAddress(a), "to itself");
+  loop.wake();
+  runUntil([&] { return !a.arrived.empty(); });
+}
+
 TEST(Clock, WallClockAgreesWithTheSystem) {
   const WallClock clock = readWallClock();
   timespec real{};

@@ -1,8 +1,10 @@
 #include "parley/io/tcp_stream.h"
 
+#include <fcntl.h>
 #include <optional>
 #include <poll.h>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -113,6 +115,22 @@ TEST_F(TcpTest, ConnectingHasFiveSecondsAndAConnectionHasNoDeadline) {
   EXPECT_TRUE(stream->deadline().isNever());
   stream->close(Timestamp::seconds(200));
   EXPECT_TRUE(stream->isDone());
+}
+
+TEST_F(TcpTest, ProgramsThatAreStartedInheritNoDescriptor) {
+  const auto inheritable = [] {
+    std::vector<int> found;
+    for (int fd = 0; fd < 1024; ++fd) {
+      const int flags = fcntl(fd, F_GETFD);
+      if (flags >= 0 && (flags & FD_CLOEXEC) == 0) found.push_back(fd);
+    }
+    return found;
+  };
+  const std::vector<int> before = inheritable();
+  SocketFailure failure{};
+  const auto listener = TcpListener::listen({SocketId(1), kLoopback}, failure);
+  ASSERT_NE(listener, nullptr);
+  EXPECT_EQ(inheritable(), before);
 }
 
 TEST_F(TcpTest, AHeldStreamSlowsItsSenderDownAndLosesNothing) {

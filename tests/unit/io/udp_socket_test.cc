@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -305,6 +306,35 @@ TEST_F(UdpFaultTest, SegmentationFallsBackForGood) {
     EXPECT_EQ(a->counters().segmentedMessages, 0u);
     EXPECT_EQ(a->counters().sendErrors, 0u);
   }
+}
+
+TEST_F(UdpFaultTest, WhatCannotBeSentAtAllSaysNothingAboutSegmentation) {
+  for (int i = 0; i < 2; ++i) add({b->local().ip, 0}, "to no port");
+  flushTo(*a);
+  EXPECT_EQ(a->counters().sendErrors, 2u);
+  for (int i = 0; i < 3; ++i) add(b->local(), "same");
+  flushTo(*a);
+  EXPECT_EQ(read(*b, 3).size(), 3u);
+  EXPECT_EQ(a->counters().segmentedDatagrams, 3u);
+}
+
+// RFC 768: "Source Port is an optional field ... If not used, a value of zero is inserted."
+TEST_F(UdpSocketTest, WhoCannotBeAnsweredIsNotHeard) {
+  auto b = open(kLoopback4);
+  const int raw = ::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP);
+  if (raw < 0) GTEST_SKIP() << "needs a privilege";
+  const uint16_t port = htons(b->local().port);
+  const std::array<uint16_t, 5> datagram{0, port, htons(10), 0, 0x6868};
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::sendto(raw, datagram.data(), 10, 0, reinterpret_cast<sockaddr*>(&to), sizeof to), 10);
+  ::close(raw);
+  auto a = open(kLoopback4);
+  add(b->local(), "with a port");
+  flushTo(*a);
+  EXPECT_EQ(read(*b, 1), std::vector<std::string>{"with a port"});
+  EXPECT_EQ(b->counters().datagramsReceived, 1u);
 }
 
 TEST_F(UdpFaultTest, TooBigForThePathIsGivenUpAlone) {

@@ -201,6 +201,14 @@ TEST_F(NodeTest, MulticastJoinsByEffect) {
   EXPECT_EQ(a.failed.size(), 1u);
 }
 
+TEST_F(NodeTest, ASocketThatCannotJoinAGroupLivesOn) {
+  a.openUdp(1);
+  a.effects.push_back(JoinMulticast{SocketId(1), IpAddress::v4(224, 0, 0, 251), 999});
+  world.run(Duration::zero());
+  EXPECT_EQ(a.opened.size(), 1u);
+  EXPECT_TRUE(a.failed.empty());
+}
+
 TEST_F(NodeTest, EcnArrives) {
   a.openUdp(1);
   b.openUdp(1, {{}, 6000});
