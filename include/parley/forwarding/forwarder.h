@@ -92,7 +92,8 @@ class PARLEY_EXPORT Forwarder {
   std::optional<PublicationId> dominantSpeaker() const;
   void encodings(PublicationId id, Timestamp now, std::vector<EncodingStats>& out) const;
   std::optional<SubscriptionStats> stats(SubscriptionId id) const;
-  /// The codec of what came last, its name as configured.
+  /// The codec of what came last, its name as configured: not of what only accompanies a codec, as
+  /// telephone events and comfort noise do.
   std::optional<std::string> codecOf(PublicationId id) const;
   const ForwarderCounters& counters() const;
 
