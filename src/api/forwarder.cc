@@ -1,5 +1,7 @@
 #include "parley/api/forwarder.h"
 
+#include <utility>
+
 #include "parley/api/loop.h"
 #include "parley/api/peer_connection.h"
 
@@ -44,10 +46,8 @@ Result<SubscriptionId> Forwarder::subscribe(PublicationId publication, const Rtp
   if (!core_) return noLoop();
   if (!sender) return fail(ErrorCode::Type, "subscribe needs a sender");
   const LoopCore::Lock lock(*loop_);
-  if (loop_->media().hasSenderTransform(*sender.core(), sender.transceiverId())) {
-    return fail(ErrorCode::InvalidState,
-                "the sender has a transform, which packets would pass by: remove it first");
-  }
+  Result<void> fits = loop_->media().checkSenderOfPackets(*sender.core(), sender.transceiverId());
+  if (!fits) return fail(std::move(fits).error());
   return loop_->forwarding().subscribe(core_, publication, *sender.core(), sender.transceiverId());
 }
 

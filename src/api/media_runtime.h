@@ -43,9 +43,10 @@ class MediaRuntime {
                        const std::optional<std::string>& rid = {});
   void setSenderTransform(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind,
                           AppTransform transform);
-  bool hasSenderTransform(const PeerConnectionCore& pc, uint32_t transceiver) const;
-  /// InvalidState for a track of packets where the sender has a transform: they would pass by it,
-  /// in clear where it encrypts.
+  /// InvalidState where the sender has a transform: packets would pass by it, in clear where it
+  /// encrypts.
+  Result<void> checkSenderOfPackets(const PeerConnectionCore& pc, uint32_t transceiver) const;
+  /// The same for a track of packets; others are fine.
   Result<void> checkSenderTrack(const PeerConnectionCore& pc, uint32_t transceiver,
                                 const TrackCore* track) const;
   void setReceiverTransform(PeerConnectionCore& pc, uint32_t transceiver, MediaKind kind,

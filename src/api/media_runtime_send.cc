@@ -263,16 +263,17 @@ void MediaRuntime::setSenderTransform(PeerConnectionCore& pc, uint32_t transceiv
   loop_.bury([former = std::exchange(out.transform, shared)] {});
 }
 
-bool MediaRuntime::hasSenderTransform(const PeerConnectionCore& pc, uint32_t transceiver) const {
+Result<void> MediaRuntime::checkSenderOfPackets(const PeerConnectionCore& pc,
+                                                uint32_t transceiver) const {
   const auto it = senders_.find({&pc, transceiver});
-  return it != senders_.end() && it->second.transform;
+  if (it == senders_.end() || !it->second.transform) return ok();
+  return fail(ErrorCode::InvalidState,
+              "the sender has a transform, which packets would pass by: remove it first");
 }
 
 Result<void> MediaRuntime::checkSenderTrack(const PeerConnectionCore& pc, uint32_t transceiver,
                                             const TrackCore* track) const {
-  if (!track || !track->rtp || !hasSenderTransform(pc, transceiver)) return ok();
-  return fail(ErrorCode::InvalidState,
-              "the sender has a transform, which packets would pass by: remove it first");
+  return track && track->rtp ? checkSenderOfPackets(pc, transceiver) : ok();
 }
 
 // The app's own encoder has to be told, outside the lock.
